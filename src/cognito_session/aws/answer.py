@@ -1,0 +1,60 @@
+"""An AWS JSON answer: bytes and a status become a dict or a ServiceError.
+
+Rule: whatever arrives, a proxy's HTML page included, ends as one of those two. In particular a 200 that is not the
+service's is never taken for an empty answer: "no such item" would end a session. Must not know transports.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from cognito_session.aws.wire import ServiceError
+
+__all__ = ["error_code", "read_answer", "read_object"]
+
+_OK: Final = 200
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,99}")
+# RevokeToken answers 200 with an empty body, says its API page; DynamoDB and Secrets Manager never do.
+_MAY_BE_EMPTY: Final = frozenset({"cognito-idp"})
+
+
+def read_answer(service: str, operation: str, status: int, body: bytes, retry_after: int | None = None) -> dict[str, Any]:
+    """The answer of a call that succeeded. Raises ServiceError for everything else."""
+    document = read_object(service, body)
+    if status == _OK and document is not None:
+        return document
+    document = document or {}
+    raise ServiceError(
+        operation,
+        error_code(document.get("__type") if status != _OK else None, status),
+        status,
+        message=_text(document.get("message") or document.get("Message")),
+        body=document,
+        retry_after=retry_after,
+    )
+
+
+def read_object(service: str, body: bytes) -> dict[str, Any] | None:
+    """The JSON object in `body`, or None where there is none. An error name must be text: botocore's parser needs it."""
+    if not body and service in _MAY_BE_EMPTY:
+        return {}
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and isinstance(document.get("__type", ""), str) else None
+
+
+def error_code(name: object, status: int) -> str:
+    """The error's bare name: "com.amazonaws.dynamodb.v20120810#X" and "X:http://..." are both "X"; else "HTTP503".
+
+    AWS JSON 1.0/1.1 protocol, "Operation error serialization" (https://smithy.io/2.0/aws/protocols/).
+    """
+    bare = _text(name).rpartition("#")[2].partition(":")[0]
+    return bare if _CODE.fullmatch(bare) else f"HTTP{status}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,159 @@
+"""botocore clients for the wire: made with explicit limits, kept per setting, never retrying by themselves.
+
+Rules: a client's time limits are fixed when it is made, so limits are rounded down to a few steps; a call marked once
+has a client of its own whose connections are not kept; in a forked child every client is made anew and the inherited
+ones are leaked. Clients and sessions that the caller injected cannot be made anew: what holds for them is theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from cognito_session.aws.answer import read_object
+from cognito_session.aws.endpoint import check_address, is_loopback_http
+from cognito_session.aws.fork import leak, renew_in_child
+from cognito_session.aws.wire import MAX_ANSWER_BYTES, AnswerLost, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cognito_session.aws.endpoint import Endpoints
+
+__all__ = ["CONNECT_SECONDS", "Clients", "one_send", "step_down"]
+
+CONNECT_SECONDS: Final = 1.0
+_STEPS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0)
+_sends = threading.local()  # .left: how many requests this thread may still send; absent outside a once call
+
+
+def step_down(seconds: float) -> float:
+    """The largest step not above `seconds`; the first step where there is none."""
+    return max((step for step in _STEPS if step <= seconds), default=_STEPS[0])
+
+
+@contextlib.contextmanager
+def one_send() -> Iterator[None]:
+    """Within it, this thread's second request on any guarded client is refused with AnswerLost."""
+    _sends.left = 1
+    try:
+        yield
+    finally:
+        del _sends.left
+
+
+def _guard_send(request: Any, **_: Any) -> None:
+    """Before each send, resends included: count it, and do not let its connection be kept."""
+    left = getattr(_sends, "left", None)
+    if left is None:
+        return
+    if left == 0:
+        raise AnswerLost("sent once without an answer; the client's own retry was refused")
+    _sends.left = left - 1
+    request.headers["Connection"] = "close"
+
+
+def _check_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
+    """Before botocore reads an answer: it would take a proxy's 200 page for an empty answer, and so for "no item"."""
+    service, status = operation_model.service_model.endpoint_prefix, response_dict["status_code"]
+    name, body = f"{service}.{operation_model.name}", response_dict["body"] or b""
+    if len(body) > MAX_ANSWER_BYTES:
+        raise AnswerLost(f"{name}: refused an answer of more than {MAX_ANSWER_BYTES} bytes")
+    if read_object(service, body) is None:
+        raise ServiceError(name, f"HTTP{status}", status)
+
+
+def _guard(client: Any) -> None:
+    """Add the once guard to a client, ours or injected; a stand-in without events needs none."""
+    with contextlib.suppress(AttributeError):
+        client.meta.events.register("before-send", _guard_send, unique_id="cognito-session-once")
+
+
+class Clients:
+    """Clients by service, signing, once and time limit. Thread-safe; new after a fork, except what was injected."""
+
+    def __init__(
+        self, endpoints: Endpoints, environ: Mapping[str, str], *, session: Any, injected: Mapping[str, Any] | None
+    ) -> None:
+        self._endpoints = endpoints
+        self._environ = environ
+        self._given_session = session
+        self._injected = dict(injected or {})
+        for client in self._injected.values():
+            _guard(client)
+        self.renew()
+        _alive.add(self)
+
+    def renew(self) -> None:
+        """Forget clients, session and lock; the child of a fork calls it before its first call."""
+        self._session = self._given_session
+        self._made: dict[tuple[str, bool, bool, float], Any] = {}
+        self._making = threading.Lock()
+
+    def inherited(self) -> list[object]:
+        """What a forked child must neither use nor collect."""
+        return [self._session, self._made, self._injected]
+
+    def get(self, service: str, *, signed: bool, once: bool, timeout_seconds: float) -> Any:
+        """The client for a call. Raises ConfigurationError and botocore's errors about regions and profiles."""
+        if service in self._injected:
+            return self._injected[service]
+        key = (service, signed, once, step_down(timeout_seconds))
+        client = self._made.get(key)
+        if client is None:
+            with self._making:  # botocore's sessions do not make clients in two threads at once
+                client = self._made.get(key)
+                if client is None:
+                    client = self._made[key] = self._make(*key)
+        return client
+
+    def _make(self, service: str, signed: bool, once: bool, timeout_seconds: float) -> Any:
+        if self._session is None:
+            self._session = botocore.session.Session()
+        make = getattr(self._session, "client", None) or self._session.create_client
+        address = self._endpoints.configured(service)
+        client = make(
+            service,
+            region_name=self._endpoints.region(service) or getattr(self._session, "region_name", None),
+            endpoint_url=address,
+            verify=self._environ.get("AWS_CA_BUNDLE") or None,
+            config=_config(signed, once, timeout_seconds, direct=address is not None and is_loopback_http(address)),
+        )
+        check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration")
+        client.meta.events.register("before-parse", _check_answer)
+        _guard(client)
+        return client
+
+
+def _config(signed: bool, once: bool, timeout_seconds: float, *, direct: bool) -> Any:
+    """botocore.config.Config with every limit explicit; one attempt, because the wire decides about resending."""
+    settings: dict[str, Any] = {
+        "connect_timeout": min(CONNECT_SECONDS, timeout_seconds),
+        "read_timeout": timeout_seconds,
+        "retries": {"total_max_attempts": 1},
+        "tcp_keepalive": True,
+        "max_pool_connections": 1 if once else 16,
+    }
+    if not signed:
+        settings["signature_version"] = UNSIGNED
+    if direct:
+        settings["proxies"] = {}  # http_proxy would carry clear text off this machine
+    return Config(**settings)
+
+
+_alive: weakref.WeakSet[Clients] = weakref.WeakSet()
+
+
+def _renew_clients() -> None:
+    for clients in list(_alive):
+        leak(clients.inherited())
+        clients.renew()
+
+
+renew_in_child(_renew_clients)

@@ -1,0 +1,214 @@
+"""DynamoDBStore: session rows in a DynamoDB table, with or without a sort key.
+
+It translates keys, clauses and changes into expressions and adds no condition of its own. Every read is consistent; a
+write is sent as one conditional call whose answer is the row as the write found it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from cognito_session.aws.attribute_value import from_attribute, to_attribute
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.core.change import Written
+from cognito_session.core.errors import ConfigurationError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cognito_session.aws.wire import Wire
+    from cognito_session.core.change import Change, Clause, Test
+    from cognito_session.core.record import Row, SessionKey
+
+__all__ = ["DynamoDBStore"]
+
+_TIMEOUT_SECONDS: Final = 2.0
+_READ_ATTEMPTS: Final = 2
+_MAX_PAGES: Final = 100
+_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+
+
+class DynamoDBStore:
+    """A SessionStore in the table `table`.
+
+    `partition_key` holds the user's `sub`, `sort_key` the session id; without a sort key the table has one row per user
+    and the session id is the plain attribute `sid`. `wire` is called for at the first use.
+    """
+
+    def __init__(self, wire: Callable[[], Wire], *, table: str, partition_key: str, sort_key: str | None) -> None:
+        self._wire = wire
+        self._table = table
+        self._names = {"sub": partition_key, "sid": sort_key or "sid"}
+        self._columns = {column: name for name, column in self._names.items()}
+        self._sort_key = sort_key
+
+    @property
+    def one_row_per_user(self) -> bool:
+        """Whether the table has no sort key."""
+        return self._sort_key is None
+
+    def load(self, key: SessionKey) -> Row | None:
+        """The row, read consistently. Raises StoreUnavailable or ConfigurationError."""
+        payload = {"TableName": self._table, "Key": self._key(key), "ConsistentRead": True}
+        item = self._read("GetItem", payload).get("Item")
+        return None if item is None else self._row(item)
+
+    def write(self, change: Change) -> Written:
+        """One conditional UpdateItem or PutItem. Raises StoreUnavailable or ConfigurationError."""
+        operation = "PutItem" if change.replace else "UpdateItem"
+        try:
+            answer = self._wire().call("dynamodb", operation, self._payload(change), timeout_seconds=_TIMEOUT_SECONDS)
+        except ServiceError as error:
+            if error.code != _CONDITION_FAILED:
+                self._fail(error)
+            item = error.body.get("Item")
+            return Written(applied=False, found=self._row(item) if item else self.load(change.key))
+        except (NotSent, AnswerLost) as error:
+            raise StoreUnavailable(f"DynamoDB: {error}") from error
+        before = answer.get("Attributes")
+        return Written(applied=True, found=self._row(before) if before else None)
+
+    def rows_of(self, sub: str) -> list[Row]:
+        """All rows of the user, read consistently. Raises StoreUnavailable or ConfigurationError."""
+        payload: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "#sub = :sub",
+            "ExpressionAttributeNames": {"#sub": self._names["sub"]},
+            "ExpressionAttributeValues": {":sub": {"S": sub}},
+        }
+        rows: list[Row] = []
+        for _ in range(_MAX_PAGES):
+            page = self._read("Query", payload)
+            rows += [self._row(item) for item in page.get("Items", [])]
+            if "LastEvaluatedKey" not in page:
+                return rows
+            payload["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        raise StoreUnavailable("DynamoDB: a user has more rows than can be read")
+
+    # --- translation
+
+    def _key(self, key: SessionKey) -> dict[str, Any]:
+        found = {self._names["sub"]: {"S": key.sub}}
+        if self._sort_key is not None:
+            found[self._sort_key] = {"S": key.sid}
+        return found
+
+    def _row(self, item: dict[str, Any]) -> Row:
+        return {self._columns.get(column, column): from_attribute(value) for column, value in item.items()}
+
+    def _payload(self, change: Change) -> dict[str, Any]:
+        expression = _Expression(self._names)
+        payload: dict[str, Any] = {
+            "TableName": self._table,
+            "ReturnValues": "ALL_OLD",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if change.when:
+            payload["ConditionExpression"] = " AND ".join(expression.clause(clause) for clause in change.when)
+        if change.replace:
+            item = {self._names.get(name, name): to_attribute(value) for name, value in change.put.items()}
+            payload["Item"] = item | self._key(change.key)
+        else:
+            payload["Key"] = self._key(change.key)
+            payload["UpdateExpression"] = self._update(change, expression)
+        return payload | expression.placeholders()
+
+    def _update(self, change: Change, expression: _Expression) -> str:
+        own = {"sub"} if self._sort_key is None else {"sub", "sid"}
+        sets = [f"{expression.name(n)} = {expression.value(v)}" for n, v in change.put.items() if n not in own]
+        removes = [expression.name(name) for name in sorted(change.drop)]
+        adds = [f"{expression.name(n)} {expression.value(by)}" for n, by in change.add.items()]
+        parts = (("SET", sets), ("REMOVE", removes), ("ADD", adds))
+        return " ".join(f"{verb} {', '.join(terms)}" for verb, terms in parts if terms)
+
+    # --- calls
+
+    def _read(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """A read is repeated once where it brought nothing; the flow repeats writes, knowing what they mean."""
+        for attempt in range(1, _READ_ATTEMPTS + 1):
+            last = attempt == _READ_ATTEMPTS
+            try:
+                return self._wire().call("dynamodb", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
+            except ServiceError as error:
+                if last or not _is_outage(error):
+                    self._fail(error)
+            except (NotSent, AnswerLost) as error:
+                if last:
+                    raise StoreUnavailable(f"DynamoDB: {error}") from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _fail(self, error: ServiceError) -> NoReturn:
+        """Translate by code; what nobody knows passes through untouched, so that a bug stays a bug."""
+        if _is_outage(error):
+            raise StoreUnavailable(f"DynamoDB: {error}", retry_after=error.retry_after) from error
+        if error.code == "ResourceNotFoundException":
+            raise ConfigurationError(
+                f"SESSION_TABLE: DynamoDB has no table {self._table} in this region: check the name and AWS_REGION"
+            ) from error
+        if error.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
+            raise ConfigurationError(
+                f"DynamoDB refused {error.operation} on table {self._table} ({error.code}): check the function's role"
+            ) from error
+        if error.code == "ValidationException":
+            raise ConfigurationError(
+                f"DynamoDB refused {error.operation} on table {self._table}: check that PARTITION_KEY"
+                f" ({self._names['sub']}) and SORT_KEY ({self._sort_key or 'unset'}) are the table's keys, of type S"
+            ) from error
+        raise error
+
+
+_OUTAGES: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ReplicatedWriteConflictException",
+        "ExpiredTokenException",
+        "LimitExceededException",
+    }
+)
+
+
+def _is_outage(error: ServiceError) -> bool:
+    return error.code in _OUTAGES or error.status >= 500  # noqa: PLR2004 - RFC 9110 15.6
+
+
+class _Expression:
+    """Placeholders for names and values of one request; DynamoDB reserves many plain words, `token` among them."""
+
+    __slots__ = ("_columns", "_names", "_values")
+
+    def __init__(self, columns: dict[str, str]) -> None:
+        self._columns = columns
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+
+    def name(self, attr: str) -> str:
+        return self._names.setdefault(self._columns.get(attr, attr), f"#n{len(self._names)}")
+
+    def value(self, value: Any) -> str:
+        placeholder = f":v{len(self._values)}"
+        self._values[placeholder] = to_attribute(value)
+        return placeholder
+
+    def clause(self, clause: Clause) -> str:
+        tests = " OR ".join(self._test(test) for test in clause.tests)
+        return f"({tests})" if len(clause.tests) > 1 else tests
+
+    def _test(self, test: Test) -> str:
+        if test.op == "absent":
+            return f"attribute_not_exists({self.name(test.attr)})"
+        return f"{self.name(test.attr)} {test.op} {self.value(test.value)}"
+
+    def placeholders(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self._names:
+            found["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in self._names.items()}
+        if self._values:
+            found["ExpressionAttributeValues"] = self._values
+        return found

@@ -1,0 +1,123 @@
+"""Where a service is called: its address and its region, from arguments and the environment.
+
+Rules: the same variables mean the same as in AWS's SDKs; plain http goes to loopback hosts only, because tokens and
+refresh tokens travel in these calls. An address is read by one strict pattern, so that what is checked here and what
+the transport dials cannot differ. Knows nothing of transports.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Endpoints", "check_address", "endpoint_for", "is_loopback_http"]
+
+# Service id in requests -> its part of AWS_ENDPOINT_URL_<SERVICE>
+# (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
+_VARIABLES: Final = {
+    "dynamodb": "AWS_ENDPOINT_URL_DYNAMODB",
+    "cognito-idp": "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+    "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+}
+_REGION: Final = re.compile(r"[a-z0-9-]{2,40}")
+_ADDRESS: Final = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
+_LOOPBACK: Final = re.compile(r"(?i:localhost)|127(?:\.[0-9]{1,3}){3}|\[::1\]")
+
+
+def check_address(address: str, source: str) -> str:
+    """`address` itself, if it may be called: https, or http to localhost, 127.0.0.0/8 or ::1.
+
+    `source` names the setting in the message. Raises ConfigurationError.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise ConfigurationError(f"{source}: expected an address like https://host or http://localhost:4566")
+    if match[1] == "http" and not _LOOPBACK.fullmatch(match[2]):
+        raise ConfigurationError(
+            f"{source}: plain http is allowed only to localhost, 127.0.0.0/8 and ::1, not to {match[2]}; use https"
+        )
+    return address
+
+
+def is_loopback_http(address: str) -> bool:
+    """True for the plain http addresses that `check_address` lets through; those never go through a proxy."""
+    return address.startswith("http://")
+
+
+def endpoint_for(service: str, region: str, environ: Mapping[str, str]) -> str:
+    """The service's address without a trailing slash, e.g. "https://dynamodb.eu-central-1.amazonaws.com".
+
+    A pool's key set is at `{endpoint_for("cognito-idp", ...)}/{pool id}/.well-known/jwks.json`.
+    Raises ConfigurationError for a malformed region or address.
+    """
+    configured = _configured(service, environ)
+    if configured is not None:
+        return configured
+    if not _REGION.fullmatch(region):
+        raise ConfigurationError("the AWS region: expected a name like eu-central-1")
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://{service}.{region}.{suffix}"
+
+
+def _configured(service: str, environ: Mapping[str, str]) -> str | None:
+    """The address that the environment names for the service, checked; empty means unset."""
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    for variable in (_VARIABLES[service], "AWS_ENDPOINT_URL"):
+        if address := environ.get(variable):
+            return check_address(address, variable).rstrip("/")
+    return None
+
+
+class Endpoints:
+    """Address and region of each service: arguments first, then the environment.
+
+    `regions` and `addresses` are by service ("dynamodb", "cognito-idp", "secretsmanager"); `region` is for services
+    without an entry, before AWS_REGION and AWS_DEFAULT_REGION.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        region: str | None = None,
+        regions: Mapping[str, str] | None = None,
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environ = environ
+        self._region = region
+        self._regions = regions or {}
+        self._addresses = addresses or {}
+        self._found: dict[str, tuple[str, str]] = {}
+
+    def region(self, service: str) -> str | None:
+        """The service's region, or None where nothing here names it (botocore may know one from its profile)."""
+        environ = self._environ
+        named = self._regions.get(service) or self._region
+        return named or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+
+    def configured(self, service: str) -> str | None:
+        """The service's address where one is set, without a trailing slash; None means AWS's own."""
+        if address := self._addresses.get(service):
+            return check_address(address, f"the endpoint of {service}").rstrip("/")
+        return _configured(service, self._environ)
+
+    def locate(self, service: str) -> tuple[str, str]:
+        """(address, region) of the service. Raises ConfigurationError where the region is not set."""
+        found = self._found.get(service)
+        if found is None:
+            found = self._found[service] = self._look_up(service)
+        return found
+
+    def _look_up(self, service: str) -> tuple[str, str]:
+        region = self.region(service)
+        if region is None:
+            raise ConfigurationError(
+                f"the AWS region of {service} is not set: set AWS_REGION (or AWS_DEFAULT_REGION), e.g. eu-central-1"
+            )
+        return self.configured(service) or endpoint_for(service, region, self._environ), region

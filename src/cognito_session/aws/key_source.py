@@ -1,0 +1,80 @@
+"""CognitoKeySource: the user pool's key set, fetched when first needed and shared by all threads.
+
+A failed fetch never empties the cache: known keys keep verifying however long the endpoint is down. An unknown `kid`
+causes at most one fetch per cooldown, however many arrive; where that fetch failed the answer is "could not find out".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.core.errors import KeysUnavailable
+from cognito_session.core.keys import REFETCH_COOLDOWN_SECONDS, KeySet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cognito_session.aws.wire import Wire
+    from cognito_session.core.ports import Clock
+
+__all__ = ["CognitoKeySource"]
+
+_TIMEOUT_SECONDS: Final = 3.0
+_FIRST_FETCH_COOLDOWN_SECONDS: Final = 1
+
+
+class CognitoKeySource:
+    """A KeySource that reads the JWKS document at `url`. `wire` is called for at the first use."""
+
+    def __init__(self, wire: Callable[[], Wire], *, url: str, clock: Clock) -> None:
+        self._wire = wire
+        self._url = url
+        self._clock = clock
+        self._snapshot: KeySet | None = None
+        self._failed_at = float("-inf")
+        self._lock = Lock()
+        self._pid = os.getpid()
+
+    def keys(self, missing_kid: str | None) -> KeySet:
+        """The keys at hand, or newer ones where `missing_kid` is not among them. Raises KeysUnavailable."""
+        snapshot = self._snapshot
+        if snapshot is not None and (missing_kid is None or snapshot.find(missing_kid) is not None):
+            return snapshot
+        with self._own_lock():
+            return self._keys_or_fetch(missing_kid)
+
+    def _own_lock(self) -> Lock:
+        """A lock that another thread held during a fork would stay locked in the child for ever."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
+        return self._lock
+
+    def _keys_or_fetch(self, missing_kid: str | None) -> KeySet:
+        snapshot, now = self._snapshot, self._clock.monotonic()
+        if snapshot is not None and (missing_kid is None or snapshot.find(missing_kid) is not None):
+            return snapshot
+        if snapshot is not None and not snapshot.may_refetch(now):
+            return snapshot
+        cooldown = _FIRST_FETCH_COOLDOWN_SECONDS if snapshot is None else REFETCH_COOLDOWN_SECONDS
+        if now - self._failed_at < cooldown:
+            raise KeysUnavailable("the user pool's key set could not be fetched a moment ago", retry_after=cooldown)
+        try:
+            self._snapshot = self._fetch()
+        except KeysUnavailable:
+            self._failed_at = self._clock.monotonic()
+            raise
+        return self._snapshot
+
+    def _fetch(self) -> KeySet:
+        try:
+            body = self._wire().get(self._url, timeout_seconds=_TIMEOUT_SECONDS)
+            document = json.loads(body)
+        except (ServiceError, NotSent, AnswerLost, ValueError, RecursionError) as error:
+            raise KeysUnavailable(
+                f"the user pool's key set could not be fetched ({error.__class__.__name__}): check USER_POOL_ID and the network"
+            ) from error
+        return KeySet.parse(document, fetched_at=self._clock.monotonic())

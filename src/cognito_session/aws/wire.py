@@ -1,0 +1,182 @@
+"""Calls to AWS as one small interface, with the errors that matter to a session and the choice of implementation.
+
+Rules: every call has a time limit; a call marked `once` leaves this machine at most once; no text of an error holds a
+payload or an answer, because they hold tokens. Three failures are told apart: the service answered no (ServiceError),
+the request provably never left (NotSent), nobody knows (AnswerLost). Importing this file loads no transport; it must
+not know tables, pools or sessions.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from cognito_session.aws.endpoint import Endpoints, endpoint_for
+from cognito_session.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "MAX_DOCUMENT_BYTES",
+    "AnswerLost",
+    "NotSent",
+    "ServiceError",
+    "Wire",
+    "WireError",
+    "endpoint_for",
+    "open_wire",
+]
+
+MAX_ANSWER_BYTES: Final = 2 * 1024 * 1024  # DynamoDB answers at most 1 MB a page
+MAX_DOCUMENT_BYTES: Final = 256 * 1024  # a pool's key set has two keys and under 2 kB
+
+
+class WireError(Exception):
+    """A call that brought no usable answer; one of the three below."""
+
+
+class ServiceError(WireError):
+    """The service, or something on the way to it, answered with an error.
+
+    `.code` is the error's name without its namespace ("ConditionalCheckFailedException"), or "HTTP503" where the answer
+    was not AWS JSON; `.status` the HTTP status; `.message` AWS's text, which may quote the request; `.body` the parsed
+    answer ("Item" of a failed condition is in it), maybe empty; `.retry_after` seconds or None.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        code: str,
+        status: int,
+        *,
+        message: str = "",
+        body: Mapping[str, Any] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(f"{operation}: {code} (HTTP {status})")
+        self.operation = operation
+        self.code = code
+        self.status = status
+        self.message = message
+        self.body: dict[str, Any] = dict(body or {})
+        self.retry_after = retry_after
+
+
+class NotSent(WireError):
+    """The request provably never left: name not resolved, connection refused, TLS failed, no time left to connect."""
+
+
+class AnswerLost(WireError):
+    """Time ran out or the connection broke after something may have left: it may or may not have been done."""
+
+
+class Wire(Protocol):
+    """Sends one call and waits for its answer. Safe to share between threads; usable again after a fork.
+
+    All methods raise ServiceError, NotSent, AnswerLost or ConfigurationError and nothing else for what happens outside.
+    """
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        payload: Mapping[str, Any],
+        *,
+        timeout_seconds: float,
+        signed: bool = True,
+        once: bool = False,
+    ) -> dict[str, Any]:
+        """One AWS JSON call to "dynamodb" (JSON 1.0), "cognito-idp" or "secretsmanager" (JSON 1.1).
+
+        `payload` is the API's own JSON, DynamoDB values as {"S": "x"}; no binary values. A call that is not `once` may
+        be sent twice where a kept connection drops, so it must be conditional or idempotent. `once` is sent at most
+        once and ends within `timeout_seconds`, name resolution included.
+        """
+
+    def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+        """The body of a 200 answer; any other status is a ServiceError "HTTP404", redirects included."""
+
+    def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        basic: tuple[str, str] | None = None,
+        once: bool = False,
+    ) -> tuple[int, bytes]:
+        """POST application/x-www-form-urlencoded, as Cognito's /oauth2/token takes; (status, body) of any answer.
+
+        `basic` is (client id, client secret) for HTTP Basic authentication (RFC 6749 2.3.1).
+        """
+
+
+def open_wire(
+    *,
+    boto3_session: Any = None,
+    clients: Mapping[str, Any] | None = None,
+    region: str | None = None,
+    regions: Mapping[str, str] | None = None,
+    endpoints: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Wire:
+    """The implementation that fits: libcurl where it can sign by itself, else botocore.
+
+    botocore is taken for a `boto3_session`, for injected `clients` (by service, "dynamodb" and so on), without pycurl,
+    and where the environment has no AWS_ACCESS_KEY_ID. `regions` and `endpoints` are by service; `region` is for the
+    others, before AWS_REGION and AWS_DEFAULT_REGION. Raises ConfigurationError where neither package can be imported.
+    """
+    where = Endpoints(environ, region=region, regions=regions, addresses=endpoints)
+    if boto3_session is not None or clients:
+        return _botocore_wire(where, environ, boto3_session, clients) or _refuse(environ)
+    if has_credentials(environ):
+        return _curl_wire(where, environ) or _botocore_wire(where, environ) or _refuse(environ)
+    return _botocore_wire(where, environ) or _refuse(environ)
+
+
+def has_credentials(environ: Mapping[str, str]) -> bool:
+    """Whether the environment itself holds AWS credentials, as in Lambda and most CI."""
+    return bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"))
+
+
+def _curl_wire(where: Endpoints, environ: Mapping[str, str]) -> Wire | None:
+    """The libcurl implementation, or None where pycurl is missing or does not load (a wheel for another glibc)."""
+    try:
+        from cognito_session.aws.wire_curl import CurlWire
+    except ImportError:
+        return None
+    return CurlWire(where, environ)
+
+
+def _botocore_wire(
+    where: Endpoints, environ: Mapping[str, str], session: Any = None, clients: Mapping[str, Any] | None = None
+) -> Wire | None:
+    """The botocore implementation, or None where botocore is missing."""
+    try:
+        from cognito_session.aws.wire_botocore import BotocoreWire
+    except ImportError:
+        return None
+    return BotocoreWire(where, environ, session=session, clients=clients)
+
+
+def _refuse(environ: Mapping[str, str]) -> Wire:
+    """Raise the ConfigurationError that says why no implementation fits."""
+    if not has_credentials(environ) and _importable("pycurl"):
+        raise ConfigurationError(
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: set them, or install botocore"
+            " (cognito-session[boto3]), which also finds profiles, roles and containers' credentials"
+        )
+    raise ConfigurationError(
+        "calls to AWS need pycurl or botocore: install cognito-session[curl] (pycurl, recommended)"
+        " or cognito-session[boto3] (boto3 and botocore)"
+    )
+
+
+def _importable(package: str) -> bool:
+    try:
+        __import__(package)
+    except ImportError:
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""The wire on botocore: for injected sessions and clients, for moto, and where libcurl cannot be used.
+
+Rules: clients never retry; a dropped connection is tried once more here, as libcurl does, but never for a `once` call.
+botocore has no limit on a whole call, so `once` calls, documents and forms run in a thread that is abandoned at the
+limit (it ends by itself when its socket or the resolver gives up). Must not know what the calls mean.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode
+
+from botocore import xform_name
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
+
+from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, one_send
+from cognito_session.aws.botocore_faults import Dropped, translated
+from cognito_session.aws.endpoint import check_address, is_loopback_http
+from cognito_session.aws.wire import MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError
+from cognito_session.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cognito_session.aws.endpoint import Endpoints
+
+__all__ = ["BotocoreWire"]
+
+_T = TypeVar("_T")
+_OK: Final = 200
+
+
+class BotocoreWire:
+    """`Wire` on botocore. Credentials come from botocore's own chain, or from the injected session or clients.
+
+    An injected client keeps its own time limits and, outside `once` calls, its own retries. After a fork it is the
+    caller's to replace; clients made here are made anew.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        environ: Mapping[str, str],
+        *,
+        session: Any = None,
+        clients: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._environ = environ
+        self._clients = Clients(endpoints, environ, session=session, injected=clients)
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        payload: Mapping[str, Any],
+        *,
+        timeout_seconds: float,
+        signed: bool = True,
+        once: bool = False,
+    ) -> dict[str, Any]:
+        """See `Wire.call`. What botocore refuses to send is a ServiceError "ValidationException", as the service's."""
+        name = f"{service}.{operation}"
+        _refuse_spent(name, timeout_seconds)
+
+        def call() -> dict[str, Any]:
+            client = self._clients.get(service, signed=signed, once=once, timeout_seconds=timeout_seconds)
+            return _call(client, operation, payload)
+
+        def send() -> dict[str, Any]:
+            return translated(name, call)
+
+        return _within(name, timeout_seconds, lambda: _once(send)) if once else _resend_dropped(send)
+
+    def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+        """See `Wire.get`."""
+        name = f"GET {check_address(url, 'the address to fetch')}"
+        status, body = self._exchange(name, AWSRequest("GET", url), timeout_seconds, max_bytes)
+        if status != _OK:
+            raise ServiceError(name, f"HTTP{status}", status)
+        return body
+
+    def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        basic: tuple[str, str] | None = None,
+        once: bool = False,  # noqa: ARG002 - every form is: a fresh connection, one send
+    ) -> tuple[int, bytes]:
+        """See `Wire.post_form`."""
+        name = f"POST {check_address(url, 'the address to post to')}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if basic is not None:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
+        request = AWSRequest("POST", url, headers, urlencode(fields))
+        return self._exchange(name, request, timeout_seconds, MAX_DOCUMENT_BYTES)
+
+    def _exchange(self, name: str, request: Any, timeout_seconds: float, max_bytes: int) -> tuple[int, bytes]:
+        """(status, body) over a connection of its own; these calls are too rare to keep one."""
+        _refuse_spent(name, timeout_seconds)
+        request.stream_output = True
+
+        def send() -> tuple[int, bytes]:
+            session = URLLib3Session(
+                verify=self._environ.get("AWS_CA_BUNDLE") or True,
+                proxies={} if is_loopback_http(request.url) else get_environ_proxies(request.url),
+                timeout=(min(CONNECT_SECONDS, timeout_seconds), timeout_seconds),
+            )
+            try:
+                response = session.send(request.prepare())
+                body: bytes = response.raw.read(max_bytes + 1)
+            finally:
+                session.close()
+            if len(body) > max_bytes:
+                raise AnswerLost(f"{name}: refused an answer of more than {max_bytes} bytes")
+            return response.status_code, body
+
+        return _within(name, timeout_seconds, lambda: translated(name, send))
+
+
+def _refuse_spent(name: str, timeout_seconds: float) -> None:
+    if timeout_seconds <= 0:
+        raise NotSent(f"{name}: no time left to send it")
+
+
+def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    method = getattr(client, xform_name(operation), None)
+    if method is None:
+        raise ConfigurationError(f"the installed botocore does not know {operation}: install a newer boto3")
+    answer: dict[str, Any] = method(**payload)
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _once(send: Callable[[], _T]) -> _T:
+    with one_send():
+        return send()
+
+
+def _resend_dropped(send: Callable[[], _T]) -> _T:
+    """One more try after a dropped connection. Whatever becomes of that one, the first may have been done."""
+    try:
+        return send()
+    except Dropped as dropped:
+        first = dropped
+    try:
+        return send()
+    except NotSent:
+        raise first from None
+
+
+def _within(name: str, timeout_seconds: float, work: Callable[[], _T]) -> _T:
+    """`work()` in a thread of its own, abandoned after `timeout_seconds` with AnswerLost.
+
+    The thread is a daemon: the interpreter's end does not wait for a hung resolver, and a fork has no pool to mend.
+    """
+    results: list[_T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
+            errors.append(error)
+
+    context = contextvars.copy_context()  # tracing libraries find their place by context variables
+    thread = threading.Thread(target=context.run, args=(run,), name="cognito-session-once", daemon=True)
+    thread.start()
+    thread.join(timeout_seconds)
+    if results:
+        return results[0]
+    if errors:
+        raise errors[0]
+    raise AnswerLost(f"{name}: no answer within {timeout_seconds:g} s")

@@ -1,0 +1,112 @@
+"""Configuration: which pool, client and table, from keywords and the environment.
+
+Keyword beats variable, empty means unset; a missing or malformed value is a ConfigurationError that names the variable
+and says where its value is found. Values that are secret never show in repr.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Configuration"]
+
+_WHERE: Final = {
+    "SESSION_TABLE": "the name of the DynamoDB table that holds the sessions",
+    "CLIENT_ID": "the app client's id (Cognito console: User pools, your pool, App clients)",
+    "USER_POOL_ID": "the user pool's id, like eu-central-1_AbCdEf123 (Cognito console: User pools, your pool, Overview)",
+}
+_ALSO_PREFIXED: Final = frozenset({"CLIENT_ID", "CLIENT_SECRET", "USER_POOL_ID"})
+_FORMS: Final = {
+    "USER_POOL_ID": (
+        re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]{1,55}"),
+        "a value like eu-central-1_AbCdEf123",
+    ),
+    "CLIENT_ID": (re.compile(r"[\w+]{1,128}", re.ASCII), "1 to 128 letters, digits, + or _"),
+    "SESSION_TABLE": (re.compile(r"[A-Za-z0-9_.:/-]{3,255}"), "a table name or ARN (a-z A-Z 0-9 _ . -)"),
+    "PARTITION_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
+    "SORT_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
+}
+_OUR_ATTRIBUTES: Final = frozenset({"token", "timestamp", "state", "gen", "access_token", "token_hash", "ttl", "data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The names of things at AWS."""
+
+    session_table: str
+    client_id: str
+    user_pool_id: str
+    partition_key: str = "sub"
+    sort_key: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:
+        """From `environ`, its variables' names beginning with `prefix`; a keyword that is not None wins.
+
+        Reads SESSION_TABLE, PARTITION_KEY, SORT_KEY, CLIENT_ID, CLIENT_SECRET, USER_POOL_ID; the last three also as
+        COGNITO_CLIENT_ID and so on. Raises ConfigurationError.
+        """
+        look = _Lookup(environ, prefix, keywords)
+        partition_key = look.optional("PARTITION_KEY") or "sub"
+        sort_key = look.optional("SORT_KEY")
+        if partition_key == sort_key or {partition_key, sort_key} & _OUR_ATTRIBUTES or partition_key == "sid":
+            raise ConfigurationError(
+                f"{prefix}PARTITION_KEY and {prefix}SORT_KEY: expected two different names that sessions do not use"
+                f" themselves, not {partition_key} and {sort_key}"
+            )
+        return cls(
+            session_table=look.required("SESSION_TABLE"),
+            client_id=look.required("CLIENT_ID"),
+            user_pool_id=look.required("USER_POOL_ID"),
+            partition_key=partition_key,
+            sort_key=sort_key,
+            client_secret=look.optional("CLIENT_SECRET"),
+        )
+
+    @property
+    def pool_region(self) -> str:
+        """The user pool's region: the part of its id before "_"."""
+        return self.user_pool_id.partition("_")[0]
+
+
+class _Lookup:
+    """One value after another, by the same rules."""
+
+    def __init__(self, environ: Mapping[str, str], prefix: str, keywords: Mapping[str, str | None]) -> None:
+        self._environ = environ
+        self._prefix = prefix
+        self._keywords = keywords
+
+    def required(self, variable: str) -> str:
+        value = self.optional(variable)
+        if value is None:
+            raise ConfigurationError(f"{self._prefix}{variable} is not set: it is {_WHERE[variable]}")
+        return value
+
+    def optional(self, variable: str) -> str | None:
+        value = self._keywords.get(variable.lower()) or self._from_environment(variable)
+        if value is None:
+            return None
+        form = _FORMS.get(variable)
+        if form is not None and not form[0].fullmatch(value):
+            raise ConfigurationError(f"{self._prefix}{variable}: expected {form[1]}")
+        return value
+
+    def _from_environment(self, variable: str) -> str | None:
+        name = self._prefix + variable
+        plain = self._environ.get(name) or None
+        if variable not in _ALSO_PREFIXED:
+            return plain
+        prefixed_name = f"{self._prefix}COGNITO_{variable}"
+        prefixed = self._environ.get(prefixed_name) or None
+        if plain and prefixed and plain != prefixed:
+            raise ConfigurationError(f"{name} and {prefixed_name} disagree: set one of them")
+        return plain or prefixed

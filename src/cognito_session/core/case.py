@@ -1,0 +1,62 @@
+"""Case: what every flow of one manager may consult without asking: settings, a clock, a source of randomness.
+
+The clock and the randomness are handed in; the core never finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.core.policy import REFRESH_WINDOW_SECONDS
+
+if TYPE_CHECKING:
+    from cognito_session.core.cookie import Cookie
+    from cognito_session.core.policy import SessionPolicy
+    from cognito_session.core.ports import Clock
+    from cognito_session.core.token import TokenRules
+
+__all__ = ["Case", "Entropy", "next_delay", "refresh_window"]
+
+Entropy = Callable[[int], bytes]
+"""So many random bytes, from the operating system, made when used."""
+
+_SHORTEST_DELAY: Final = 0.05
+_LONGEST_DELAY: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Settings and instruments of one manager."""
+
+    policy: SessionPolicy
+    rules: TokenRules
+    cookie: Cookie
+    clock: Clock
+    entropy: Entropy = field(repr=False)
+
+    def now(self) -> int:
+        """Epoch seconds."""
+        return int(self.clock.now())
+
+    def fresh_id(self) -> str:
+        """128 random bits as text."""
+        return self.entropy(16).hex()
+
+
+def next_delay(previous: float, entropy: Entropy) -> float:
+    """Seconds until the next poll: decorrelated jitter between 50 and 500 ms."""
+    fraction = int.from_bytes(entropy(4), "big") / 2**32
+    longest = min(_LONGEST_DELAY, max(previous, _SHORTEST_DELAY) * 3)
+    return _SHORTEST_DELAY + fraction * (longest - _SHORTEST_DELAY)
+
+
+def refresh_window(sid: str, life_seconds: int) -> float:
+    """How long before expiry this session refreshes ahead: up to min(300 s, a tenth of the token's life).
+
+    Spread per session between half and the whole of that, so that sessions begun together part company.
+    """
+    share = int.from_bytes(sha256(sid.encode()).digest()[:2], "big") / 2**16
+    return min(REFRESH_WINDOW_SECONDS, life_seconds / 10) * (0.5 + share / 2)

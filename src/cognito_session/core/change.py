@@ -1,0 +1,128 @@
+"""Every write of the protocol, as data: what it sets and removes, and the conditions under which it may.
+
+Rule (PROTOCOL, rule 4): each condition of a refresh, verdict, reuse or logout write holds `sid` and `token` as read, so
+it fails on a missing row and on one whose token somebody else replaced. A condition is a list of clauses that must all
+hold; a clause is a list of tests of which one must. Stores translate clauses, they add none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_session.core.record import Row, SessionKey
+
+__all__ = ["Change", "Clause", "Move", "Test", "Written", "absent", "as_read", "either", "equals"]
+
+Operator = Literal["=", "<>", "<", ">", "absent"]
+
+
+class Move(Enum):
+    """What a write is for; crash points, reports and counts are named after it."""
+
+    CREATE = "create"
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    COMMIT = "commit"
+    SUSPECT = "suspect"
+    VERDICT = "verdict"
+    REUSE = "reuse"
+    SEEN = "seen"
+    LOGOUT = "logout"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One attribute compared with one value. A comparison with an absent attribute is false, as in DynamoDB."""
+
+    attr: str
+    op: Operator
+    value: Any = field(default=None, repr=False)
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row passes."""
+        if self.op == "absent":
+            return self.attr not in row
+        if self.attr not in row:
+            return False
+        found = row[self.attr]
+        same_type = type(found) is type(self.value)
+        if self.op == "=":
+            return same_type and bool(found == self.value)
+        if self.op == "<>":
+            return not same_type or bool(found != self.value)
+        if not same_type:
+            return False
+        return bool(found < self.value) if self.op == "<" else bool(found > self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A named clause: one of its tests must hold."""
+
+    name: str
+    tests: tuple[Test, ...]
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row passes."""
+        return any(test.holds(row) for test in self.tests)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One conditional write of one row.
+
+    `put` sets attributes, `drop` removes them, `add` adds to a number (absent counts as 0); everything else in the row
+    survives, unless `replace`: then the row becomes exactly `put`.
+    """
+
+    move: Move
+    key: SessionKey
+    when: tuple[Clause, ...]
+    put: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    drop: frozenset[str] = frozenset()
+    add: Mapping[str, int] = field(default_factory=dict)
+    replace: bool = False
+
+    def allowed_on(self, row: Mapping[str, Any] | None) -> bool:
+        """Whether the conditions hold; a missing row has no attributes."""
+        return all(clause.holds(row or {}) for clause in self.when)
+
+    def applied_to(self, row: Mapping[str, Any] | None) -> Row:
+        """The row after the write."""
+        after: Row = {} if self.replace or row is None else {k: v for k, v in row.items() if k not in self.drop}
+        after.update({name: (row or {}).get(name, 0) + by for name, by in self.add.items()})
+        after.update(self.put)
+        return after
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The answer to a write: whether it was applied, and the row as the write found it (None: there was none)."""
+
+    applied: bool
+    found: Row | None = field(repr=False)
+
+
+def equals(attr: str, value: Any) -> Clause:
+    """The attribute is there and has this value."""
+    return Clause(attr, (Test(attr, "=", value),))
+
+
+def absent(attr: str) -> Clause:
+    """The attribute is not there."""
+    return Clause(attr, (Test(attr, "absent"),))
+
+
+def as_read(attr: str, value: Any) -> Clause:
+    """The attribute is as it was read, absence included."""
+    return absent(attr) if value is None else equals(attr, value)
+
+
+def either(name: str, *tests: Test) -> Clause:
+    """At least one of the tests holds."""
+    return Clause(name, tests)

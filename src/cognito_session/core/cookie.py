@@ -1,0 +1,109 @@
+"""Cookie header in, candidate values out; session in, Set-Cookie line out.
+
+Rules (RFC 6265 5.4 and 4.1, rfc6265bis 4.1.3): split on ";", strip only space and tab, split on the first "=",
+compare names byte for byte, no unquoting, no percent-decoding. Linear in the header's length. Knows nothing of
+tokens or seals: which candidate verifies is the flow's question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cognito_session.core.errors import ConfigurationError
+
+__all__ = ["Candidates", "Cookie", "CookieHeaders"]
+
+CookieHeaders = str | Sequence[str] | None
+"""A Cookie header, several of them, or none."""
+
+MAX_CANDIDATES: Final = 4
+MAX_HEADER_CHARS: Final = 65_536
+MAX_COOKIE_BYTES: Final = 4096
+"""Name and value together; browsers drop a larger cookie without a word (rfc6265bis 5.6)."""
+
+_VALUE_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
+_NAME_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Distinct well-formed values of the wanted name, in order of appearance, at most four."""
+
+    values: tuple[str, ...]
+    malformed: bool
+    """Whether the name was there with a value that no cookie of ours could have."""
+
+    def __repr__(self) -> str:
+        return f"Candidates({len(self.values)} hidden, malformed={self.malformed})"
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """One cookie name and everything sent with it: HttpOnly, Secure, SameSite=Lax, Path=/, no Domain.
+
+    Raises ConfigurationError for a name that is not a token (RFC 9110 5.6.2).
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.name or not _NAME_ALPHABET.issuperset(self.name) or len(self.name) > 256:  # noqa: PLR2004
+            raise ConfigurationError(
+                "cookie_name: expected 1 to 256 characters of A-Z a-z 0-9 and !#$%&'*+-.^_`|~ (RFC 9110 5.6.2)"
+            )
+
+    def candidates(self, headers: CookieHeaders) -> Candidates:
+        """The values of exactly this name in one or more Cookie headers."""
+        values: dict[str, None] = {}
+        malformed = False
+        for header in _header_list(headers):
+            if self.name not in header:
+                continue
+            if len(header) > MAX_HEADER_CHARS:
+                malformed = True
+                continue
+            for value in _values_of(self.name, header):
+                if value and len(value) <= MAX_COOKIE_BYTES and _VALUE_ALPHABET.issuperset(value):
+                    values[value] = None
+                else:
+                    malformed = True
+                if len(values) == MAX_CANDIDATES:
+                    return Candidates(tuple(values), malformed)
+        return Candidates(tuple(values), malformed)
+
+    def set_line(self, value: str, *, max_age_seconds: int) -> str:
+        """The Set-Cookie value that stores `value`.
+
+        Raises ConfigurationError for a cookie over 4096 bytes: a browser would drop it silently.
+        """
+        size = len(self.name) + len(value)
+        if size > MAX_COOKIE_BYTES:
+            raise ConfigurationError(
+                f"cookie {self.name}: {size} bytes, but browsers drop cookies over {MAX_COOKIE_BYTES}. The access "
+                "token is too large for a token cookie (many groups or claims?): use SessionManager's sealed cookie."
+            )
+        return f"{self.name}={value}; Max-Age={max(0, max_age_seconds)}{_ATTRIBUTES}"
+
+    def delete_line(self) -> str:
+        """The Set-Cookie value that removes the cookie: exactly the attributes it was set with (RFC 6265 5.3)."""
+        return f"{self.name}=; Max-Age=0{_ATTRIBUTES}"
+
+
+_ATTRIBUTES: Final = "; Path=/; HttpOnly; Secure; SameSite=Lax"
+
+
+def _header_list(headers: CookieHeaders) -> Iterable[str]:
+    if headers is None:
+        return ()
+    if isinstance(headers, str):
+        return (headers,)
+    return [header for header in headers if isinstance(header, str)]
+
+
+def _values_of(name: str, header: str) -> Iterable[str]:
+    for pair in header.split(";"):
+        found, separator, value = pair.partition("=")
+        if separator and found.strip(" \t") == name:
+            yield value.strip(" \t")

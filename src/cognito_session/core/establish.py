@@ -1,0 +1,162 @@
+"""establish() and log_out(): how a session begins after a sign-in, and how it certainly ends (PROTOCOL, step 7).
+
+Nothing but establish() ever creates a row. A late duplicate of the same sign-in must not bring anything back, and a
+logout always wins: it names no generation, and is repeated on whatever refresh got in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core import writes
+from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
+from cognito_session.core.identify import authenticate, identify
+from cognito_session.core.outcome import Reason, Rejected, Session
+from cognito_session.core.policy import PATIENCE_SECONDS
+from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
+from cognito_session.core.standing import Standing, standing_of
+from cognito_session.core.steps import Flow, Load, Report, Revoke, Write, ask
+
+if TYPE_CHECKING:
+    from cognito_session.core.case import Case
+    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.token import VerifiedToken
+
+__all__ = ["SignedIn", "establish", "log_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a sign-in brought: Cognito's AuthenticationResult without what a session does not keep."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    device_key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, result: object) -> SignedIn:
+        """From Cognito's AuthenticationResult, or the answer that holds one. Raises ConfigurationError."""
+        if isinstance(result, dict) and isinstance(result.get("AuthenticationResult"), dict):
+            result = result["AuthenticationResult"]
+        found: dict[str, Any] = result if isinstance(result, dict) else {}
+        access, refresh = found.get("AccessToken"), found.get("RefreshToken")
+        if not isinstance(access, str) or not isinstance(refresh, str) or not refresh:
+            raise ConfigurationError(
+                "establish: expected Cognito's AuthenticationResult with AccessToken and RefreshToken; a sign-in"
+                " flow that issues no refresh token cannot carry a session"
+            )
+        device = found.get("NewDeviceMetadata")
+        device_key = device.get("DeviceKey") if isinstance(device, dict) else None
+        return cls(access, refresh, device_key)
+
+
+def establish(case: Case, signed_in: SignedIn) -> Flow[Session | Rejected]:
+    """Begin the session of this sign-in; its Session sets the cookie.
+
+    Rejected where this very sign-in's session has already been ended. Raises ConfigurationError for tokens of another
+    pool or client, StoreUnavailable, KeysUnavailable.
+    """
+    try:
+        token = yield from authenticate(case, signed_in.access_token)
+    except TokenError as error:
+        raise ConfigurationError(
+            f"establish: the access token is not one of this user pool and app client ({error.reason})"
+        ) from error
+    change = _creation(case, signed_in, token)
+    try:
+        written = yield from ask(Write(change))
+    except StoreUnavailable:
+        written = yield from ask(Write(change))
+    row = change.put if written.applied else written.found
+    record = SessionRecord.from_row(change.key, row or {})
+    if record.ended or record.token_hash != change.put["token_hash"]:
+        return Rejected(Reason.SESSION_ENDED)
+    yield from ask(Report("established", token.sub, record.sid))
+    session = Session.of(token, sid=token.origin_jti, auth_time=record.auth_time, expires_at=record.abs_exp)
+    return with_cookie(case, session)
+
+
+def with_cookie(case: Case, session: Session) -> Session:
+    """The session, telling the browser to keep its current cookie until the session's absolute end."""
+    now = case.now()
+    end = session.session_expires_at
+    last = case.policy.absolute_end(now) if end is None else end
+    return replace(session, set_cookies=(case.cookie.set_line(session.access_token, max_age_seconds=last - now),))
+
+
+def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken) -> Change:
+    """Replaces a row of another sign-in (the layout without sort key), never one of the same."""
+    now, key = case.now(), SessionKey(token.sub, token.origin_jti)
+    end = case.policy.absolute_end(now)
+    row: Row = {
+        "sub": key.sub,
+        "sid": key.sid,
+        "state": ACTIVE,
+        "gen": 1,
+        "token": signed_in.refresh_token,
+        "token_hash": token_hash(signed_in.refresh_token),
+        "timestamp": now,
+        "access_token": token.text,
+        "access_iat": token.issued_at,
+        "access_exp": token.expires_at,
+        "jti_cur": token.jti,
+        "lease_n": 0,
+        "username": token.username,
+        "auth_time": token.auth_time if token.auth_time is not None else token.issued_at,
+        "created_at": now,
+        "abs_exp": end,
+        "ttl": end,
+    }
+    if signed_in.device_key is not None:
+        row["device_key"] = signed_in.device_key
+    new = either("sid", Test("sid", "absent"), Test("sid", "<>", key.sid))
+    return Change(Move.CREATE, key, (new,), put=row, replace=True)
+
+
+def log_out(case: Case, headers: CookieHeaders) -> Flow[Rejected | None]:
+    """End the session that the cookie is for and revoke its tokens; None when it has ended.
+
+    Rejected says that the cookie stood for no session, which is as signed out as can be. Raises SessionUnavailable
+    where the session may still be alive.
+    """
+    credential = yield from identify(case, headers)
+    if isinstance(credential, Rejected):
+        return credential
+    key = SessionKey(credential.sub, credential.sid)
+    give_up = case.clock.monotonic() + PATIENCE_SECONDS
+    while case.clock.monotonic() < give_up:
+        row = yield from ask(Load(key))
+        if row is None:
+            return Rejected(Reason.UNKNOWN_SESSION)
+        record = SessionRecord.from_row(key, row)
+        if standing_of(credential, record) is Standing.DISPLACED:
+            return Rejected(Reason.DISPLACED)
+        if record.token is None or (record.ended and not record.bare):
+            return Rejected(Reason.SESSION_ENDED)
+        if (yield from end_now(case, record, Reason.SESSION_ENDED)):
+            return None
+    raise LeaseBusy("the session kept changing while it was being ended")
+
+
+def end_now(case: Case, record: SessionRecord, reason: Reason) -> Flow[bool]:
+    """Turn the record into a tombstone and revoke its token; False where it has changed and must be read again."""
+    change = writes.log_out(record, reason, now=case.now())
+    try:
+        written = yield from ask(Write(change))
+    except StoreUnavailable:
+        written = yield from ask(Write(change))
+    if not written.applied or written.found is None:
+        return False
+    yield from ask(Report("ended", record.key.sub, record.sid, reason.value))
+    yield from revoke_quietly(record, written.found["token"])
+    return True
+
+
+def revoke_quietly(record: SessionRecord, refresh_token: str) -> Flow[None]:
+    """Revoke at the provider. The session has ended here in any case, so a failure is only reported."""
+    try:
+        yield from ask(Revoke(refresh_token))
+    except (SessionUnavailable, ConfigurationError):
+        yield from ask(Report("revoke_failed", record.key.sub, record.sid))

@@ -1,0 +1,256 @@
+"""resolve(): the protocol of a session, from a Cookie header to an outcome (PROTOCOL, steps 0, 1, 5 and 6).
+
+1. Nothing is looked up, written or sent because of a claim whose signature or seal has not been checked.
+2. Denied is a value, don't-know an exception; only a denial may end a session.
+3. No rejection clears a cookie.
+4. Every write is conditioned on the row and the token as read (writes.py).
+5. From Acquire to Commit nothing cancels from outside (the drivers), and no yield stands inside a `finally`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cognito_session.core import writes
+from cognito_session.core.case import next_delay, refresh_window
+from cognito_session.core.change import Move, as_read
+from cognito_session.core.credential import Credential, TokenCredential
+from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
+from cognito_session.core.establish import revoke_quietly, with_cookie
+from cognito_session.core.identify import authenticate, identify
+from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
+from cognito_session.core.policy import (
+    CALL_LIMIT_SECONDS,
+    CLOCK_TOLERANCE_SECONDS,
+    LEASE_SECONDS,
+    PATIENCE_SECONDS,
+    REFUSAL_PATIENCE_SECONDS,
+)
+from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.renewal import Renewal
+from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
+from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, ask
+from cognito_session.core.token import VerifiedToken
+
+if TYPE_CHECKING:
+    from cognito_session.core.case import Case
+    from cognito_session.core.cookie import CookieHeaders
+
+__all__ = ["Resolution", "resolve"]
+
+
+def resolve(case: Case, headers: CookieHeaders, *, deadline: float | None = None) -> Flow[Outcome]:
+    """Who is asking. `deadline` is the monotonic instant at which this worker will be stopped, if one is known.
+
+    Raises SessionUnavailable (503) where it could not be found out and ConfigurationError (500).
+    """
+    arrived = case.now()
+    credential = yield from identify(case, headers)
+    if isinstance(credential, Rejected):
+        return credential
+    return (yield from Resolution(case, credential, arrived, deadline).run())
+
+
+class Resolution:
+    """One request's way through the protocol: look, decide, renew or wait, until it is served or denied."""
+
+    __slots__ = ("arrived", "case", "credential", "deadline", "delay", "first_read", "patience_until")
+
+    def __init__(self, case: Case, credential: Credential, arrived: int, deadline: float | None) -> None:
+        self.case = case
+        self.credential = credential
+        self.arrived = arrived
+        self.deadline = deadline
+        self.first_read = True
+        self.patience_until: float | None = None
+        self.delay = 0.0
+
+    def run(self) -> Flow[Outcome]:
+        """Until served or denied; every further look is preceded by a pause that patience limits."""
+        while True:
+            outcome = yield from self._look()
+            if outcome is not None:
+                return outcome
+            self.first_read = False
+            yield from self._pause()
+
+    # --- step 0: look
+
+    def _look(self) -> Flow[Outcome | None]:
+        key = SessionKey(self.credential.sub, self.credential.sid)
+        row = yield from ask(Load(key))
+        if row is None:
+            return Rejected(Reason.UNKNOWN_SESSION)
+        record = SessionRecord.from_row(key, row)
+        standing = standing_of(self.credential, record)
+        if standing is Standing.BARE:
+            if record.token is None:
+                return Rejected(Reason.UNKNOWN_SESSION)
+            return (yield from self._decide(record, standing))
+        refusal = self._refusal(record, standing)
+        if refusal is not None:
+            return refusal
+        if standing is Standing.OLDER:
+            return (yield from self._reuse(record))
+        if standing is Standing.PREVIOUS:
+            judgement = judge_previous(self.credential, record, self.arrived)
+            if judgement is Previous.REJECT:
+                return Rejected(Reason.SUPERSEDED)
+            if judgement is Previous.REUSE:
+                return (yield from self._reuse(record))
+        return (yield from self._decide(record, standing))
+
+    def _refusal(self, record: SessionRecord, standing: Standing) -> Rejected | None:
+        """What denies whatever the tokens are worth."""
+        now = self.case.now()
+        if record.ended:
+            return Rejected(Reason.SESSION_ENDED)
+        if standing is Standing.DISPLACED:
+            return Rejected(Reason.DISPLACED)
+        if standing is Standing.UNHEARD or record.token is None:
+            return Rejected(Reason.UNKNOWN_SESSION)
+        if record.idle_exp is not None and now >= record.idle_exp:
+            return Rejected(Reason.IDLE_TIMEOUT)
+        if record.abs_exp is not None and now >= record.abs_exp:
+            return Rejected(Reason.ABSOLUTE_TIMEOUT)
+        return None
+
+    def _reuse(self, record: SessionRecord) -> Flow[Outcome]:
+        """Step 9. Judged once, at the first read: a request that has waited is never reuse."""
+        if not self.first_read:
+            return Rejected(Reason.SUPERSEDED)
+        yield from ask(Report("reuse", record.key.sub, record.sid))
+        if self.case.policy.on_reuse == "reject":
+            return Rejected(Reason.REUSE)
+        change = writes.end(record, Move.REUSE, Reason.REUSE, now=self.case.now())
+        written = yield from ask(Write(change))
+        if written.applied and record.token is not None:
+            yield from revoke_quietly(record, record.token)
+        return Rejected(Reason.REUSE)
+
+    # --- step 1: decide
+
+    def _decide(self, record: SessionRecord, standing: Standing) -> Flow[Outcome | None]:
+        now = self.case.clock.now()
+        issued_at, expires_at = self._lifetime(record, standing)
+        valid = now < expires_at
+        due = expires_at - now <= refresh_window(record.sid or record.key.sid, expires_at - issued_at)
+        if valid and not due:
+            return (yield from self._serve(record, standing))
+        if not record.stale_marks:
+            if record.suspect_at is not None:
+                return (yield from self._under_suspicion(record, standing, valid=valid))
+            if record.retry_at is not None and now < record.retry_at:
+                return (yield from self._cooling(record, standing, valid=valid, retry_at=record.retry_at))
+        if record.lease_is_live(now):
+            return (yield from self._serve(record, standing, due=True)) if valid else None
+        if not self._time_to_refresh():
+            if valid:
+                return (yield from self._serve(record, standing, due=True))
+            raise SessionUnavailable(
+                "not enough of the function's time left to refresh: give the function a timeout of 10 seconds or more",
+                reason="function_timeout",
+            )
+        return (yield from self._renew(record, standing, valid=valid))
+
+    def _lifetime(self, record: SessionRecord, standing: Standing) -> tuple[int, int]:
+        """Issue and expiry of the token this request would be served with."""
+        if isinstance(self.credential, TokenCredential) and standing in (Standing.CURRENT, Standing.BARE):
+            return self.credential.token.issued_at, self.credential.token.expires_at
+        expires_at = record.access_exp or 0
+        return record.access_iat or expires_at, expires_at
+
+    def _time_to_refresh(self) -> bool:
+        return self.deadline is None or self.deadline - self.case.clock.monotonic() >= CALL_LIMIT_SECONDS + 2
+
+    def _under_suspicion(self, record: SessionRecord, standing: Standing, *, valid: bool) -> Flow[Outcome | None]:
+        """Step 6: an unconfirmed verdict is confirmed by time, unless a slow sibling commits meanwhile."""
+        now = self.case.now()
+        if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
+            unchanged = as_read("suspect_at", record.suspect_at)
+            change = writes.end(record, Move.VERDICT, Reason.REFRESH_LOST, now=now, also=unchanged)
+            written = yield from ask(Write(change))
+            if not written.applied:
+                return None
+            yield from ask(Report("ended", record.key.sub, record.sid, Reason.REFRESH_LOST.value))
+            return Rejected(Reason.REFRESH_LOST)
+        return (yield from self._serve(record, standing, due=True)) if valid else None
+
+    def _cooling(self, record: SessionRecord, standing: Standing, *, valid: bool, retry_at: int) -> Flow[Outcome | None]:
+        now = self.case.now()
+        if valid:
+            return (yield from self._serve(record, standing, due=True))
+        if record.refused_at is not None and now - record.refused_at > REFUSAL_PATIENCE_SECONDS:
+            return Rejected(Reason.REFRESH_REFUSED)
+        raise SessionUnavailable("Cognito did not refresh this session a moment ago", retry_after=max(1, retry_at - now))
+
+    # --- serve
+
+    def _serve(self, record: SessionRecord, standing: Standing, *, due: bool = False) -> Flow[Outcome]:
+        """With the token at hand. Healing hands the browser the current cookie, unless a newer one is due (`due`)."""
+        if isinstance(self.credential, TokenCredential) and standing in (Standing.CURRENT, Standing.BARE):
+            if standing is Standing.CURRENT:
+                yield from self._mark_seen(record)
+            return Active(self._session(record, self.credential.token))
+        token = yield from self._stored_token(record)
+        session = self._session(record, token)
+        return Active(session if due else with_cookie(self.case, session))
+
+    def _stored_token(self, record: SessionRecord) -> Flow[VerifiedToken]:
+        try:
+            return (yield from authenticate(self.case, record.access_token or ""))
+        except TokenError as error:
+            raise StoreUnavailable(
+                "session row: access_token: expected a token of this user pool", reason="unreadable_record"
+            ) from error
+
+    def _session(self, record: SessionRecord, token: VerifiedToken) -> Session:
+        expires_at = None if record.bare else record.abs_exp
+        auth_time = None if record.bare else record.auth_time
+        return Session.of(token, sid=record.sid or self.credential.sid, auth_time=auth_time, expires_at=expires_at)
+
+    def _mark_seen(self, record: SessionRecord) -> Flow[None]:
+        """Step 8; its failure changes nothing."""
+        if record.seen_at is None:
+            try:
+                yield from ask(Write(writes.mark_seen(record, now=self.case.now())))
+            except StoreUnavailable:
+                return
+
+    # --- steps 2 to 4 in renewal.py; step 5 here
+
+    def _renew(self, record: SessionRecord, standing: Standing, *, valid: bool) -> Flow[Outcome | None]:
+        """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
+        renewal = Renewal(self.case, self.credential, self._patience())
+        try:
+            outcome = yield from renewal.run(record)
+        except ConfigurationError as error:
+            yield from ask(Report("misconfigured", record.key.sub, record.sid, str(error)))
+            if not valid:
+                raise
+            outcome = None
+        except SessionUnavailable:
+            if not valid:
+                raise
+            outcome = None
+        if isinstance(outcome, Active):
+            return replace(outcome, session=with_cookie(self.case, outcome.session))
+        if outcome is None and valid:
+            return (yield from self._serve(record, standing, due=True))
+        return outcome
+
+    def _patience(self) -> float:
+        """The monotonic instant at which waiting ends: 12 s after it began, 1 s before the worker is stopped."""
+        if self.patience_until is None:
+            self.patience_until = self.case.clock.monotonic() + PATIENCE_SECONDS
+            if self.deadline is not None:
+                self.patience_until = min(self.patience_until, self.deadline - 1)
+        return self.patience_until
+
+    def _pause(self) -> Flow[None]:
+        """Step 5. Raises LeaseBusy when patience is over."""
+        if self.case.clock.monotonic() >= self._patience():
+            raise LeaseBusy("another worker is refreshing this session and did not finish in time")
+        self.delay = next_delay(self.delay, self.case.entropy)
+        yield from ask(Sleep(self.delay))

@@ -1,0 +1,123 @@
+"""What the web side is told: Active, Refreshed (an Active), or Rejected with a reason; and the Session they carry.
+
+Denial is a value. An outage is not an outcome: it is a SessionUnavailable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cognito_session.core.token import AccessToken
+
+__all__ = ["Active", "Outcome", "Reason", "Refreshed", "Rejected", "Session"]
+
+
+class Reason(StrEnum):
+    """Why a request has no session. The values are stable."""
+
+    NO_COOKIE = "no_cookie"
+    MALFORMED_COOKIE = "malformed_cookie"
+    AMBIGUOUS_COOKIE = "ambiguous_cookie"
+    MALFORMED_TOKEN = "malformed_token"
+    UNKNOWN_KEY = "unknown_key"
+    INVALID_SIGNATURE = "invalid_signature"
+    WRONG_ISSUER = "wrong_issuer"
+    WRONG_CLIENT = "wrong_client"
+    WRONG_TOKEN_USE = "wrong_token_use"
+    INVALID_CLAIM = "invalid_claim"
+    NOT_YET_VALID = "not_yet_valid"
+    UNKNOWN_SESSION = "unknown_session"
+    SESSION_ENDED = "session_ended"
+    DISPLACED = "displaced"
+    SUPERSEDED = "superseded"
+    REUSE = "reuse"
+    IDLE_TIMEOUT = "idle_timeout"
+    ABSOLUTE_TIMEOUT = "absolute_timeout"
+    REFRESH_DENIED = "refresh_denied"
+    REFRESH_REFUSED = "refresh_refused"
+    REFRESH_LOST = "refresh_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is asking, as of the access token that serves this request. Instants are epoch seconds.
+
+    `set_cookies` are the Set-Cookie values to send, empty when nothing changed. `respond` builds an answer in the form
+    of the event that was being served.
+    """
+
+    sub: str
+    sid: str
+    username: str
+    groups: tuple[str, ...]
+    scopes: frozenset[str]
+    claims: Mapping[str, Any] = field(repr=False)
+    auth_time: int | None
+    access_token: str = field(repr=False)
+    token_expires_at: int
+    session_expires_at: int | None
+    set_cookies: tuple[str, ...] = field(default=(), repr=False)
+    responder: Callable[[Session, int, Any], Any] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, token: AccessToken, *, sid: str, auth_time: int | None, expires_at: int | None) -> Session:
+        """The session that this access token serves."""
+        return cls(
+            sub=token.sub,
+            sid=sid,
+            username=token.username,
+            groups=token.groups,
+            scopes=token.scopes,
+            claims=MappingProxyType(dict(token.claims)),
+            auth_time=auth_time if auth_time is not None else token.auth_time,
+            access_token=token.text,
+            token_expires_at=token.expires_at,
+            session_expires_at=expires_at,
+        )
+
+    @property
+    def cognito(self) -> dict[str, Any] | None:
+        """The seed's answer: the new token, exactly when the browser needs a new cookie; otherwise None."""
+        if not self.set_cookies:
+            return None
+        return {"AuthenticationResult": {"AccessToken": self.access_token}}
+
+    def respond(self, status: int = 200, body: Any = None) -> Any:
+        """An answer in the event's own form: JSON body, the cookies, `Cache-Control: no-store` and `Vary: Cookie`."""
+        if self.responder is None:
+            raise ConfigurationError("respond() needs the event: take the session from session(name, event) or protect")
+        return self.responder(self, status, body)
+
+    def answering(self, responder: Callable[[Session, int, Any], Any]) -> Session:
+        """This session, answering in the form that `responder` builds."""
+        return replace(self, responder=responder)
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """Served. The session's `set_cookies` may hold a cookie the browser missed."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed(Active):
+    """Served, and this very request refreshed the tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Denied. No cookie is cleared: a late answer to an old cookie would delete the one just set."""
+
+    reason: Reason
+
+
+Outcome = Active | Rejected

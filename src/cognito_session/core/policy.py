@@ -1,0 +1,96 @@
+"""SessionPolicy: the settings of a session's life, frozen and checked when made.
+
+Unsafe settings must be spelled out. The protocol's own constants stand here too: they are proved together with
+the rules in flow.py and are not for tuning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from cognito_session.core.errors import ConfigurationError
+
+__all__ = [
+    "CALL_LIMIT_SECONDS",
+    "CLOCK_TOLERANCE_SECONDS",
+    "LEASE_SECONDS",
+    "MAX_LEASE_SECONDS",
+    "OVERLAP_SECONDS",
+    "SessionPolicy",
+    "lease_seconds",
+]
+
+LEASE_SECONDS: Final = 6
+MAX_LEASE_SECONDS: Final = 30
+CLOCK_TOLERANCE_SECONDS: Final = 2
+CALL_LIMIT_SECONDS: Final = 4
+OVERLAP_SECONDS: Final = 60
+"""How long a previous generation is healed after the current one was first seen (parallel requests)."""
+
+REFRESH_WINDOW_SECONDS: Final = 300
+PATIENCE_SECONDS: Final = 12
+REFUSAL_PATIENCE_SECONDS: Final = 15 * 60
+TOMBSTONE_SECONDS: Final = 25 * 3600
+"""Beyond the longest access token life that Cognito allows (one day) plus clock tolerance."""
+FUTURE_TOLERANCE_SECONDS: Final = 10
+"""How far ahead of our clock `iat` may lie (FAPI 2.0 Security Profile 5.3.2.1)."""
+
+_SAFE_GRACE_SECONDS: Final = LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS + CALL_LIMIT_SECONDS + 1
+
+
+def lease_seconds(acquisition: int) -> int:
+    """Length in seconds of the nth lease (from 1) of one generation: 6, 6, then 12, 24, 30, 30 ..."""
+    if acquisition < 3:  # noqa: PLR2004 - the protocol's own number
+        return LEASE_SECONDS
+    return int(min(MAX_LEASE_SECONDS, LEASE_SECONDS * 2 ** min(acquisition - 2, 8)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPolicy:
+    """How long sessions live and what ends them. Spans are whole seconds.
+
+    `rotation_grace_seconds` declares the app client's `RetryGracePeriodSeconds` where refresh-token rotation is on
+    (0 to 60; https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RefreshTokenRotationType.html).
+    Leave it None where rotation is off, or undeclared.
+
+    Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
+    crash of one worker unless `allow_lossy_rotation=True` is spelled out.
+    """
+
+    idle_seconds: int | None = 86_400
+    absolute_seconds: int | None = 7 * 86_400
+    refresh_token_days: int = 30
+    rotation_grace_seconds: int | None = None
+    allow_lossy_rotation: bool = False
+    on_reuse: Literal["end", "reject"] = "end"
+
+    def __post_init__(self) -> None:
+        for name in ("idle_seconds", "absolute_seconds"):
+            _check_span(name, getattr(self, name), least=60, most=400 * 86_400, optional=True)
+        _check_span("refresh_token_days", self.refresh_token_days, least=1, most=3650)
+        _check_span("rotation_grace_seconds", self.rotation_grace_seconds, least=0, most=60, optional=True)
+        if self.on_reuse not in ("end", "reject"):
+            raise ConfigurationError("on_reuse: expected 'end' or 'reject'")
+        self._check_grace()
+
+    def _check_grace(self) -> None:
+        grace = self.rotation_grace_seconds
+        if grace is not None and grace < _SAFE_GRACE_SECONDS and not self.allow_lossy_rotation:
+            raise ConfigurationError(
+                f"rotation_grace_seconds={grace}: one worker's crash during a refresh would end the session. Set the "
+                f"app client's RetryGracePeriodSeconds to {_SAFE_GRACE_SECONDS} or more (60 survives three crashes), "
+                "turn rotation off, or accept the loss with allow_lossy_rotation=True."
+            )
+
+    def absolute_end(self, created_at: int) -> int:
+        """The instant no session made at `created_at` outlives: its own limit or the refresh token's."""
+        cap = created_at + self.refresh_token_days * 86_400
+        return cap if self.absolute_seconds is None else min(cap, created_at + self.absolute_seconds)
+
+
+def _check_span(name: str, value: object, *, least: int, most: int, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ConfigurationError(f"{name}: expected whole number from {least} to {most}" + (" or None" if optional else ""))

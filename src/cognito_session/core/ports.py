@@ -1,0 +1,122 @@
+"""What the core needs from the world. All synchronous: the asynchronous driver runs them in its threads.
+
+A refusal is an answer; not finding out is an exception (StoreUnavailable, ProviderUnavailable, KeysUnavailable).
+Whoever writes a store proves it with the contract suite in cognito_session.testing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+if TYPE_CHECKING:
+    from cognito_session.core.change import Change, Written
+    from cognito_session.core.keys import KeySet
+    from cognito_session.core.record import Row, SessionKey
+
+__all__ = [
+    "TOO_LATE",
+    "Clock",
+    "Denied",
+    "IdentityProvider",
+    "KeySource",
+    "NewTokens",
+    "RefreshRequest",
+    "SessionStore",
+]
+
+
+TOO_LATE: Final = "too_late"
+"""Reason of the ProviderUnavailable for a refresh call that was not sent because its lease is nearly over."""
+
+
+class Clock(Protocol):
+    """Time as a value."""
+
+    def now(self) -> float:
+        """Epoch seconds by this worker's wall clock."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back, from any origin."""
+        ...
+
+
+class SessionStore(Protocol):
+    """Rows of sessions, written only under conditions."""
+
+    @property
+    def one_row_per_user(self) -> bool:
+        """Whether the table has no sort key: then a row is found by `sub` alone and `sid` is a plain attribute."""
+        ...
+
+    def load(self, key: SessionKey) -> Row | None:
+        """The row, read consistently, or None. Raises StoreUnavailable."""
+        ...
+
+    def write(self, change: Change) -> Written:
+        """Apply the change in one atomic step if its conditions hold.
+
+        Raises StoreUnavailable where that is not known; repeating the same change is then allowed.
+        """
+        ...
+
+    def rows_of(self, sub: str) -> list[Row]:
+        """All rows of the user, read consistently. Raises StoreUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """One refresh call. `send_before` is the monotonic instant after which it must not be sent any more."""
+
+    refresh_token: str = field(repr=False)
+    username: str | None
+    device_key: str | None = field(repr=False)
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewTokens:
+    """What Cognito returned; `refresh_token` is None where it did not rotate."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Cognito's verdict on a refresh token.
+
+    `dead`: revoked, expired, invalid, reused, its user disabled or gone. `unknown`: a refusal whose message is not
+    known, so nothing may be concluded from it yet.
+    """
+
+    verdict: Literal["dead", "unknown"]
+    code: str
+
+
+class IdentityProvider(Protocol):
+    """Amazon Cognito, as far as a session needs it."""
+
+    def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
+        """Send exactly one refresh call, never resent, cut after four seconds.
+
+        Raises ProviderUnavailable (`.sent` tells what is known) and ConfigurationError.
+        """
+        ...
+
+    def revoke(self, refresh_token: str) -> None:
+        """Revoke the token at Cognito. Raises ProviderUnavailable or ConfigurationError."""
+        ...
+
+
+class KeySource(Protocol):
+    """The user pool's signing keys."""
+
+    def keys(self, missing_kid: str | None) -> KeySet:
+        """The key set at hand; fetched where there is none, or where `missing_kid` may cause a fetch.
+
+        Raises KeysUnavailable where no key set could be had, or none newer than the failure to find `missing_kid`.
+        """
+        ...

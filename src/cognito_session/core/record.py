@@ -1,0 +1,174 @@
+"""SessionRecord: one session's row as the protocol reads it.
+
+A row is a plain mapping from attribute name to text, number, set of text or anything a stranger put there; reading it
+never guesses: an attribute of ours with a foreign type makes the record unreadable (503), not absent. Two rows are not
+ours to trust blindly: a *bare* one, whose token some other sign-in code wrote, and a tombstone. Secrets never show in
+repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from cognito_session.core.errors import StoreUnavailable
+from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ANY_JTI", "Row", "SessionKey", "SessionRecord", "token_hash"]
+
+Row = dict[str, Any]
+"""Attribute name to value, the keys always under the names `sub` and `sid` whatever the table calls them."""
+
+ANY_JTI: Final = "*"
+"""In `jti_prev`: any other token of the session counts as previous."""
+ENDED: Final = "ended"
+ACTIVE: Final = "active"
+
+
+def token_hash(stored: str) -> str:
+    """What our writes keep beside the stored token text, to notice when somebody else replaced it."""
+    return sha256(stored.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """Partition key and session id. A table without sort key finds the row by `sub` alone."""
+
+    sub: str
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """The attributes of PROTOCOL's record, None where absent. Instants are epoch seconds, `_ms` milliseconds."""
+
+    key: SessionKey
+    sid: str | None
+    token: str | None = field(repr=False)
+    token_hash: str | None = field(repr=False)
+    access_token: str | None = field(repr=False)
+    access_iat: int | None
+    access_exp: int | None
+    state: str | None
+    reason: str | None
+    gen: int | None
+    gen_prev: int | None
+    jti_cur: str | None
+    jti_prev: frozenset[str]
+    prev_exp: int | None
+    lease_id: str | None
+    lease_until_ms: int | None
+    lease_n: int
+    lease_for: str | None = field(repr=False)
+    last_op: str | None
+    seen_at: int | None
+    suspect_at: int | None
+    retry_at: int | None
+    refused_at: int | None
+    username: str | None
+    device_key: str | None = field(repr=False)
+    auth_time: int | None
+    created_at: int | None
+    idle_exp: int | None
+    abs_exp: int | None
+    unverified: bool
+
+    @classmethod
+    def from_row(cls, key: SessionKey, row: Mapping[str, Any]) -> SessionRecord:
+        """The record of a row. Raises StoreUnavailable where one of our attributes has a foreign type."""
+        read = _Reader(row)
+        return cls(
+            key=key,
+            sid=read.text("sid"),
+            token=read.text("token"),
+            token_hash=read.text("token_hash"),
+            access_token=read.text("access_token"),
+            access_iat=read.number("access_iat"),
+            access_exp=read.number("access_exp"),
+            state=read.text("state"),
+            reason=read.text("reason"),
+            gen=read.number("gen"),
+            gen_prev=read.number("gen_prev"),
+            jti_cur=read.text("jti_cur"),
+            jti_prev=read.texts("jti_prev"),
+            prev_exp=read.number("prev_exp"),
+            lease_id=read.text("lease_id"),
+            lease_until_ms=read.number("lease_until"),
+            lease_n=read.number("lease_n") or 0,
+            lease_for=read.text("lease_for"),
+            last_op=read.text("last_op"),
+            seen_at=read.number("seen_at"),
+            suspect_at=read.number("suspect_at"),
+            retry_at=read.number("retry_at"),
+            refused_at=read.number("refused_at"),
+            username=read.text("username"),
+            device_key=read.text("device_key"),
+            auth_time=read.number("auth_time"),
+            created_at=read.number("created_at"),
+            idle_exp=read.number("idle_exp"),
+            abs_exp=read.number("abs_exp"),
+            unverified=row.get("unverified") is True,
+        )
+
+    @property
+    def bare(self) -> bool:
+        """Whether its token was written by code that is not ours: no sid, or a token our hash does not know."""
+        return self.sid is None or (self.token is not None and token_hash(self.token) != self.token_hash)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is a tombstone. Test `bare` first: a foreign sign-in over a tombstone is a new session."""
+        return self.state == ENDED
+
+    @property
+    def stale_marks(self) -> bool:
+        """Whether lease, suspicion and cool-down speak of a token that foreign code has since replaced."""
+        return self.bare and self.token is not None and self.lease_for != token_hash(self.token)
+
+    @property
+    def generation(self) -> int:
+        """`gen`, 0 for a row that never had one."""
+        return self.gen or 0
+
+    def lease_is_live(self, now: float) -> bool:
+        """Whether somebody may still be calling the provider; clocks may differ by the tolerance."""
+        if self.lease_id is None or self.lease_until_ms is None:
+            return False
+        return self.lease_until_ms >= (now - CLOCK_TOLERANCE_SECONDS) * 1000
+
+
+class _Reader:
+    """Typed access to a row's attributes."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self._row = row
+
+    def text(self, name: str) -> str | None:
+        value = self._row.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        raise _unreadable(name, "text")
+
+    def number(self, name: str) -> int | None:
+        value = self._row.get(name)
+        if value is None or type(value) is int:
+            return value
+        raise _unreadable(name, "a whole number")
+
+    def texts(self, name: str) -> frozenset[str]:
+        value = self._row.get(name)
+        if value is None:
+            return frozenset()
+        if isinstance(value, frozenset):
+            return value
+        raise _unreadable(name, "a set of texts")
+
+
+def _unreadable(name: str, expected: str) -> StoreUnavailable:
+    return StoreUnavailable(f"session row: attribute {name}: expected {expected}", reason="unreadable_record")

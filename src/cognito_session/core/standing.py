@@ -1,0 +1,74 @@
+"""Which generation of a record a credential stands for (PROTOCOL, "Which cookie may still be used").
+
+Pure and total: credential and record in, Standing out; what follows from it is the flow's decision.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from cognito_session.core.credential import Credential, TokenCredential
+from cognito_session.core.policy import OVERLAP_SECONDS
+from cognito_session.core.record import ANY_JTI
+
+if TYPE_CHECKING:
+    from cognito_session.core.record import SessionRecord
+
+__all__ = ["Previous", "Standing", "judge_previous", "standing_of"]
+
+
+class Standing(Enum):
+    """A credential's place in the record's history."""
+
+    CURRENT = "current"
+    PREVIOUS = "previous"
+    OLDER = "older"
+    DISPLACED = "displaced"
+    UNHEARD = "unheard"
+    """A generation the record has not reached: it was restored from a backup, or is another table's."""
+    BARE = "bare"
+    """The row's token was written by foreign code: any authentic token of the user stands."""
+
+
+class Previous(Enum):
+    """What a previous generation may still do."""
+
+    HEAL = "heal"
+    REJECT = "reject"
+    REUSE = "reuse"
+
+
+def standing_of(credential: Credential, record: SessionRecord) -> Standing:
+    """Where the credential stands against the record."""
+    if isinstance(credential, TokenCredential):
+        return _standing_of_token(credential, record)
+    if record.bare or credential.sid != record.sid:
+        return Standing.DISPLACED
+    if credential.gen >= record.generation:
+        return Standing.CURRENT if credential.gen == record.generation else Standing.UNHEARD
+    oldest = record.generation if record.gen_prev is None else record.gen_prev
+    return Standing.PREVIOUS if credential.gen >= oldest else Standing.OLDER
+
+
+def _standing_of_token(credential: TokenCredential, record: SessionRecord) -> Standing:
+    if record.bare:
+        return Standing.BARE
+    jti = credential.token.jti
+    if jti == record.jti_cur:
+        return Standing.CURRENT
+    if jti in record.jti_prev:
+        return Standing.PREVIOUS
+    if credential.sid != record.sid:
+        return Standing.DISPLACED
+    return Standing.PREVIOUS if ANY_JTI in record.jti_prev else Standing.OLDER
+
+
+def judge_previous(credential: Credential, record: SessionRecord, arrived: int) -> Previous:
+    """What a previous generation may do, by the instant the request arrived."""
+    if record.seen_at is None or arrived <= record.seen_at + OVERLAP_SECONDS:
+        return Previous.HEAL
+    expiry = credential.token.expires_at if isinstance(credential, TokenCredential) else record.prev_exp
+    if expiry is not None and arrived < expiry:
+        return Previous.REJECT
+    return Previous.REUSE

@@ -1,0 +1,174 @@
+"""The protocol's writes: for each, what it sets and every clause of its condition (PROTOCOL, steps 2 to 9).
+
+A bare row (its token written by foreign code) is fenced by what was read, absence included, because foreign code may
+replace or keep any of our attributes. Pure: record and instants in, Change out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from cognito_session.core.change import Change, Clause, Move, Test, absent, as_read, either, equals
+from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS, OVERLAP_SECONDS, TOMBSTONE_SECONDS
+from cognito_session.core.record import ACTIVE, ANY_JTI, ENDED, Row, SessionRecord, token_hash
+
+if TYPE_CHECKING:
+    from cognito_session.core.outcome import Reason
+    from cognito_session.core.token import AccessToken
+
+__all__ = ["Generation", "Lease", "acquire", "commit", "end", "log_out", "mark_seen", "release", "suspect"]
+
+_LEASE: Final = frozenset({"lease_id", "lease_until"})
+_MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at", "refused_at"}
+_SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key"})
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to call the provider once. `send_before` is monotonic; `n` counts acquisitions in the generation."""
+
+    id: str
+    n: int
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """New tokens as they will be stored. `access` may not have been verified yet (`verified`)."""
+
+    access: AccessToken
+    stored_access: str = field(repr=False)
+    stored_refresh: str = field(repr=False)
+    verified: bool
+
+
+def acquire(record: SessionRecord, *, now: float, lease_id: str, length: int) -> Change:
+    """Take the lease for `length` seconds."""
+    lapsed = Test("lease_until", "<", int((now - CLOCK_TOLERANCE_SECONDS) * 1000))
+    when = [*_unchanged(record), *_limits(record, int(now)), either("lease", Test("lease_id", "absent"), lapsed)]
+    put: dict[str, Any] = {
+        "lease_id": lease_id,
+        "lease_until": int((now + length) * 1000),
+        "lease_for": token_hash(record.token or ""),
+    }
+    if record.gen is None:
+        put["gen"] = 0
+    if record.stale_marks:
+        when += [as_read("suspect_at", record.suspect_at), as_read("retry_at", record.retry_at)]
+        drop = frozenset({"suspect_at", "retry_at", "refused_at"})
+        return Change(Move.ACQUIRE, record.key, tuple(when), put=put | {"lease_n": 1}, drop=drop)
+    when += [absent("suspect_at"), either("retry_at", Test("retry_at", "absent"), Test("retry_at", "<", int(now) + 1))]
+    return Change(Move.ACQUIRE, record.key, tuple(when), put=put, add={"lease_n": 1})
+
+
+def commit(
+    record: SessionRecord, new: Generation, *, lease_id: str, now: int, presented_jti: str | None, bare_limits: Row
+) -> Change:
+    """Write the new generation over `record` (the row as the lease was taken on it).
+
+    `presented_jti` is the presenter's jti where it descends from the same sign-in as the new token; `bare_limits` are
+    the attributes that a bare row gets when it becomes ours.
+    """
+    mine = either("lease", Test("lease_id", "=", lease_id), Test("lease_id", "absent"))
+    put: dict[str, Any] = {
+        "state": ACTIVE,
+        "token": new.stored_refresh,
+        "token_hash": token_hash(new.stored_refresh),
+        "access_token": new.stored_access,
+        "access_iat": new.access.issued_at,
+        "access_exp": new.access.expires_at,
+        "timestamp": now,
+        "jti_cur": new.access.jti,
+        "gen": record.generation + 1,
+        "last_op": lease_id,
+        "lease_n": 0,
+    }
+    drop = set(_MARKS | {"seen_at", "reason", "ended_at"})
+    if new.verified:
+        drop.add("unverified")
+    else:
+        put["unverified"] = True
+    if record.bare:
+        put |= {"sid": new.access.origin_jti, "jti_prev": frozenset({presented_jti or ANY_JTI})} | bare_limits
+        drop |= {"prev_exp", "gen_prev"}
+    else:
+        put |= _previous(record, now)
+    return Change(Move.COMMIT, record.key, (*_unchanged(record), mine), put=put, drop=frozenset(drop))
+
+
+def _previous(record: SessionRecord, now: int) -> Row:
+    """Who counts as previous from now on: the outgoing generation, and those before it that may still be travelling."""
+    joins = record.seen_at is None or now - record.seen_at < OVERLAP_SECONDS
+    outgoing = frozenset({record.jti_cur}) if record.jti_cur else frozenset()
+    jtis = record.jti_prev | outgoing if joins else outgoing
+    oldest = record.gen_prev if joins and record.gen_prev is not None else record.generation
+    previous: Row = {"gen_prev": oldest}
+    if jtis:
+        previous["jti_prev"] = jtis
+    if record.access_exp is not None:
+        previous["prev_exp"] = record.access_exp
+    return previous
+
+
+def release(record: SessionRecord, *, lease_id: str, retry_at: int | None = None, refused_at: int | None = None) -> Change:
+    """Give the lease back without new tokens; nobody calls again before `retry_at`."""
+    cool_down = {"retry_at": retry_at, "refused_at": refused_at}
+    put = {name: value for name, value in cool_down.items() if value is not None}
+    return Change(Move.RELEASE, record.key, (*_unchanged(record), equals("lease_id", lease_id)), put=put, drop=_LEASE)
+
+
+def suspect(record: SessionRecord, *, lease_id: str, now: int) -> Change:
+    """Give the lease back with an unconfirmed verdict: a slow sibling may hold the good token."""
+    when = (*_unchanged(record), equals("lease_id", lease_id))
+    return Change(Move.SUSPECT, record.key, when, put={"suspect_at": now}, drop=_LEASE)
+
+
+def end(record: SessionRecord, move: Move, reason: Reason, *, now: int, also: Clause | None = None) -> Change:
+    """Turn an active record into a tombstone for a verdict, a confirmed suspicion or a reuse."""
+    return _tombstone(record, move, reason, now=now, when=(*_unchanged(record), *((also,) if also else ())))
+
+
+def log_out(record: SessionRecord, reason: Reason, *, now: int) -> Change:
+    """Turn the record into a tombstone whatever generation it is in: a logout always wins."""
+    return _tombstone(record, Move.LOGOUT, reason, now=now, when=_same_sign_in(record))
+
+
+def mark_seen(record: SessionRecord, *, now: int) -> Change:
+    """Remember when the current generation was first presented."""
+    when = (equals("sid", record.sid), equals("state", ACTIVE), equals("gen", record.gen), absent("seen_at"))
+    return Change(Move.SEEN, record.key, when, put={"seen_at": now})
+
+
+def _tombstone(record: SessionRecord, move: Move, reason: Reason, *, now: int, when: tuple[Clause, ...]) -> Change:
+    put: dict[str, Any] = {
+        "state": ENDED,
+        "reason": reason.value,
+        "ended_at": now,
+        "ttl": max(record.abs_exp or 0, now + TOMBSTONE_SECONDS),
+    }
+    if record.sid is None:
+        put["sid"] = record.key.sid
+    return Change(move, record.key, when, put=put, drop=_SECRETS | _MARKS, add={"gen": 1})
+
+
+def _same_sign_in(record: SessionRecord) -> tuple[Clause, ...]:
+    """Rule 4: the row exists, is this session's, and holds the very token that was read."""
+    clauses = [as_read("sid", record.sid), equals("token", record.token)]
+    if record.bare:
+        clauses.append(as_read("token_hash", record.token_hash))
+    return tuple(clauses)
+
+
+def _unchanged(record: SessionRecord) -> tuple[Clause, ...]:
+    """Rule 4, active, and still the generation that was read."""
+    if record.bare:
+        return (*_same_sign_in(record), as_read("state", record.state), as_read("gen", record.gen))
+    return (*_same_sign_in(record), equals("state", ACTIVE), equals("gen", record.gen))
+
+
+def _limits(record: SessionRecord, now: int) -> tuple[Clause, ...]:
+    """Not past the absolute end; a bare row's end, if any, belongs to the session before it."""
+    if record.bare:
+        return ()
+    return (either("abs_exp", Test("abs_exp", "absent"), Test("abs_exp", ">", now)),)

@@ -1,0 +1,48 @@
+"""The asynchronous driver: the synchronous one in a small thread pool, its pauses on the event loop.
+
+The pool belongs to the module, not to a loop: a loop-bound one dies with each `asyncio.run` of a Lambda. A cancelled
+request leaves its running segment alone, so a rotated token is committed although nobody waits for the answer any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cognito_session.drivers.sync import Done, Ports, segment
+
+if TYPE_CHECKING:
+    from cognito_session.core.steps import Flow
+
+__all__ = ["run"]
+
+T = TypeVar("T")
+
+_THREADS: Final = 16
+_pool: list[ThreadPoolExecutor] = []
+
+
+async def run(flow: Flow[T], ports: Ports) -> T:
+    """The flow's result. Raises what the flow raises."""
+    loop = asyncio.get_running_loop()
+    while True:
+        paused = await loop.run_in_executor(_threads(), segment, flow, ports)
+        if isinstance(paused, Done):
+            return paused.value
+        await asyncio.sleep(paused.seconds)
+
+
+def _threads() -> ThreadPoolExecutor:
+    if not _pool:
+        _pool.append(ThreadPoolExecutor(_THREADS, thread_name_prefix="cognito-session"))
+    return _pool[0]
+
+
+def _forget_threads() -> None:
+    """Threads do not survive a fork; the inherited executor is dropped without joining what is not there."""
+    _pool.clear()
+
+
+os.register_at_fork(after_in_child=_forget_threads)

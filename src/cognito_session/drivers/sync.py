@@ -1,0 +1,103 @@
+"""The synchronous driver: answers a flow's steps through the ports until it returns.
+
+Refusals are sent in as answers, faults thrown in at the yield. `segment` is the whole of it, and what the asynchronous
+driver runs in a thread: everything up to the next pause, so that nothing from outside can cancel it between Acquire and
+Commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from cognito_session.core.errors import ProviderUnavailable
+from cognito_session.core.ports import TOO_LATE
+from cognito_session.core.steps import Flow, Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Step, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cognito_session.core.ports import Clock, IdentityProvider, KeySource, SessionStore
+
+__all__ = ["Done", "Ports", "run", "segment"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a flow's steps are answered with. `sleep` waits so many seconds; `on_event` is the application's."""
+
+    store: SessionStore
+    provider: IdentityProvider
+    keys: KeySource
+    clock: Clock
+    sleep: Callable[[float], None]
+    on_event: Callable[[Report], None] | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The flow has returned."""
+
+    value: T
+
+
+def run(flow: Flow[T], ports: Ports) -> T:
+    """The flow's result. Raises what the flow raises."""
+    while True:
+        paused = segment(flow, ports)
+        if isinstance(paused, Done):
+            return paused.value
+        ports.sleep(paused.seconds)
+
+
+def segment(flow: Flow[T], ports: Ports) -> Done[T] | Sleep:
+    """Answer steps until the flow returns or pauses with nothing in hand."""
+    answer: Any = None
+    fault: Exception | None = None
+    while True:
+        try:
+            step = flow.send(answer) if fault is None else flow.throw(fault)
+        except StopIteration as finished:
+            return Done(finished.value)
+        if isinstance(step, Sleep) and not step.holding:
+            return step
+        try:
+            answer, fault = _answer(step, ports), None
+        except Exception as error:  # noqa: BLE001 - the flow decides what a fault means, and re-raises what it does not know
+            answer, fault = None, error
+
+
+def _answer(step: Step[Any], ports: Ports) -> Any:
+    match step:
+        case Keys(missing_kid):
+            return ports.keys.keys(missing_kid)
+        case Load(key):
+            return ports.store.load(key)
+        case LoadAll(sub):
+            return ports.store.rows_of(sub)
+        case Write(change):
+            return ports.store.write(change)
+        case Refresh(request):
+            if ports.clock.monotonic() > request.send_before:
+                raise ProviderUnavailable("the lease is nearly over: not sent", sent=False, reason=TOO_LATE)
+            return ports.provider.refresh(request)
+        case Revoke(refresh_token):
+            return ports.provider.revoke(refresh_token)
+        case Sleep(seconds):
+            return ports.sleep(seconds)
+        case Report():
+            return _report(step, ports)
+    raise TypeError(f"no driver knows the step {type(step).__name__}")
+
+
+def _report(event: Report, ports: Ports) -> None:
+    if ports.on_event is None:
+        return
+    try:
+        ports.on_event(event)
+    except Exception:
+        import logging
+
+        logging.getLogger("cognito_session").exception("on_event failed for %s", event.event)

@@ -1,0 +1,6 @@
+"""The embedded stack: Cognito and DynamoDB on one loopback port, for demos and tests.
+
+`LocalStack.start()` in `stack` is the door; everything else runs in the child process that it starts. Rotation of
+refresh tokens, their expiry and revocation are modelled here, because ministack does not; so are faults, gates and a
+clock that tests advance. Nothing in the library imports this package, and importing it costs nothing.
+"""

@@ -1,0 +1,72 @@
+"""What the stack answers: a status, headers and a body, and the shapes that errors take on the wire.
+
+Cognito and DynamoDB answer errors as JSON with `__type`, the OAuth endpoints as RFC 6749 5.2 says.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Answer", "api_error", "fault_answer", "json_answer", "oauth_error"]
+
+_DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP response, complete."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object; {} when it is something else."""
+        try:
+            value = json.loads(self.body)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def error(self) -> str | None:
+        """AWS's or OAuth's error code, None for a success."""
+        if self.status < 400:  # noqa: PLR2004 - where HTTP errors begin
+            return None
+        value = self.json()
+        code = value.get("__type") or value.get("error")
+        return str(code).rsplit("#", 1)[-1] if code else None
+
+
+def json_answer(value: object, *, status: int = 200, kind: bytes = b"application/x-amz-json-1.1") -> Answer:
+    """A JSON answer."""
+    headers = ((b"content-type", kind), (b"cache-control", b"no-store"))
+    return Answer(status, headers, json.dumps(value).encode())
+
+
+def api_error(code: str, message: str, status: int = 400) -> Answer:
+    """An error of the Cognito or DynamoDB API."""
+    return json_answer({"__type": code, "message": message}, status=status)
+
+
+def oauth_error(code: str, status: int = 400) -> Answer:
+    """An error of an OAuth endpoint."""
+    return json_answer({"error": code}, status=status, kind=b"application/json")
+
+
+def fault_answer(kind: str, service: str) -> Answer:
+    """How a service says "slow down" (kind "throttle") or "I broke" (kind "error500")."""
+    throttled = kind == "throttle"
+    if service == "cognito":
+        return (
+            api_error("TooManyRequestsException", "Too many requests")
+            if throttled
+            else api_error("InternalErrorException", "Internal error", 500)
+        )
+    if service == "dynamodb":
+        return (
+            api_error(_DYNAMODB + "ProvisionedThroughputExceededException", "The level of throughput was exceeded")
+            if throttled
+            else api_error(_DYNAMODB + "InternalServerError", "Internal server error", 500)
+        )
+    return oauth_error("too_many_requests", 429) if throttled else oauth_error("server_error", 500)

@@ -1,0 +1,136 @@
+"""Operations of the Cognito API that the stack answers itself or completes after ministack.
+
+Answered here: GetTokensFromRefreshToken, RevokeToken, the refresh flow of InitiateAuth and AdminInitiateAuth, and
+ConfirmDevice. Completed: whatever signs a user in (its refresh token becomes ours), and the two operations that set
+up an app client (RefreshTokenRotation is kept). An update that leaves RefreshTokenRotation out leaves it as it was.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from cognito_session.local.answer import Answer, api_error, json_answer
+from cognito_session.local.emulator import Emulator
+from cognito_session.local.grants import Denied, Grants
+
+__all__ = ["CognitoApi"]
+
+Onward = Callable[[], Awaitable[Answer]]
+
+_SIGN_IN = frozenset({"InitiateAuth", "AdminInitiateAuth", "RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
+_CLIENT_SETUP = frozenset({"CreateUserPoolClient", "UpdateUserPoolClient"})
+_REFRESH_FLOWS = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
+_MAX_GRACE_SECONDS = 60
+
+
+class CognitoApi:
+    """The rules of the Cognito API on top of ministack's."""
+
+    def __init__(self, emulator: Emulator, grants: Grants) -> None:
+        self._emulator = emulator
+        self._grants = grants
+
+    async def answer(self, operation: str, body: bytes, onward: Onward) -> Answer:
+        """The answer to one operation; `onward` asks ministack."""
+        try:
+            payload = json.loads(body or b"{}")
+        except ValueError:
+            payload = None
+        if not isinstance(payload, dict):
+            return api_error("SerializationException", "the body must be a JSON object")
+        try:
+            own = self._own(operation, payload)
+            return own if own is not None else await self._completed(operation, payload, onward)
+        except Denied as denied:
+            return denied.answer
+
+    def _own(self, operation: str, payload: dict[str, Any]) -> Answer | None:
+        if operation == "GetTokensFromRefreshToken":
+            return self._get_tokens(payload)
+        if operation == "RevokeToken":
+            return self._revoke(payload)
+        if operation == "ConfirmDevice":
+            return json_answer({"UserConfirmationNecessary": False})
+        if operation in _SIGN_IN and payload.get("AuthFlow") in _REFRESH_FLOWS:
+            return self._refresh_flow(operation, payload)
+        return None
+
+    async def _completed(self, operation: str, payload: dict[str, Any], onward: Onward) -> Answer:
+        if operation in _CLIENT_SETUP:
+            return _invalid_rotation(payload) or self._client_set_up(payload, await onward())
+        answer = await onward()
+        return self._signed_in(answer) if operation in _SIGN_IN else answer
+
+    def _get_tokens(self, payload: dict[str, Any]) -> Answer:
+        for name in ("ClientId", "RefreshToken"):
+            if not payload.get(name):
+                return api_error("InvalidParameterException", f"Missing required parameter {name}")
+        client = self._grants.client(payload["ClientId"])
+        self._grants.check_secret(client, payload.get("ClientSecret"))
+        result = self._grants.refresh(client, payload["RefreshToken"], payload.get("DeviceKey"))
+        return json_answer({"AuthenticationResult": result})
+
+    def _revoke(self, payload: dict[str, Any]) -> Answer:
+        token = payload.get("Token")
+        if not isinstance(token, str) or not token:
+            return api_error("InvalidParameterException", "Missing required parameter Token")
+        client = self._grants.client(payload.get("ClientId"))
+        self._grants.check_secret(client, payload.get("ClientSecret"))
+        if not client.settings.get("EnableTokenRevocation", True):
+            return api_error("UnsupportedOperationException", "Token revocation is not enabled for this client")
+        if self._emulator.sign_in_claims(token):  # a readable JWT: refresh tokens are not
+            return api_error("UnsupportedTokenTypeException", "Unsupported token type")
+        self._grants.revoke(client, token)
+        return json_answer({})
+
+    def _refresh_flow(self, operation: str, payload: dict[str, Any]) -> Answer:
+        client = self._grants.client(payload.get("ClientId"))
+        if operation == "AdminInitiateAuth" and payload.get("UserPoolId") != client.pool_id:
+            return api_error("ResourceNotFoundException", "User pool client does not exist.")
+        flows = client.settings.get("ExplicitAuthFlows") or ["ALLOW_REFRESH_TOKEN_AUTH"]
+        if client.grace_seconds is not None or not any(flow.endswith("REFRESH_TOKEN_AUTH") for flow in flows):
+            # Rotation excludes this flow; which code AWS refuses it with is undocumented. This one is what it says
+            # of any flow that an app client does not allow, and does not suggest that the token is dead.
+            return api_error("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
+        parameters = payload.get("AuthParameters") or {}
+        family = self._grants.family(client, parameters.get("REFRESH_TOKEN"))
+        inner = {**payload, "AuthParameters": {**parameters, "REFRESH_TOKEN": family.sign_in}}
+        error = self._emulator.secret_hash_error(operation, inner)
+        if error is not None and self._emulator.user_error(client, family.sign_in) is None:
+            return error
+        result = self._grants.refresh(client, parameters.get("REFRESH_TOKEN"), parameters.get("DEVICE_KEY"))
+        return json_answer({"AuthenticationResult": result})
+
+    def _signed_in(self, answer: Answer) -> Answer:
+        value = answer.json()
+        result = value.get("AuthenticationResult")
+        if not isinstance(result, dict) or "RefreshToken" not in result:
+            return answer
+        result["RefreshToken"], device = self._grants.adopt(result["RefreshToken"], with_device=True)
+        if device:
+            result["NewDeviceMetadata"] = device
+        return json_answer(value)
+
+    def _client_set_up(self, payload: dict[str, Any], answer: Answer) -> Answer:
+        value = answer.json()
+        shown = value.get("UserPoolClient")
+        if not isinstance(shown, dict):
+            return answer
+        settings = self._grants.client(shown["ClientId"]).settings
+        if "RefreshTokenRotation" in payload:
+            settings["RefreshTokenRotation"] = dict(payload["RefreshTokenRotation"])
+        if "RefreshTokenRotation" in settings:
+            shown["RefreshTokenRotation"] = settings["RefreshTokenRotation"]
+        return json_answer(value)
+
+
+def _invalid_rotation(payload: dict[str, Any]) -> Answer | None:
+    if "RefreshTokenRotation" not in payload:
+        return None
+    rotation = payload["RefreshTokenRotation"]
+    if not isinstance(rotation, dict) or rotation.get("Feature") not in ("ENABLED", "DISABLED"):
+        return api_error("InvalidParameterException", "RefreshTokenRotation.Feature must be ENABLED or DISABLED")
+    grace = rotation.get("RetryGracePeriodSeconds", 0)
+    if not isinstance(grace, int) or not 0 <= grace <= _MAX_GRACE_SECONDS:
+        return api_error("InvalidParameterException", "RetryGracePeriodSeconds must be from 0 to 60")
+    return None

@@ -1,0 +1,96 @@
+"""The test's own endpoints on the stack's port: `POST /_test/VERB` with a JSON object, answered by a JSON object.
+
+Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance.
+A mistake in the arguments is a 400 with a `message`. A reset leaves the clock alone, for time never runs backwards.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from cognito_session.local.answer import Answer, json_answer
+from cognito_session.local.calls import CallLog
+from cognito_session.local.emulator import Emulator
+from cognito_session.local.faults import Fault, Faults
+from cognito_session.local.gates import Gate, Gates
+from cognito_session.local.grants import Grants
+from cognito_session.testing.clock import SharedClock
+
+__all__ = ["CONTROL_PATH", "Control"]
+
+CONTROL_PATH = "/_test/"
+Verb = Callable[..., Awaitable[dict[str, Any]]]
+
+
+class Control:
+    """What a test may ask of the stack."""
+
+    def __init__(
+        self, emulator: Emulator, clock: SharedClock, grants: Grants, *, calls: CallLog, faults: Faults, gates: Gates
+    ) -> None:
+        self._emulator, self._clock, self._grants = emulator, clock, grants
+        self._calls, self._faults, self._gates = calls, faults, gates
+        verbs = (self.reset, self.calls, self.clear_calls, self.fault, self.clear_faults, self.gate, self.gate_wait)
+        more = (self.gate_release, self.rules, self.advance)
+        self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more)}
+
+    async def answer(self, path: str, body: bytes) -> Answer:
+        """Carry out one verb."""
+        verb = self._verbs.get(path.removeprefix(CONTROL_PATH))
+        if verb is None:
+            return json_answer({"message": f"no such verb; there are {', '.join(self._verbs)}"}, status=404)
+        try:
+            return json_answer(await verb(**json.loads(body or b"{}")))
+        except (KeyError, TypeError, ValueError) as error:
+            return json_answer({"message": str(error)}, status=400)
+
+    async def reset(self) -> dict[str, Any]:
+        """Forget everything: pools, users, tables, sign-ins, calls, faults, gates, rules."""
+        self._gates.clear()
+        self._faults.clear()
+        self._grants.reset()
+        self._emulator.reset()
+        self._calls.clear()
+        return {}
+
+    async def calls(self, service: str | None = None) -> dict[str, Any]:
+        """The call log."""
+        return {"calls": self._calls.rows(service)}
+
+    async def clear_calls(self) -> dict[str, Any]:
+        """Empty the call log."""
+        self._calls.clear()
+        return {}
+
+    async def fault(self, **fault: Any) -> dict[str, Any]:
+        """Put a fault in force."""
+        self._faults.add(Fault(**fault))
+        return {}
+
+    async def clear_faults(self) -> dict[str, Any]:
+        """Lift every fault."""
+        self._faults.clear()
+        return {}
+
+    async def gate(self, **gate: Any) -> dict[str, Any]:
+        """Put a gate in force."""
+        return {"gate": self._gates.add(Gate(**gate))}
+
+    async def gate_wait(self, gate: int, count: int, seconds: float) -> dict[str, Any]:
+        """Wait until `count` requests are held, at most so many seconds; how many are."""
+        return {"held": await self._gates.get(gate).wait_for(count, seconds)}
+
+    async def gate_release(self, gate: int, count: int | None = None) -> dict[str, Any]:
+        """Let held requests go."""
+        return {"released": self._gates.get(gate).release(count)}
+
+    async def rules(self, **rules: Any) -> dict[str, Any]:
+        """Change the rules of rotation that are named; all of them."""
+        self._grants.rules = replace(self._grants.rules, **rules)
+        return asdict(self._grants.rules)
+
+    async def advance(self, seconds: float) -> dict[str, Any]:
+        """Move the clock of everyone who shares it."""
+        self._clock.advance(seconds)
+        return {"now": self._clock.now()}

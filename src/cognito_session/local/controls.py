@@ -1,0 +1,92 @@
+"""The test half of what a test holds: what was called, what shall fail, who shall wait, which rules hold."""
+
+from typing import Any, Literal, Self
+
+from cognito_session.local.calls import Call
+from cognito_session.local.child import StackError
+from cognito_session.local.faults import FaultKind
+from cognito_session.local.wire import Wire
+
+__all__ = ["Controls", "HeldGate"]
+
+
+class HeldGate:
+    """A gate in force. As a context manager it opens at the end, whatever happened."""
+
+    def __init__(self, wire: Wire, number: int) -> None:
+        self._wire = wire
+        self._number = number
+
+    def wait_for(self, count: int, timeout: float = 10.0) -> None:
+        """Return when at least `count` requests are held. Raises StackError after `timeout` seconds."""
+        waited = self._wire.control("gate_wait", timeout=timeout + 5, gate=self._number, count=count, seconds=timeout)
+        if waited["held"] < count:
+            raise StackError(f"{waited['held']} of {count} requests were held after {timeout} s")
+
+    def release(self, count: int | None = None) -> int:
+        """Let the `count` longest held requests go; None opens the gate for good. How many were let go."""
+        return int(self._wire.control("gate_release", gate=self._number, count=count)["released"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Controls:
+    """Call log, faults, gates and rules of a stack."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def calls(self, service: str | None = None) -> list[Call]:
+        """The requests seen so far, of "cognito", "dynamodb", "jwks", "oauth2", "other" or all."""
+        return [Call(**row) for row in self._wire.control("calls", service=service)["calls"]]
+
+    def count(self, operation: str, *, caller: str | None = None) -> int:
+        """How many requests of an operation were seen, of one caller or of all."""
+        return sum(call.operation == operation and caller in (None, call.caller) for call in self.calls())
+
+    def clear_calls(self) -> None:
+        """Forget the requests seen so far."""
+        self._wire.control("clear_calls")
+
+    def fault(
+        self,
+        operation: str,
+        kind: FaultKind,
+        *,
+        times: int | None = 1,
+        skip: int = 0,
+        ms: float = 0,
+        caller: str | None = None,
+    ) -> None:
+        """Order trouble for requests of an operation, "*" for all: see `faults`. times None: until lifted."""
+        self._wire.control("fault", operation=operation, kind=kind, times=times, skip=skip, ms=ms, caller=caller)
+
+    def clear_faults(self) -> None:
+        """Lift every fault."""
+        self._wire.control("clear_faults")
+
+    def gate(self, operation: str, *, after: bool = False, times: int | None = None, caller: str | None = None) -> HeldGate:
+        """Hold requests of an operation before or after its work. times None: all of them, n: the first n."""
+        made = self._wire.control("gate", operation=operation, after=after, times=times, caller=caller)
+        return HeldGate(self._wire, made["gate"])
+
+    def set_rules(
+        self,
+        *,
+        semantics: Literal["A", "B", "C"] | None = None,
+        reuse_kills_family: bool | None = None,
+        revoke_scope: Literal["token", "family"] | None = None,
+        origin_jti_changes: bool | None = None,
+    ) -> dict[str, Any]:
+        """Choose among the readings of what AWS does not document: see `rotation.Rules`. All that are in force."""
+        named: dict[str, Any] = {
+            "semantics": semantics,
+            "reuse_kills_family": reuse_kills_family,
+            "revoke_scope": revoke_scope,
+            "origin_jti_changes": origin_jti_changes,
+        }
+        return self._wire.control("rules", **{name: value for name, value in named.items() if value is not None})

@@ -1,0 +1,139 @@
+"""The Cognito half of what a test holds: pools, app clients, users, sign-ins.
+
+Every method is one or a few operations of the Cognito API, with the settings that tests care about as arguments. They
+are never logged, held or harmed, and raise CallRefusedError when Cognito refuses.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from cognito_session.local.pool import Pool, User
+from cognito_session.local.wire import Wire
+
+__all__ = ["Directory"]
+
+_FLOWS = ("ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH")
+
+
+class Directory:
+    """The pools of a stack and who is in them."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def create_pool(
+        self, name: str = "local", *, groups: Iterable[str] = (), device_tracking: bool = False, **client: Any
+    ) -> Pool:
+        """A new pool with one app client; `client` is what `create_client` takes."""
+        devices = {"ChallengeRequiredOnNewDevice": False, "DeviceOnlyRememberedOnUserPrompt": False}
+        settings = {"DeviceConfiguration": devices} if device_tracking else {}
+        pool_id = self.cognito("CreateUserPool", PoolName=name, **settings)["UserPool"]["Id"]
+        for group in groups:
+            self.cognito("CreateGroup", UserPoolId=pool_id, GroupName=group)
+        return self.create_client(pool_id, **client)
+
+    def create_client(
+        self,
+        pool: Pool | str,
+        *,
+        access_token_seconds: int = 3600,
+        id_token_seconds: int | None = None,
+        refresh_token_days: float = 30,
+        rotation_grace_seconds: int | None = None,
+        client_secret: bool = False,
+        token_revocation: bool = True,
+        callback_urls: Iterable[str] = (),
+        logout_urls: Iterable[str] = (),
+    ) -> Pool:
+        """A new app client of a pool. `rotation_grace_seconds` None: rotation off. id_token_seconds None: as access.
+
+        `callback_urls` turn the authorization-code grant on, with the scopes openid, email and profile.
+        """
+        pool_id = pool if isinstance(pool, str) else pool.user_pool_id
+        settings: dict[str, Any] = {
+            "ClientName": "local",
+            "GenerateSecret": client_secret,
+            "AccessTokenValidity": access_token_seconds,
+            "IdTokenValidity": access_token_seconds if id_token_seconds is None else id_token_seconds,
+            "RefreshTokenValidity": round(refresh_token_days * 86_400),
+            "TokenValidityUnits": dict.fromkeys(("AccessToken", "IdToken", "RefreshToken"), "seconds"),
+            "EnableTokenRevocation": token_revocation,
+            "ExplicitAuthFlows": _FLOWS if rotation_grace_seconds is not None else [*_FLOWS, "ALLOW_REFRESH_TOKEN_AUTH"],
+            **_rotation(rotation_grace_seconds),
+            **_hosted(list(callback_urls), list(logout_urls)),
+        }
+        made = self.cognito("CreateUserPoolClient", UserPoolId=pool_id, **settings)["UserPoolClient"]
+        secret = made.get("ClientSecret")
+        return Pool(pool_id, made["ClientId"], secret, self._wire.url, self._wire.region, rotation_grace_seconds)
+
+    def create_user(
+        self, pool: Pool, username: str, password: str, *, groups: Iterable[str] = (), email: str | None = None
+    ) -> User:
+        """A confirmed user with a password. Groups must exist."""
+        who = {"UserPoolId": pool.user_pool_id, "Username": username}
+        attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}] if email else []
+        made = self.cognito("AdminCreateUser", **who, MessageAction="SUPPRESS", UserAttributes=attributes)["User"]
+        self.cognito("AdminSetUserPassword", **who, Password=password, Permanent=True)
+        for group in groups:
+            self.cognito("AdminAddUserToGroup", **who, GroupName=group)
+        sub = next(each["Value"] for each in made["Attributes"] if each["Name"] == "sub")
+        return User(made["Username"], sub)
+
+    def sign_in(self, pool: Pool, username: str, password: str) -> dict[str, Any]:
+        """Cognito's AuthenticationResult: AccessToken, IdToken, RefreshToken, ExpiresIn, TokenType."""
+        parameters = {"USERNAME": username, "PASSWORD": password, "SECRET_HASH": pool.secret_hash(username)}
+        shown = {name: value for name, value in parameters.items() if value is not None}
+        asked = {"ClientId": pool.client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": shown}
+        result: dict[str, Any] = self.cognito("InitiateAuth", **asked)["AuthenticationResult"]
+        return result
+
+    def refresh(self, pool: Pool, refresh_token: str, **more: Any) -> dict[str, Any]:
+        """GetTokensFromRefreshToken, unlogged and unharmed. Raises CallRefusedError."""
+        secret = {} if pool.client_secret is None else {"ClientSecret": pool.client_secret}
+        asked = {"ClientId": pool.client_id, "RefreshToken": refresh_token, **secret, **more}
+        result: dict[str, Any] = self.cognito("GetTokensFromRefreshToken", **asked)["AuthenticationResult"]
+        return result
+
+    def revoke(self, pool: Pool, refresh_token: str) -> None:
+        """RevokeToken."""
+        secret = {} if pool.client_secret is None else {"ClientSecret": pool.client_secret}
+        self.cognito("RevokeToken", ClientId=pool.client_id, Token=refresh_token, **secret)
+
+    def disable_user(self, pool: Pool, username: str) -> None:
+        """AdminDisableUser: every session of the user ends."""
+        self.cognito("AdminDisableUser", UserPoolId=pool.user_pool_id, Username=username)
+
+    def enable_user(self, pool: Pool, username: str) -> None:
+        """AdminEnableUser."""
+        self.cognito("AdminEnableUser", UserPoolId=pool.user_pool_id, Username=username)
+
+    def delete_user(self, pool: Pool, username: str) -> None:
+        """AdminDeleteUser."""
+        self.cognito("AdminDeleteUser", UserPoolId=pool.user_pool_id, Username=username)
+
+    def sign_out_user(self, pool: Pool, username: str) -> None:
+        """AdminUserGlobalSignOut."""
+        self.cognito("AdminUserGlobalSignOut", UserPoolId=pool.user_pool_id, Username=username)
+
+    def cognito(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Any operation of the Cognito API, unlogged and unharmed. Raises CallRefusedError."""
+        return self._wire.api("cognito-idp", operation, parameters)
+
+
+def _rotation(grace_seconds: int | None) -> dict[str, Any]:
+    if grace_seconds is None:
+        return {}
+    return {"RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": grace_seconds}}
+
+
+def _hosted(callback_urls: list[str], logout_urls: list[str]) -> dict[str, Any]:
+    if not callback_urls:
+        return {}
+    return {
+        "CallbackURLs": callback_urls,
+        "LogoutURLs": logout_urls,
+        "SupportedIdentityProviders": ["COGNITO"],
+        "AllowedOAuthFlows": ["code"],
+        "AllowedOAuthScopes": ["openid", "email", "profile"],
+        "AllowedOAuthFlowsUserPoolClient": True,
+    }

@@ -1,0 +1,126 @@
+"""What a refresh token is worth: the one place where sign-ins are taken over, refreshed and revoked.
+
+The API operations and the OAuth endpoints both come through here and differ only in how they ask and answer.
+1. Every refresh token that leaves the stack is an opaque text of realistic size; ministack's own never does.
+2. A refresh checks, in this order: the client's secret, the token, the user; only then is the token spent.
+3. From the first look to the mark nothing awaits, and the book locks: no two uses interleave.
+Message texts are the ones seen of AWS where such are known.
+"""
+
+import secrets
+import uuid
+from typing import Any
+
+from cognito_session.local.answer import Answer, api_error
+from cognito_session.local.emulator import AppClient, Emulator
+from cognito_session.local.rotation import Family, Refused, Rules, TokenBook
+from cognito_session.testing.clock import SharedClock
+
+__all__ = ["Denied", "Grants"]
+
+# A real one is a JWE with encrypted content: five parts, the first of which is this header, 1,750 characters or so.
+_HEADER = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"
+_PART_BYTES = (256, 12, 960, 16)
+
+_REFUSALS = {
+    "unknown": ("NotAuthorizedException", "Invalid Refresh Token"),
+    "expired": ("NotAuthorizedException", "Refresh Token has expired"),
+    "revoked": ("NotAuthorizedException", "Refresh Token has been revoked"),
+    # The code is documented, the text is not.
+    "reused": ("RefreshTokenReuseException", "Refresh token has been invalidated by refresh token rotation"),
+}
+
+
+class Denied(Exception):
+    """A refusal: `answer` is how the API says it, `oauth` the OAuth error code."""
+
+    def __init__(self, answer: Answer, oauth: str = "invalid_grant") -> None:
+        super().__init__(answer.error)
+        self.answer = answer
+        self.oauth = oauth
+
+
+class Grants:
+    """Sign-ins and their refresh tokens."""
+
+    def __init__(self, emulator: Emulator, clock: SharedClock) -> None:
+        self._emulator = emulator
+        self._clock = clock
+        self._book = TokenBook(_opaque_text)
+        self.rules = Rules()
+
+    def client(self, client_id: object) -> AppClient:
+        """The app client of this id. Raises Denied."""
+        client = self._emulator.client(client_id) if isinstance(client_id, str) and client_id else None
+        if client is None:
+            raise Denied(api_error("ResourceNotFoundException", "User pool client does not exist."), "invalid_client")
+        return client
+
+    def check_secret(self, client: AppClient, secret: object) -> None:
+        """A confidential client must show its secret. Raises Denied."""
+        shown = secret.encode() if isinstance(secret, str) else b""
+        if client.secret and not secrets.compare_digest(shown, client.secret.encode()):
+            # AWS documents the code only; the text is the one that it uses for a SECRET_HASH.
+            message = f"Unable to verify secret hash for client {client.client_id}"
+            raise Denied(api_error("NotAuthorizedException", message), "invalid_client")
+
+    def adopt(self, sign_in: str, *, with_device: bool) -> tuple[str, dict[str, str] | None]:
+        """Take over a fresh sign-in: the refresh token to give out, and the NewDeviceMetadata where devices count."""
+        claims = self._emulator.adopt(sign_in)
+        client = self.client(claims["client_id"])
+        family = Family(sign_in, client.client_id, float(claims["exp"]))
+        device = None
+        if with_device and client.pool.get("DeviceConfiguration"):
+            region = client.pool_id.partition("_")[0]
+            family.device_key = f"{region}_{uuid.uuid4()}"
+            device = {"DeviceKey": family.device_key, "DeviceGroupKey": f"-{secrets.token_hex(4)}"}
+        return self._book.issue(family), device
+
+    def family(self, client: AppClient, refresh_token: object) -> Family:
+        """Whose token this is, if it is this client's. Raises Denied."""
+        family = self._book.find(refresh_token) if isinstance(refresh_token, str) else None
+        if family is None or family.client_id != client.client_id:
+            raise _refusal("unknown")
+        return family
+
+    def refresh(self, client: AppClient, refresh_token: object, device_key: object = None) -> dict[str, Any]:
+        """Spend a refresh token: an AuthenticationResult, with a RefreshToken where rotation is on. Raises Denied."""
+        family = self.family(client, refresh_token)
+        if family.device_key is not None and device_key != family.device_key:
+            raise _refusal("unknown")  # AWS says nothing more telling of a missing or foreign device
+        error = self._emulator.user_error(client, family.sign_in)
+        if error is not None:
+            raise Denied(error)
+        now = self._clock.now()
+        try:
+            use = self._book.use(str(refresh_token), now=now, grace_seconds=client.grace_seconds, rules=self.rules)
+        except Refused as refused:
+            raise _refusal(refused.reason) from None
+        result = self._emulator.mint(client, family.sign_in, new_origin=self.rules.origin_jti_changes)
+        return result if use.refresh_token is None else {**result, "RefreshToken": use.refresh_token}
+
+    def gives_id_token(self, client: AppClient, refresh_token: object) -> bool:
+        """Whether the scopes of this sign-in bring an id token. Raises Denied."""
+        return self._emulator.grants_id_token(self.family(client, refresh_token).sign_in)
+
+    def revoke(self, client: AppClient, refresh_token: str) -> None:
+        """Revoke a token of this client; one that is unknown stays so, as RFC 7009 2.2 asks. Raises Denied."""
+        family = self._book.find(refresh_token)
+        if family is None or family.client_id != client.client_id:
+            return
+        self._book.revoke(refresh_token, self.rules)
+        if family.revoked:
+            self._emulator.revoke(family.sign_in)
+
+    def reset(self) -> None:
+        """Forget every sign-in and go back to the default rules."""
+        self._book.clear()
+        self.rules = Rules()
+
+
+def _opaque_text() -> str:
+    return ".".join((_HEADER, *(secrets.token_urlsafe(size) for size in _PART_BYTES)))
+
+
+def _refusal(reason: str) -> Denied:
+    return Denied(api_error(*_REFUSALS[reason]))

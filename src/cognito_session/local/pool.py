@@ -1,0 +1,74 @@
+"""What a test holds of the stack's Cognito: a pool with one app client, and a user of it.
+
+Both are plain frozen values. A client secret never shows in a repr.
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+
+__all__ = ["Pool", "User", "stack_environment"]
+
+
+def stack_environment(url: str, region: str) -> dict[str, str]:
+    """The environment in which AWS SDKs and the library meet the stack at `url`."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A user pool together with one of its app clients.
+
+    issuer: AWS's own, as it stands in tokens, though it is not reachable here. domain: the base of /oauth2/token and
+    its kind. url: the base of everything else, also of `/{user_pool_id}/.well-known/jwks.json`.
+    """
+
+    user_pool_id: str
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    url: str
+    region: str
+    rotation_grace_seconds: int | None = None
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of its tokens."""
+        return f"https://cognito-idp.{self.region}.amazonaws.com/{self.user_pool_id}"
+
+    @property
+    def domain(self) -> str:
+        """Where its OAuth endpoints are."""
+        return self.url
+
+    @property
+    def jwks_url(self) -> str:
+        """Where its key set is."""
+        return f"{self.url}/{self.user_pool_id}/.well-known/jwks.json"
+
+    def environment(self) -> dict[str, str]:
+        """The stack's environment with USER_POOL_ID, CLIENT_ID and, for a confidential client, CLIENT_SECRET."""
+        named = {"USER_POOL_ID": self.user_pool_id, "CLIENT_ID": self.client_id}
+        secret = {} if self.client_secret is None else {"CLIENT_SECRET": self.client_secret}
+        return {**stack_environment(self.url, self.region), **named, **secret}
+
+    def secret_hash(self, username: str) -> str | None:
+        """The SECRET_HASH of a user; None for a public client."""
+        if self.client_secret is None:
+            return None
+        digest = hmac.new(self.client_secret.encode(), (username + self.client_id).encode(), hashlib.sha256).digest()
+        return base64.b64encode(digest).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A confirmed user."""
+
+    username: str
+    sub: str

@@ -1,0 +1,167 @@
+"""The ASGI application in front of ministack: names each request, writes it down, harms it as ordered, answers it.
+
+The order for one request: latency, gates before, fault before, the work, gates after, fault after, the answer.
+Requests with the header `x-test-control` come from the stack's own parent: never logged, held or harmed.
+A connection is closed without an answer through the server's transport, which `TransportProtocol` puts in the scope.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cognito_session.local.answer import Answer, api_error, fault_answer
+from cognito_session.local.api import CognitoApi
+from cognito_session.local.calls import Call, CallLog
+from cognito_session.local.control import CONTROL_PATH, Control
+from cognito_session.local.emulator import Emulator
+from cognito_session.local.faults import HANG_SECONDS, Fault, Faults
+from cognito_session.local.gates import Gates
+from cognito_session.local.grants import Grants
+from cognito_session.local.oauth import OAuth
+from cognito_session.testing.clock import SharedClock
+
+__all__ = ["Shell", "TransportProtocol"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_TRANSPORT = "cognito_session.transport"
+_SERVICES = {"AWSCognitoIdentityProviderService": "cognito", "DynamoDB_20120810": "dynamodb"}
+
+
+class TransportProtocol(H11Protocol):
+    """uvicorn's HTTP protocol, which lets the application close the connection under a request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Remember the transport for this connection's requests."""
+        super().connection_made(transport)
+        self.app = cast("Any", partial(_with_transport, self.app, transport))
+
+
+async def _with_transport(app: Any, transport: asyncio.Transport, scope: Scope, receive: Receive, send: Send) -> None:
+    await app({**scope, _TRANSPORT: transport}, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    scope: Scope
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    service: str
+    operation: str
+
+    @property
+    def caller(self) -> str | None:
+        return self.headers.get("x-test-caller")
+
+
+class Shell:
+    """Everything that the port answers."""
+
+    def __init__(self, emulator: Emulator, clock: SharedClock) -> None:
+        self._emulator = emulator
+        self._clock = clock
+        self._calls, self._faults, self._gates = CallLog(), Faults(), Gates()
+        grants = Grants(emulator, clock)
+        self._api, self._oauth = CognitoApi(emulator, grants), OAuth(emulator, grants)
+        self._control = Control(emulator, clock, grants, calls=self._calls, faults=self._faults, gates=self._gates)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI request."""
+        if scope["type"] != "http":
+            return
+        request = _named(scope, await _body(receive))
+        if scope["path"].startswith(CONTROL_PATH):
+            answer: Answer | None = await self._control.answer(scope["path"], request.body)
+        elif "x-test-control" in request.headers:
+            answer = await self._work(request)
+        else:
+            answer = await self._observed(request)
+        await (_reply(send, answer) if answer else _close(scope, receive))
+
+    async def _observed(self, request: _Request) -> Answer | None:
+        call = self._calls.open(request.service, request.operation, self._clock.now(), request.caller)
+        faults = self._faults.take(request.operation, request.caller)
+        call.fault = "+".join(fault.kind for fault in faults) or None
+        try:
+            answer = await self._harmed(request, call, faults)
+            if answer:
+                call.status, call.error = answer.status, answer.error
+            return answer
+        finally:
+            call.finished = True
+
+    async def _harmed(self, request: _Request, call: Call, faults: list[Fault]) -> Answer | None:
+        delay = sum(fault.ms for fault in faults if fault.kind == "latency")
+        await asyncio.sleep(min(delay / 1000, HANG_SECONDS))
+        fault = next((fault for fault in faults if fault.kind != "latency"), None)
+        await self._gates.pass_through(request.operation, request.caller, after=False)
+        if fault and not fault.kind.endswith("_after"):
+            return await _instead_of_work(fault, request.service)
+        answer = await self._work(request)
+        call.worked = True
+        await self._gates.pass_through(request.operation, request.caller, after=True)
+        if fault and fault.kind == "hang_after":
+            await asyncio.sleep(fault.hang_seconds)
+        return None if fault else answer
+
+    async def _work(self, request: _Request) -> Answer:
+        onward = partial(self._emulator.answer, dict(request.scope), request.body)
+        path, posted = request.scope["path"], request.scope["method"] == "POST"
+        if request.service == "cognito":
+            return await self._api.answer(request.operation, request.body, onward)
+        if path == "/oauth2/token" and posted:
+            return await self._oauth.token(request.headers, request.body, onward)
+        if path == "/oauth2/revoke" and posted:
+            return self._oauth.revoke(request.headers, request.body)
+        if request.operation == "jwks":
+            answer = await onward()
+            return answer if answer.json().get("keys") else api_error("ResourceNotFoundException", "No such pool", 404)
+        return await onward()
+
+
+async def _instead_of_work(fault: Fault, service: str) -> Answer | None:
+    if fault.kind == "hang":
+        await asyncio.sleep(fault.hang_seconds)
+    return fault_answer(fault.kind, service) if fault.kind in ("throttle", "error500") else None
+
+
+def _named(scope: Scope, body: bytes) -> _Request:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    prefix, _, target = headers.get("x-amz-target", "").rpartition(".")
+    path = scope["path"]
+    if prefix in _SERVICES:
+        return _Request(scope, body, headers, _SERVICES[prefix], target)
+    if path.endswith("/.well-known/jwks.json"):
+        return _Request(scope, body, headers, "jwks", "jwks")
+    service = "oauth2" if path.startswith(("/oauth2/", "/login", "/logout")) else "other"
+    return _Request(scope, body, headers, service, path.strip("/") or scope["method"])
+
+
+async def _body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+async def _reply(send: Send, answer: Answer) -> None:
+    # The server adds its own date, which follows the stack's clock.
+    headers = [(name, value) for name, value in answer.headers if name.lower() not in (b"content-length", b"date")]
+    headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _close(scope: Scope, receive: Receive) -> None:
+    """Close the connection without an answer, and wait until the server knows, so that it adds none of its own."""
+    scope[_TRANSPORT].abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass

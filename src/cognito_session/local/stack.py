@@ -1,0 +1,90 @@
+"""The embedded stack as a test or a demo holds it: Cognito and DynamoDB in a child process on one loopback port.
+
+    with LocalStack.start() as stack:
+        pool = stack.create_pool(groups=("admin",))
+        user = stack.create_user(pool, "alice", "Password1!", groups=["admin"])
+        tokens = stack.sign_in(pool, "alice", "Password1!")
+
+Importing this module imports neither ministack nor any server: only the child does. The child dies with this process,
+whatever way it dies, and its folder goes with it. What the stack's own methods do is never logged, held or harmed.
+"""
+
+from pathlib import Path
+from typing import Self
+
+from cognito_session.local.child import Child, StackError
+from cognito_session.local.controls import Controls, HeldGate
+from cognito_session.local.directory import Directory
+from cognito_session.local.pool import Pool, User, stack_environment
+from cognito_session.local.rows import Rows
+from cognito_session.local.wire import CallRefusedError, Wire
+from cognito_session.testing.clock import SharedClock
+
+__all__ = ["CallRefusedError", "HeldGate", "LocalStack", "Pool", "Rows", "StackError", "User"]
+
+
+class LocalStack(Directory, Controls):
+    """A running stack. Make one with `start`."""
+
+    region = "us-east-1"
+
+    def __init__(self, child: Child) -> None:
+        super().__init__(Wire(child.port, self.region))
+        self._child = child
+        self.url = self._wire.url
+        self.clock_path: Path = child.clock_path
+        self.clock = SharedClock(child.clock_path)
+
+    @classmethod
+    def start(cls, *, timeout: float = 20.0) -> Self:
+        """Start a stack of its own. Raises StackError when it refuses to start or takes longer than `timeout`."""
+        return cls(Child.start(timeout))
+
+    def stop(self) -> None:
+        """End the child and remove its folder. Stopping twice is harmless."""
+        self.clock.close()
+        self._child.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._child.pid
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which AWS SDKs and the library meet this stack; `Pool.environment` adds a pool's ids."""
+        return stack_environment(self.url, self.region)
+
+    def create_table(
+        self, name: str, *, partition_key: str = "sub", sort_key: str | None = None, ttl_attribute: str | None = None
+    ) -> str:
+        """A table with keys of type string, paid per request; its name."""
+        keys = [partition_key] if sort_key is None else [partition_key, sort_key]
+        self.dynamodb().call(
+            "CreateTable",
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
+        )
+        if ttl_attribute is not None:
+            ttl = {"Enabled": True, "AttributeName": ttl_attribute}
+            self.dynamodb().call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=ttl)
+        return name
+
+    def dynamodb(self) -> Rows:
+        """The tables, with rows as Python dictionaries."""
+        return Rows(self._wire)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock of the stack and of everyone who shares it."""
+        self.clock.advance(seconds)
+
+    def reset(self) -> None:
+        """Forget pools, users, tables, sign-ins, calls, faults, gates and rules. The clock stays where it is."""
+        self._wire.control("reset")

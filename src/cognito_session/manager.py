@@ -1,0 +1,239 @@
+"""SessionManager and AsyncSessionManager: the parts put together; session(): the seed's call.
+
+The two managers differ only in the driver that runs the same flows over the same ports. Nothing is connected to before
+the first request needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from cognito_session.aws.cognito import CognitoProvider
+from cognito_session.aws.dynamodb import DynamoDBStore
+from cognito_session.aws.endpoint import endpoint_for
+from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.configuration import Configuration
+from cognito_session.core.case import Case
+from cognito_session.core.cookie import Cookie
+from cognito_session.core.errors import ConfigurationError, SessionRequired
+from cognito_session.core.establish import SignedIn, establish, log_out
+from cognito_session.core.flow import resolve
+from cognito_session.core.outcome import Rejected, Session
+from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.token import TokenRules
+from cognito_session.drivers.sync import Ports, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cognito_session.aws.wire import Wire
+    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.outcome import Outcome
+    from cognito_session.core.ports import Clock, IdentityProvider, KeySource, SessionStore
+    from cognito_session.core.steps import Flow, Report
+
+__all__ = ["AsyncSessionManager", "SessionManager", "SystemClock", "session"]
+
+CookieKind = Literal["sealed", "token"]
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return time.time()  # noqa: TID251 - the one place where the real time comes in
+
+    def monotonic(self) -> float:
+        """Seconds of CLOCK_MONOTONIC."""
+        return time.monotonic()
+
+
+class _Manager:
+    """What both managers are made of."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        cookie: CookieKind = "sealed",
+        cookie_name: str | None = None,
+        policy: SessionPolicy | None = None,
+        boto3_session: Any = None,
+        clients: Mapping[str, Any] | None = None,
+        store: SessionStore | None = None,
+        provider: IdentityProvider | None = None,
+        keys: KeySource | None = None,
+        clock: Clock | None = None,
+        on_event: Callable[[Report], None] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.configuration = configuration
+        self._open = _wire_opener(configuration, boto3_session, clients, environ)
+        clock = clock or SystemClock()
+        if cookie != "token":
+            raise ConfigurationError('cookie: this version carries the session in a token cookie only: cookie="token"')
+        self.case = Case(
+            policy=policy or SessionPolicy(),
+            rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id),
+            cookie=Cookie(cookie_name or "token"),
+            clock=clock,
+            entropy=os.urandom,
+        )
+        self.ports = Ports(
+            store=store or self._dynamodb(),
+            provider=provider or self._cognito(clock),
+            keys=keys or self._key_source(clock, environ),
+            clock=clock,
+            sleep=time.sleep,
+            on_event=on_event,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.case.cookie.name!r})"
+
+    def _dynamodb(self) -> DynamoDBStore:
+        names = self.configuration
+        return DynamoDBStore(self._open, table=names.session_table, partition_key=names.partition_key, sort_key=names.sort_key)
+
+    def _cognito(self, clock: Clock) -> CognitoProvider:
+        names = self.configuration
+        return CognitoProvider(self._open, client_id=names.client_id, client_secret=names.client_secret, clock=clock)
+
+    def _key_source(self, clock: Clock, environ: Mapping[str, str]) -> CognitoKeySource:
+        names = self.configuration
+        base = endpoint_for("cognito-idp", names.pool_region, environ)
+        return CognitoKeySource(self._open, url=f"{base}/{names.user_pool_id}/.well-known/jwks.json", clock=clock)
+
+    def flow(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> Flow[Outcome]:
+        """The question "who is asking?" as a flow that a driver can run."""
+        left = remaining_seconds
+        deadline = None if left is None else self.case.clock.monotonic() + left
+        return resolve(self.case, cookie_header, deadline=deadline)
+
+    @classmethod
+    def _configured(
+        cls, environ: Mapping[str, str], prefix: str, keywords: dict[str, Any]
+    ) -> tuple[Configuration, dict[str, Any]]:
+        """Split keywords into those that name things at AWS and those that are the constructor's."""
+        names = {name: keywords.pop(name) for name in _NAMES if name in keywords}
+        return Configuration.from_env(environ, prefix=prefix, **names), keywords
+
+
+_NAMES = ("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret")
+
+
+def _wire_opener(
+    configuration: Configuration, boto3_session: Any, clients: Mapping[str, Any] | None, environ: Mapping[str, str]
+) -> Callable[[], Wire]:
+    """The wire, opened when first called for: a cold start that is refused at the cookie pays for none."""
+    opened: list[Wire] = []
+
+    def wire() -> Wire:
+        if not opened:
+            from cognito_session.aws.wire import open_wire
+
+            opened.append(
+                open_wire(
+                    boto3_session=boto3_session,
+                    clients=clients,
+                    regions={"cognito-idp": configuration.pool_region},
+                    environ=environ,
+                )
+            )
+        return opened[0]
+
+    return wire
+
+
+class SessionManager(_Manager):
+    """Sessions for synchronous code. Safe to share between threads; make one per process.
+
+    `resolve` answers with values: Active, Refreshed (an Active) or Rejected. What could not be found out is a
+    SessionUnavailable (503), what is set up wrong a ConfigurationError (500).
+    """
+
+    @classmethod
+    def from_env(cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Any) -> SessionManager:
+        """From the environment (see Configuration.from_env); keywords win, and are the constructor's otherwise."""
+        configuration, rest = cls._configured(environ, prefix, keywords)
+        return cls(configuration, environ=environ, **rest)
+
+    def resolve(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> Outcome:
+        """Who is asking. `remaining_seconds` is what is left of the function's time, if limited."""
+        return run(self.flow(cookie_header, remaining_seconds=remaining_seconds), self.ports)
+
+    def establish(self, tokens: object) -> Session:
+        """Begin a session with Cognito's AuthenticationResult; send its `set_cookies`.
+
+        Raises SessionRequired where this very sign-in's session has already been ended.
+        """
+        return _established(run(establish(self.case, SignedIn.of(tokens)), self.ports))
+
+    def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
+        """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete the cookie."""
+        run(log_out(self.case, cookie_header), self.ports)
+        return (self.case.cookie.delete_line(),)
+
+    def protect(self, handler: Callable[..., Any] | None = None, *, optional: bool = False) -> Any:
+        """Decorate a Lambda handler `handler(event, context, me)`; see cognito_session.web.protect."""
+        from cognito_session.web.protect import protect
+
+        return protect(self, handler, optional=optional)
+
+
+class AsyncSessionManager(_Manager):
+    """The same sessions for asynchronous code, on whatever event loop calls."""
+
+    @classmethod
+    def from_env(cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Any) -> AsyncSessionManager:
+        """As SessionManager.from_env."""
+        configuration, rest = cls._configured(environ, prefix, keywords)
+        return cls(configuration, environ=environ, **rest)
+
+    async def resolve(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> Outcome:
+        """As SessionManager.resolve. A cancelled call still commits a refresh it has begun."""
+        from cognito_session.drivers import aio
+
+        return await aio.run(self.flow(cookie_header, remaining_seconds=remaining_seconds), self.ports)
+
+    async def establish(self, tokens: object) -> Session:
+        """As SessionManager.establish."""
+        from cognito_session.drivers import aio
+
+        return _established(await aio.run(establish(self.case, SignedIn.of(tokens)), self.ports))
+
+    async def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
+        """As SessionManager.sign_out."""
+        from cognito_session.drivers import aio
+
+        await aio.run(log_out(self.case, cookie_header), self.ports)
+        return (self.case.cookie.delete_line(),)
+
+
+def _established(found: Session | Rejected) -> Session:
+    if isinstance(found, Rejected):
+        raise SessionRequired("this sign-in's session has been ended", reason=found.reason)
+    return found
+
+
+_defaults: dict[tuple[str | None, ...], SessionManager] = {}
+_VARIABLES = ("SESSION_TABLE", "PARTITION_KEY", "SORT_KEY", "CLIENT_ID", "USER_POOL_ID", "COGNITO_USER_POOL_ID")
+
+
+def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> Session:
+    """The session of a Lambda event's token cookie, configured by the environment.
+
+    `me.cognito` is {"AuthenticationResult": {"AccessToken": ...}} exactly when the browser needs a new cookie, else
+    None. Raises SessionRequired (401), SessionUnavailable (503), ConfigurationError (500); each answers for itself
+    with `.respond()`.
+    """
+    from cognito_session.web.protect import resolve_event
+
+    key = (cookie_name, *(os.environ.get(name) for name in _VARIABLES))
+    manager = _defaults.get(key)
+    if manager is None:
+        manager = _defaults[key] = SessionManager.from_env(cookie="token", cookie_name=cookie_name)
+    return resolve_event(manager, event, context)

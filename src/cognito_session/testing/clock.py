@@ -1,0 +1,113 @@
+"""Clocks that a test moves by hand.
+
+`ManualClock` stands still until it is advanced. `SharedClock` runs with real time plus an offset kept in a small file,
+so that several processes (the local stack, workers, the test) live in the same advanced time. Both give `.now()` in
+epoch seconds and `.monotonic()` in seconds, and time never runs backwards in either of them.
+The real time functions are captured when this module is imported: a process that replaces `time.time` by a
+`SharedClock` must import this module first.
+"""
+
+import os
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import Self
+
+__all__ = ["ManualClock", "SharedClock"]
+
+_real_now = time.time  # noqa: TID251 - the one place where a shared clock meets the real one
+_real_monotonic = time.monotonic
+_OFFSET = struct.Struct("<d")
+
+
+class ManualClock:
+    """A clock of one process that moves only when `advance` is called."""
+
+    def __init__(self, now: float = 1_700_000_000.0, monotonic: float = 1_000.0) -> None:
+        self._now = now
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary instant."""
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Move both readings forward. Raises ValueError for a negative span."""
+        _forward_only(seconds)
+        with self._lock:
+            self._now += seconds
+            self._monotonic += seconds
+
+    def __repr__(self) -> str:
+        return f"ManualClock(now={self._now}, monotonic={self._monotonic})"
+
+
+class SharedClock:
+    """Real time plus an offset in a file: every process that opens the same path reads the same time.
+
+    A missing or empty file counts as an offset of zero. Reading costs one system call and takes no lock.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()  # a file lock does not part the threads of one process
+        self._file: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    @property
+    def offset(self) -> float:
+        """Seconds by which this clock is ahead of real time."""
+        stored = os.pread(self._descriptor(), _OFFSET.size, 0)
+        return float(_OFFSET.unpack(stored)[0]) if len(stored) == _OFFSET.size else 0.0
+
+    def now(self) -> float:
+        """Epoch seconds, advanced."""
+        return _real_now() + self.offset
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary instant, advanced."""
+        return _real_monotonic() + self.offset
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock of every process forward. Raises ValueError for a negative span."""
+        _forward_only(seconds)
+        import fcntl  # POSIX only, while ManualClock works everywhere
+
+        file = self._descriptor()
+        with self._lock:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                os.pwrite(file, _OFFSET.pack(self.offset + seconds), 0)
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the file; the offset in it stays. Closing twice is harmless."""
+        with self._lock:
+            file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"SharedClock({str(self.path)!r})"
+
+    def _descriptor(self) -> int:
+        if self._file is None:
+            raise ValueError("this SharedClock is closed; open another one on the same path")
+        return self._file
+
+
+def _forward_only(seconds: float) -> None:
+    if not seconds >= 0:
+        raise ValueError(f"a clock is advanced by zero or more seconds, not by {seconds!r}")
