@@ -310,9 +310,7 @@ def test_post_form(kind, server):
     """A form is url-encoded, may carry Basic authentication, and brings any status with its body."""
     server.plan.append((400, b'{"error":"invalid_grant"}', {}))
     fields = {"grant_type": "refresh_token", "refresh_token": "a b&ü"}
-    answer = make(kind).post_form(
-        server.url + "/oauth2/token", fields, timeout_seconds=2, basic=("id", "s:c"), once=True
-    )
+    answer = make(kind).post_form(server.url + "/oauth2/token", fields, timeout_seconds=2, basic=("id", "s:c"), once=True)
     assert answer == (400, b'{"error":"invalid_grant"}')
     request = server.requests[0]
     assert request.body == b"grant_type=refresh_token&refresh_token=a+b%26%C3%BC"

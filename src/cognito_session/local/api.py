@@ -78,7 +78,7 @@ class CognitoApi:
         self._grants.check_secret(client, payload.get("ClientSecret"))
         if not client.settings.get("EnableTokenRevocation", True):
             return api_error("UnsupportedOperationException", "Token revocation is not enabled for this client")
-        if self._emulator.sign_in_claims(token):  # a readable JWT: refresh tokens are not
+        if self._emulator.claims(token):  # a readable JWT: refresh tokens are not
             return api_error("UnsupportedTokenTypeException", "Unsupported token type")
         self._grants.revoke(client, token)
         return json_answer({})
@@ -106,7 +106,7 @@ class CognitoApi:
         result = value.get("AuthenticationResult")
         if not isinstance(result, dict) or "RefreshToken" not in result:
             return answer
-        result["RefreshToken"], device = self._grants.adopt(result["RefreshToken"], with_device=True)
+        result["RefreshToken"], device = self._grants.adopt(result["RefreshToken"], result["AccessToken"], with_device=True)
         if device:
             result["NewDeviceMetadata"] = device
         return json_answer(value)

@@ -89,15 +89,15 @@ class Emulator:
         pool_id, pool, settings = self._cognito._find_pool_by_client_id(client_id)
         return AppClient(str(client_id), pool_id, pool, settings) if pool else None
 
-    def sign_in_claims(self, sign_in: str) -> dict[str, Any]:
-        """What ministack's own refresh token says: client_id, origin_jti, iat, exp, scope."""
-        claims: dict[str, Any] = self._cognito._token_claims(sign_in)
+    def claims(self, token: str) -> dict[str, Any]:
+        """What a token of ministack says, its own refresh tokens included; {} for a text that is no JWT."""
+        claims: dict[str, Any] = self._cognito._token_claims(token)
         return claims
 
     def adopt(self, sign_in: str) -> dict[str, Any]:
         """Take a refresh token of ministack into our care; its claims."""
         self._cognito._refresh_tokens.pop(sign_in, None)
-        return self.sign_in_claims(sign_in)
+        return self.claims(sign_in)
 
     def user_error(self, client: AppClient, sign_in: str) -> Answer | None:
         """Why the user of this sign-in may not refresh: deleted, disabled, signed out or another client's."""
@@ -111,11 +111,11 @@ class Emulator:
         error = self._cognito._validate_client_secret_hash(operation, payload)
         return error and _as_answer(error)
 
-    def mint(self, client: AppClient, sign_in: str, *, new_origin: bool) -> dict[str, Any]:
+    def mint(self, client: AppClient, sign_in: str, *, auth_time: int, new_origin: bool) -> dict[str, Any]:
         """New tokens of a sign-in as Cognito's AuthenticationResult, without a refresh token."""
-        claims = self.sign_in_claims(sign_in)
+        claims = self.claims(sign_in)
         user = self._cognito._user_from_token(sign_in, client.pool)
-        remembered = _refreshed_auth_time.set(claims["iat"])
+        remembered = _refreshed_auth_time.set(auth_time)
         try:
             result: dict[str, Any] = self._cognito._build_auth_result(
                 client.pool_id,
@@ -132,7 +132,7 @@ class Emulator:
 
     def grants_id_token(self, sign_in: str) -> bool:
         """Whether the OAuth scopes of a sign-in bring an id token."""
-        return bool(self._cognito._id_token_granted(self.sign_in_claims(sign_in).get("scope")))
+        return bool(self._cognito._id_token_granted(self.claims(sign_in).get("scope")))
 
     def oauth_client(self, headers: dict[str, str], form: dict[str, str]) -> tuple[str, str]:
         """The client id and secret of an OAuth request, from HTTP Basic or the form (RFC 6749 2.3.1)."""

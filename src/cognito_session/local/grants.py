@@ -64,11 +64,13 @@ class Grants:
             message = f"Unable to verify secret hash for client {client.client_id}"
             raise Denied(api_error("NotAuthorizedException", message), "invalid_client")
 
-    def adopt(self, sign_in: str, *, with_device: bool) -> tuple[str, dict[str, str] | None]:
+    def adopt(self, sign_in: str, access_token: str, *, with_device: bool) -> tuple[str, dict[str, str] | None]:
         """Take over a fresh sign-in: the refresh token to give out, and the NewDeviceMetadata where devices count."""
         claims = self._emulator.adopt(sign_in)
         client = self.client(claims["client_id"])
         family = Family(sign_in, client.client_id, float(claims["exp"]))
+        # Not of the sign-in: ministack reads the time for each token anew, which may be a second later.
+        family.auth_time = int(self._emulator.claims(access_token)["auth_time"])
         device = None
         if with_device and client.pool.get("DeviceConfiguration"):
             region = client.pool_id.partition("_")[0]
@@ -96,7 +98,8 @@ class Grants:
             use = self._book.use(str(refresh_token), now=now, grace_seconds=client.grace_seconds, rules=self.rules)
         except Refused as refused:
             raise _refusal(refused.reason) from None
-        result = self._emulator.mint(client, family.sign_in, new_origin=self.rules.origin_jti_changes)
+        new_origin = self.rules.origin_jti_changes
+        result = self._emulator.mint(client, family.sign_in, auth_time=family.auth_time, new_origin=new_origin)
         return result if use.refresh_token is None else {**result, "RefreshToken": use.refresh_token}
 
     def gives_id_token(self, client: AppClient, refresh_token: object) -> bool:

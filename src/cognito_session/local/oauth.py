@@ -44,7 +44,7 @@ class OAuth:
             return oauth_error(denied.oauth, 401)
         if not client.settings.get("EnableTokenRevocation", True):
             return oauth_error("invalid_request")
-        if self._emulator.sign_in_claims(token):  # a readable JWT: refresh tokens are not
+        if self._emulator.claims(token):  # a readable JWT: refresh tokens are not
             return oauth_error("unsupported_token_type")
         self._grants.revoke(client, token)
         return Answer(200, ((b"content-length", b"0"),), b"")
@@ -69,7 +69,7 @@ class OAuth:
         value = answer.json()
         if "refresh_token" not in value:
             return answer
-        value["refresh_token"], _ = self._grants.adopt(value["refresh_token"], with_device=False)
+        value["refresh_token"], _ = self._grants.adopt(value["refresh_token"], value["access_token"], with_device=False)
         return json_answer(value, kind=b"application/json")
 
 

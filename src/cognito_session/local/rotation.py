@@ -56,6 +56,7 @@ class Family:
     sign_in: str = field(repr=False)
     client_id: str
     expires_at: float
+    auth_time: int = 0
     device_key: str | None = None
     revoked: bool = False
 
