@@ -26,7 +26,8 @@ bench: $(STAMP)  ## ratios against boto3 + PyJWT in one run
 	$(BIN)/python bench/run.py $(ARGS)
 
 lock: $(STAMP)  ## pin the development requirements anew, with hashes and without addresses
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade requirements/dev.in -o requirements/dev.txt
 
 $(STAMP): requirements/dev.txt pyproject.toml

@@ -1,0 +1,143 @@
+"""The search: every order of the steps of a scenario's actors, depth first, each distinct world once.
+
+After every final world a client without faults knocks with the browser's cookies: it must be served or get a clear 401,
+never be stuck; and a session that nobody ended must still be there.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from cognito_session.core.outcome import Reason
+from races import pool_model
+from races.world import _OVER, START, TICK, Actor, Scenario, Stage, Violation, World, tell
+
+sys.setrecursionlimit(10_000)
+MAX_STATES = 5_000_000
+
+
+@dataclass
+class Found:
+    """What a search saw."""
+
+    scenario: Scenario
+    states: int = 0
+    finals: int = 0
+    most_calls: int = 0
+    violation: str | None = None
+
+
+def search(scenario: Scenario, *, limit: int = MAX_STATES, stage: Stage | None = None) -> Found:
+    """Search the scenario; stops at the first violation, its schedule printed readably."""
+    stage = stage or Stage(scenario)
+    found = Found(scenario)
+    seen: set[int] = set()
+    first = stage.first_world()
+    path: list[str] = []
+    knocked: dict[int, None] = {}
+    stack: list[tuple[World, list[tuple[int, str]]]] = [(first, stage.moves(first))]
+    seen.add(first.key())
+    while stack:
+        world, moves = stack[-1]
+        if not moves:
+            stack.pop()
+            if path:
+                path.pop()
+            continue
+        index, variant = moves.pop()
+        path.append(tell(world, index, variant))
+        try:
+            after = stage.step(world, index, variant)
+            key = after.key()
+            if key in seen:
+                path.pop()
+                continue
+            seen.add(key)
+            if all(actor.status in _OVER for actor in after.actors) and not after.zombies:
+                found.finals += 1
+                _knock(stage, after, knocked)
+        except Violation as violation:
+            found.violation = "\n".join([f"{scenario.name} ({scenario.rules}): {violation}", *path])
+            break
+        if len(seen) >= limit:
+            break
+        stack.append((after, stage.moves(after)))
+    found.states = len(seen)
+    return found
+
+
+def _knock(stage: Stage, world: World, knocked: dict[int, None]) -> None:
+    """The client without faults, with the cookie it should have now, then with the first one."""
+    mark = hash((world.now, world.row, world.pool, world.delivered, world.logged_out, world.owner))
+    if mark in knocked:
+        return
+    knocked[mark] = None
+    _check_rest(stage, world)
+    latest = _latest_cookie(world)
+    verdict, after = visit(stage, world, latest)
+    _check_visit(stage, world, verdict)
+    if latest != world.delivered[0] and world.owner == "first":
+        again, _ = visit(stage, after, world.delivered[0])
+        if again.startswith("rejected") and again.endswith(Reason.REUSE.value):
+            raise Violation("the first cookie was taken for reuse although its replacement had just arrived")
+
+
+def _latest_cookie(world: World) -> str:
+    """The newest cookie of whoever signed in last."""
+    origin = world.owner
+    mine = [token for token in world.delivered if _origin(token) == origin]
+    return mine[-1] if mine else world.delivered[-1]
+
+
+def _origin(token: str) -> str:
+    from support.tokens import claims_of
+
+    return str(claims_of(token)["origin_jti"]).split("-r")[0]
+
+
+def visit(stage: Stage, world: World, token: str) -> tuple[str, World]:
+    """A request without faults, retried while it is told 503 and time goes by: (verdict, world after)."""
+    for attempt in range(12):
+        actor = Actor(f"client{attempt}", "visit", f"token={token}", 0)
+        world = world._replace(actors=(actor,), budget=(0, 0, 0, 0), faults=99)
+        for _ in range(400):
+            moves = [move for move in stage.moves(world) if move[0] >= 0]
+            if world.actors[0].status == "done":
+                break
+            world = stage.step(world, *moves[0]) if moves else world._replace(now=world.now + TICK)
+        verdict = world.actors[0].result
+        if verdict != "unavailable":
+            return str(verdict), world
+        world = world._replace(now=world.now + 5 * TICK)
+    return "stuck", world
+
+
+def _check_visit(stage: Stage, world: World, verdict: str) -> None:
+    if verdict == "stuck":
+        raise Violation("a fault-free client is stuck: neither served nor told 401")
+    ended = world.logged_out or world.row is None
+    if world.logged_out and not verdict.startswith("rejected"):
+        raise Violation(f"a logged-out session came back: {verdict}")
+    if not ended and stage.scenario.survives and verdict.startswith("rejected"):
+        raise Violation(f"the session is lost: the next request is {verdict}")
+
+
+def _check_rest(stage: Stage, world: World) -> None:
+    """At rest: an acknowledged logout leaves no usable refresh token in any record."""
+    row: dict[str, Any] = dict(world.row or {})
+    if world.logged_out and "token" in row and world.pool.usable(row["token"], world.now, stage.scenario.rules):
+        raise Violation("a usable refresh token is left in the record after an acknowledged logout")
+    if world.logged_out:
+        left = [name for name, grant in world.pool.grants if grant.family == "first" and grant.status == "live"]
+        if left and stage.scenario.rules.revoke == "family":
+            raise Violation("a live refresh token is left at Cognito after an acknowledged logout")
+
+
+def elapsed(world: World) -> int:
+    """Seconds since the beginning."""
+    return world.now - START
+
+
+__all__ = ["Found", "pool_model", "search", "visit"]
