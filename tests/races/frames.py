@@ -6,7 +6,7 @@ Two histories that led to the same frames behave the same from here on, so the s
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from types import GeneratorType
+from types import GeneratorType, MappingProxyType
 from typing import Any
 
 from cognito_session.core.case import Case
@@ -37,7 +37,7 @@ def _value(value: Any) -> Any:
             return (value.move, _value(value.put))
         case Written():
             return (value.applied, _value(value.found))
-        case dict():
+        case dict() | MappingProxyType():
             return tuple(sorted((name, _value(item)) for name, item in value.items()))
         case tuple() | list():
             return tuple(_value(item) for item in value)

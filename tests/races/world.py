@@ -8,7 +8,7 @@ is the history of its answers, so a world can be copied and any actor's generato
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cognito_session.core.change import Change, Move, Written
@@ -278,7 +278,7 @@ class Stage:
     def _write(self, world: World, actor: Actor, change: Change) -> tuple[World, Written]:
         dropped = self.scenario.dropped_clauses
         if dropped:
-            change = replace(change, when=tuple(c for c in change.when if (change.move, c.name) not in dropped))
+            change = change._replace(when=tuple(c for c in change.when if (change.move, c.name) not in dropped))
         row = dict(world.row) if world.row is not None else None
         if not change.allowed_on(row):
             return world, Written(applied=False, found=row)

@@ -6,10 +6,10 @@ The clock and the randomness are handed in; the core never finds them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cognito_session.core.hidden import hiding
 from cognito_session.core.policy import REFRESH_WINDOW_SECONDS
 
 if TYPE_CHECKING:
@@ -27,15 +27,17 @@ _SHORTEST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """Settings and instruments of one manager."""
 
     policy: SessionPolicy
     rules: TokenRules
     cookie: Cookie
     clock: Clock
-    entropy: Entropy = field(repr=False)
+    entropy: Entropy
+
+    def __repr__(self) -> str:
+        return hiding(self, "entropy")
 
     def now(self) -> int:
         """Epoch seconds."""

@@ -7,9 +7,11 @@ hold; a clause is a list of tests of which one must. Stores translate clauses, t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from cognito_session.core.hidden import hiding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from cognito_session.core.record import Row, SessionKey
 
 __all__ = ["Change", "Clause", "Move", "Test", "Written", "absent", "as_read", "either", "equals"]
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 Operator = Literal["=", "<>", "<", ">", "absent"]
 
@@ -35,13 +39,15 @@ class Move(Enum):
     LOGOUT = "logout"
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """One attribute compared with one value. A comparison with an absent attribute is false, as in DynamoDB."""
 
     attr: str
     op: Operator
-    value: Any = field(default=None, repr=False)
+    value: Any = None
+
+    def __repr__(self) -> str:
+        return hiding(self, "value")
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether the row passes."""
@@ -60,8 +66,7 @@ class Test:
         return bool(found < self.value) if self.op == "<" else bool(found > self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """A named clause: one of its tests must hold."""
 
     name: str
@@ -72,8 +77,7 @@ class Clause:
         return any(test.holds(row) for test in self.tests)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One conditional write of one row.
 
     `put` sets attributes, `drop` removes them, `add` adds to a number (absent counts as 0); everything else in the row
@@ -83,10 +87,13 @@ class Change:
     move: Move
     key: SessionKey
     when: tuple[Clause, ...]
-    put: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    put: Mapping[str, Any] = NOTHING
     drop: frozenset[str] = frozenset()
-    add: Mapping[str, int] = field(default_factory=dict)
+    add: Mapping[str, int] = NOTHING
     replace: bool = False
+
+    def __repr__(self) -> str:
+        return hiding(self, "put")
 
     def allowed_on(self, row: Mapping[str, Any] | None) -> bool:
         """Whether the conditions hold; a missing row has no attributes."""
@@ -100,12 +107,14 @@ class Change:
         return after
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The answer to a write: whether it was applied, and the row as the write found it (None: there was none)."""
 
     applied: bool
-    found: Row | None = field(repr=False)
+    found: Row | None
+
+    def __repr__(self) -> str:
+        return hiding(self, "found")
 
 
 def equals(attr: str, value: Any) -> Clause:

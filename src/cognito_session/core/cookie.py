@@ -7,9 +7,11 @@ tokens or seals: which candidate verifies is the flow's question.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
 
@@ -27,8 +29,7 @@ _VALUE_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 _NAME_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """Distinct well-formed values of the wanted name, in order of appearance, at most four."""
 
     values: tuple[str, ...]
@@ -102,8 +103,12 @@ def _header_list(headers: CookieHeaders) -> Iterable[str]:
     return [header for header in headers if isinstance(header, str)]
 
 
+@lru_cache(maxsize=16)
+def _pairs_named(name: str) -> re.Pattern[str]:
+    """Linear: each part is anchored at a ";" and its runs of blanks do not overlap."""
+    return re.compile(rf"(?:^|;)[ \t]*{re.escape(name)}[ \t]*=([^;]*)")
+
+
 def _values_of(name: str, header: str) -> Iterable[str]:
-    for pair in header.split(";"):
-        found, separator, value = pair.partition("=")
-        if separator and found.strip(" \t") == name:
-            yield value.strip(" \t")
+    for pair in _pairs_named(name).finditer(header):
+        yield pair[1].strip(" \t")

@@ -6,8 +6,7 @@ never "fresh?": that is the flow's question, asked with `now` in hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from cognito_session.core.token import VerifiedToken
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Credential", "SealedCredential", "TokenCredential"]
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCredential:
+class TokenCredential(NamedTuple):
     """An authentic access token of this pool and client, expired or not. `sid` is its `origin_jti`."""
 
     token: VerifiedToken
@@ -32,8 +30,7 @@ class TokenCredential:
         return self.token.origin_jti
 
 
-@dataclass(frozen=True, slots=True)
-class SealedCredential:
+class SealedCredential(NamedTuple):
     """An opened sealed cookie: user, session id, generation number."""
 
     sub: str

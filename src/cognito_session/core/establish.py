@@ -6,12 +6,13 @@ logout always wins: it names no generation, and is repeated on whatever refresh 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cognito_session.core import writes
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
+from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
 from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.policy import PATIENCE_SECONDS
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["SignedIn", "establish", "log_out"]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """What a sign-in brought: Cognito's AuthenticationResult without what a session does not keep."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    device_key: str | None = field(default=None, repr=False)
+    access_token: str
+    refresh_token: str
+    device_key: str | None = None
+
+    def __repr__(self) -> str:
+        return hiding(self, "access_token", "refresh_token", "device_key")
 
     @classmethod
     def of(cls, result: object) -> SignedIn:

@@ -7,8 +7,7 @@ run in a frozen Lambda).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import KeysUnavailable
 
@@ -24,8 +23,7 @@ _MIN_MODULUS_BITS: Final = 2048
 _MAX_MODULUS_BITS: Final = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
+class SigningKey(NamedTuple):
     """One RSA public key: `kid` and the JWK members `n` and `e` as published (base64url)."""
 
     kid: str
@@ -33,12 +31,11 @@ class SigningKey:
     e: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeySet:
+class KeySet(NamedTuple):
     """Keys by `kid`, and the monotonic instant (seconds) at which they were fetched."""
 
-    keys: Mapping[str, SigningKey] = field(default_factory=dict)
-    fetched_at: float = float("-inf")
+    keys: Mapping[str, SigningKey]
+    fetched_at: float
 
     @classmethod
     def parse(cls, document: object, *, fetched_at: float) -> KeySet:

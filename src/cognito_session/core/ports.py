@@ -6,8 +6,9 @@ Whoever writes a store proves it with the contract suite in cognito_session.test
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+
+from cognito_session.core.hidden import hiding
 
 if TYPE_CHECKING:
     from cognito_session.core.change import Change, Written
@@ -66,26 +67,29 @@ class SessionStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshRequest:
+class RefreshRequest(NamedTuple):
     """One refresh call. `send_before` is the monotonic instant after which it must not be sent any more."""
 
-    refresh_token: str = field(repr=False)
+    refresh_token: str
     username: str | None
-    device_key: str | None = field(repr=False)
+    device_key: str | None
     send_before: float
 
+    def __repr__(self) -> str:
+        return hiding(self, "refresh_token", "device_key")
 
-@dataclass(frozen=True, slots=True)
-class NewTokens:
+
+class NewTokens(NamedTuple):
     """What Cognito returned; `refresh_token` is None where it did not rotate."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(default=None, repr=False)
+    access_token: str
+    refresh_token: str | None = None
+
+    def __repr__(self) -> str:
+        return hiding(self, "access_token", "refresh_token")
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """Cognito's verdict on a refresh token.
 
     `dead`: revoked, expired, invalid, reused, its user disabled or gone. `unknown`: a refusal whose message is not

@@ -8,11 +8,11 @@ repr.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import StoreUnavailable
+from cognito_session.core.hidden import hiding
 from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
 
 if TYPE_CHECKING:
@@ -34,23 +34,21 @@ def token_hash(stored: str) -> str:
     return sha256(stored.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKey:
+class SessionKey(NamedTuple):
     """Partition key and session id. A table without sort key finds the row by `sub` alone."""
 
     sub: str
     sid: str
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
+class SessionRecord(NamedTuple):
     """The attributes of PROTOCOL's record, None where absent. Instants are epoch seconds, `_ms` milliseconds."""
 
     key: SessionKey
     sid: str | None
-    token: str | None = field(repr=False)
-    token_hash: str | None = field(repr=False)
-    access_token: str | None = field(repr=False)
+    token: str | None
+    token_hash: str | None
+    access_token: str | None
     access_iat: int | None
     access_exp: int | None
     state: str | None
@@ -63,19 +61,22 @@ class SessionRecord:
     lease_id: str | None
     lease_until_ms: int | None
     lease_n: int
-    lease_for: str | None = field(repr=False)
+    lease_for: str | None
     last_op: str | None
     seen_at: int | None
     suspect_at: int | None
     retry_at: int | None
     refused_at: int | None
     username: str | None
-    device_key: str | None = field(repr=False)
+    device_key: str | None
     auth_time: int | None
     created_at: int | None
     idle_exp: int | None
     abs_exp: int | None
     unverified: bool
+
+    def __repr__(self) -> str:
+        return hiding(self, "token", "token_hash", "access_token", "lease_for", "device_key")
 
     @classmethod
     def from_row(cls, key: SessionKey, row: Mapping[str, Any]) -> SessionRecord:

@@ -26,49 +26,49 @@ class Step(Generic[A]):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Keys(Step[KeySet]):
     """The signing keys; `missing_kid` is an id that the keys at hand lack."""
 
     missing_kid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Load(Step[Row | None]):
     """One row, read consistently."""
 
     key: SessionKey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadAll(Step[list[Row]]):
     """All rows of one user, read consistently."""
 
     sub: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Write(Step[Written]):
     """One conditional write."""
 
     change: Change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Refresh(Step[NewTokens | Denied]):
     """One refresh call. The driver asks the clock again in the thread that sends (`send_before`)."""
 
     request: RefreshRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Revoke(Step[None]):
     """Revoke one refresh token at the provider."""
 
     refresh_token: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sleep(Step[None]):
     """Wait. `holding`: with a fresh token in hand, which nothing from outside may cancel."""
 
@@ -76,7 +76,7 @@ class Sleep(Step[None]):
     holding: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Report(Step[None]):
     """Tell the application's event hook. The hook's own errors never reach the flow."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NewType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NewType
 
 from cognito_session.core.errors import ConfigurationError, InvalidClaim, InvalidSignature, MalformedToken, UnknownKey
+from cognito_session.core.hidden import hiding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +32,7 @@ _HOSTILE_HEADERS: Final = frozenset({"crit", "b64", "jku", "jwk", "x5u", "x5c", 
 _TYPES: Final = frozenset({"JWT", "at+jwt"})
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRules:
+class TokenRules(NamedTuple):
     """Whose tokens are ours: the issuer's exact forms and the app client's id.
 
     Cognito has two forms of issuer, `cognito-idp.REGION` and `issuer-cognito-idp.REGION`
@@ -52,11 +51,10 @@ class TokenRules:
         return cls(frozenset(f"https://{host}/{user_pool_id}" for host in hosts), client_id)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
+class AccessToken(NamedTuple):
     """An access token whose claims have the right types and are meant for us. Instants are epoch seconds."""
 
-    text: str = field(repr=False)
+    text: str
     sub: str
     jti: str
     origin_jti: str
@@ -67,7 +65,10 @@ class AccessToken:
     username: str
     groups: tuple[str, ...]
     scopes: frozenset[str]
-    claims: Mapping[str, Any] = field(repr=False, hash=False, compare=False)
+    claims: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return hiding(self, "text", "claims")
 
 
 VerifiedToken = NewType("VerifiedToken", AccessToken)

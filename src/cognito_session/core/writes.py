@@ -6,10 +6,10 @@ replace or keep any of our attributes. Pure: record and instants in, Change out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.change import Change, Clause, Move, Test, absent, as_read, either, equals
+from cognito_session.core.hidden import hiding
 from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS, OVERLAP_SECONDS, TOMBSTONE_SECONDS
 from cognito_session.core.record import ACTIVE, ANY_JTI, ENDED, Row, SessionRecord, token_hash
 
@@ -24,8 +24,7 @@ _MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at", "refused_at"}
 _SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key"})
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right to call the provider once. `send_before` is monotonic; `n` counts acquisitions in the generation."""
 
     id: str
@@ -33,14 +32,16 @@ class Lease:
     send_before: float
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(NamedTuple):
     """New tokens as they will be stored. `access` may not have been verified yet (`verified`)."""
 
     access: AccessToken
-    stored_access: str = field(repr=False)
-    stored_refresh: str = field(repr=False)
+    stored_access: str
+    stored_refresh: str
     verified: bool
+
+    def __repr__(self) -> str:
+        return hiding(self, "stored_access", "stored_refresh")
 
 
 def acquire(record: SessionRecord, *, now: float, lease_id: str, length: int) -> Change:

@@ -7,8 +7,7 @@ Commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.core.ports import TOO_LATE
@@ -24,8 +23,7 @@ __all__ = ["Done", "Ports", "run", "segment"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(NamedTuple):
     """Everything a flow's steps are answered with. `sleep` waits so many seconds; `on_event` is the application's."""
 
     store: SessionStore
@@ -33,14 +31,16 @@ class Ports:
     keys: KeySource
     clock: Clock
     sleep: Callable[[float], None]
-    on_event: Callable[[Report], None] | None = field(default=None)
+    on_event: Callable[[Report], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
     """The flow has returned."""
 
-    value: T
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
 
 
 def run(flow: Flow[T], ports: Ports) -> T:

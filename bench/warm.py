@@ -1,0 +1,89 @@
+"""The warm comparisons, one process, interleaved: prints what|ours|theirs|budget, times in microseconds."""
+
+import os
+import statistics
+import sys
+import time
+from functools import partial
+
+import boto3
+import jwt
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from cognito_session import Active, SessionManager
+from cognito_session.core import token as token_module
+from cognito_session.core.cookie import Cookie
+
+TOKEN, ROUNDS = sys.argv[1], int(sys.argv[2])
+sessions = SessionManager.from_env(cookie="token", cookie_name="token")
+header = f"token={TOKEN}"
+pool = os.environ["USER_POOL_ID"]
+region = pool.split("_")[0]
+dynamodb = boto3.client("dynamodb", region_name=os.environ["AWS_REGION"])
+jwks = jwt.PyJWKClient(f"{os.environ['AWS_ENDPOINT_URL']}/{pool}/.well-known/jwks.json")
+public_key = jwks.get_signing_key_from_jwt(TOKEN).key
+issuer = f"https://cognito-idp.{region}.amazonaws.com/{pool}"
+
+
+def ours():
+    if not isinstance(sessions.resolve(header), Active):
+        raise SystemExit("not active")
+
+
+def theirs():
+    claims = jwt.decode(TOKEN, public_key, ["RS256"], issuer=issuer)
+    item = dynamodb.get_item(
+        TableName=os.environ["SESSION_TABLE"], Key={"sub": {"S": claims["sub"]}}, ConsistentRead=True
+    )["Item"]
+    if item["state"]["S"] != "active":
+        raise SystemExit("not active")
+
+
+def compare(what, first, second, *, calls, clock, budget):
+    mine, other = [], []
+    for _ in range(ROUNDS):
+        for function, found in ((first, mine), (second, other)):
+            began = clock()
+            for _ in range(calls):
+                function()
+            found.append((clock() - began) / calls * 1e6)
+    print(f"{what}|{statistics.median(mine)}|{statistics.median(other)}|{budget}")
+
+
+head, payload, signature = TOKEN.split(".")
+signed, raw_signature = f"{head}.{payload}".encode(), token_module._decoded(signature)
+keys = sessions.ports.keys.keys(None)
+rules = sessions.case.rules
+
+
+def raw():
+    public_key.verify(raw_signature, signed, padding.PKCS1v15(), hashes.SHA256())
+
+
+def verify_again():
+    token_module.verify(TOKEN, keys, rules)
+
+
+def verify_new():
+    token_module._verified.cache_clear()
+    token_module.verify(TOKEN, keys, rules)
+
+
+for function in (ours, theirs, verify_new, raw):
+    for _ in range(20):
+        function()
+compare("warm check with DynamoDB read, CPU (us)", ours, theirs, calls=50, clock=time.process_time, budget=0.30)
+compare("warm check with DynamoDB read, wall (us)", ours, theirs, calls=50, clock=time.perf_counter, budget="")
+compare("verify a new token / raw RSA verify (us)", verify_new, raw, calls=200, clock=time.process_time, budget=3)
+compare("verify a repeated token / raw RSA verify (us)", verify_again, raw, calls=2000, clock=time.process_time, budget=0.5)
+cookie = Cookie("token")
+worst = {
+    "backslashes": 'x="' + "\\" * 65_000,
+    "semicolons": ";" * 65_000 + "token",
+    "names": "token" * 13_000,
+    "pairs": "token=\x01;" * 8_000,
+}
+for name, text in worst.items():
+    compare(f"64 kB Cookie header of {name} / 5 ms (us)", partial(cookie.candidates, text), lambda: time.sleep(0.005),
+            calls=3, clock=time.perf_counter, budget=1)
