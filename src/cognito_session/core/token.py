@@ -247,7 +247,7 @@ def _text(claims: dict[str, Any], name: str, *, default: str) -> str:
 
 def _is_unicode(text: str) -> bool:
     """JSON escapes can spell lone surrogates, which no store or log can encode."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _groups(claims: dict[str, Any]) -> tuple[str, ...]:
