@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cognito_session.core.outcome import Reason
+from cognito_session.core.token import parse
 from races import pool_model
 from races.world import _OVER, START, TICK, Actor, Scenario, Stage, Violation, World, tell
 
@@ -92,9 +93,7 @@ def _latest_cookie(world: World) -> str:
 
 
 def _origin(token: str) -> str:
-    from support.tokens import claims_of
-
-    return str(claims_of(token)["origin_jti"]).split("-r")[0]
+    return str(parse(token, pool_model.ISSUER.rules).origin_jti).split("-r")[0]
 
 
 def visit(stage: Stage, world: World, token: str) -> tuple[str, World]:
@@ -117,7 +116,7 @@ def visit(stage: Stage, world: World, token: str) -> tuple[str, World]:
 def _check_visit(stage: Stage, world: World, verdict: str) -> None:
     if verdict == "stuck":
         raise Violation("a fault-free client is stuck: neither served nor told 401")
-    ended = world.logged_out or world.row is None
+    ended = world.logged_out or dict(world.row or {}).get("reason") == Reason.SESSION_ENDED
     if world.logged_out and not verdict.startswith("rejected"):
         raise Violation(f"a logged-out session came back: {verdict}")
     if not ended and stage.scenario.survives and verdict.startswith("rejected"):
@@ -129,8 +128,8 @@ def _check_rest(stage: Stage, world: World) -> None:
     row: dict[str, Any] = dict(world.row or {})
     if world.logged_out and "token" in row and world.pool.usable(row["token"], world.now, stage.scenario.rules):
         raise Violation("a usable refresh token is left in the record after an acknowledged logout")
-    if world.logged_out:
-        left = [name for name, grant in world.pool.grants if grant.family == "first" and grant.status == "live"]
+    if world.logged_out and not world.faults:
+        left = [name for name, grant in world.pool.grants if grant.family == world.owner and grant.status == "live"]
         if left and stage.scenario.rules.revoke == "family":
             raise Violation("a live refresh token is left at Cognito after an acknowledged logout")
 

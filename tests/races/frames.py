@@ -10,9 +10,13 @@ from types import GeneratorType, MappingProxyType
 from typing import Any
 
 from cognito_session.core.case import Case
-from cognito_session.core.change import Change, Written
+from cognito_session.core.change import Change, Move
 from cognito_session.core.flow import Resolution
+from cognito_session.core.outcome import Reason
+from cognito_session.core.record import SessionRecord
 from cognito_session.core.renewal import Renewal
+from cognito_session.core.standing import Standing
+from cognito_session.core.token import AccessToken
 
 
 def frame_key(flow: Any) -> tuple[Any, ...]:
@@ -20,29 +24,35 @@ def frame_key(flow: Any) -> tuple[Any, ...]:
     found = []
     while isinstance(flow, GeneratorType):
         frame = flow.gi_frame
-        found.append((flow.gi_code.co_name, frame.f_lasti, tuple((k, _value(v)) for k, v in frame.f_locals.items())))
+        found.append((flow.gi_code.co_name, frame.f_lasti, tuple((k, as_value(v)) for k, v in frame.f_locals.items())))
         flow = flow.gi_yieldfrom
     return tuple(found)
 
 
-def _value(value: Any) -> Any:
-    match value:
-        case None | str() | int() | float() | frozenset():
-            return value
-        case Case():
-            return "case"
-        case Resolution() | Renewal():
-            return tuple(_value(getattr(value, name)) for name in type(value).__slots__ if name != "case")
-        case Change():
-            return (value.move, _value(value.put))
-        case Written():
-            return (value.applied, _value(value.found))
-        case dict() | MappingProxyType():
-            return tuple(sorted((name, _value(item)) for name, item in value.items()))
-        case tuple() | list():
-            return tuple(_value(item) for item in value)
-        case BaseException():
-            return (type(value).__name__, str(value))
+def as_value(value: Any) -> Any:
+    """Anything a flow's variable may hold, as something hashable."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is SessionRecord:
+        return tuple(value)
+    if kind is AccessToken:
+        return value.text
+    if kind is Case:
+        return "case"
+    if kind is Resolution or kind is Renewal:
+        return tuple(as_value(getattr(value, name)) for name in kind.__slots__ if name != "case")
+    if kind is Change:
+        return (value.move, as_value(value.put))
+    if kind is dict or kind is MappingProxyType:
+        return tuple(sorted((name, as_value(item)) for name, item in value.items()))
+    if isinstance(value, tuple | list):
+        return tuple(as_value(item) for item in value)
+    if isinstance(value, BaseException):
+        return (kind.__name__, str(value))
     if is_dataclass(value):
-        return (type(value).__name__, *(_value(getattr(value, f.name)) for f in fields(value) if f.compare))
-    return type(value).__name__
+        return (kind.__name__, *(as_value(getattr(value, f.name)) for f in fields(value)))
+    return kind.__name__
+
+
+_PLAIN = {type(None), str, int, float, bool, frozenset, Reason, Move, Standing}

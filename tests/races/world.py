@@ -20,7 +20,7 @@ from cognito_session.core.ports import TOO_LATE, Denied, NewTokens
 from cognito_session.core.record import token_hash
 from cognito_session.core.steps import Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Write
 from races import pool_model
-from races.frames import frame_key
+from races.frames import as_value, frame_key
 from races.pool_model import ISSUER, Pool, PoolRules
 
 START = 1_800_000_000
@@ -75,6 +75,7 @@ class World(NamedTuple):
     delivered: tuple[str, ...] = ()
     logged_out: bool = False
     owner: str = "first"
+    ended: str | None = None
     faults: int = 0
 
     def key(self) -> int:
@@ -82,7 +83,7 @@ class World(NamedTuple):
         actors = tuple((a.status, a.wake_at, a.wake_row == self.row_number, a.sent_at, a.frame, a.result if a.status == "done" else None)
                        for a in self.actors)
         return hash((self.now, self.row, self.pool, actors, self.budget, self.zombies, self.calls, self.delivered,
-                     self.logged_out, self.owner))
+                     self.logged_out, self.owner, self.ended))
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class Stage:
         self.actor_name = ""
         self.case = Case(scenario.policy, ISSUER.rules, Cookie("token"), self.clock, self._entropy)
         self.keys = ISSUER.key_set()
+        self._known: dict[int, tuple[Any, Any, Any]] = {}
 
     def _entropy(self, count: int) -> bytes:
         """Distinct, and the same whenever a history is replayed."""
@@ -157,9 +159,15 @@ class Stage:
             found += [(index, option) for option in options]
             urgent = urgent or hurry
         found += [(-2, str(n)) for n in range(len(world.zombies))]
-        if not urgent and world.now < START + self.scenario.ticks * TICK and any(a.status not in _OVER for a in world.actors):
+        if not urgent and self._time_may_pass(world):
             found.append((-1, "tick"))
         return found
+
+    def _time_may_pass(self, world: World) -> bool:
+        """Not before anybody has begun, not when all is over, and not for ever."""
+        statuses = [actor.status for actor in world.actors]
+        begun = any(status != "new" for status in statuses)
+        return begun and world.now < START + self.scenario.ticks * TICK and any(s not in _OVER for s in statuses)
 
     def _options(self, world: World, actor: Actor) -> tuple[list[str], bool]:
         crash, loss, slow, freeze = world.budget
@@ -199,7 +207,7 @@ class Stage:
         if index == -2:
             return self._late(world, int(variant))
         actor = world.actors[index]
-        if actor.kind in ("foreign put", "foreign set"):
+        if actor.kind in ("foreign-put", "foreign-set"):
             return self._foreign(world, index, actor)
         match variant:
             case "crash":
@@ -285,13 +293,14 @@ class Stage:
         after = change.applied_to(row)
         self._check_write(world, change, row or {}, after)
         owner = actor.name if change.move is Move.CREATE else world.owner
-        world = world._replace(row=_frozen(after), row_number=world.row_number + 1, owner=owner)
+        ended = world.owner if change.move is Move.LOGOUT else world.ended
+        world = world._replace(ended=ended, row=_frozen(after), row_number=world.row_number + 1, owner=owner)
         return world, Written(applied=True, found=row)
 
     def _foreign(self, world: World, index: int, actor: Actor) -> World:
         """The seed's sign-in code: replaces the item, or only sets `token`, under no condition at all."""
         pool, access, token = pool_model.sign_in(world.pool, actor.name, world.now, self.scenario.rules)
-        kept = dict(world.row or {}) if actor.kind == "foreign set" else {}
+        kept = dict(world.row or {}) if actor.kind == "foreign-set" else {}
         row = kept | {"sub": pool_model.SUB, "token": token, "timestamp": world.now}
         done = actor._replace(status="done")
         return world._replace(
@@ -317,21 +326,23 @@ class Stage:
         if how == "start" and actor.kind == "sign-in":
             pool, _, _ = pool_model.sign_in(world.pool, "sign-in", START, self.scenario.rules)
             world = world._replace(pool=pool)
-        history = (*actor.history, (world.now, how, value))
-        actor = actor._replace(history=history)
-        flow, pending, over = self._replay(world, actor)
+        mark = hash((actor.name, actor.frame, world.now, how, as_value(value)))
+        actor = actor._replace(history=(*actor.history, (world.now, how, value)))
+        known = self._known.get(mark)
+        if known is None:
+            known = self._known[mark] = self._replay(world, actor)
+        frame, pending, over = known
         if over is not None:
             return self._finish(world, index, actor, over)
         if isinstance(pending, Sleep):
             waiting = actor._replace(
-                status="sleeping", wake_at=world.now + TICK, wake_row=world.row_number, frame=frame_key(flow), result=None
+                status="sleeping", wake_at=world.now + TICK, wake_row=world.row_number, frame=frame, result=None
             )
             return world._replace(actors=_with(world, index, waiting))
-        ready = actor._replace(status="ready", frame=(frame_key(flow), _step_key(pending)), result=pending)
-        return world._replace(actors=_with(world, index, ready))
+        return world._replace(actors=_with(world, index, actor._replace(status="ready", frame=frame, result=pending)))
 
     def _replay(self, world: World, actor: Actor) -> tuple[Any, Any, Any]:
-        """(generator, pending step, result or exception): the flow, led through its whole history again."""
+        """(frames, pending step, result or exception): the flow, led through its whole history again."""
         self.issued, self.actor_name = 0, actor.name
         flow = self._flow(world, actor)
         pending: Any = None
@@ -345,10 +356,10 @@ class Stage:
                 while isinstance(pending, Keys | Report):
                     pending = flow.send(self.keys if isinstance(pending, Keys) else self._note(pending))
             except StopIteration as finished:
-                return flow, None, ("returned", finished.value)
+                return None, None, ("returned", finished.value)
             except SessionError as error:
-                return flow, None, ("raised", error)
-        return flow, pending, None
+                return None, None, ("raised", error)
+        return (self.issued, *frame_key(flow), _step_key(pending)), pending, None
 
     def _note(self, report: Report) -> None:
         if report.event == "reuse" and self.scenario.life_left > -60:
@@ -363,7 +374,7 @@ class Stage:
             verdict = "unavailable"
         elif actor.kind == "logout":
             verdict = "logged out" if value is None else f"no session: {value.reason}"
-            logged_out = logged_out or value is None
+            logged_out = logged_out or (value is None and world.ended == world.owner)
         elif actor.kind == "sign-in":
             verdict = "signed in" if not isinstance(value, Rejected) else "not signed in"
             if not isinstance(value, Rejected):
@@ -422,8 +433,8 @@ class Stage:
 def _step_key(step: Any) -> Any:
     if isinstance(step, Write):
         change = step.change
-        return (change.move, tuple(sorted(change.put.items(), key=lambda item: item[0])))
-    return step
+        return (change.move, as_value(change.put))
+    return as_value(step)
 
 
 _OVER = ("done", "crashed")

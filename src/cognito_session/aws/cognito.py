@@ -34,7 +34,13 @@ _DEAD_WORDS: Final = (
 _SECRET_WORDS: Final = ("secret hash", "client secret", "secret_hash", "configured with secret")
 _NOT_TO_BE_HAD: Final = frozenset({"UnknownOperationException", "InvalidAction", "UnsupportedOperation", "HTTP404"})
 _MISCONFIGURED: Final = frozenset(
-    {"ResourceNotFoundException", "InvalidParameterException", "OperationNotEnabledException", "InvalidClientException"}
+    {
+        "ResourceNotFoundException",
+        "InvalidParameterException",
+        "ValidationException",  # what botocore itself refuses to send, a secret of the wrong length for instance
+        "OperationNotEnabledException",
+        "InvalidClientException",
+    }
 )
 
 
@@ -154,8 +160,8 @@ def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:
         return _not_authorized(error, request)
     if error.code in _MISCONFIGURED:
         raise ConfigurationError(
-            f"Cognito refused the refresh ({error.code}): check CLIENT_ID, the pool's region, and that the app client"
-            " allows refresh tokens (with rotation on: GetTokensFromRefreshToken only)"
+            f"Cognito refused the refresh ({error.code}): check CLIENT_ID, CLIENT_SECRET, the pool's region, and that the"
+            " app client allows refresh tokens (with rotation on: GetTokensFromRefreshToken only)"
         ) from error
     raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
 

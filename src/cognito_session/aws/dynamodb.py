@@ -95,7 +95,12 @@ class DynamoDBStore:
         return found
 
     def _row(self, item: dict[str, Any]) -> Row:
-        return {self._columns.get(column, column): from_attribute(value) for column, value in item.items()}
+        """Attributes by our names. A stranger's that is called `sub` or `sid` where the keys have other names is not read."""
+        return {
+            self._columns.get(column, column): from_attribute(value)
+            for column, value in item.items()
+            if column in self._columns or column not in self._names
+        }
 
     def _payload(self, change: Change) -> dict[str, Any]:
         expression = _Expression(self._names)

@@ -40,7 +40,7 @@ class Move(Enum):
 
 
 class Test(NamedTuple):
-    """One attribute compared with one value. A comparison with an absent attribute is false, as in DynamoDB."""
+    """One attribute compared with one value. To an absent attribute everything is unequal and nothing else, as in DynamoDB."""
 
     attr: str
     op: Operator
@@ -54,7 +54,7 @@ class Test(NamedTuple):
         if self.op == "absent":
             return self.attr not in row
         if self.attr not in row:
-            return False
+            return self.op == "<>"
         found = row[self.attr]
         same_type = type(found) is type(self.value)
         if self.op == "=":

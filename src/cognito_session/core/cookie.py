@@ -109,8 +109,8 @@ def _header_list(headers: CookieHeaders) -> Iterable[str]:
 
 @lru_cache(maxsize=16)
 def _pairs_named(name: str) -> re.Pattern[str]:
-    """Linear: each part is anchored at a ";" and its runs of blanks do not overlap."""
-    return re.compile(rf"(?:^|;)[ \t]*{re.escape(name)}[ \t]*=([^;]*)")
+    """Linear: each part is anchored at a ";". A blank between name and "=" makes it another name."""
+    return re.compile(rf"(?:^|;)[ \t]*{re.escape(name)}=([^;]*)")
 
 
 def _values_of(name: str, header: str) -> Iterable[str]:

@@ -72,15 +72,19 @@ def _signing_key(entry: Any) -> SigningKey | None:
     if not (isinstance(kid, str) and isinstance(n, str) and isinstance(e, str)) or not 0 < len(kid) <= 256:  # noqa: PLR2004
         return None
     modulus, exponent = _uint(n), _uint(e)
-    if not _MIN_MODULUS_BITS <= modulus.bit_length() <= _MAX_MODULUS_BITS or exponent < 3 or exponent % 2 == 0:  # noqa: PLR2004
+    if not _MIN_MODULUS_BITS <= modulus.bit_length() <= _MAX_MODULUS_BITS:
+        return None
+    if not 3 <= exponent < 1 << 64 or exponent % 2 == 0:  # noqa: PLR2004 - OpenSSL's own limit
         return None
     return SigningKey(kid, n, e)
 
 
 def _uint(text: str) -> int:
-    from base64 import urlsafe_b64decode
+    """The number, 0 where the text is not base64url: a key that cannot be imported must not be kept."""
+    from base64 import urlsafe_b64decode, urlsafe_b64encode
 
     try:
-        return int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return 0
+    return int.from_bytes(decoded, "big") if urlsafe_b64encode(decoded).rstrip(b"=") == text.encode("ascii") else 0

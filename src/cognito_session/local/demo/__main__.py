@@ -1,0 +1,97 @@
+"""`python -m cognito_session.local.demo`: serve the sample app, or with --script go through it and check every step."""
+
+import argparse
+import errno
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final, TextIO
+
+from cognito_session.local.demo.script import run
+from cognito_session.local.demo.world import ACCESS_TOKEN_SECONDS, PASSWORD, USERNAME, World
+from cognito_session.local.gateway import Gateway, Handler
+from cognito_session.local.stack import StackError
+
+__all__ = ["main"]
+
+_PORT: Final = 8000
+_PORTS_TRIED: Final = 10
+
+
+def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
+    """The exit status: 0, or 1 where something could not start or was not as expected."""
+    asked = _arguments(arguments)
+    out = out or _tolerant(sys.stdout)
+    try:
+        with World.started() as world:
+            if asked.script:
+                return run(world, asked.port or 0, out)
+            return _serve(world, asked.port, out)
+    except KeyboardInterrupt:
+        return 0
+    except (StackError, OSError) as error:
+        print(f"The demo cannot run: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a command speaks
+        return 1
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo ARGS=...", description="A sample app on an embedded Cognito and DynamoDB.")
+    parser.add_argument("--script", action="store_true", help="go through the whole journey by itself and check each step")
+    parser.add_argument("--port", type=_port, help=f"port of the sample app (default: {_PORT} or the next free one)")
+    return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):  # noqa: PLR2004 - ports end there
+        raise argparse.ArgumentTypeError("expected a number from 0 to 65535")
+    return int(text)
+
+
+def _tolerant(stream: TextIO) -> TextIO:
+    """A terminal without ticks gets question marks instead of an error."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+    return stream
+
+
+def _serve(world: World, port: int | None, out: TextIO) -> int:
+    with _gateway(world.app(), port, out) as gateway:
+        print(
+            f"""
+cognito-session demo
+
+  open      http://localhost:{gateway.port}
+  user      {USERNAME}
+  password  {PASSWORD}
+
+An access token lives {ACCESS_TOKEN_SECONDS} seconds here: watch it being refreshed. Ctrl-C stops everything.
+If Safari does not stay signed in: it may refuse Secure cookies from http://localhost; take another browser.
+""",
+            file=out,
+            flush=True,
+        )
+        try:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleaning up
+            print("\nStopped.", file=out, flush=True)
+    return 0
+
+
+def _gateway(app: Handler, port: int | None, out: TextIO) -> Gateway:
+    """On the port asked for, else on the first free one from the usual one on. Raises OSError."""
+    ports = range(_PORT, _PORT + _PORTS_TRIED) if port is None else (port,)
+    for each in ports:
+        try:
+            return Gateway(app, each)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            print(f"Port {each} is taken.", file=out, flush=True)
+    raise OSError("no free port; name one with ARGS=--port=NUMBER")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

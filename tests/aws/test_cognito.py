@@ -1,0 +1,496 @@
+"""CognitoProvider against the stack: what each answer means, what is known of a lost one, and that one call is one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from support.stack import PASSWORD, closed_port, fresh, make_app, shared_stack
+
+from cognito_session.aws.cognito import CognitoProvider, secret_hash
+from cognito_session.aws.wire import ServiceError, open_wire
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
+from cognito_session.core.policy import CALL_LIMIT_SECONDS
+from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.token import parse
+from cognito_session.testing.clock import ManualClock
+
+GET_TOKENS = "GetTokensFromRefreshToken"
+DEAD = "dead"
+WRONG = "0" * 40
+
+
+@pytest.fixture
+def stack(request):
+    """The run's stack."""
+    yield from fresh(shared_stack(request.config))
+
+
+@pytest.fixture(scope="module", params=["curl", "botocore"])
+def wire(request):
+    """A wire of each kind."""
+    stack = shared_stack(request.config)
+    session = boto3.Session("test", "test", region_name=stack.region) if request.param == "botocore" else None
+    return open_wire(environ=stack.environment(), boto3_session=session)
+
+
+class Desk:
+    """A user who has signed in, and a provider to refresh with."""
+
+    def __init__(self, stack: Any, wire: Any, **settings: Any) -> None:
+        self.stack = stack
+        self.app = make_app(stack, **settings)
+        self.pool = self.app.pool
+        self.clock = ManualClock()
+        self.user = self.app.user()
+        self.tokens = self.app.sign_in(self.user)
+        self.token = self.tokens["RefreshToken"]
+        self.provider = self.provider_on(wire)
+        stack.clear_calls()
+
+    def provider_on(self, wire: Any, **other: Any) -> CognitoProvider:
+        """A provider with the app's client, or with `other` settings."""
+        named = {"client_id": self.pool.client_id, "client_secret": self.pool.client_secret, "clock": self.clock}
+        return CognitoProvider(lambda: wire, **{**named, **other})
+
+    def request(self, refresh_token: str | None = None, *, device_key: str | None = None) -> RefreshRequest:
+        """A refresh request that may be sent for the next two seconds."""
+        before = self.clock.monotonic() + 2
+        return RefreshRequest(refresh_token or self.token, self.user.username, device_key, before)
+
+    def refresh(self, refresh_token: str | None = None, **request: Any) -> NewTokens | Denied:
+        """One refresh."""
+        return self.provider.refresh(self.request(refresh_token, **request))
+
+    def sent(self) -> list[tuple[str, bool]]:
+        """Each call that Cognito saw: its operation, and whether it was carried out."""
+        return [(call.operation, call.worked) for call in self.stack.calls("cognito")]
+
+
+@pytest.fixture
+def desk(stack, wire):
+    """A public client without rotation."""
+    return Desk(stack, wire)
+
+
+@pytest.fixture
+def rotating(stack, wire):
+    """A public client that rotates with no grace."""
+    return Desk(stack, wire, rotation_grace_seconds=0)
+
+
+@pytest.fixture
+def confidential(stack, wire):
+    """A client with a secret, without rotation."""
+    return Desk(stack, wire, client_secret=True)
+
+
+def sub_of(desk, text):
+    """The user of an access token of the desk's pool."""
+    return parse(text, desk.app.manager().case.rules).sub
+
+
+# --- tokens
+
+
+def test_without_rotation_the_refresh_token_stays(desk):
+    """A new access token of the same user and no refresh token; the old one works again; each time one call."""
+    for _ in range(2):
+        answer = desk.refresh()
+        assert answer.refresh_token is None
+        assert answer.access_token != desk.tokens["AccessToken"]
+        assert sub_of(desk, answer.access_token) == desk.user.sub
+    assert desk.sent() == [(GET_TOKENS, True)] * 2
+
+
+def test_with_rotation_the_refresh_token_changes(rotating):
+    """A new access and a new refresh token, which is the one that works from then on."""
+    first = rotating.refresh()
+    second = rotating.refresh(first.refresh_token)
+    assert len({rotating.token, first.refresh_token, second.refresh_token}) == 3
+    assert rotating.refresh(first.refresh_token) == Denied(DEAD, "RefreshTokenReuseException")
+    assert rotating.sent() == [(GET_TOKENS, True)] * 3
+
+
+@pytest.mark.parametrize("grace", [None, 60])
+def test_a_confidential_client_shows_its_secret(stack, wire, grace):
+    """With the right secret a refresh works, with rotation and without."""
+    desk = Desk(stack, wire, client_secret=True, rotation_grace_seconds=grace)
+    assert isinstance(desk.refresh(), NewTokens)
+    assert desk.sent() == [(GET_TOKENS, True)]
+
+
+@pytest.mark.parametrize("secret", [WRONG, "short", None])
+def test_a_wrong_secret_is_the_operators(confidential, wire, secret):
+    """A wrong or missing client secret: a ConfigurationError that names CLIENT_SECRET; nobody's token is called dead."""
+    provider = confidential.provider_on(wire, client_secret=secret)
+    with pytest.raises(ConfigurationError, match="CLIENT_SECRET") as caught:
+        provider.refresh(confidential.request())
+    assert confidential.pool.client_secret not in str(caught.value)
+    assert isinstance(confidential.refresh(), NewTokens)
+
+
+def test_an_unknown_client_is_the_operators(desk, wire):
+    """A client that does not exist: a ConfigurationError that names CLIENT_ID."""
+    with pytest.raises(ConfigurationError, match="CLIENT_ID"):
+        desk.provider_on(wire, client_id="nobody").refresh(desk.request())
+
+
+def test_a_remembered_device_must_be_named(stack, wire):
+    """With the device's key a refresh works; with a wrong one the setup is in question, without one the token is dead."""
+    desk = Desk(stack, wire, device_tracking=True)
+    device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
+    assert isinstance(desk.refresh(device_key=device), NewTokens)
+    with pytest.raises(ConfigurationError, match="device"):
+        desk.refresh(device_key=device + "x")
+    assert desk.refresh() == Denied(DEAD, "NotAuthorizedException")
+    assert len(desk.sent()) == 3
+
+
+# --- verdicts
+
+
+def revoked(desk):
+    desk.stack.revoke(desk.pool, desk.token)
+
+
+def expired(desk):
+    desk.stack.advance(30 * 86_400 + 1)
+
+
+def disabled(desk):
+    desk.stack.disable_user(desk.pool, desk.user.username)
+
+
+def deleted(desk):
+    desk.stack.delete_user(desk.pool, desk.user.username)
+
+
+def signed_out(desk):
+    desk.stack.sign_out_user(desk.pool, desk.user.username)
+
+
+def another_clients(desk):
+    other = desk.stack.create_client(desk.pool)
+    desk.token = desk.stack.sign_in(other, desk.user.username, PASSWORD)["RefreshToken"]
+
+
+def garbage(desk):
+    desk.token = "garbage"
+
+
+@pytest.mark.parametrize("fate", [revoked, expired, disabled, deleted, signed_out, another_clients, garbage])
+def test_a_dead_token_is_a_verdict(desk, fate):
+    """Revoked, expired, user disabled, gone or signed out, foreign, garbage: Denied("dead"), after one call."""
+    fate(desk)
+    answer = desk.refresh()
+    assert isinstance(answer, Denied)
+    assert answer.verdict == DEAD
+    assert desk.sent() == [(GET_TOKENS, True)]
+
+
+class Refusing:
+    """A wire on which Cognito refuses every call in one way."""
+
+    def __init__(self, code: str, message: str = "", status: int = 400, retry_after: int | None = None) -> None:
+        self.error = ServiceError("cognito-idp.X", code, status, message=message, retry_after=retry_after)
+        self.calls: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+
+    def call(self, service: str, operation: str, payload: dict[str, Any], **options: Any) -> dict[str, Any]:
+        self.calls.append((operation, payload, options))
+        raise self.error
+
+
+def refused(wire, *, device_key=None, client_secret=None):
+    """What a provider makes of that wire."""
+    clock = ManualClock()
+    provider = CognitoProvider(lambda: wire, client_id="c1", client_secret=client_secret, clock=clock)
+    return provider.refresh(RefreshRequest("very-secret", "alice", device_key, clock.monotonic() + 2))
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "verdict"),
+    [
+        ("RefreshTokenReuseException", "", DEAD),
+        ("UserNotFoundException", "User does not exist.", DEAD),
+        ("NotAuthorizedException", "Refresh Token has been revoked", DEAD),
+        ("NotAuthorizedException", "Refresh Token has expired", DEAD),
+        ("NotAuthorizedException", "User is disabled.", DEAD),
+        ("NotAuthorizedException", "Invalid Refresh Token", DEAD),
+        ("NotAuthorizedException", "Invalid Refresh Token.", DEAD),
+        ("NotAuthorizedException", "", "unknown"),
+        ("NotAuthorizedException", "Not today", "unknown"),
+        ("NotAuthorizedException", "Incorrect username or password.", "unknown"),
+        ("NotAuthorizedException", "Access to this pool is restricted by a policy", "unknown"),
+    ],
+)
+def test_the_words_of_a_refusal(code, message, verdict):
+    """Only words that are known to mean so are a dead token; any other refusal concludes nothing."""
+    assert refused(Refusing(code, message)) == Denied(verdict, code)
+
+
+@pytest.mark.parametrize("message", ["Invalid Refresh Token", "Invalid Refresh Token."])
+def test_a_device_makes_an_invalid_token_doubtful(message):
+    """"Invalid Refresh Token" of a record with a device key may mean the device: an operator's error, no verdict."""
+    with pytest.raises(ConfigurationError, match="device"):
+        refused(Refusing("NotAuthorizedException", message), device_key="d")
+
+
+@pytest.mark.parametrize("message", ["Refresh Token has been revoked", "User is disabled."])
+def test_a_device_makes_nothing_else_doubtful(message):
+    """What is plainly dead is dead with a device key too."""
+    assert refused(Refusing("NotAuthorizedException", message), device_key="d") == Denied(DEAD, "NotAuthorizedException")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Unable to verify secret hash for client c1",
+        "Client c1 is configured with secret but SECRET_HASH was not received",
+        "Invalid client secret",
+    ],
+)
+def test_the_words_of_a_wrong_secret(message):
+    """Every way Cognito speaks of the secret is a ConfigurationError, which never ends a session."""
+    with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
+        refused(Refusing("NotAuthorizedException", message), client_secret="s")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["ResourceNotFoundException", "InvalidParameterException", "ValidationException", "OperationNotEnabledException"],
+)
+def test_a_wrong_setup_is_the_operators(code):
+    """A missing client or a flow that is not allowed: ConfigurationError."""
+    with pytest.raises(ConfigurationError, match="CLIENT_ID"):
+        refused(Refusing(code, "secret text"))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("TooManyRequestsException", 400),
+        ("LimitExceededException", 400),
+        ("InternalErrorException", 500),
+        ("HTTP503", 503),
+        ("HTTP200", 200),
+        ("ForbiddenException", 403),
+        ("UserLambdaValidationException", 400),
+        ("SomethingNewException", 400),
+    ],
+)
+def test_everything_else_is_an_outage(code, status):
+    """Throttling, 5xx and codes that nobody knows: ProviderUnavailable that was answered, with Cognito's Retry-After."""
+    with pytest.raises(ProviderUnavailable) as caught:
+        refused(Refusing(code, "secret text", status, retry_after=7))
+    assert (caught.value.sent, caught.value.retry_after) == (True, 7)
+    assert "secret" not in str(caught.value)
+
+
+def test_how_the_call_is_sent():
+    """Unsigned, once, cut at the protocol's limit, with the device key where there is one and no word more."""
+    wire = Refusing("RefreshTokenReuseException")
+    refused(wire)
+    refused(wire, device_key="d", client_secret="s")
+    plain = {"RefreshToken": "very-secret", "ClientId": "c1"}
+    assert [payload for _, payload, _ in wire.calls] == [plain, {**plain, "ClientSecret": "s", "DeviceKey": "d"}]
+    for _, _, options in wire.calls:
+        assert options == {"timeout_seconds": CALL_LIMIT_SECONDS, "signed": False, "once": True}
+
+
+@pytest.mark.parametrize("answer", [{}, {"AuthenticationResult": None}, {"AuthenticationResult": {}}, {"ChallengeName": "X"}])
+def test_an_answer_without_a_token_is_an_outage(answer):
+    """A 200 that brings no access token is no success and no verdict."""
+
+    class Answering:
+        def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+            return answer
+
+    with pytest.raises(ProviderUnavailable) as caught:
+        refused(Answering())
+    assert caught.value.sent is True
+
+
+# --- what is known of a lost call
+
+
+@pytest.mark.parametrize("kind", ["throttle", "error500"])
+def test_told_no(rotating, kind):
+    """Throttled or broken: sent, answered, not done; one call, and the token still works."""
+    rotating.stack.fault(GET_TOKENS, kind)
+    with pytest.raises(ProviderUnavailable) as caught:
+        rotating.refresh()
+    assert caught.value.sent is True
+    assert rotating.sent() == [(GET_TOKENS, False)]
+    assert isinstance(rotating.refresh(), NewTokens)
+
+
+@pytest.mark.parametrize(("kind", "worked"), [("drop_before", False), ("drop_after", True)])
+def test_told_nothing(rotating, kind, worked):
+    """A dropped connection: nobody knows whether it was done, and it is not sent again."""
+    rotating.refresh(rotating.app.sign_in(rotating.user)["RefreshToken"])  # a warm connection would tempt to a resend
+    rotating.stack.clear_calls()
+    rotating.stack.fault(GET_TOKENS, kind)
+    with pytest.raises(ProviderUnavailable) as caught:
+        rotating.refresh()
+    assert caught.value.sent is None
+    assert rotating.sent() == [(GET_TOKENS, worked)]
+    assert isinstance(rotating.refresh(), Denied) is worked
+
+
+@pytest.mark.parametrize(("kind", "worked"), [("hang", False), ("hang_after", True)])
+def test_waited_in_vain(rotating, monkeypatch, kind, worked):
+    """A call that hangs is cut at the limit; nobody knows whether it was done."""
+    rotating.refresh(rotating.app.sign_in(rotating.user)["RefreshToken"])  # makes botocore's client, which takes longer
+    rotating.stack.clear_calls()
+    monkeypatch.setattr("cognito_session.aws.cognito.CALL_LIMIT_SECONDS", 0.3)
+    rotating.stack.fault(GET_TOKENS, kind, ms=1000)
+    with pytest.raises(ProviderUnavailable) as caught:
+        rotating.refresh()
+    assert caught.value.sent is None
+    assert rotating.sent() == [(GET_TOKENS, worked)]
+
+
+@pytest.mark.parametrize("kind", ["curl", "botocore"])
+def test_never_left(stack, kind):
+    """Connection refused: it provably never left, so the caller may try once more."""
+    environ = {**stack.environment(), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{closed_port()}"}
+    session = boto3.Session("test", "test", region_name=stack.region) if kind == "botocore" else None
+    with pytest.raises(ProviderUnavailable) as caught:
+        refused(open_wire(environ=environ, boto3_session=session))
+    assert caught.value.sent is False
+
+
+# --- where GetTokensFromRefreshToken is not to be had
+
+
+class Older:
+    """A wire to a Cognito that does not know GetTokensFromRefreshToken yet."""
+
+    def __init__(self, wire: Any, code: str = "UnknownOperationException") -> None:
+        self.wire = wire
+        self.code = code
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def call(self, service: str, operation: str, payload: dict[str, Any], **options: Any) -> dict[str, Any]:
+        self.calls.append((operation, payload))
+        if operation == GET_TOKENS:
+            raise ServiceError(f"{service}.{operation}", self.code, 400)
+        assert options == {"timeout_seconds": CALL_LIMIT_SECONDS, "signed": False, "once": True}
+        return self.wire.call(service, operation, payload, **options)
+
+
+@pytest.mark.parametrize("code", ["UnknownOperationException", "HTTP404"])
+def test_the_older_operation_steps_in(confidential, wire, code):
+    """InitiateAuth with SECRET_HASH over the user's name refreshes; from then on the missing operation is not tried."""
+    older = Older(wire, code)
+    provider = confidential.provider_on(older)
+    for _ in range(2):
+        assert sub_of(confidential, provider.refresh(confidential.request()).access_token) == confidential.user.sub
+    assert [operation for operation, _ in older.calls] == [GET_TOKENS, "InitiateAuth", "InitiateAuth"]
+    assert confidential.sent() == [("InitiateAuth", True)] * 2
+    shown = older.calls[1][1]["AuthParameters"]
+    assert shown["SECRET_HASH"] == confidential.pool.secret_hash(confidential.user.username)
+
+
+def test_the_older_operation_for_a_public_client(desk, wire):
+    """Without a secret none is shown."""
+    older = Older(wire)
+    assert isinstance(desk.provider_on(older).refresh(desk.request()), NewTokens)
+    assert older.calls[-1][1]["AuthParameters"] == {"REFRESH_TOKEN": desk.token}
+
+
+def test_the_older_operation_names_the_device(stack, wire):
+    """DEVICE_KEY goes along."""
+    desk = Desk(stack, wire, device_tracking=True)
+    device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
+    assert isinstance(desk.provider_on(Older(wire)).refresh(desk.request(device_key=device)), NewTokens)
+
+
+def test_the_older_operation_with_a_wrong_secret(confidential, wire):
+    """A hash that Cognito does not accept is the operator's, not the user's."""
+    provider = confidential.provider_on(Older(wire), client_secret=WRONG)
+    with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
+        provider.refresh(confidential.request())
+
+
+def test_the_older_operation_needs_a_name(confidential, wire):
+    """A confidential client's hash is made over the user's name: without one, a ConfigurationError and no call."""
+    request = confidential.request()._replace(username=None)
+    with pytest.raises(ConfigurationError, match="username"):
+        confidential.provider_on(Older(wire)).refresh(request)
+    assert confidential.sent() == []
+
+
+def test_the_older_operation_is_off_where_tokens_rotate(rotating, wire):
+    """An app client that rotates does not allow InitiateAuth: the operator's error, and the token lives on."""
+    with pytest.raises(ConfigurationError, match="GetTokensFromRefreshToken"):
+        rotating.provider_on(Older(wire)).refresh(rotating.request())
+    assert isinstance(rotating.refresh(), NewTokens)
+
+
+def test_the_older_operation_comes_too_late(desk, wire):
+    """Where the first attempt used the lease up, the second is not sent."""
+
+    class Slow(Older):
+        def call(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+            desk.clock.advance(3)
+            return super().call(*arguments, **options)
+
+    provider = desk.provider_on(Slow(wire))
+    with pytest.raises(ProviderUnavailable) as caught:
+        provider.refresh(desk.request())
+    assert (caught.value.sent, caught.value.reason) == (False, TOO_LATE)
+    assert desk.sent() == []
+    with pytest.raises(ProviderUnavailable):
+        provider.refresh(desk.request()._replace(send_before=desk.clock.monotonic() - 1))
+    assert desk.sent() == []
+
+
+def test_the_hash_is_cognitos():
+    """HMAC-SHA256 over name and client id under the secret, in base64: the value that OpenSSL computes."""
+    assert secret_hash("alice", "client", "secret") == "RTsve+FQ659UKyESgvLg9GYmZEL+QjzQsW/OjL77/b0="
+
+
+# --- revoke
+
+
+def test_revoked_is_dead(desk):
+    """A revoked token refreshes no more, and to revoke it again, or one that nobody knows, is no error."""
+    for token in (desk.token, desk.token, "garbage"):
+        assert desk.provider.revoke(token) is None
+    assert desk.refresh() == Denied(DEAD, "NotAuthorizedException")
+    assert [operation for operation, _ in desk.sent()] == ["RevokeToken"] * 3 + [GET_TOKENS]
+
+
+def test_revoking_with_a_secret(confidential, wire):
+    """A confidential client shows its secret; a wrong one is a ConfigurationError and revokes nothing."""
+    with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
+        confidential.provider_on(wire, client_secret=WRONG).revoke(confidential.token)
+    assert isinstance(confidential.refresh(), NewTokens)
+    confidential.provider.revoke(confidential.token)
+    assert isinstance(confidential.refresh(), Denied)
+
+
+def test_revoking_where_it_is_turned_off(stack, wire):
+    """Without EnableTokenRevocation: a ConfigurationError that says where to turn it on."""
+    desk = Desk(stack, wire, token_revocation=False)
+    with pytest.raises(ConfigurationError, match="EnableTokenRevocation"):
+        desk.provider.revoke(desk.token)
+
+
+@pytest.mark.parametrize("kind", ["throttle", "error500", "drop_before"])
+def test_revoking_may_fail(desk, kind):
+    """An outage while revoking is a ProviderUnavailable."""
+    desk.stack.fault("RevokeToken", kind, times=None)
+    with pytest.raises(ProviderUnavailable):
+        desk.provider.revoke(desk.token)
+
+
+def test_nothing_secret_shows(confidential):
+    """Neither provider nor request nor answer print a token or a secret."""
+    request = confidential.request(device_key="device-secret")
+    shown = repr(confidential.provider) + repr(request) + repr(confidential.refresh())
+    for secret in (confidential.pool.client_secret, confidential.token, "device-secret", "eyJ"):
+        assert secret not in shown

@@ -1,0 +1,292 @@
+"""CognitoKeySource: how often the key set is fetched, and what verifies while it cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from copy import deepcopy
+from urllib.request import urlopen
+from uuid import uuid4
+
+import pytest
+from support.stack import eventually, fresh, in_thread, joined, make_pool, shared_stack
+
+from aws.echo_server import EchoServer
+from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.wire import open_wire
+from cognito_session.core.errors import KeysUnavailable
+from cognito_session.testing.clock import ManualClock
+
+THREADS = 64
+
+
+@pytest.fixture
+def stack(request):
+    """The run's stack."""
+    yield from fresh(shared_stack(request.config))
+
+
+@pytest.fixture(scope="module")
+def wire(request):
+    """The wire to it."""
+    return open_wire(environ=shared_stack(request.config).environment())
+
+
+@pytest.fixture
+def pool(stack):
+    """A user pool with a key."""
+    return make_pool(stack)
+
+
+@pytest.fixture
+def source(pool, wire, clock):
+    """A cold key source of the pool."""
+    return CognitoKeySource(lambda: wire, url=pool.jwks_url, clock=clock)
+
+
+@pytest.fixture
+def kid(stack, pool):
+    """The id of the pool's signing key; looking it up is not counted."""
+    with urlopen(pool.jwks_url, timeout=5) as answer:
+        found = json.load(answer)["keys"][0]["kid"]
+    stack.clear_calls()
+    return found
+
+
+class Publisher:
+    """A server on which this test publishes key sets, and a source that reads them."""
+
+    def __init__(self, server, issuer, clock):
+        self.server = server
+        self.issuer = issuer
+        self.clock = clock
+        environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+        wire = open_wire(environ={**environ, "AWS_ENDPOINT_URL": server.url})
+        self.source = CognitoKeySource(lambda: wire, url=f"{server.url}/keys.json", clock=clock)
+
+    def publish(self, *kids):
+        """Answer the next fetch with keys of these ids."""
+        document = {"keys": [self.issuer.jwk(kid=kid) for kid in kids]}
+        self.server.plan.append((200, json.dumps(document).encode(), {}))
+
+    def knows(self, kid):
+        """Whether the source finds a key of this id."""
+        return self.source.keys(kid).find(kid) is not None
+
+    @property
+    def fetches(self):
+        """How many documents were asked for."""
+        return len(self.server.requests)
+
+
+@pytest.fixture
+def publisher(issuer, clock):
+    """A server of key sets; what is not published is the word "document", which is no key set."""
+    server = EchoServer()
+    yield Publisher(server, issuer, clock)
+    server.stop()
+
+
+def test_the_first_request_fetches(stack, source, kid):
+    """Nothing is fetched before it is needed; then one document serves all that follow."""
+    assert stack.count("jwks") == 0
+    keys = source.keys(None)
+    assert keys.find(kid) is not None
+    assert source.keys(kid) is source.keys(None) is keys
+    assert stack.count("jwks") == 1
+
+
+def test_a_cold_start_of_many_threads_is_one_fetch(stack, source):
+    """64 threads that need keys at once share one fetch, however long it takes."""
+    with stack.gate("jwks") as gate:
+        waiting = [in_thread(source.keys, None) for _ in range(THREADS)]
+        gate.wait_for(1)
+        assert not any(call.outcome for call in waiting)
+    found = joined(waiting)
+    assert all(keys is found[0] and keys.keys for keys in found)
+    assert stack.count("jwks") == 1
+
+
+def test_many_threads_with_one_unknown_kid_are_one_fetch(stack, source, clock):
+    """Once the cooldown is over, 64 threads with an id that nobody knows cause one fetch between them."""
+    source.keys(None)
+    clock.advance(10)
+    found = joined([in_thread(source.keys, "unknown") for _ in range(THREADS)])
+    assert all(keys.find("unknown") is None for keys in found)
+    assert stack.count("jwks") == 2
+
+
+def test_random_kids_are_no_flood(stack, source, clock):
+    """10,000 random key ids within ten seconds cause at most one fetch beyond the first."""
+    source.keys(None)
+    for _ in range(10_000):
+        clock.advance(0.001)
+        assert source.keys(kid := str(uuid4())).find(kid) is None
+    assert stack.count("jwks") <= 2
+
+
+def test_a_new_key_is_found_after_the_cooldown(publisher, clock):
+    """A key published since is not looked for within ten seconds of the last fetch, and found by the first afterwards."""
+    publisher.publish("old")
+    assert publisher.knows("old")
+    publisher.publish("old", "new")
+    clock.advance(9.9)
+    assert not publisher.knows("new")
+    assert publisher.fetches == 1
+    clock.advance(0.1)
+    assert publisher.knows("new")
+    assert publisher.knows("old")
+    assert publisher.fetches == 2
+
+
+def test_a_withdrawn_key_is_forgotten(publisher, clock):
+    """A key set replaces the one before it: what is no longer published no longer verifies."""
+    publisher.publish("old")
+    publisher.publish("new")
+    assert publisher.knows("old")
+    clock.advance(10)
+    assert publisher.knows("new")
+    assert not publisher.knows("old")
+
+
+@pytest.mark.parametrize("kind", ["error500", "throttle", "drop_before"])
+def test_an_outage_spares_known_keys(stack, source, clock, kid, kind):
+    """With the endpoint down known keys verify for hours; of an unknown one nothing can be said."""
+    source.keys(None)
+    stack.clear_calls()
+    stack.fault("jwks", kind, times=None)
+    for _ in range(3):
+        clock.advance(3600)
+        assert source.keys(kid).find(kid) is not None
+        with pytest.raises(KeysUnavailable):
+            source.keys("unknown")
+    asked = stack.count("jwks")
+    with pytest.raises(KeysUnavailable) as caught:
+        source.keys("another unknown one")
+    assert caught.value.retry_after == 10
+    assert stack.count("jwks") == asked
+    stack.clear_faults()
+    clock.advance(10)
+    assert source.keys("unknown").find("unknown") is None
+
+
+def test_cold_and_down(stack, source, clock, kid):
+    """Without any key set yet: KeysUnavailable, one fetch a second, and well again as soon as the endpoint is."""
+    stack.fault("jwks", "error500", times=None)
+    for _ in range(5):
+        with pytest.raises(KeysUnavailable, match="USER_POOL_ID|a moment ago"):
+            source.keys(None)
+    assert stack.count("jwks") == 1
+    stack.clear_faults()
+    clock.advance(1)
+    assert source.keys(None).find(kid) is not None
+
+
+def test_a_pool_that_does_not_exist(wire, stack, clock):
+    """No key set under that id: KeysUnavailable that says what to check."""
+    source = CognitoKeySource(lambda: wire, url=f"{stack.url}/us-east-1_Nobody/.well-known/jwks.json", clock=clock)
+    with pytest.raises(KeysUnavailable, match="USER_POOL_ID"):
+        source.keys(None)
+
+
+GARBAGE = [
+    (200, b"", {}),
+    (200, b"<html>sign in to our wifi</html>", {}),
+    (200, b"[]", {}),
+    (200, b"null", {}),
+    (200, b'{"keys": []}', {}),
+    (200, b'{"keys": [{"kty": "RSA", "kid": "x", "n": "AQAB", "e": "AQAB"}]}', {}),
+    (200, b'{"keys": 5}', {}),
+    (200, b"[" * 100_000, {}),
+    (200, b'"\xff\xfe"', {}),
+    (200, b" " * 300_000, {}),
+    (302, b"", {"Location": "http://127.0.0.1:1/"}),
+    (204, b"", {}),
+    (404, b"{}", {}),
+    "drop",
+]
+
+
+@pytest.mark.parametrize("document", GARBAGE, ids=lambda document: repr(document)[:40])
+def test_garbage_does_not_empty_the_cache(publisher, clock, document):
+    """Whatever comes instead of a key set, known keys go on verifying, and the next good document is taken."""
+    publisher.publish("old")
+    assert publisher.knows("old")
+    clock.advance(10)
+    publisher.server.plan += [deepcopy(document)] * (2 if document == "drop" else 1)  # a drop is asked again once
+    with pytest.raises(KeysUnavailable):
+        publisher.source.keys("new")
+    assert publisher.knows("old")
+    publisher.publish("new")
+    clock.advance(10)
+    assert publisher.knows("new")
+
+
+def test_garbage_at_first(publisher, clock):
+    """The same with nothing known yet: KeysUnavailable, and the first good document is taken."""
+    publisher.server.plan.append(GARBAGE[1])
+    with pytest.raises(KeysUnavailable):
+        publisher.source.keys(None)
+    publisher.publish("new")
+    clock.advance(1)
+    assert publisher.knows("new")
+
+
+def test_known_keys_do_not_wait_for_a_fetch(stack, source, clock, kid):
+    """While one thread fetches for an unknown id, the others verify with the keys at hand."""
+    source.keys(None)
+    clock.advance(10)
+    with stack.gate("jwks") as gate:
+        slow = in_thread(source.keys, "unknown")
+        gate.wait_for(1)
+        assert in_thread(source.keys, kid).result(5).find(kid) is not None
+        assert not slow.outcome
+    assert slow.result().find("unknown") is None
+
+
+def test_a_fork_while_another_thread_fetches(stack, source, kid):
+    """A child forked while a thread of its parent holds the lock fetches for itself and does not hang."""
+    with stack.gate("jwks", times=1) as gate:
+        held = in_thread(source.keys, None)
+        gate.wait_for(1)
+        child = os.fork()
+        if not child:
+            _in_child(source, kid)
+        assert _exit_code(child) == 0
+        assert not held.outcome
+    assert held.result().find(kid) is not None
+    assert stack.count("jwks") == 2
+
+
+def _in_child(source, kid):
+    """The child's whole life; nothing of pytest's runs in it."""
+    code = 1
+    try:
+        signal.alarm(10)
+        threads = [threading.Thread(target=source.keys, args=(None,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+            thread.join(5)
+        code = 0 if source.keys(kid).find(kid) is not None else 2
+    finally:
+        os._exit(code)
+
+
+def _exit_code(child):
+    """How the child ended; None where it hangs."""
+    started = time.monotonic()
+    ended = eventually(lambda: (found := os.waitpid(child, os.WNOHANG))[0] and found, 15)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return f"hung for {time.monotonic() - started:.0f} s"
+    return os.waitstatus_to_exitcode(ended[1])
+
+
+def test_its_clock_may_stand_anywhere(pool, wire):
+    """A machine that has just started has a monotonic clock near zero: the first fetch is not taken for a second one."""
+    source = CognitoKeySource(lambda: wire, url=pool.jwks_url, clock=ManualClock(monotonic=0.0))
+    assert source.keys(None).keys
