@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.endpoint import endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.core.case import Case
 from cognito_session.core.cookie import Cookie
@@ -34,21 +35,9 @@ if TYPE_CHECKING:
     from cognito_session.core.ports import Clock, IdentityProvider, KeySource, SessionStore
     from cognito_session.core.steps import Flow, Report
 
-__all__ = ["AsyncSessionManager", "SessionManager", "SystemClock", "session"]
+__all__ = ["AsyncSessionManager", "SessionManager", "session"]
 
 CookieKind = Literal["sealed", "token"]
-
-
-class SystemClock:
-    """The machine's own clocks."""
-
-    def now(self) -> float:
-        """Epoch seconds."""
-        return time.time()  # noqa: TID251 - the one place where the real time comes in
-
-    def monotonic(self) -> float:
-        """Seconds of CLOCK_MONOTONIC."""
-        return time.monotonic()
 
 
 class _Manager:
@@ -176,6 +165,14 @@ class SessionManager(_Manager):
         """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete the cookie."""
         run(log_out(self.case, cookie_header), self.ports)
         return (self.case.cookie.delete_line(),)
+
+    @overload
+    def protect(self, handler: Callable[..., Any], *, optional: bool = False) -> Callable[..., Any]: ...
+
+    @overload
+    def protect(
+        self, handler: None = None, *, optional: bool = False
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 
     def protect(self, handler: Callable[..., Any] | None = None, *, optional: bool = False) -> Any:
         """Decorate a Lambda handler `handler(event, context, me)`; see cognito_session.web.protect."""

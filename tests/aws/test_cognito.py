@@ -6,7 +6,6 @@ from typing import Any
 
 import boto3
 import pytest
-from support.stack import PASSWORD, closed_port, fresh, make_app, shared_stack
 
 from cognito_session.aws.cognito import CognitoProvider, secret_hash
 from cognito_session.aws.wire import ServiceError, open_wire
@@ -15,6 +14,7 @@ from cognito_session.core.policy import CALL_LIMIT_SECONDS
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
 from cognito_session.core.token import parse
 from cognito_session.testing.clock import ManualClock
+from support.stack import PASSWORD, closed_port, fresh, make_app, shared_stack
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 DEAD = "dead"
@@ -152,31 +152,38 @@ def test_a_remembered_device_must_be_named(stack, wire):
 
 
 def revoked(desk):
+    """Revoked by RevokeToken."""
     desk.stack.revoke(desk.pool, desk.token)
 
 
 def expired(desk):
+    """As old as refresh tokens get."""
     desk.stack.advance(30 * 86_400 + 1)
 
 
 def disabled(desk):
+    """The user is disabled."""
     desk.stack.disable_user(desk.pool, desk.user.username)
 
 
 def deleted(desk):
+    """The user is gone."""
     desk.stack.delete_user(desk.pool, desk.user.username)
 
 
 def signed_out(desk):
+    """The user is signed out everywhere."""
     desk.stack.sign_out_user(desk.pool, desk.user.username)
 
 
 def another_clients(desk):
+    """Issued to another app client of the pool."""
     other = desk.stack.create_client(desk.pool)
     desk.token = desk.stack.sign_in(other, desk.user.username, PASSWORD)["RefreshToken"]
 
 
 def garbage(desk):
+    """Nothing that Cognito ever issued."""
     desk.token = "garbage"
 
 
@@ -232,7 +239,7 @@ def test_the_words_of_a_refusal(code, message, verdict):
 
 @pytest.mark.parametrize("message", ["Invalid Refresh Token", "Invalid Refresh Token."])
 def test_a_device_makes_an_invalid_token_doubtful(message):
-    """"Invalid Refresh Token" of a record with a device key may mean the device: an operator's error, no verdict."""
+    """An "Invalid Refresh Token" of a record with a device key may mean the device: an operator's error, no verdict."""
     with pytest.raises(ConfigurationError, match="device"):
         refused(Refusing("NotAuthorizedException", message), device_key="d")
 

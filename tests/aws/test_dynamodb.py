@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import boto3
 import pytest
-from support.stack import closed_port, fresh, shared_stack
 
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.wire import ServiceError, open_wire
@@ -19,6 +18,7 @@ from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.core.outcome import Reason
 from cognito_session.core.record import SessionKey, SessionRecord, token_hash
 from cognito_session.core.token import AccessToken
+from support.stack import closed_port, fresh, shared_stack
 
 KEY = SessionKey("11111111-2222-4333-8444-555555555555", "sign-in-1")
 NOW = 1_700_000_000
@@ -38,9 +38,8 @@ del STRANGER[""]  # DynamoDB knows no attribute without a name
 LAYOUTS = {
     "one row": ("sub", None),
     "two keys": ("sub", "sid"),
-    "odd names": ("user-id.v2", "Session:ID#"),
-    "one odd name": ("Größe/pk", None),
-    "reserved words": ("name", "date"),
+    "odd names": ("user-id.v2", "Größe:ID#"),
+    "a reserved word": ("date", None),
 }
 _numbers = count(1)
 
@@ -169,17 +168,19 @@ def test_where_the_session_id_lives(one_row, two_keys):
 
 
 def test_an_update_changes_what_it_names(layout):
-    """put sets, drop removes, add counts from 0 where nothing was; all else survives; the row found is the one before."""
+    """It sets, removes and counts as asked, from 0 where nothing was; all else survives; the row found is the one before."""
     layout.put_raw({"gen": {"N": "4"}, "lease_id": {"S": "x"}, "keep": {"S": "k"}, "sid": {"S": KEY.sid}})
     before = layout.store.load(KEY)
-    written = layout.write(put={"token": "t", "timestamp": NOW}, drop=frozenset({"lease_id", "never"}), add={"gen": 1, "lease_n": 1})
+    written = layout.write(
+        put={"token": "t", "timestamp": NOW}, drop=frozenset({"lease_id", "never"}), add={"gen": 1, "lease_n": 1}
+    )
     assert written == Written(applied=True, found=before)
     expected = {key: value for key, value in before.items() if key != "lease_id"}
     assert layout.store.load(KEY) == {**expected, "token": "t", "timestamp": NOW, "gen": 5, "lease_n": 1}
 
 
 def test_a_replacement_leaves_nothing_of_the_old_row(layout):
-    """replace makes the row exactly what is put."""
+    """It makes the row exactly what is put."""
     layout.put_raw({"gen": {"N": "4"}, "old": {"S": "x"}})
     written = layout.write(put={"sub": KEY.sub, "sid": KEY.sid, "gen": 1}, replace=True)
     assert written.applied
@@ -217,7 +218,7 @@ TESTS = [
     Compare("number", ">", -10),
     Compare("missing", ">", 4),
     Compare("text", ">", "a"),
-    Compare("flag", "=", True),
+    Compare("flag", "=", value=True),
     Compare("flag", "=", 1),
     Compare("words", "=", frozenset({"x"})),
     Compare("words", "=", frozenset({"x", "y"})),
@@ -456,7 +457,7 @@ def test_a_read_is_asked_again_and_a_write_is_not(one_row, kind):
 @every_question
 def test_a_missing_table_is_the_operators(stack, wire, ask):
     """No such table: a ConfigurationError that names SESSION_TABLE and the table."""
-    with pytest.raises(ConfigurationError, match="SESSION_TABLE.*no-such-table"):
+    with pytest.raises(ConfigurationError, match=r"SESSION_TABLE.*no-such-table"):
         ask(DynamoDBStore(lambda: wire, table="no-such-table", partition_key="sub", sort_key=None))
 
 

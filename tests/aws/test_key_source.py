@@ -12,13 +12,13 @@ from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
-from support.stack import eventually, fresh, in_thread, joined, make_pool, shared_stack
 
 from aws.echo_server import EchoServer
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.wire import open_wire
-from cognito_session.core.errors import KeysUnavailable
+from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.testing.clock import ManualClock
+from support.stack import eventually, fresh, in_thread, joined, make_pool, shared_stack
 
 THREADS = 64
 
@@ -177,12 +177,28 @@ def test_cold_and_down(stack, source, clock, kid):
     """Without any key set yet: KeysUnavailable, one fetch a second, and well again as soon as the endpoint is."""
     stack.fault("jwks", "error500", times=None)
     for _ in range(5):
-        with pytest.raises(KeysUnavailable, match="USER_POOL_ID|a moment ago"):
+        with pytest.raises(KeysUnavailable, match=r"USER_POOL_ID|a moment ago"):
             source.keys(None)
     assert stack.count("jwks") == 1
     stack.clear_faults()
     clock.advance(1)
     assert source.keys(None).find(kid) is not None
+
+
+def test_a_wrong_setup_is_no_outage(clock):
+    """Without a transport, or at a forbidden address, nothing will ever come: a ConfigurationError, each time."""
+
+    def nothing_to_send_with():
+        raise ConfigurationError("calls to AWS need pycurl or botocore")
+
+    plain = open_wire(environ={"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"})
+    for source in (
+        CognitoKeySource(nothing_to_send_with, url="https://nowhere.invalid/keys.json", clock=clock),
+        CognitoKeySource(lambda: plain, url="http://pool.example/keys.json", clock=clock),
+    ):
+        for _ in range(2):
+            with pytest.raises(ConfigurationError):
+                source.keys(None)
 
 
 def test_a_pool_that_does_not_exist(wire, stack, clock):
@@ -247,6 +263,7 @@ def test_known_keys_do_not_wait_for_a_fetch(stack, source, clock, kid):
     assert slow.result().find("unknown") is None
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 advises against what is tested here
 def test_a_fork_while_another_thread_fetches(stack, source, kid):
     """A child forked while a thread of its parent holds the lock fetches for itself and does not hang."""
     with stack.gate("jwks", times=1) as gate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from support.stack import fresh, make_app, shared_stack
 
 

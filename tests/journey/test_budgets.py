@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from support.stack import cookie_of, done, eventually, in_thread, joined, make_app
 
-from cognito_session import Active, Refreshed
+from cognito_session import Active, Refreshed, SessionUnavailable
+from cognito_session.core.errors import ProviderUnavailable
+from support.stack import cookie_of, done, eventually, in_thread, joined, make_app
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 READ, WRITE, CREATE = "GetItem", "UpdateItem", "PutItem"
@@ -123,16 +124,17 @@ def test_the_refresh_window_costs_no_more(stack, opened):
 
 
 def test_a_faulty_refresh_is_at_most_one_more_call(stack, opened):
-    """Cognito stumbles once: one more call, in a later request, and nobody is signed out."""
+    """Cognito stumbles once: one more call by a later attempt, and nobody is signed out."""
     app = opened()
     manager = app.manager()
     cookie = begun(app, manager)
     app.expire()
     stack.fault(GET_TOKENS, "throttle")
-    joined([in_thread(manager.resolve, cookie) for _ in range(8)])
+    stumbled = joined([in_thread(manager.resolve, cookie) for _ in range(8)])
+    assert {type(outcome) for outcome in stumbled} <= {Refreshed, Active, ProviderUnavailable, SessionUnavailable}
     stack.advance(3)
-    found = joined([in_thread(manager.resolve, cookie) for _ in range(8)])
-    assert {type(outcome) for outcome in found} == {Refreshed, Active}
+    served = joined([in_thread(manager.resolve, cookie) for _ in range(8)])
+    assert {type(outcome) for outcome in served} <= {Refreshed, Active}
     assert stack.count(GET_TOKENS) == 2
 
 

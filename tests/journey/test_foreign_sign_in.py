@@ -9,9 +9,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from support.stack import cookie_of, done, in_thread, make_app
 
 from cognito_session import Active, Refreshed, Rejected
+from support.stack import cookie_of, done, in_thread, make_app
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 READ, WRITE, REVOKE = "GetItem", "UpdateItem", "RevokeToken"
@@ -126,7 +126,7 @@ def test_the_token_that_lost_is_revoked(scene, sign_in):
 
 @sign_ins
 def test_signing_out_the_older_device_ends_nothing_of_the_newer(scene, sign_in):
-    """A sign-out with a displaced cookie leaves a session of ours alone; on a row that is nobody's it ends what is there."""
+    """A sign-out with a displaced cookie deletes that cookie and leaves the newer session alone."""
     it = scene(None)
     it.app.expire()
     tokens = it.app.sign_in(it.user)

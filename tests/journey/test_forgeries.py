@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from support.stack import COOKIE, done, event_v1, event_v2
-from support.tokens import SUB, b64url
 
 from aws.echo_server import EchoServer
 from cognito_session import ConfigurationError, SessionRequired, session
+from support.stack import COOKIE, done, event_v1, event_v2
+from support.tokens import SUB, b64url
 
 events = pytest.mark.parametrize("event", [event_v1, event_v2], ids=["v1", "v2"])
 
@@ -130,7 +130,10 @@ FORGERIES = {
     "no client": (claim(client_id=...), "wrong_client"),
     "several clients": (claim(client_id=["7testclient0id"]), "wrong_client"),
     "another pool": (claim(iss="https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Another"), "wrong_issuer"),
-    "another host": (claim(iss="https://cognito-idp.eu-central-1.amazonaws.com.evil.example/eu-central-1_TestPool1"), "wrong_issuer"),
+    "another host": (
+        claim(iss="https://cognito-idp.eu-central-1.amazonaws.com.evil.example/eu-central-1_TestPool1"),
+        "wrong_issuer",
+    ),
     "no issuer": (claim(iss=...), "wrong_issuer"),
     "several issuers": (claim(iss=["https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_TestPool1"]), "wrong_issuer"),
     # other times
@@ -217,7 +220,9 @@ def test_a_clock_that_is_a_little_ahead_is_forgiven(door, issuer, event):
 
 def test_cognitos_other_issuer_is_ours_too(door, issuer):
     """Cognito's second form of issuer names the same pool."""
-    token = issuer.access_token(iat=door.now - 10, iss=f"https://issuer-cognito-idp.eu-central-1.amazonaws.com/{issuer.pool_id}")
+    token = issuer.access_token(
+        iat=door.now - 10, iss=f"https://issuer-cognito-idp.eu-central-1.amazonaws.com/{issuer.pool_id}"
+    )
     assert door.call(event_v2(f"token={token}")).sub == SUB
 
 

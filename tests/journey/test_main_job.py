@@ -6,8 +6,6 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from support.stack import COOKIE, cookie_of, done, event_v1, event_v2, eventually, in_thread
-from support.tokens import flipped
 
 from cognito_session import (
     Active,
@@ -19,6 +17,8 @@ from cognito_session import (
     SessionUnavailable,
     session,
 )
+from support.stack import COOKIE, cookie_of, done, event_v1, event_v2, eventually, in_thread
+from support.tokens import flipped
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 READ, WRITE = "GetItem", "UpdateItem"
@@ -42,7 +42,7 @@ def signed_in(app):
     user = app.user()
     me = app.manager().establish(app.sign_in(user))
     app.stack.clear_calls()
-    return SimpleNamespace(user=user, cookie=cookie_of(me), token=me.access_token, sub=user.sub)
+    return SimpleNamespace(app=app, user=user, cookie=cookie_of(me), token=me.access_token, sub=user.sub)
 
 
 def context(milliseconds):
@@ -75,8 +75,9 @@ def test_an_expired_token_is_refreshed(app, call, signed_in, event):
 @events
 @pytest.mark.parametrize("part", [1, 2])
 @pytest.mark.parametrize("expired", [True, False])
-def test_one_byte_changed_is_refused_unseen(app, call, signed_in, event, part, expired):
+def test_one_byte_changed_is_refused_unseen(call, signed_in, event, part, expired):
     """The same token with one byte of payload or signature changed: rejected, no read, no write, no call to Cognito."""
+    app = signed_in.app
     if expired:
         app.expire()
     before = app.row(signed_in.user)
@@ -201,7 +202,7 @@ def test_no_cookie_of_ours(app, call, event, header, reason):
 )
 def test_an_event_of_unknown_shape(app, call, event):
     """What is no event of a door that we know is a 500 that names the shapes, and answers for itself."""
-    with pytest.raises(ConfigurationError, match="REST.*HTTP API") as caught:
+    with pytest.raises(ConfigurationError, match=r"REST.*HTTP API") as caught:
         call(event)
     assert caught.value.respond()["statusCode"] == 500
     assert app.stack.calls() == []
@@ -238,8 +239,9 @@ def test_strange_parts_of_an_event(app, call, strange, version):
 @events
 @pytest.mark.parametrize("kind", ["error500", "throttle", "drop_before"])
 @pytest.mark.parametrize("expired", [True, False])
-def test_dynamodb_is_down(app, call, signed_in, event, kind, expired):
+def test_dynamodb_is_down(call, signed_in, event, kind, expired):
     """A 503 with Retry-After, the cookie and the row untouched, no refresh; and well again when DynamoDB is."""
+    app = signed_in.app
     before = app.row(signed_in.user)
     if expired:
         app.expire()

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 
 import pytest
-from support.stack import Program, cookie_of, done, programs
 
 from cognito_session import Active, Refreshed, SessionPolicy
+from support.stack import Program, cookie_of, done, programs
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 PROCESSES, THREADS = 5, 10

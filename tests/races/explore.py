@@ -79,6 +79,10 @@ def _knock(stage: Stage, world: World, knocked: dict[int, None]) -> None:
     latest = _latest_cookie(world)
     verdict, after = visit(stage, world, latest)
     _check_visit(stage, world, verdict)
+    if verdict == "served" or verdict == "refreshed":
+        later = after._replace(now=after.now + stage.scenario.rules.life + TICK)
+        verdict, _ = visit(stage, later, _latest_cookie(after))
+        _check_visit(stage, later, f"{verdict} one token life later")
     if latest != world.delivered[0] and world.owner == "first":
         again, _ = visit(stage, after, world.delivered[0])
         if again.startswith("rejected") and again.endswith(Reason.REUSE.value):
@@ -114,7 +118,7 @@ def visit(stage: Stage, world: World, token: str) -> tuple[str, World]:
 
 
 def _check_visit(stage: Stage, world: World, verdict: str) -> None:
-    if verdict == "stuck":
+    if verdict.startswith("stuck"):
         raise Violation("a fault-free client is stuck: neither served nor told 401")
     ended = world.logged_out or dict(world.row or {}).get("reason") == Reason.SESSION_ENDED
     if world.logged_out and not verdict.startswith("rejected"):

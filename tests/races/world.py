@@ -25,6 +25,8 @@ from races.pool_model import ISSUER, Pool, PoolRules
 
 START = 1_800_000_000
 TICK = 2
+LATEST = 8
+"""Cognito handles a late request within a lease and the clock tolerance; later, semantics B loses the session."""
 
 
 class Violation(AssertionError):
@@ -70,7 +72,7 @@ class World(NamedTuple):
     pool: Pool
     actors: tuple[Actor, ...]
     budget: tuple[int, int, int, int]
-    zombies: tuple[tuple[str, str], ...] = ()
+    zombies: tuple[tuple[str, str, int], ...] = ()
     calls: tuple[tuple[str, int], ...] = ()
     delivered: tuple[str, ...] = ()
     logged_out: bool = False
@@ -80,10 +82,25 @@ class World(NamedTuple):
 
     def key(self) -> int:
         """What tells two worlds apart; histories that led to the same frames do not."""
-        actors = tuple((a.status, a.wake_at, a.wake_row == self.row_number, a.sent_at, a.frame, a.result if a.status == "done" else None)
-                       for a in self.actors)
-        return hash((self.now, self.row, self.pool, actors, self.budget, self.zombies, self.calls, self.delivered,
-                     self.logged_out, self.owner, self.ended))
+        actors = tuple(
+            (a.status, a.wake_at, a.wake_row == self.row_number, a.sent_at, a.frame, a.result if a.status == "done" else None)
+            for a in self.actors
+        )
+        return hash(
+            (
+                self.now,
+                self.row,
+                self.pool,
+                actors,
+                self.budget,
+                self.zombies,
+                self.calls,
+                self.delivered,
+                self.logged_out,
+                self.owner,
+                self.ended,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,7 @@ class Scenario:
     life_left: int = -1
     ticks: int = 8
     bare: bool = False
-    policy: SessionPolicy = field(default_factory=lambda: SessionPolicy())
+    policy: SessionPolicy = field(default_factory=SessionPolicy)
     dropped_clauses: frozenset[tuple[Move, str]] = frozenset()
     survives: bool = True
 
@@ -139,9 +156,18 @@ class Stage:
         row: dict[str, Any] = {"sub": pool_model.SUB, "token": refresh_token, "timestamp": born}
         if not self.scenario.bare:
             row |= {
-                "sid": "first", "state": "active", "gen": 1, "token_hash": token_hash(refresh_token),
-                "access_token": access, "access_iat": born, "access_exp": born + rules.life, "jti_cur": "a0",
-                "lease_n": 0, "abs_exp": START + 86_400, "username": pool_model.SUB, "seen_at": born,
+                "sid": "first",
+                "state": "active",
+                "gen": 1,
+                "token_hash": token_hash(refresh_token),
+                "access_token": access,
+                "access_iat": born,
+                "access_exp": born + rules.life,
+                "jti_cur": "a0",
+                "lease_n": 0,
+                "abs_exp": START + 86_400,
+                "username": pool_model.SUB,
+                "seen_at": born,
             }
         names = [f"r{n}" for n in range(self.scenario.requests)]
         actors = [Actor(name, "request", f"token={access}", self.scenario.skews[n % 3]) for n, name in enumerate(names)]
@@ -167,6 +193,8 @@ class Stage:
         """Not before anybody has begun, not when all is over, and not for ever."""
         statuses = [actor.status for actor in world.actors]
         begun = any(status != "new" for status in statuses)
+        if any(world.now + TICK - sent_at > LATEST for _, _, sent_at in world.zombies):
+            return False
         return begun and world.now < START + self.scenario.ticks * TICK and any(s not in _OVER for s in statuses)
 
     def _options(self, world: World, actor: Actor) -> tuple[list[str], bool]:
@@ -259,7 +287,9 @@ class Stage:
         if variant == "late":
             world = self._spend(world, 2)
             actor = world.actors[index]._replace(status="calling", sent_at=world.now)
-            return world._replace(actors=_with(world, index, actor), zombies=(*world.zombies, (actor.name, request.refresh_token)))
+            return world._replace(
+                actors=_with(world, index, actor), zombies=(*world.zombies, (actor.name, request.refresh_token))
+            )
         world, answer = self._provider(world, request.refresh_token)
         if variant == "lost after":
             return self._resume(self._spend(world, 1), index, "fault", ProviderUnavailable("lost", sent=None))
@@ -279,7 +309,7 @@ class Stage:
         return world, NewTokens(*answer)
 
     def _late(self, world: World, which: int) -> World:
-        _, token = world.zombies[which]
+        _, token, _ = world.zombies[which]
         world = world._replace(zombies=world.zombies[:which] + world.zombies[which + 1 :])
         return self._provider(world, token)[0]
 
@@ -304,8 +334,13 @@ class Stage:
         row = kept | {"sub": pool_model.SUB, "token": token, "timestamp": world.now}
         done = actor._replace(status="done")
         return world._replace(
-            pool=pool, row=_frozen(row), row_number=world.row_number + 1, actors=_with(world, index, done),
-            delivered=(*world.delivered, access), owner=actor.name, logged_out=False,
+            pool=pool,
+            row=_frozen(row),
+            row_number=world.row_number + 1,
+            actors=_with(world, index, done),
+            delivered=(*world.delivered, access),
+            owner=actor.name,
+            logged_out=False,
         )
 
     # --- flows
@@ -418,7 +453,7 @@ class Stage:
 
     def _check_revoke(self, world: World, token: str) -> None:
         row = dict(world.row or {})
-        stands = row.get("state") != "ended" and row.get("token", "").split(".")[0] == token.split(".")[0]
+        stands = row.get("state") != "ended" and row.get("token", "").split(".")[0] == token.split(".", maxsplit=1)[0]
         if stands:
             raise Violation("RevokeToken was called for a session that has neither ended nor been displaced")
 
@@ -464,7 +499,11 @@ def tell(world: World, index: int, variant: str) -> str:
         type(step).__name__, lambda: type(step).__name__.lower()
     )()
     if actor.status != "ready":
-        return f"{at}{actor.name}: {variant}" if not actor.kind.startswith("foreign") else f"{at}{actor.kind} sign-in writes the row"
+        return (
+            f"{at}{actor.name}: {variant}"
+            if not actor.kind.startswith("foreign")
+            else f"{at}{actor.kind} sign-in writes the row"
+        )
     return f"{at}{actor.name}: {what}" + ("" if variant == "do" else f", {variant}")
 
 

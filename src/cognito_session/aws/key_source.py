@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
-from cognito_session.core.errors import KeysUnavailable
+from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.core.keys import REFETCH_COOLDOWN_SECONDS, KeySet
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class CognitoKeySource:
         self._pid = os.getpid()
 
     def keys(self, missing_kid: str | None) -> KeySet:
-        """The keys at hand, or newer ones where `missing_kid` is not among them. Raises KeysUnavailable."""
+        """The keys at hand, or newer ones where `missing_kid` is not among them.
+
+        Raises KeysUnavailable, and ConfigurationError where no transport is to be had.
+        """
         snapshot = self._snapshot
         if snapshot is not None and (missing_kid is None or snapshot.find(missing_kid) is not None):
             return snapshot
@@ -73,6 +76,8 @@ class CognitoKeySource:
         try:
             body = self._wire().get(self._url, timeout_seconds=_TIMEOUT_SECONDS)
             document = json.loads(body)
+        except ConfigurationError:  # it is a ValueError too, and no outage
+            raise
         except (ServiceError, NotSent, AnswerLost, ValueError, RecursionError) as error:
             raise KeysUnavailable(
                 f"the user pool's key set could not be fetched ({error.__class__.__name__}): check USER_POOL_ID and the network"

@@ -7,23 +7,26 @@ logout always wins: it names no generation, and is repeated on whatever refresh 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core import writes
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
+from cognito_session.core.lookup import find_row
 from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.policy import PATIENCE_SECONDS
 from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.standing import Standing, standing_of
-from cognito_session.core.steps import Flow, Load, Report, Revoke, Write, ask
+from cognito_session.core.steps import Flow, Report, Revoke, Write, ask
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.token import VerifiedToken
+
+_REVOKE_ATTEMPTS: Final = 2
 
 __all__ = ["SignedIn", "establish", "log_out"]
 
@@ -127,13 +130,12 @@ def log_out(case: Case, headers: CookieHeaders) -> Flow[Rejected | None]:
     credential = yield from identify(case, headers)
     if isinstance(credential, Rejected):
         return credential
-    key = SessionKey(credential.sub, credential.sid)
     give_up = case.clock.monotonic() + PATIENCE_SECONDS
     while case.clock.monotonic() < give_up:
-        row = yield from ask(Load(key))
-        if row is None:
+        found = yield from find_row(credential)
+        if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
-        record = SessionRecord.from_row(key, row)
+        record = SessionRecord.from_row(*found)
         if standing_of(credential, record) is Standing.DISPLACED:
             return Rejected(Reason.DISPLACED)
         if record.token is None or (record.ended and not record.bare):
@@ -159,7 +161,13 @@ def end_now(case: Case, record: SessionRecord, reason: Reason) -> Flow[bool]:
 
 def revoke_quietly(record: SessionRecord, refresh_token: str) -> Flow[None]:
     """Revoke at the provider. The session has ended here in any case, so a failure is only reported."""
-    try:
-        yield from ask(Revoke(refresh_token))
-    except (SessionUnavailable, ConfigurationError):
-        yield from ask(Report("revoke_failed", record.key.sub, record.sid))
+    for _ in range(_REVOKE_ATTEMPTS):
+        try:
+            yield from ask(Revoke(refresh_token))
+        except SessionUnavailable:
+            continue
+        except ConfigurationError:
+            break
+        else:
+            return
+    yield from ask(Report("revoke_failed", record.key.sub, record.sid))

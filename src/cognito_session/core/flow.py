@@ -19,6 +19,7 @@ from cognito_session.core.credential import Credential, TokenCredential
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.establish import revoke_quietly, with_cookie
 from cognito_session.core.identify import authenticate, identify
+from cognito_session.core.lookup import find_row
 from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
 from cognito_session.core.policy import (
     CALL_LIMIT_SECONDS,
@@ -27,7 +28,7 @@ from cognito_session.core.policy import (
     PATIENCE_SECONDS,
     REFUSAL_PATIENCE_SECONDS,
 )
-from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.renewal import Renewal
 from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
 from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, ask
@@ -55,7 +56,7 @@ def resolve(case: Case, headers: CookieHeaders, *, deadline: float | None = None
 class Resolution:
     """One request's way through the protocol: look, decide, renew or wait, until it is served or denied."""
 
-    __slots__ = ("arrived", "case", "credential", "deadline", "delay", "first_read", "patience_until")
+    __slots__ = ("arrived", "case", "credential", "deadline", "delay", "first_read", "key", "patience_until")
 
     def __init__(self, case: Case, credential: Credential, arrived: int, deadline: float | None) -> None:
         self.case = case
@@ -63,6 +64,7 @@ class Resolution:
         self.arrived = arrived
         self.deadline = deadline
         self.first_read = True
+        self.key: SessionKey | None = None
         self.patience_until: float | None = None
         self.delay = 0.0
 
@@ -78,11 +80,10 @@ class Resolution:
     # --- step 0: look
 
     def _look(self) -> Flow[Outcome | None]:
-        key = SessionKey(self.credential.sub, self.credential.sid)
-        row = yield from ask(Load(key))
-        if row is None:
+        found = yield from self._read()
+        if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
-        record = SessionRecord.from_row(key, row)
+        record = SessionRecord.from_row(*found)
         standing = standing_of(self.credential, record)
         if standing is Standing.BARE:
             if record.token is None:
@@ -100,6 +101,15 @@ class Resolution:
             if judgement is Previous.REUSE:
                 return (yield from self._reuse(record))
         return (yield from self._decide(record, standing))
+
+    def _read(self) -> Flow[tuple[SessionKey, Row] | None]:
+        """The row, searched for at the first read and read by its key from then on."""
+        if self.key is None:
+            found = yield from find_row(self.credential)
+            self.key = found[0] if found is not None else None
+            return found
+        row = yield from ask(Load(self.key))
+        return None if row is None else (self.key, row)
 
     def _refusal(self, record: SessionRecord, standing: Standing) -> Rejected | None:
         """What denies whatever the tokens are worth."""

@@ -152,6 +152,8 @@ class Renewal:
     def _keep(self, leased: SessionRecord, lease: Lease, tokens: NewTokens) -> Flow[Outcome | None]:
         """Verify, commit, and serve what was committed."""
         access, verified = yield from self._examined(leased, lease, tokens)
+        if not leased.bare and access.origin_jti != leased.sid:
+            yield from ask(Report("origin_changed", leased.key.sub, leased.sid))
         refresh_token = tokens.refresh_token or leased.token or ""
         new = Generation(access, access.text, refresh_token, verified=verified)
         outcome = yield from self._commit(leased, lease, new)

@@ -17,9 +17,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 
+from cognito_session.clock import SystemClock
 from cognito_session.core.ports import Clock
 from cognito_session.local.payload import HttpAnswer, HttpRequest
-from cognito_session.manager import SystemClock
 
 __all__ = ["MAX_BODY_BYTES", "MAX_HEADER_BYTES", "Gateway", "Handler", "LambdaContext"]
 

@@ -1,0 +1,42 @@
+"""The row of a credential: by its key, and once by its jti where Cognito changed a session's `origin_jti`.
+
+Whether `origin_jti` survives rotation is not documented. Where it does not, the record keeps the session id it was made
+with, and a token cookie names another; the user's partition is then searched for the record that knows the token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cognito_session.core.credential import Credential, TokenCredential
+from cognito_session.core.record import Row, SessionKey
+from cognito_session.core.steps import Flow, Load, LoadAll, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["find_row", "key_of"]
+
+
+def key_of(credential: Credential) -> SessionKey:
+    """Where the credential's own claims say that its row is."""
+    return SessionKey(credential.sub, credential.sid)
+
+
+def find_row(credential: Credential) -> Flow[tuple[SessionKey, Row] | None]:
+    """The row and its key, or None."""
+    key = key_of(credential)
+    row = yield from ask(Load(key))
+    if row is not None:
+        return key, row
+    if not isinstance(credential, TokenCredential):
+        return None
+    return _that_knows(credential.token.jti, (yield from ask(LoadAll(credential.sub))), key)
+
+
+def _that_knows(jti: str, rows: Sequence[Row], key: SessionKey) -> tuple[SessionKey, Row] | None:
+    for row in rows:
+        sid = row.get("sid")
+        if isinstance(sid, str) and (row.get("jti_cur") == jti or jti in (row.get("jti_prev") or ())):
+            return SessionKey(key.sub, sid), row
+    return None

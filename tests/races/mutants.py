@@ -1,0 +1,165 @@
+"""The protocol with one rule taken out: each must lose something that the search can see.
+
+A mutant patches one function of the flow for the time of a search. Those of PROTOCOL's simpler rules ("why not simpler")
+are here, and every rule whose reason is a race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from cognito_session.core import renewal, writes
+from cognito_session.core.change import Change, Move
+from cognito_session.core.establish import revoke_quietly
+from cognito_session.core.flow import Resolution
+from cognito_session.core.outcome import Reason, Rejected
+from cognito_session.core.renewal import Renewal
+from cognito_session.core.steps import Flow, Write, ask
+from races.pool_model import PoolRules
+from races.world import Scenario, Stage
+
+A, B = PoolRules(), PoolRules(semantics="B")
+LOSSY = PoolRules(grace=0)
+OFF = PoolRules(rotation=False)
+
+
+class Mutant(NamedTuple):
+    """A rule taken out, and the scenario that misses it."""
+
+    name: str
+    change: Callable[[], Any]
+    scenario: Scenario
+
+
+@contextmanager
+def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """The attribute replaced, and put back."""
+    kept = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, kept)
+
+
+def revoke_whenever_the_commit_failed() -> Any:
+    """My commit was refused, so my fresh token goes: one lost answer kills a live session."""
+
+    def lost(self: Renewal, found: Any, leased: Any, new: Any) -> Flow[Any]:
+        yield from revoke_quietly(leased, new.stored_refresh)
+        return None if found is not None and not found.ended else Rejected(Reason.SESSION_ENDED)
+
+    return patched(Renewal, "_lost", lost)
+
+
+def forget_my_own_commit() -> Any:
+    """A commit whose answer was lost is not recognised as mine, and its token is revoked as if it had lost."""
+
+    def commit(self: Renewal, leased: Any, lease: Any, new: Any) -> Flow[Any]:
+        change = self._commit_change(leased, lease, new)
+        written = yield from self._write_or_none(change)
+        if written is None:
+            written = yield from self._write_or_none(change)
+        if written is not None and written.applied:
+            return renewal.SessionRecord.from_row(leased.key, change.applied_to(written.found))
+        yield from revoke_quietly(leased, new.stored_refresh)
+        return None
+
+    return patched(Renewal, "_commit", commit)
+
+
+def end_on_any_refusal() -> Any:
+    """Every refusal is a verdict at once: a slow sibling may hold the good token."""
+
+    def verdict(self: Renewal, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
+        now = self.case.now()
+        yield from ask(Write(writes.end(leased, Move.VERDICT, Reason.REFRESH_DENIED, now=now)))
+        return Rejected(Reason.REFRESH_DENIED)
+
+    return patched(Renewal, "_verdict", verdict)
+
+
+def send_without_looking_at_the_clock() -> Any:
+    """A worker that was frozen after it took the lease calls all the same."""
+    return patched(Stage, "guard", False)
+
+
+def decide_again_without_looking() -> Any:
+    """Waiters serve what they find without repeating step 0: another sign-in's token among it."""
+    from races import pool_model
+
+    def look(self: Resolution) -> Flow[Any]:
+        if self.first_read:
+            return (yield from original(self))
+        from cognito_session.core.record import SessionKey, SessionRecord
+        from cognito_session.core.standing import Standing
+        from cognito_session.core.steps import Load
+
+        key = SessionKey(self.credential.sub, self.credential.sid)
+        row = yield from ask(Load(key))
+        record = SessionRecord.from_row(key, row or {"sub": pool_model.SUB, "token": "none"})
+        return (yield from self._decide(record, Standing.PREVIOUS))
+
+    original = Resolution._look
+    return patched(Resolution, "_look", look)
+
+
+def one_previous_jti() -> Any:
+    """The outgoing token replaces all before it: a lost response and two tabs look like theft."""
+
+    def previous(record: Any, now: int) -> dict[str, Any]:
+        return {"jti_prev": frozenset({record.jti_cur}), "prev_exp": record.access_exp, "gen_prev": record.generation}
+
+    return patched(writes, "_previous", previous)
+
+
+def cap_on_attempts() -> Any:
+    """After two leases of a generation nobody may try again: a permanent 503."""
+    original = writes.acquire
+
+    def acquire(record: Any, **keywords: Any) -> Change:
+        change = original(record, **keywords)
+        if record.lease_n >= 2:
+            return change._replace(when=(*change.when, writes.equals("never", True)))
+        return change
+
+    return patched(writes, "acquire", acquire)
+
+
+def without(*dropped: tuple[Move, str]) -> frozenset[tuple[Move, str]]:
+    return frozenset(dropped)
+
+
+FOREIGN = without(*((move, name) for move in (Move.ACQUIRE, Move.COMMIT) for name in ("sid", "token", "token_hash")))
+
+RULES = (
+    Mutant("revoke whenever the commit failed", revoke_whenever_the_commit_failed, Scenario("freeze", A, freeze=1, ticks=10)),
+    Mutant("do not recognise my own commit", forget_my_own_commit, Scenario("loss", A, loss=1)),
+    Mutant("end the session on any refusal", end_on_any_refusal, Scenario("loss, grace 0", LOSSY, freeze=1, survives=True)),
+    Mutant("send without looking at the clock", send_without_looking_at_the_clock, Scenario("freeze", B, freeze=1, ticks=10)),
+    Mutant("decide again without looking", decide_again_without_looking, Scenario("sign-in", A, others=("sign-in",))),
+    Mutant("one previous jti instead of a set", one_previous_jti, Scenario("short tokens", PoolRules(life=12), ticks=14)),
+    Mutant("a permanent cap on attempts", cap_on_attempts, Scenario("three crashes", A, requests=3, crash=2, loss=0, ticks=14)),
+)
+"""Each rule with the scenario in which its absence shows."""
+
+CLAUSES = (
+    (Scenario("no lease", A, dropped_clauses=without((Move.ACQUIRE, "lease")))),
+    (
+        Scenario(
+            "commit without token", OFF, bare=True, others=("foreign-set",), dropped_clauses=without((Move.COMMIT, "token"))
+        )
+    ),
+    (Scenario("neither sid nor token", A, others=("sign-in",), dropped_clauses=FOREIGN)),
+    (
+        Scenario(
+            "commit fenced on the lease alone",
+            A,
+            freeze=1,
+            dropped_clauses=without((Move.COMMIT, "sid"), (Move.COMMIT, "token"), (Move.COMMIT, "gen"), (Move.COMMIT, "state")),
+        )
+    ),
+)
+"""Clauses whose absence the search sees by itself."""
