@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.record import SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,14 @@ _FORMS: Final = {
     "PARTITION_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
     "SORT_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
 }
-_OUR_ATTRIBUTES: Final = frozenset({"token", "timestamp", "state", "gen", "access_token", "token_hash", "ttl", "data"})
+_OUR_ATTRIBUTES: Final = frozenset(SessionRecord._fields) - {"key", "sid"} | {
+    "lease_until",
+    "timestamp",
+    "ttl",
+    "data",
+    "ended_at",
+    "not_before",
+}
 
 
 @dataclass(frozen=True, slots=True)

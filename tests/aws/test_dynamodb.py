@@ -304,6 +304,20 @@ def test_no_write_brings_a_deleted_row_back(layout, bare):
     assert layout.raw() is None
 
 
+@pytest.mark.parametrize("changed", [{"token": "refresh-of-another"}, {"sid": "sign-in-2"}], ids=["token", "sid"])
+def test_no_write_touches_another_sign_in(one_row, changed):
+    """In the one-row layout another token, or another session id alone, refuses every write of an older sign-in."""
+    one_row.write(put={"sub": KEY.sub, **OURS, "lease_id": "mine", **changed}, replace=True)
+    before = one_row.raw()
+    for change in every_write(record(lease_id="mine")):
+        if change.move is Move.SEEN and "token" in changed:
+            continue  # it holds to the session id and the generation only, and tells nothing but an instant
+        written = one_row.store.write(change)
+        assert not written.applied, change.move
+        assert written.found == {"sub": KEY.sub, **OURS, "lease_id": "mine", **changed}
+    assert one_row.raw() == before
+
+
 def test_one_expiry_in_the_protocols_own_writes(layout):
     """Acquire, commit, seen and logout apply one after the other on a real table, each only once."""
     layout.write(put={"sub": KEY.sub, **OURS}, replace=True)

@@ -303,9 +303,9 @@ def test_the_public_key_is_no_secret(issuer, alg):
     assert {refusal(issuer, _hmac_signed(issuer, secret, alg)).reason for secret in secrets} == {expected}
 
 
-ALGORITHMS = ["none", "None", "NONE", "NoNe", "noNE", "", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384",
-              "PS512", "ES256", "EdDSA", "rs256", "Rs256", "RS256 ", " RS256", "RS256\x00", "RSA1_5", "dir", None, 256, True, ["RS256"],
-              {"alg": "RS256"}, ...]  # fmt: skip
+ALGORITHMS = ["none", "None", "NONE", "NoNe", "noNE", "", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS512"]
+ALGORITHMS += ["ES256", "EdDSA", "rs256", "Rs256", "RS256 ", " RS256", "RS256\x00", "RSA1_5", "dir"]
+ALGORITHMS += [None, 256, True, ["RS256"], {"alg": "RS256"}, ...]
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS, ids=repr)

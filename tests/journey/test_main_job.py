@@ -17,7 +17,7 @@ from cognito_session import (
     SessionUnavailable,
     session,
 )
-from support.stack import COOKIE, cookie_of, done, event_v1, event_v2, eventually, in_thread
+from support.stack import COOKIE, cookie_of, done, event_v1, event_v2, eventually, in_thread, make_app
 from support.tokens import flipped
 
 GET_TOKENS = "GetTokensFromRefreshToken"
@@ -105,7 +105,7 @@ def test_a_changed_header_is_refused_unseen(app, call, signed_in, event):
 
 @events
 def test_a_token_without_a_row(app, call, event):
-    """An authentic token whose user has no row, valid or expired: rejected after one read, and no row comes to be."""
+    """An authentic token whose user has no row, valid or expired: rejected, nothing but read, and no row comes to be."""
     user = app.user()
     token = app.sign_in(user)["AccessToken"]
     app.stack.clear_calls()
@@ -113,9 +113,34 @@ def test_a_token_without_a_row(app, call, event):
         with pytest.raises(SessionRequired) as caught:
             call(event(f"token={token}"))
         assert caught.value.reason == "unknown_session"
-        assert done(app.stack) == [READ]
+        spent = done(app.stack)
+        assert spent[0] == READ
+        assert set(spent) <= {READ, "Query"}
         app.expire()
     assert app.row(user) is None
+
+
+@pytest.mark.parametrize("sort_key", [None, "sid"], ids=["one row", "two keys"])
+def test_an_origin_that_changes(stack, sort_key):
+    """Should Cognito give refreshed tokens a new origin_jti: the session keeps its id, lives on, and can be signed out."""
+    stack.set_rules(origin_jti_changes=True)
+    app = make_app(stack, sort_key=sort_key, rotation_grace_seconds=0)
+    events = []
+    manager = app.manager(on_event=lambda report: events.append(report.event))
+    user = app.user()
+    me = manager.establish(app.sign_in(user))
+    cookie = cookie_of(me)
+    for _ in range(3):
+        app.expire()
+        outcome = manager.resolve(cookie)
+        assert isinstance(outcome, Refreshed)
+        assert cookie_of(manager.resolve(cookie).session) == cookie_of(outcome.session)
+        cookie = cookie_of(outcome.session)
+        assert manager.resolve(cookie).session.sid == me.sid
+    assert events.count("origin_changed") == 3
+    assert not {"reuse", "ended"} & set(events)
+    manager.sign_out(cookie)
+    assert app.row(user)["state"] == "ended"
 
 
 # --- which cookie

@@ -79,14 +79,26 @@ def _knock(stage: Stage, world: World, knocked: dict[int, None]) -> None:
     latest = _latest_cookie(world)
     verdict, after = visit(stage, world, latest)
     _check_visit(stage, world, verdict)
-    if verdict == "served" or verdict == "refreshed":
-        later = after._replace(now=after.now + stage.scenario.rules.life + TICK)
-        verdict, _ = visit(stage, later, _latest_cookie(after))
-        _check_visit(stage, later, f"{verdict} one token life later")
     if latest != world.delivered[0] and world.owner == "first":
         again, _ = visit(stage, after, world.delivered[0])
         if again.startswith("rejected") and again.endswith(Reason.REUSE.value):
             raise Violation("the first cookie was taken for reuse although its replacement had just arrived")
+    for seconds, when in ((5 * TICK, "soon after"), (stage.scenario.rules.life + TICK, "one token life later")):
+        if when.startswith("one") and _left_over(stage, world):
+            return
+        if verdict.startswith(("served", "refreshed")):
+            verdict, after = visit(stage, after._replace(now=after.now + seconds), _latest_cookie(after))
+            _check_visit(stage, world, f"{verdict} {when}")
+
+
+def _left_over(stage: Stage, world: World) -> bool:
+    """Documented: after a fault under rotation nobody came within the grace.
+
+    Here an older presenter's refresh of a foreign sign-in's token went wrong, and the new sign-in's own token is fresh, so
+    that no request needs to refresh in time.
+    """
+    foreign = stage.scenario.bare or any(kind.startswith("foreign") for kind in stage.scenario.others)
+    return foreign and stage.scenario.rules.rotation and world.faults > 0
 
 
 def _latest_cookie(world: World) -> str:

@@ -288,7 +288,7 @@ class Stage:
             world = self._spend(world, 2)
             actor = world.actors[index]._replace(status="calling", sent_at=world.now)
             return world._replace(
-                actors=_with(world, index, actor), zombies=(*world.zombies, (actor.name, request.refresh_token))
+                actors=_with(world, index, actor), zombies=(*world.zombies, (actor.name, request.refresh_token, world.now))
             )
         world, answer = self._provider(world, request.refresh_token)
         if variant == "lost after":

@@ -1,6 +1,6 @@
 """The part that thinks: no I/O, no clock, no randomness, no AWS, no framework.
 
 Reading order; each file imports only files above it:
-errors, hidden, policy, cookie, keys, token, credential, outcome, record, standing, change, ports, steps, case, identify,
-writes, establish, renewal, flow.
+errors, hidden, policy, cookie, keys, token, credential, keyring, seal, outcome, record, standing, change, ports, steps,
+case, identify, lookup, writes, establish, renewal, flow.
 """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cognito_session.core import writes
 from cognito_session.core.case import next_delay, refresh_window
-from cognito_session.core.change import Move, as_read
+from cognito_session.core.change import Move, equals
 from cognito_session.core.credential import Credential, TokenCredential
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.establish import revoke_quietly, with_cookie
@@ -178,7 +178,7 @@ class Resolution:
         """Step 6: an unconfirmed verdict is confirmed by time, unless a slow sibling commits meanwhile."""
         now = self.case.now()
         if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
-            unchanged = as_read("suspect_at", record.suspect_at)
+            unchanged = equals("suspect_at", record.suspect_at)
             change = writes.end(record, Move.VERDICT, Reason.REFRESH_LOST, now=now, also=unchanged)
             written = yield from ask(Write(change))
             if not written.applied:

@@ -85,7 +85,7 @@ def with_session_headers(form: Form, response: Any, cookies: Sequence[str]) -> d
         complete["cookies"] = [*(complete.get("cookies") or []), *cookies]
     elif cookies:
         _add_cookies(headers, many, cookies)
-    if many:
+    if many or "multiValueHeaders" in complete:
         complete["multiValueHeaders"] = many
     return complete
 

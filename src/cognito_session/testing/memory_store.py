@@ -1,0 +1,49 @@
+"""MemoryStore: a SessionStore in a dictionary, for tests. It passes the same contract as DynamoDB's."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from cognito_session.core.change import Written
+
+if TYPE_CHECKING:
+    from cognito_session.core.change import Change
+    from cognito_session.core.record import Row, SessionKey
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """Rows by key; `one_row_per_user` is the layout without sort key."""
+
+    def __init__(self, *, one_row_per_user: bool = False) -> None:
+        self.one_row_per_user = one_row_per_user
+        self.rows: dict[tuple[str, str], Row] = {}
+        self._lock = Lock()
+
+    def load(self, key: SessionKey) -> Row | None:
+        """A copy of the row, or None."""
+        with self._lock:
+            row = self.rows.get(self._place(key))
+            return None if row is None else dict(row)
+
+    def write(self, change: Change) -> Written:
+        """Apply the change if its conditions hold."""
+        with self._lock:
+            place = self._place(change.key)
+            row = self.rows.get(place)
+            found = None if row is None else dict(row)
+            if not change.allowed_on(row):
+                return Written(applied=False, found=found)
+            keys = {"sub": change.key.sub} if self.one_row_per_user else {"sub": change.key.sub, "sid": change.key.sid}
+            self.rows[place] = keys | change.applied_to(row)
+            return Written(applied=True, found=found)
+
+    def rows_of(self, sub: str) -> list[Row]:
+        """Copies of the user's rows."""
+        with self._lock:
+            return [dict(row) for (owner, _), row in self.rows.items() if owner == sub]
+
+    def _place(self, key: SessionKey) -> tuple[str, str]:
+        return (key.sub, "" if self.one_row_per_user else key.sid)

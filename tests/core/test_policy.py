@@ -1,0 +1,111 @@
+"""The settings of a session's life: their bounds, and the numbers that the protocol was proved with."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from cognito_session.core import policy
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.policy import SessionPolicy, lease_seconds
+
+DAY = 86_400
+
+
+def test_the_defaults_are_the_documented_ones():
+    """One day idle, seven days in all, refresh tokens of thirty days, rotation undeclared, reuse ends the session."""
+    default = SessionPolicy()
+    assert (default.idle_seconds, default.absolute_seconds, default.refresh_token_days) == (DAY, 7 * DAY, 30)
+    assert (default.rotation_grace_seconds, default.allow_lossy_rotation, default.on_reuse) == (None, False, "end")
+
+
+def test_the_protocol_s_numbers():
+    """Lease, tolerance, call limit and overlap are the proved ones, and fit together as the proof needs."""
+    assert (policy.LEASE_SECONDS, policy.CLOCK_TOLERANCE_SECONDS, policy.CALL_LIMIT_SECONDS) == (6, 2, 4)
+    assert (policy.OVERLAP_SECONDS, policy.MAX_LEASE_SECONDS, policy.PATIENCE_SECONDS) == (60, 30, 12)
+    assert policy.CALL_LIMIT_SECONDS < policy.LEASE_SECONDS
+    assert policy.TOMBSTONE_SECONDS > DAY + policy.CLOCK_TOLERANCE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("acquisition", "seconds"), [(1, 6), (2, 6), (3, 12), (4, 24), (5, 30), (6, 30), (1000, 30), (10**9, 30)]
+)
+def test_leases_grow_from_the_third_acquisition(acquisition, seconds):
+    """Six seconds twice, then doubling up to thirty, for any number of acquisitions."""
+    assert lease_seconds(acquisition) == seconds
+    assert type(lease_seconds(acquisition)) is int
+
+
+BOUNDS = [
+    ("idle_seconds", 60, 400 * DAY, True),
+    ("absolute_seconds", 60, 400 * DAY, True),
+    ("refresh_token_days", 1, 3650, False),
+    ("rotation_grace_seconds", 13, 60, True),
+]
+
+
+@pytest.mark.parametrize(("name", "least", "most", "optional"), BOUNDS, ids=[bound[0] for bound in BOUNDS])
+def test_a_span_lies_within_its_bounds(name, least, most, optional):
+    """Least and most are accepted, one below and one above are a ConfigurationError that names the setting."""
+    for value in (least, most, *((None,) if optional else ())):
+        assert getattr(SessionPolicy(**{name: value}), name) == value
+    for value in (least - 1, most + 1, 0 if least else -1, -1):
+        with pytest.raises(ConfigurationError, match=name):
+            SessionPolicy(**{name: value})
+    if not optional:
+        with pytest.raises(ConfigurationError, match=name):
+            SessionPolicy(**{name: None})
+
+
+@pytest.mark.parametrize("name", [bound[0] for bound in BOUNDS])
+@pytest.mark.parametrize("value", ["60", 60.0, True, [60], float("inf"), float("nan")], ids=repr)
+def test_a_span_is_a_whole_number(name, value):
+    """Texts, fractions and booleans are refused, though Python would compute with some of them."""
+    with pytest.raises(ConfigurationError, match=name):
+        SessionPolicy(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["", "End", "ignore", None, True])
+def test_on_reuse_is_end_or_reject(value):
+    """Anything else is refused; both words are taken."""
+    with pytest.raises(ConfigurationError, match="on_reuse"):
+        SessionPolicy(on_reuse=value)
+    assert SessionPolicy(on_reuse="reject").on_reuse == "reject"
+
+
+@pytest.mark.parametrize("grace", [0, 1, 12])
+def test_a_grace_too_short_for_one_crash_must_be_spelled_out(grace):
+    """Below lease + tolerance + call limit + 1 = 13 s one crash loses the session: refused unless accepted in so many words."""
+    with pytest.raises(ConfigurationError, match=r"allow_lossy_rotation=True") as caught:
+        SessionPolicy(rotation_grace_seconds=grace)
+    assert "RetryGracePeriodSeconds" in str(caught.value)
+    assert SessionPolicy(rotation_grace_seconds=grace, allow_lossy_rotation=True).rotation_grace_seconds == grace
+
+
+def test_lossy_rotation_does_not_lift_the_bounds():
+    """Accepting loss does not accept a grace that Cognito does not have."""
+    for grace in (-1, 61):
+        with pytest.raises(ConfigurationError, match="rotation_grace_seconds"):
+            SessionPolicy(rotation_grace_seconds=grace, allow_lossy_rotation=True)
+
+
+@pytest.mark.parametrize(
+    ("absolute", "days", "end"),
+    [(7 * DAY, 30, 7 * DAY), (40 * DAY, 30, 30 * DAY), (None, 30, 30 * DAY), (60, 1, 60), (400 * DAY, 3650, 400 * DAY)],
+)
+def test_no_session_outlives_its_limit_or_its_refresh_token(absolute, days, end):
+    """The absolute end is the earlier of the two; without a limit of its own, the refresh token's."""
+    assert SessionPolicy(absolute_seconds=absolute, refresh_token_days=days).absolute_end(1_000_000) == 1_000_000 + end
+
+
+def test_a_policy_is_frozen():
+    """Settings cannot change under a running flow."""
+    with pytest.raises(FrozenInstanceError):
+        SessionPolicy().idle_seconds = 1
+
+
+def test_settings_are_named_when_given():
+    """Positional settings are refused: two spans in the wrong order would go unnoticed."""
+    with pytest.raises(TypeError):
+        SessionPolicy(60, 60)

@@ -1,0 +1,151 @@
+"""Both drivers answer the same steps alike; the asynchronous one lets nothing cancel a refresh that has begun."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from cognito_session.core.errors import ProviderUnavailable, StoreUnavailable
+from cognito_session.core.ports import TOO_LATE, RefreshRequest
+from cognito_session.core.record import SessionKey
+from cognito_session.core.steps import Load, Refresh, Report, Sleep, Step, ask
+from cognito_session.drivers import aio, sync
+from cognito_session.testing.clock import ManualClock
+from cognito_session.testing.memory_store import MemoryStore
+
+KEY = SessionKey("user", "sid")
+
+
+class Provider:
+    def __init__(self):
+        self.requests = []
+
+    def refresh(self, request):
+        self.requests.append(request)
+        return "tokens"
+
+    def revoke(self, refresh_token):
+        self.requests.append(refresh_token)
+
+
+def ports(**more):
+    clock = ManualClock(now=1_700_000_000)
+    made = sync.Ports(MemoryStore(), Provider(), None, clock, clock.advance)
+    return made._replace(**more)
+
+
+def both(flow_function, given):
+    """The flow's result by either driver."""
+    yield sync.run(flow_function(), given)
+    yield asyncio.run(aio.run(flow_function(), given))
+
+
+def test_answers_are_sent_in_and_the_result_comes_out():
+    """A step's answer reaches the flow; what the flow returns is the driver's result."""
+
+    def flow():
+        row = yield from ask(Load(KEY))
+        yield from ask(Sleep(0.0))
+        return ("row", row)
+
+    assert list(both(flow, ports())) == [("row", None)] * 2
+
+
+def test_faults_are_thrown_in_at_the_yield():
+    """The flow may catch a port's exception and go on."""
+
+    class Broken(MemoryStore):
+        def load(self, key):
+            raise StoreUnavailable("down")
+
+    def flow():
+        try:
+            yield from ask(Load(KEY))
+        except StoreUnavailable:
+            return "caught"
+
+    assert list(both(flow, ports(store=Broken()))) == ["caught"] * 2
+
+
+def test_what_the_flow_does_not_catch_reaches_the_caller():
+    """A bug in a port stays a bug."""
+
+    class Buggy(MemoryStore):
+        def load(self, key):
+            raise KeyError("bug")
+
+    def flow():
+        return (yield from ask(Load(KEY)))
+
+    with pytest.raises(KeyError):
+        sync.run(flow(), ports(store=Buggy()))
+    with pytest.raises(KeyError):
+        asyncio.run(aio.run(flow(), ports(store=Buggy())))
+
+
+def test_a_refresh_is_not_sent_after_its_instant():
+    """The clock is asked again in the thread that sends, and nothing leaves."""
+    given = ports()
+
+    def flow():
+        try:
+            yield from ask(Refresh(RefreshRequest("rt", None, None, send_before=given.clock.monotonic() - 0.001)))
+        except ProviderUnavailable as fault:
+            return fault.reason, fault.sent
+
+    assert list(both(flow, given)) == [(TOO_LATE, False)] * 2
+    assert given.provider.requests == []
+
+
+def test_an_observers_failure_changes_nothing(caplog):
+    """on_event may raise; it is logged and the flow goes on."""
+
+    def hook(event):
+        raise RuntimeError("observer")
+
+    def flow():
+        yield from ask(Report("event", "user", None))
+        return "done"
+
+    assert list(both(flow, ports(on_event=hook))) == ["done"] * 2
+    assert "on_event failed" in caplog.text
+
+
+def test_an_unknown_step_is_refused():
+    """A step that no driver knows is a programming error, not a silent None."""
+
+    class Odd(Step):
+        pass
+
+    def flow():
+        yield Odd()
+
+    with pytest.raises(TypeError, match="Odd"):
+        sync.run(flow(), ports())
+
+
+async def test_cancelling_the_request_does_not_stop_its_running_segment():
+    """Cancelled while the provider is answering: the flow goes on to its end in its thread."""
+    answering, release, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Provider):
+        def refresh(self, request):
+            answering.set()
+            assert release.wait(10)
+            return "tokens"
+
+    def flow():
+        tokens = yield from ask(Refresh(RefreshRequest("rt", None, None, send_before=1e12)))
+        yield from ask(Sleep(0.0, holding=True))
+        assert tokens == "tokens"
+        ended.set()
+
+    task = asyncio.create_task(aio.run(flow(), ports(provider=Slow())))
+    await asyncio.to_thread(answering.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()
+    assert await asyncio.to_thread(ended.wait, 10)

@@ -1,0 +1,90 @@
+"""What is searched: kinds of trouble times readings of Cognito. The long form goes through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from races.pool_model import PoolRules
+from races.world import Scenario
+
+OFF = PoolRules(rotation=False)
+READINGS = (
+    OFF,
+    *(
+        PoolRules(semantics=semantics, revoke=revoke, reuse_kills=kills)
+        for semantics, revoke, kills in product("ABC", ("token", "family"), (False, True))
+    ),
+)
+"""Every combination of Cognito's unknowns with a grace of 60 seconds, and rotation off."""
+LOSSY = tuple(PoolRules(grace=0, reuse_kills=kills) for kills in (False, True))
+
+BENIGN = (
+    Scenario("two requests"),
+    Scenario("three requests", requests=3),
+    Scenario("in the refresh window", life_left=60),
+    Scenario("clocks four seconds apart", skews=(2, -2, 0)),
+    Scenario("logout", others=("logout",)),
+    Scenario("second sign-in", others=("sign-in",)),
+    Scenario("foreign sign-in replaces the row", others=("foreign-put",)),
+    Scenario("foreign sign-in sets the token", others=("foreign-set",)),
+    Scenario("bare row", bare=True),
+    Scenario("bare row, logout", bare=True, others=("logout",)),
+    Scenario("bare row, foreign sign-in replaces it", bare=True, others=("foreign-put",)),
+    Scenario("bare row, foreign sign-in sets the token", bare=True, others=("foreign-set",)),
+    Scenario("bare row, our sign-in", bare=True, others=("sign-in",)),
+    Scenario("logout and second sign-in", others=("logout", "sign-in")),
+    Scenario("logout and foreign sign-in", others=("logout", "foreign-set")),
+)
+FAULTY = (
+    Scenario("crash", crash=1),
+    Scenario("lost answer", loss=1),
+    Scenario("late request", slow=1),
+    Scenario("frozen worker", freeze=1, ticks=10),
+    Scenario("crash in the window", crash=1, life_left=60),
+    Scenario("lost answer and crash", loss=1, crash=1),
+    Scenario("logout, crash", others=("logout",), crash=1),
+    Scenario("logout, lost answer", others=("logout",), loss=1),
+    Scenario("logout, frozen worker", others=("logout",), freeze=1, ticks=10),
+    Scenario("second sign-in, crash", others=("sign-in",), crash=1),
+    Scenario("second sign-in, frozen worker", others=("sign-in",), freeze=1, ticks=10),
+    Scenario("foreign put, frozen worker", others=("foreign-put",), freeze=1, ticks=10),
+    Scenario("foreign set, lost answer", others=("foreign-set",), loss=1),
+    Scenario("bare row, lost answer", bare=True, loss=1),
+    Scenario("bare row, frozen worker", bare=True, freeze=1, ticks=10),
+    Scenario("bare row, logout, crash", bare=True, others=("logout",), crash=1),
+    Scenario("bare row, foreign set, crash", bare=True, others=("foreign-set",), crash=1),
+    Scenario("skew, crash", skews=(2, -2, 0), crash=1),
+)
+HARD = (
+    Scenario("three crashes", crash=3, ticks=14),
+    Scenario("three lost answers", loss=3, ticks=12),
+    Scenario("crash, lost answer, frozen worker", crash=1, loss=1, freeze=1, ticks=12),
+    Scenario("three requests, crash, lost answer", requests=3, crash=1, loss=1, ticks=10),
+    Scenario("three requests, frozen worker", requests=3, freeze=1, ticks=10),
+    Scenario("logout, lost answer, frozen worker", others=("logout",), loss=1, freeze=1, ticks=10),
+)
+
+
+def short() -> Iterator[Scenario]:
+    """A form for every commit: all kinds of trouble under one reading, the single faults under three."""
+    readings = (OFF, PoolRules(), PoolRules(semantics="B", revoke="token", reuse_kills=True))
+    for scenario in (*BENIGN, *FAULTY):
+        yield replace(scenario, rules=PoolRules(semantics="B"))
+    for scenario, rules in product(FAULTY[:4], readings):
+        yield replace(scenario, rules=rules)
+    for rules in LOSSY:
+        yield replace(FAULTY[0], rules=rules, survives=False)
+
+
+def long() -> Iterator[Scenario]:
+    """Everything under every reading."""
+    for scenario, rules in product((*BENIGN, *FAULTY), READINGS):
+        yield replace(scenario, rules=rules)
+    for scenario, rules in product(HARD, (OFF, PoolRules(), PoolRules(semantics="B"), PoolRules(semantics="C"))):
+        yield replace(scenario, rules=rules)
+    for scenario, rules in product((*FAULTY, *HARD), LOSSY):
+        yield replace(scenario, rules=rules, survives=False)
+    for scenario in (*BENIGN, *FAULTY[:4]):
+        yield replace(scenario, rules=PoolRules(origin_changes=True), survives=not (scenario.bare or any(kind.startswith("foreign") for kind in scenario.others)))
