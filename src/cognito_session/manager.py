@@ -64,15 +64,17 @@ class _Manager:
         clock = clock or SystemClock()
         if cookie != "token":
             raise ConfigurationError('cookie: this version carries the session in a token cookie only: cookie="token"')
+        store = store or self._dynamodb()
         self.case = Case(
             policy=policy or SessionPolicy(),
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id),
             cookie=Cookie(cookie_name or "token"),
             clock=clock,
             entropy=os.urandom,
+            one_row_per_user=store.one_row_per_user,
         )
         self.ports = Ports(
-            store=store or self._dynamodb(),
+            store=store,
             provider=provider or self._cognito(clock),
             keys=keys or self._key_source(clock, environ),
             clock=clock,
@@ -217,7 +219,12 @@ def _established(found: Session | Rejected) -> Session:
 
 
 _defaults: dict[tuple[str | None, ...], SessionManager] = {}
-_VARIABLES = ("SESSION_TABLE", "PARTITION_KEY", "SORT_KEY", "CLIENT_ID", "USER_POOL_ID", "COGNITO_USER_POOL_ID")
+_VARIABLES = (
+    *("SESSION_TABLE", "PARTITION_KEY", "SORT_KEY", "CLIENT_ID", "CLIENT_SECRET", "USER_POOL_ID"),
+    *("COGNITO_CLIENT_ID", "COGNITO_CLIENT_SECRET", "COGNITO_USER_POOL_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
+)
+"""What the configuration of session() is made of."""
 
 
 def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> Session:

@@ -60,7 +60,7 @@ def acquire(row: Row) -> Change:
 
 def commit(row: Row) -> Change:
     new = Generation(NEW, NEW.text, "rt2", verified=True)
-    return writes.commit(record(row), new, lease_id=MINE, now=START, presented_jti=None, bare_limits={})
+    return writes.commit(record(row), new, lease_id=MINE, now=START, presented_jti=None, adopted={})
 
 
 def release(row: Row) -> Change:

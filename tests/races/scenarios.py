@@ -87,4 +87,8 @@ def long() -> Iterator[Scenario]:
     for scenario, rules in product((*FAULTY, *HARD), LOSSY):
         yield replace(scenario, rules=rules, survives=False)
     for scenario in (*BENIGN, *FAULTY[:4]):
-        yield replace(scenario, rules=PoolRules(origin_changes=True), survives=not (scenario.bare or any(kind.startswith("foreign") for kind in scenario.others)))
+        yield replace(
+            scenario,
+            rules=PoolRules(origin_changes=True),
+            survives=not (scenario.bare or any(kind.startswith("foreign") for kind in scenario.others)),
+        )

@@ -86,6 +86,8 @@ class CognitoProvider:
                 ) from error
             if _speaks_of_secret(error):
                 raise _wrong_secret(error) from error
+            if error.code in _MISCONFIGURED:
+                raise ConfigurationError(f"Cognito refused RevokeToken ({error.code}): check CLIENT_ID") from error
             if error.code != "NotAuthorizedException":
                 raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
         except (NotSent, AnswerLost) as error:

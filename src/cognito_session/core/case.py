@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.hidden import hiding
@@ -35,6 +36,7 @@ class Case(NamedTuple):
     cookie: Cookie
     clock: Clock
     entropy: Entropy
+    one_row_per_user: bool = False
 
     def __repr__(self) -> str:
         return hiding(self, "entropy")
@@ -42,6 +44,10 @@ class Case(NamedTuple):
     def now(self) -> int:
         """Epoch seconds."""
         return int(self.clock.now())
+
+    def instant_after(self, seconds: float) -> int:
+        """The first whole second that is at least so far away."""
+        return ceil(self.clock.now() + seconds)
 
     def fresh_id(self) -> str:
         """128 random bits as text."""

@@ -132,7 +132,7 @@ def log_out(case: Case, headers: CookieHeaders) -> Flow[Rejected | None]:
         return credential
     give_up = case.clock.monotonic() + PATIENCE_SECONDS
     while case.clock.monotonic() < give_up:
-        found = yield from find_row(credential)
+        found = yield from find_row(case, credential)
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
         record = SessionRecord.from_row(*found)

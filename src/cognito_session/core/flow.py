@@ -105,7 +105,7 @@ class Resolution:
     def _read(self) -> Flow[tuple[SessionKey, Row] | None]:
         """The row, searched for at the first read and read by its key from then on."""
         if self.key is None:
-            found = yield from find_row(self.credential)
+            found = yield from find_row(self.case, self.credential)
             self.key = found[0] if found is not None else None
             return found
         row = yield from ask(Load(self.key))

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.credential import Credential, TokenCredential
-from cognito_session.core.record import Row, SessionKey
+from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, LoadAll, ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cognito_session.core.case import Case
 
 __all__ = ["find_row", "key_of"]
 
@@ -23,20 +25,20 @@ def key_of(credential: Credential) -> SessionKey:
     return SessionKey(credential.sub, credential.sid)
 
 
-def find_row(credential: Credential) -> Flow[tuple[SessionKey, Row] | None]:
+def find_row(case: Case, credential: Credential) -> Flow[tuple[SessionKey, Row] | None]:
     """The row and its key, or None."""
     key = key_of(credential)
     row = yield from ask(Load(key))
     if row is not None:
         return key, row
-    if not isinstance(credential, TokenCredential):
+    if case.one_row_per_user or not isinstance(credential, TokenCredential):
         return None
     return _that_knows(credential.token.jti, (yield from ask(LoadAll(credential.sub))), key)
 
 
 def _that_knows(jti: str, rows: Sequence[Row], key: SessionKey) -> tuple[SessionKey, Row] | None:
     for row in rows:
-        sid = row.get("sid")
-        if isinstance(sid, str) and (row.get("jti_cur") == jti or jti in (row.get("jti_prev") or ())):
-            return SessionKey(key.sub, sid), row
+        record = SessionRecord.from_row(key, row)
+        if record.sid is not None and (jti == record.jti_cur or jti in record.jti_prev):
+            return SessionKey(key.sub, record.sid), row
     return None

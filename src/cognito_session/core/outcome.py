@@ -26,6 +26,8 @@ class Reason(StrEnum):
     NO_COOKIE = "no_cookie"
     MALFORMED_COOKIE = "malformed_cookie"
     AMBIGUOUS_COOKIE = "ambiguous_cookie"
+    INVALID_SEAL = "invalid_seal"
+    RETIRED_KEY = "retired_key"
     MALFORMED_TOKEN = "malformed_token"
     UNKNOWN_KEY = "unknown_key"
     INVALID_SIGNATURE = "invalid_signature"

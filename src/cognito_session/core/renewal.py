@@ -117,7 +117,7 @@ class Renewal:
 
     def _cool_down(self, leased: SessionRecord, lease: Lease, retry_after: int | None) -> Flow[None]:
         pause = max(retry_after or 0, _COOL_DOWN_SECONDS[min(lease.n, len(_COOL_DOWN_SECONDS)) - 1])
-        change = writes.release(leased, lease_id=lease.id, retry_at=self.case.now() + min(pause, 60))
+        change = writes.release(leased, lease_id=lease.id, retry_at=self.case.instant_after(min(pause, 60)))
         yield from self._write_quietly(change)
 
     def _write_quietly(self, change: Change) -> Flow[None]:
@@ -134,8 +134,11 @@ class Renewal:
         if denied.verdict == "unknown":
             first = leased.refused_at or now
             yield from ask(Report("refresh_refused", leased.key.sub, leased.sid, denied.code))
-            pause = _COOL_DOWN_SECONDS[min(lease.n, len(_COOL_DOWN_SECONDS)) - 1]
-            yield from self._write_quietly(writes.release(leased, lease_id=lease.id, retry_at=now + pause, refused_at=first))
+            retry_at = self.case.instant_after(_COOL_DOWN_SECONDS[min(lease.n, len(_COOL_DOWN_SECONDS)) - 1])
+            change = writes.release(leased, lease_id=lease.id, retry_at=retry_at, refused_at=first)
+            yield from self._write_quietly(change)
+            if now - first > REFUSAL_PATIENCE_SECONDS:
+                return Rejected(Reason.REFRESH_REFUSED)
             raise ProviderUnavailable("Cognito refused a refresh in words this version does not know", sent=True)
         if lease.n > 1:
             yield from self._write_quietly(writes.suspect(leased, lease_id=lease.id, now=now))
@@ -227,10 +230,12 @@ class Renewal:
 
     def _commit_change(self, leased: SessionRecord, lease: Lease, new: Generation) -> Change:
         now = self.case.now()
-        limits: Row = {"created_at": now, "abs_exp": self.case.policy.absolute_end(now)}
+        end = self.case.policy.absolute_end(now)
+        adopted: Row = {"created_at": now, "abs_exp": end, "ttl": end, "username": new.access.username}
+        adopted["auth_time"] = new.access.issued_at if new.access.auth_time is None else new.access.auth_time
         same_origin = self._presenter_descends_from(new)
         jti = self.credential.token.jti if same_origin and isinstance(self.credential, TokenCredential) else None
-        return writes.commit(leased, new, lease_id=lease.id, now=now, presented_jti=jti, bare_limits=limits)
+        return writes.commit(leased, new, lease_id=lease.id, now=now, presented_jti=jti, adopted=adopted)
 
     def _presenter_descends_from(self, new: Generation) -> bool:
         return self.credential.sid == new.access.origin_jti

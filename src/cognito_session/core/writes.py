@@ -64,11 +64,11 @@ def acquire(record: SessionRecord, *, now: float, lease_id: str, length: int) ->
 
 
 def commit(
-    record: SessionRecord, new: Generation, *, lease_id: str, now: int, presented_jti: str | None, bare_limits: Row
+    record: SessionRecord, new: Generation, *, lease_id: str, now: int, presented_jti: str | None, adopted: Row
 ) -> Change:
     """Write the new generation over `record` (the row as the lease was taken on it).
 
-    `presented_jti` is the presenter's jti where it descends from the same sign-in as the new token; `bare_limits` are
+    `presented_jti` is the presenter's jti where it descends from the same sign-in as the new token; `adopted` are
     the attributes that a bare row gets when it becomes ours.
     """
     mine = either("lease", Test("lease_id", "=", lease_id), Test("lease_id", "absent"))
@@ -91,7 +91,7 @@ def commit(
     else:
         put["unverified"] = True
     if record.bare:
-        put |= {"sid": new.access.origin_jti, "jti_prev": frozenset({presented_jti or ANY_JTI})} | bare_limits
+        put |= {"sid": new.access.origin_jti, "jti_prev": frozenset({presented_jti or ANY_JTI})} | adopted
         drop |= {"prev_exp", "gen_prev"}
     else:
         put |= _previous(record, now)
