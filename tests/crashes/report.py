@@ -67,6 +67,7 @@ class CrashReport:
 
     races: int = _told("logouts in a race with two refreshing workers")
     race_ends: Counter[str] = field(default_factory=Counter, metadata={"says": "how the first worker of a race ended"})
+    race_wrong: int = _none("refreshing workers that ended neither served, nor as a 503, nor as a 401")
     unacknowledged: int = _none("logouts that ended as anything but signed out")
     resurrections: int = _none("cookies served, or rows with a token, after the logout was acknowledged")
     tokens_left: int = _none("refresh tokens that any process had held and that Cognito still takes")

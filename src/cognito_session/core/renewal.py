@@ -23,7 +23,7 @@ from cognito_session.core.errors import (
 from cognito_session.core.establish import revoke_quietly
 from cognito_session.core.identify import authenticate
 from cognito_session.core.outcome import Outcome, Reason, Refreshed, Rejected, Session
-from cognito_session.core.policy import CALL_LIMIT_SECONDS, lease_seconds
+from cognito_session.core.policy import CALL_LIMIT_SECONDS, REFUSAL_PATIENCE_SECONDS, lease_seconds
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
 from cognito_session.core.record import Row, SessionRecord
 from cognito_session.core.steps import Flow, Refresh, Report, Sleep, Write, ask
