@@ -54,12 +54,15 @@ class Configuration:
     partition_key: str = "sub"
     sort_key: str | None = None
     client_secret: str | None = field(default=None, repr=False)
+    session_keys: str | None = field(default=None, repr=False)
+    session_secret_arn: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:
         """From `environ`, its variables' names beginning with `prefix`; a keyword that is not None wins.
 
-        Reads SESSION_TABLE, PARTITION_KEY, SORT_KEY, CLIENT_ID, CLIENT_SECRET, USER_POOL_ID; the last three also as
+        Reads SESSION_TABLE, PARTITION_KEY, SORT_KEY, SESSION_KEYS, SESSION_SECRET_ARN, CLIENT_ID, CLIENT_SECRET and
+        USER_POOL_ID; the last three also as
         COGNITO_CLIENT_ID and so on. Raises ConfigurationError.
         """
         look = _Lookup(environ, prefix, keywords)
@@ -77,6 +80,8 @@ class Configuration:
             partition_key=partition_key,
             sort_key=sort_key,
             client_secret=look.optional("CLIENT_SECRET"),
+            session_keys=look.optional("SESSION_KEYS"),
+            session_secret_arn=look.optional("SESSION_SECRET_ARN"),
         )
 
     @property

@@ -14,6 +14,7 @@ from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.endpoint import endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring, SecretsManagerText
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.core.case import Case
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from cognito_session.aws.wire import Wire
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.outcome import Outcome
-    from cognito_session.core.ports import Clock, IdentityProvider, KeySource, SessionStore
+    from cognito_session.core.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
     from cognito_session.core.steps import Flow, Report
 
 __all__ = ["AsyncSessionManager", "SessionManager", "session"]
@@ -55,6 +56,7 @@ class _Manager:
         store: SessionStore | None = None,
         provider: IdentityProvider | None = None,
         keys: KeySource | None = None,
+        keyring: Callable[[], str] | None = None,
         clock: Clock | None = None,
         on_event: Callable[[Report], None] | None = None,
         environ: Mapping[str, str] = os.environ,
@@ -62,16 +64,24 @@ class _Manager:
         self.configuration = configuration
         self._open = _wire_opener(configuration, boto3_session, clients, environ)
         clock = clock or SystemClock()
-        if cookie != "token":
-            raise ConfigurationError('cookie: this version carries the session in a token cookie only: cookie="token"')
+        if cookie not in ("sealed", "token"):
+            raise ConfigurationError("cookie: expected 'sealed' or 'token'")
+        keyrings = self._keyrings(keyring, clock)
+        if cookie == "sealed" and keyrings is None:
+            raise ConfigurationError(
+                "SESSION_KEYS is not set: a sealed cookie needs keys. `cognito-session keys new` prints an entry; or name"
+                ' a secret in SESSION_SECRET_ARN; or carry the access token itself with cookie="token"'
+            )
         store = store or self._dynamodb()
         self.case = Case(
             policy=policy or SessionPolicy(),
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id),
-            cookie=Cookie(cookie_name or "token"),
+            cookie=Cookie(cookie_name or ("token" if cookie == "token" else "__Host-session")),
             clock=clock,
             entropy=os.urandom,
             one_row_per_user=store.one_row_per_user,
+            sealed_cookie=cookie == "sealed",
+            seals=keyrings is not None,
         )
         self.ports = Ports(
             store=store,
@@ -80,6 +90,7 @@ class _Manager:
             clock=clock,
             sleep=time.sleep,
             on_event=on_event,
+            keyrings=keyrings,
         )
 
     def __repr__(self) -> str:
@@ -88,6 +99,17 @@ class _Manager:
     def _dynamodb(self) -> DynamoDBStore:
         names = self.configuration
         return DynamoDBStore(self._open, table=names.session_table, partition_key=names.partition_key, sort_key=names.sort_key)
+
+    def _keyrings(self, read: Callable[[], str] | None, clock: Clock) -> KeyringSource | None:
+        """Keys from a callable, from SESSION_KEYS, or from Secrets Manager; None where there are none."""
+        names = self.configuration
+        if read is not None:
+            return RenewedKeyring(read, clock)
+        if names.session_keys is not None:
+            return FixedKeyring(names.session_keys)
+        if names.session_secret_arn is not None:
+            return RenewedKeyring(SecretsManagerText(self._open, names.session_secret_arn), clock)
+        return None
 
     def _cognito(self, clock: Clock) -> CognitoProvider:
         names = self.configuration
@@ -113,7 +135,10 @@ class _Manager:
         return Configuration.from_env(environ, prefix=prefix, **names), keywords
 
 
-_NAMES = ("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret")
+_NAMES = (
+    *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
+    *("session_keys", "session_secret_arn"),
+)
 
 
 def _wire_opener(
@@ -220,7 +245,7 @@ def _established(found: Session | Rejected) -> Session:
 
 _defaults: dict[tuple[str | None, ...], SessionManager] = {}
 _VARIABLES = (
-    *("SESSION_TABLE", "PARTITION_KEY", "SORT_KEY", "CLIENT_ID", "CLIENT_SECRET", "USER_POOL_ID"),
+    *("SESSION_TABLE", "PARTITION_KEY", "SORT_KEY", "CLIENT_ID", "CLIENT_SECRET", "USER_POOL_ID", "SESSION_KEYS"),
     *("COGNITO_CLIENT_ID", "COGNITO_CLIENT_SECRET", "COGNITO_USER_POOL_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
     *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
 )

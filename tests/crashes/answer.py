@@ -15,13 +15,12 @@ __all__ = ["Answer", "ask"]
 
 
 class Answer(NamedTuple):
-    """An answer; `tokens` are the refresh tokens that the worker had in hand on the way, `tries` the requests it took."""
+    """An answer; `tokens` are the refresh tokens that Cognito gave the worker on the way."""
 
     end: str
     reason: str = ""
     cookie: str | None = None
     tokens: tuple[str, ...] = ()
-    tries: int = 1
 
     @property
     def served(self) -> bool:

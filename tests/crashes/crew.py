@@ -49,7 +49,7 @@ class Worker:
     @property
     def answers(self) -> list[Answer]:
         """The job's answers, once `stands` has given None."""
-        return [Answer(each[0], each[1], each[2], tuple(each[3]), each[4]) for each in self._said["answers"]]
+        return [Answer(each[0], each[1], each[2], tuple(each[3])) for each in self._said["answers"]]
 
     def finish(self) -> Answer:
         """The answer of a job that stops nowhere any more."""
@@ -84,7 +84,7 @@ class Worker:
 
 
 class Crew:
-    """A template process with the environment of an app, warmed by one request with `cookie`. As a context manager it leaves no process behind."""
+    """The template process of an app, warmed by one request with `cookie`. As a context manager it leaves nobody behind."""
 
     def __init__(self, environment: Mapping[str, str], clock_path: Path, policy: Mapping[str, Any], cookie: str) -> None:
         arguments = [str(clock_path), json.dumps(dict(policy)), cookie]
@@ -99,6 +99,7 @@ class Crew:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # a Ctrl-C in the terminal is for this process alone
             )
+        self.pid = self._process.pid
         self._command = ours
         ours.settimeout(_SECONDS)
         try:

@@ -84,16 +84,15 @@ def freeze_at(site: Site, point: Point, times: int, report: CrashReport) -> None
                 if point.held is None:
                     worker.go()
             thawed = [worker.finish() for worker, _ in pairs]
-        for (worker, browser), meanwhile, answer in zip(pairs, between, thawed, strict=True):
-            _judge_freeze(site, point, browser, meanwhile, answer, report)
+        for (worker, browser), *answers in zip(pairs, between, thawed, strict=True):
+            _judge_freeze(site, point, browser, (answers[0], answers[1]), report)
             worker.kill()
         report.freezes += size
 
 
-def _judge_freeze(
-    site: Site, point: Point, browser: Browser, meanwhile: Answer, answer: Answer, report: CrashReport
-) -> None:
-    report.freeze_ends[" ".join((answer.end, answer.reason)).strip()] += 1
+def _judge_freeze(site: Site, point: Point, browser: Browser, answers: tuple[Answer, Answer], report: CrashReport) -> None:
+    meanwhile, answer = answers
+    report.freeze_ends[f"{answer.end} {answer.reason}".strip()] += 1
     later = site.heal(browser)
     seen = (site.name, point.name, answer.end, answer.reason, "meanwhile", meanwhile.end, "later", later.end, later.reason)
     if answer.end not in ("served", "unavailable", "rejected", "signed out"):

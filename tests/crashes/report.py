@@ -67,10 +67,13 @@ class CrashReport:
 
     races: int = _told("logouts in a race with two refreshing workers")
     race_ends: Counter[str] = field(default_factory=Counter, metadata={"says": "how the first worker of a race ended"})
+    race_at: Counter[str] = field(
+        default_factory=Counter, metadata={"says": "where the two workers stood when the logout was written, in led races"}
+    )
     race_wrong: int = _none("refreshing workers that ended neither served, nor as a 503, nor as a 401")
     unacknowledged: int = _none("logouts that ended as anything but signed out")
     resurrections: int = _none("cookies served, or rows with a token, after the logout was acknowledged")
-    tokens_left: int = _none("refresh tokens that any process had held and that Cognito still takes")
+    tokens_left: int = _none("refresh tokens that a process had last in hand and that Cognito still takes")
 
     expiries: int = _told("expiries of one session under all workers")
     crowd: int = _told("workers that ask at each expiry")

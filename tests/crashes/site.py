@@ -69,7 +69,11 @@ class Site:
     @property
     def policy(self) -> dict[str, Any]:
         """The settings of SessionPolicy."""
-        return {"rotation_grace_seconds": self.grace, "allow_lossy_rotation": self.grace == 0, "absolute_seconds": None}
+        return {
+            "rotation_grace_seconds": self.grace,
+            "allow_lossy_rotation": self.grace is not None and self.grace < 13,
+            "absolute_seconds": None,
+        }
 
     def manager(self, **environment: str) -> SessionManager:
         """A manager in this process that moves the clock where it would wait; `environment` is laid over the app's."""
@@ -129,12 +133,13 @@ class Site:
 
     def heal(self, browser: Browser) -> Answer:
         """As ask, repeated after a 503 as Retry-After says, five tries in all: "unavailable" in the end means stuck."""
-        for tried in range(1, _TRIES + 1):
-            answer = self.ask(browser)
+        answer = self.ask(browser)
+        for _ in range(_TRIES - 1):
             if answer.end != "unavailable":
                 break
             self.stack.advance(3)
-        return answer._replace(tries=tried)
+            answer = self.ask(browser)
+        return answer
 
     def sign_out(self, browser: Browser) -> Answer:
         """Sign the visitor out."""
@@ -163,5 +168,3 @@ class Site:
                 return calls
             assert time.monotonic() < end, "a request does not come to its end"
             time.sleep(0.002)
-
-

@@ -1,10 +1,10 @@
 """A worker that can be stopped at a point, and the template process from which workers are forked.
 
-`python -m crashes.worker FD CLOCK POLICY COOKIE` is the template: a manager, made from the environment as in a Lambda, that
-has served COOKIE once, so that everything is imported and the key set at hand. It is told on the socket FD, one command at a time: `fork` (with the worker's own socket as ancillary
-data; answers the pid), `stopped PID` (returns when it is), `reap PID`. It waits for no worker of its own accord, so a pid
-stays its worker's until the one who killed it says `reap`. When FD ends it kills every worker by its pid, and a worker ends
-with its template even where it is frozen.
+`python -m crashes.worker FD CLOCK POLICY COOKIE` is the template: a manager, made from the environment as in a Lambda,
+that has served COOKIE once, so that everything is imported and the key set at hand. It is told on the socket FD, one
+command at a time: `fork` (with the worker's own socket as ancillary data; answers the pid), `stopped PID` (returns when it
+is), `reap PID`. It waits for no worker of its own accord, so a pid stays its worker's until the one who killed it says
+`reap`. When FD ends it kills every worker by its pid, and a worker ends with its template even where it is frozen.
 
 A worker obeys lines of JSON: {"do": "resolve" | "sign_out" | "crowd", "cookies": [...], "stops": [...]}. At a stop it says
 {"at": point} and waits for {"stops": [...]} to go on with; a finished job says {"answers": [...]}. The stop "before" stands
@@ -27,6 +27,7 @@ from contextlib import suppress
 from typing import Any
 
 from cognito_session import SessionManager, SessionPolicy
+from cognito_session.core.ports import NewTokens
 from cognito_session.testing.clock import SharedClock
 from crashes.answer import Answer, ask
 
@@ -96,7 +97,8 @@ class Stops:
 
     def _refresh(self, request):
         found = self._ports.provider.refresh(request)
-        self.tokens += [request.refresh_token, getattr(found, "refresh_token", None) or request.refresh_token]
+        if isinstance(found, NewTokens):
+            self.tokens.append(found.refresh_token or request.refresh_token)
         return found
 
     def revoke(self, refresh_token):

@@ -322,8 +322,8 @@ def test_cognito_stumbles_and_the_token_is_expired(app, call, signed_in, event, 
         assert caught.value.retry_after >= 1
         assert app.stack.count(GET_TOKENS) == asked
         if number == 0:
-            app.stack.advance(2)  # the second pause is longer, so that the third request surely falls into it
-    app.stack.advance(2)
+            app.stack.advance(2)  # the second pause is two seconds at least, so the third request falls into it
+    app.stack.advance(3)
     assert call(event(signed_in.cookie)).cognito is not None
     assert app.stack.count(GET_TOKENS) == 3
 

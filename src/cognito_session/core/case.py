@@ -29,7 +29,11 @@ _LONGEST_DELAY: Final = 0.5
 
 
 class Case(NamedTuple):
-    """Settings and instruments of one manager."""
+    """Settings and instruments of one manager.
+
+    `sealed_cookie`: the cookie is a sealed credential, not the access token. `seals`: there is a keyring, so that secrets
+    are sealed at rest.
+    """
 
     policy: SessionPolicy
     rules: TokenRules
@@ -37,6 +41,8 @@ class Case(NamedTuple):
     clock: Clock
     entropy: Entropy
     one_row_per_user: bool = False
+    sealed_cookie: bool = False
+    seals: bool = False
 
     def __repr__(self) -> str:
         return hiding(self, "entropy")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core import writes
 from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.credential import SealedCredential
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
@@ -20,6 +21,7 @@ from cognito_session.core.policy import PATIENCE_SECONDS
 from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.standing import Standing, standing_of
 from cognito_session.core.steps import Flow, Report, Revoke, Write, ask
+from cognito_session.core.vault import open_secret, seal_cookie, seal_secret
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -70,41 +72,47 @@ def establish(case: Case, signed_in: SignedIn) -> Flow[Session | Rejected]:
         raise ConfigurationError(
             f"establish: the access token is not one of this user pool and app client ({error.reason})"
         ) from error
-    change = _creation(case, signed_in, token)
+    change = yield from _creation(case, signed_in, token)
     try:
         written = yield from ask(Write(change))
     except StoreUnavailable:
         written = yield from ask(Write(change))
     row = change.put if written.applied else written.found
     record = SessionRecord.from_row(change.key, row or {})
-    if record.ended or record.token_hash != change.put["token_hash"]:
+    if record.ended or record.jti_cur != token.jti:
         return Rejected(Reason.SESSION_ENDED)
     yield from ask(Report("established", token.sub, record.sid))
-    session = Session.of(token, sid=token.origin_jti, auth_time=record.auth_time, expires_at=record.abs_exp)
-    return with_cookie(case, session)
+    session = Session.of(token, sid=change.key.sid, auth_time=record.auth_time, expires_at=record.abs_exp)
+    return (yield from with_cookie(case, session, record.generation))
 
 
-def with_cookie(case: Case, session: Session) -> Session:
+def with_cookie(case: Case, session: Session, generation: int) -> Flow[Session]:
     """The session, telling the browser to keep its current cookie until the session's absolute end."""
     now = case.now()
     end = session.session_expires_at
     last = case.policy.absolute_end(now) if end is None else end
-    return replace(session, set_cookies=(case.cookie.set_line(session.access_token, max_age_seconds=last - now),))
+    value = session.access_token
+    if case.sealed_cookie:
+        value = yield from seal_cookie(case, SealedCredential(session.sub, session.sid, generation))
+    return replace(session, set_cookies=(case.cookie.set_line(value, max_age_seconds=last - now),))
 
 
-def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken) -> Change:
+def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken) -> Flow[Change]:
     """Replaces a row of another sign-in (the layout without sort key), never one of the same."""
-    now, key = case.now(), SessionKey(token.sub, token.origin_jti)
+    now, sid = case.now(), case.fresh_id() if case.sealed_cookie else token.origin_jti
+    key = SessionKey(token.sub, sid)
     end = case.policy.absolute_end(now)
+    refresh_token = yield from seal_secret(case, signed_in.refresh_token, sub=key.sub, sid=sid, attribute="token")
+    access_token = yield from seal_secret(case, token.text, sub=key.sub, sid=sid, attribute="access_token")
     row: Row = {
         "sub": key.sub,
         "sid": key.sid,
         "state": ACTIVE,
         "gen": 1,
-        "token": signed_in.refresh_token,
-        "token_hash": token_hash(signed_in.refresh_token),
+        "token": refresh_token,
+        "token_hash": token_hash(refresh_token),
         "timestamp": now,
-        "access_token": token.text,
+        "access_token": access_token,
         "access_iat": token.issued_at,
         "access_exp": token.expires_at,
         "jti_cur": token.jti,
@@ -155,8 +163,19 @@ def end_now(case: Case, record: SessionRecord, reason: Reason) -> Flow[bool]:
     if not written.applied or written.found is None:
         return False
     yield from ask(Report("ended", record.key.sub, record.sid, reason.value))
-    yield from revoke_quietly(record, written.found["token"])
+    yield from revoke_stored(case, record, written.found["token"])
     return True
+
+
+def revoke_stored(case: Case, record: SessionRecord, stored: str) -> Flow[None]:
+    """Revoke a refresh token as it was stored; one that does not open can only be reported."""
+    sid = record.sid or record.key.sid
+    try:
+        refresh_token = yield from open_secret(case, stored, sub=record.key.sub, sid=sid, attribute="token")
+    except (TokenError, SessionUnavailable, ConfigurationError) as error:
+        yield from ask(Report("revoke_failed", record.key.sub, record.sid, error.reason))
+        return
+    yield from revoke_quietly(record, refresh_token)
 
 
 def revoke_quietly(record: SessionRecord, refresh_token: str) -> Flow[None]:

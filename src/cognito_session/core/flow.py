@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cognito_session.core import writes
@@ -17,7 +16,7 @@ from cognito_session.core.case import next_delay, refresh_window
 from cognito_session.core.change import Move, equals
 from cognito_session.core.credential import Credential, TokenCredential
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
-from cognito_session.core.establish import revoke_quietly, with_cookie
+from cognito_session.core.establish import revoke_stored, with_cookie
 from cognito_session.core.identify import authenticate, identify
 from cognito_session.core.lookup import find_row
 from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
@@ -32,7 +31,8 @@ from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.renewal import Renewal
 from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
 from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, ask
-from cognito_session.core.token import VerifiedToken
+from cognito_session.core.token import AccessToken, parse
+from cognito_session.core.vault import open_secret
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -136,7 +136,7 @@ class Resolution:
         change = writes.end(record, Move.REUSE, Reason.REUSE, now=self.case.now())
         written = yield from ask(Write(change))
         if written.applied and record.token is not None:
-            yield from revoke_quietly(record, record.token)
+            yield from revoke_stored(self.case, record, record.token)
         return Rejected(Reason.REUSE)
 
     # --- step 1: decide
@@ -205,17 +205,29 @@ class Resolution:
             return Active(self._session(record, self.credential.token))
         token = yield from self._stored_token(record)
         session = self._session(record, token)
-        return Active(session if due else with_cookie(self.case, session))
+        if due or standing is Standing.CURRENT:
+            if standing is Standing.CURRENT:
+                yield from self._mark_seen(record)
+            return Active(session)
+        return Active((yield from with_cookie(self.case, session, record.generation)))
 
-    def _stored_token(self, record: SessionRecord) -> Flow[VerifiedToken]:
+    def _stored_token(self, record: SessionRecord) -> Flow[AccessToken]:
+        """The row's access token: verified before it was sealed into the row; a plain one is verified now."""
+        sid = record.sid or record.key.sid
         try:
-            return (yield from authenticate(self.case, record.access_token or ""))
+            text = yield from open_secret(
+                self.case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token"
+            )
+            if text != record.access_token and not record.unverified:
+                return parse(text, self.case.rules)
+            return (yield from authenticate(self.case, text))
         except TokenError as error:
+            yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
             raise StoreUnavailable(
                 "session row: access_token: expected a token of this user pool", reason="unreadable_record"
             ) from error
 
-    def _session(self, record: SessionRecord, token: VerifiedToken) -> Session:
+    def _session(self, record: SessionRecord, token: AccessToken) -> Session:
         expires_at = None if record.bare else record.abs_exp
         auth_time = None if record.bare else record.auth_time
         return Session.of(token, sid=record.sid or self.credential.sid, auth_time=auth_time, expires_at=expires_at)
@@ -245,7 +257,7 @@ class Resolution:
                 raise
             outcome = None
         if isinstance(outcome, Active):
-            return replace(outcome, session=with_cookie(self.case, outcome.session))
+            return outcome
         if outcome is None and valid:
             return (yield from self._serve(record, standing, due=True))
         return outcome

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.credential import Credential, TokenCredential
-from cognito_session.core.errors import KeysUnavailable, TokenError
+from cognito_session.core.errors import SessionUnavailable, TokenError
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
 from cognito_session.core.steps import Flow, Keys, ask
 from cognito_session.core.token import VerifiedToken, key_id, verify
+from cognito_session.core.vault import open_cookie
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -23,22 +24,20 @@ __all__ = ["authenticate", "identify"]
 
 
 def identify(case: Case, headers: CookieHeaders) -> Flow[Credential | Rejected]:
-    """The one authentic credential in the Cookie headers. Raises KeysUnavailable where that cannot be found out."""
+    """The one authentic credential in the Cookie headers. Raises SessionUnavailable where that cannot be known."""
     found = case.cookie.candidates(headers)
     if not found.values:
         return Rejected(Reason.MALFORMED_COOKIE if found.malformed else Reason.NO_COOKIE)
     authentic: list[Credential] = []
     refusal = Reason.MALFORMED_COOKIE
-    outage: KeysUnavailable | None = None
+    outage: SessionUnavailable | None = None
     for value in found.values:
         try:
-            token = yield from authenticate(case, value)
+            authentic.append((yield from _credential(case, value)))
         except TokenError as error:
             refusal = Reason(error.reason)
-        except KeysUnavailable as error:
+        except SessionUnavailable as error:
             outage = error
-        else:
-            authentic.append(TokenCredential(token))
     if len(authentic) > 1:
         return Rejected(Reason.AMBIGUOUS_COOKIE)
     if authentic:
@@ -46,6 +45,12 @@ def identify(case: Case, headers: CookieHeaders) -> Flow[Credential | Rejected]:
     if outage is not None:
         raise outage
     return Rejected(refusal)
+
+
+def _credential(case: Case, value: str) -> Flow[Credential]:
+    if case.sealed_cookie:
+        return (yield from open_cookie(case, value))
+    return TokenCredential((yield from authenticate(case, value)))
 
 
 def authenticate(case: Case, text: str) -> Flow[VerifiedToken]:

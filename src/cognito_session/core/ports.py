@@ -12,6 +12,7 @@ from cognito_session.core.hidden import hiding
 
 if TYPE_CHECKING:
     from cognito_session.core.change import Change, Written
+    from cognito_session.core.keyring import Keyring
     from cognito_session.core.keys import KeySet
     from cognito_session.core.record import Row, SessionKey
 
@@ -112,6 +113,14 @@ class IdentityProvider(Protocol):
 
     def revoke(self, refresh_token: str) -> None:
         """Revoke the token at Cognito. Raises ProviderUnavailable or ConfigurationError."""
+        ...
+
+
+class KeyringSource(Protocol):
+    """The keys that seal cookies and secrets at rest."""
+
+    def keyring(self, *, newer: bool) -> Keyring:
+        """The keyring at hand, or a newer one where there is one. Raises SessionUnavailable or ConfigurationError."""
         ...
 
 

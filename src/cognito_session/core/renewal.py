@@ -20,7 +20,7 @@ from cognito_session.core.errors import (
     StoreUnavailable,
     TokenError,
 )
-from cognito_session.core.establish import revoke_quietly
+from cognito_session.core.establish import revoke_quietly, with_cookie
 from cognito_session.core.identify import authenticate
 from cognito_session.core.outcome import Outcome, Reason, Refreshed, Rejected, Session
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, REFUSAL_PATIENCE_SECONDS, lease_seconds
@@ -28,6 +28,7 @@ from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshReque
 from cognito_session.core.record import Row, SessionRecord
 from cognito_session.core.steps import Flow, Refresh, Report, Sleep, Write, ask
 from cognito_session.core.token import AccessToken, parse
+from cognito_session.core.vault import open_secret, seal_secret
 from cognito_session.core.writes import Generation, Lease
 
 if TYPE_CHECKING:
@@ -53,16 +54,28 @@ class Renewal:
 
         Raises ProviderUnavailable, StoreUnavailable, KeysUnavailable and ConfigurationError; none ends a session.
         """
+        refresh_token = yield from self._opened(record)
+        if isinstance(refresh_token, Rejected):
+            return refresh_token
         won = yield from self._acquire(record)
         if isinstance(won, Rejected) or won is None:
             return won
         leased, lease = won
-        answer = yield from self._call(leased, lease)
+        answer = yield from self._call(leased, lease, refresh_token)
         if answer is None:
             return None
         if isinstance(answer, Denied):
             return (yield from self._verdict(leased, lease, answer))
-        return (yield from self._keep(leased, lease, answer))
+        return (yield from self._keep(leased, lease, answer, refresh_token))
+
+    def _opened(self, record: SessionRecord) -> Flow[str | Rejected]:
+        """The refresh token in plain; one that was moved, cut or altered is refused and reported, the row untouched."""
+        sid = record.sid or record.key.sid
+        try:
+            return (yield from open_secret(self.case, record.token or "", sub=record.key.sub, sid=sid, attribute="token"))
+        except TokenError as error:
+            yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
+            return Rejected(Reason(error.reason))
 
     # --- step 2
 
@@ -87,9 +100,9 @@ class Renewal:
 
     # --- step 3
 
-    def _call(self, leased: SessionRecord, lease: Lease) -> Flow[NewTokens | Denied | None]:
+    def _call(self, leased: SessionRecord, lease: Lease, refresh_token: str) -> Flow[NewTokens | Denied | None]:
         """The answer of exactly one call, or None where its outcome is unknown: then the lease runs out by itself."""
-        request = RefreshRequest(leased.token or "", self._username(leased), leased.device_key, lease.send_before)
+        request = RefreshRequest(refresh_token, self._username(leased), leased.device_key, lease.send_before)
         try:
             try:
                 return (yield from self._refresh(request))
@@ -152,19 +165,25 @@ class Renewal:
 
     # --- step 4
 
-    def _keep(self, leased: SessionRecord, lease: Lease, tokens: NewTokens) -> Flow[Outcome | None]:
+    def _keep(self, leased: SessionRecord, lease: Lease, tokens: NewTokens, spent: str) -> Flow[Outcome | None]:
         """Verify, commit, and serve what was committed."""
         access, verified = yield from self._examined(leased, lease, tokens)
         if not leased.bare and access.origin_jti != leased.sid:
             yield from ask(Report("origin_changed", leased.key.sub, leased.sid))
-        refresh_token = tokens.refresh_token or leased.token or ""
-        new = Generation(access, access.text, refresh_token, verified=verified)
+        new = yield from self._sealed(leased, access, tokens.refresh_token or spent, verified=verified)
         outcome = yield from self._commit(leased, lease, new)
         if not isinstance(outcome, SessionRecord):
             return outcome
         if not verified:
             raise KeysUnavailable("the new access token is stored; its signature cannot be checked just now")
-        return self._served(outcome, access)
+        return (yield from self._served(outcome, access))
+
+    def _sealed(self, leased: SessionRecord, access: AccessToken, refresh_token: str, *, verified: bool) -> Flow[Generation]:
+        """The new generation as it will be stored, bound to the row it goes into."""
+        sub, sid = leased.key.sub, access.origin_jti if leased.bare else leased.sid or leased.key.sid
+        stored_access = yield from seal_secret(self.case, access.text, sub=sub, sid=sid, attribute="access_token")
+        stored_refresh = yield from seal_secret(self.case, refresh_token, sub=sub, sid=sid, attribute="token")
+        return Generation(access, refresh_token, stored_access, stored_refresh, verified=verified)
 
     def _examined(self, leased: SessionRecord, lease: Lease, tokens: NewTokens) -> Flow[tuple[AccessToken, bool]]:
         """The new access token; unverified only where the keys are not to be had and TLS must vouch for it."""
@@ -221,9 +240,9 @@ class Renewal:
         if found is not None and not found.bare and not found.ended:
             if found.sid in (leased.sid, new.access.origin_jti) and found.sid is not None:
                 return None
-            yield from revoke_quietly(leased, new.stored_refresh)
+            yield from revoke_quietly(leased, new.refresh_token)
             return Rejected(Reason.DISPLACED)
-        yield from revoke_quietly(leased, new.stored_refresh)
+        yield from revoke_quietly(leased, new.refresh_token)
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
         return Rejected(Reason.DISPLACED if found.bare else Reason.SESSION_ENDED)
@@ -240,8 +259,9 @@ class Renewal:
     def _presenter_descends_from(self, new: Generation) -> bool:
         return self.credential.sid == new.access.origin_jti
 
-    def _served(self, committed: SessionRecord, access: AccessToken) -> Outcome:
+    def _served(self, committed: SessionRecord, access: AccessToken) -> Flow[Outcome]:
         if committed.sid != self.credential.sid and committed.sid == access.origin_jti:
             return Rejected(Reason.DISPLACED)
         auth_time, expires_at = committed.auth_time, committed.abs_exp
-        return Refreshed(Session.of(access, sid=committed.sid or "", auth_time=auth_time, expires_at=expires_at))
+        session = Session.of(access, sid=committed.sid or "", auth_time=auth_time, expires_at=expires_at)
+        return Refreshed((yield from with_cookie(self.case, session, committed.generation)))

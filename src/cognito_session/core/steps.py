@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from cognito_session.core.change import Change, Written
+from cognito_session.core.keyring import Keyring
 from cognito_session.core.keys import KeySet
 from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
 from cognito_session.core.record import Row, SessionKey
 
-__all__ = ["Flow", "Keys", "Load", "LoadAll", "Refresh", "Report", "Revoke", "Sleep", "Step", "Write", "ask"]
+__all__ = ["Flow", "Keyrings", "Keys", "Load", "LoadAll", "Refresh", "Report", "Revoke", "Sleep", "Step", "Write", "ask"]
 
 A = TypeVar("A")
 
@@ -31,6 +32,13 @@ class Keys(Step[KeySet]):
     """The signing keys; `missing_kid` is an id that the keys at hand lack."""
 
     missing_kid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keyrings(Step[Keyring]):
+    """The keyring; `newer`: a value names a key that the one at hand lacks."""
+
+    newer: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

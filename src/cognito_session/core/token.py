@@ -41,6 +41,7 @@ class TokenRules(NamedTuple):
 
     issuers: frozenset[str]
     client_id: str
+    user_pool_id: str = ""
 
     @classmethod
     def of_pool(cls, user_pool_id: str, client_id: str) -> TokenRules:
@@ -48,7 +49,7 @@ class TokenRules(NamedTuple):
         region = user_pool_id.partition("_")[0]
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         hosts = (f"cognito-idp.{region}.{suffix}", f"issuer-cognito-idp.{region}.{suffix}")
-        return cls(frozenset(f"https://{host}/{user_pool_id}" for host in hosts), client_id)
+        return cls(frozenset(f"https://{host}/{user_pool_id}" for host in hosts), client_id, user_pool_id)
 
 
 class AccessToken(NamedTuple):

@@ -36,12 +36,13 @@ class Generation(NamedTuple):
     """New tokens as they will be stored. `access` may not have been verified yet (`verified`)."""
 
     access: AccessToken
+    refresh_token: str
     stored_access: str
     stored_refresh: str
     verified: bool
 
     def __repr__(self) -> str:
-        return hiding(self, "stored_access", "stored_refresh")
+        return hiding(self, "refresh_token", "stored_access", "stored_refresh")
 
 
 def acquire(record: SessionRecord, *, now: float, lease_id: str, length: int) -> Change:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from cognito_session.core.errors import ProviderUnavailable
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import TOO_LATE
-from cognito_session.core.steps import Flow, Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Step, Write
+from cognito_session.core.steps import Flow, Keyrings, Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Step, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.core.ports import Clock, IdentityProvider, KeySource, SessionStore
+    from cognito_session.core.keyring import Keyring
+    from cognito_session.core.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
 
 __all__ = ["Done", "Ports", "run", "segment"]
 
@@ -32,6 +33,7 @@ class Ports(NamedTuple):
     clock: Clock
     sleep: Callable[[float], None]
     on_event: Callable[[Report], None] | None = None
+    keyrings: KeyringSource | None = None
 
 
 class Done(Generic[T]):
@@ -69,10 +71,12 @@ def segment(flow: Flow[T], ports: Ports) -> Done[T] | Sleep:
             answer, fault = None, error
 
 
-def _answer(step: Step[Any], ports: Ports) -> Any:
+def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901 - one case for each step, nothing nested
     match step:
         case Keys(missing_kid):
             return ports.keys.keys(missing_kid)
+        case Keyrings(newer):
+            return _keyring(ports, newer=newer)
         case Load(key):
             return ports.store.load(key)
         case LoadAll(sub):
@@ -90,6 +94,12 @@ def _answer(step: Step[Any], ports: Ports) -> Any:
         case Report():
             return _report(step, ports)
     raise TypeError(f"no driver knows the step {type(step).__name__}")
+
+
+def _keyring(ports: Ports, *, newer: bool) -> Keyring:
+    if ports.keyrings is None:
+        raise ConfigurationError("SESSION_KEYS: not set; `cognito-session keys new` prints an entry for it")
+    return ports.keyrings.keyring(newer=newer)
 
 
 def _report(event: Report, ports: Ports) -> None:

@@ -1,0 +1,92 @@
+"""Cookie values and secrets at rest, made and opened with the keyring (seal.py), as parts of a flow.
+
+The keyring is a question, because it may come from elsewhere and change while the process lives. A value sealed with a
+newer key than ours makes us ask once more; then it is "could not find out", never a refusal and never overwritten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from cognito_session.core import seal
+from cognito_session.core.credential import SealedCredential
+from cognito_session.core.seal import SealKeyUnavailable
+from cognito_session.core.steps import Flow, Keyrings, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cognito_session.core.case import Case
+    from cognito_session.core.keyring import Keyring
+
+__all__ = ["open_cookie", "open_secret", "seal_cookie", "seal_secret"]
+
+A = TypeVar("A")
+_NONCE_BYTES = seal.NONCE_BYTES
+
+
+def open_cookie(case: Case, text: str) -> Flow[SealedCredential]:
+    """The credential in a sealed cookie. Raises TokenError or SealKeyUnavailable."""
+    return (
+        yield from _with_keyring(
+            lambda ring: seal.open_cookie(ring, text, pool=_pool(case), client_id=_client(case), cookie_name=case.cookie.name)
+        )
+    )
+
+
+def seal_cookie(case: Case, credential: SealedCredential) -> Flow[str]:
+    """A fresh cookie value for the credential."""
+    ring = yield from ask(Keyrings())
+    return seal.seal_cookie(
+        ring,
+        credential,
+        pool=_pool(case),
+        client_id=_client(case),
+        cookie_name=case.cookie.name,
+        nonce=case.entropy(_NONCE_BYTES),
+    )
+
+
+def open_secret(case: Case, stored: str, *, sub: str, sid: str, attribute: str) -> Flow[str]:
+    """A stored secret as plain text; one that other sign-in code wrote plainly as it is. Raises as open_cookie does."""
+    if not case.seals:
+        return seal.open_secret(None, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute)
+    return (
+        yield from _with_keyring(
+            lambda ring: seal.open_secret(
+                ring, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute
+            )
+        )
+    )
+
+
+def seal_secret(case: Case, secret: str, *, sub: str, sid: str, attribute: str) -> Flow[str]:
+    """The secret as it is stored: sealed where keys are configured, else plainly as the seed stores it."""
+    if not case.seals:
+        return secret
+    ring = yield from ask(Keyrings())
+    return seal.seal_secret(
+        ring,
+        secret,
+        pool=_pool(case),
+        client_id=_client(case),
+        sub=sub,
+        sid=sid,
+        attribute=attribute,
+        nonce=case.entropy(_NONCE_BYTES),
+    )
+
+
+def _with_keyring(use: Callable[[Keyring], A]) -> Flow[A]:
+    try:
+        return use((yield from ask(Keyrings())))
+    except SealKeyUnavailable:
+        return use((yield from ask(Keyrings(newer=True))))
+
+
+def _pool(case: Case) -> str:
+    return case.rules.user_pool_id
+
+
+def _client(case: Case) -> str:
+    return case.rules.client_id

@@ -1,0 +1,209 @@
+"""Real processes, killed, frozen and raced against each other, and services in trouble: nobody is signed out by any of it.
+
+The same trials as the long run's (`trials.run`), in small numbers; and controls, which show that a loss would be counted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from cognito_session.local.stack import LocalStack
+from crashes.crowd import expire_under
+from crashes.kills import freeze_at, kill_at
+from crashes.outages import KINDS, TROUBLED, deploy_wrong_secret, trouble
+from crashes.points import POINTS
+from crashes.races import race_logouts
+from crashes.report import CrashReport
+from crashes.site import Site
+from crashes.trials import run
+
+KILLS, FREEZES, RACES, EXPIRIES, SESSIONS = 2, 3, 20, 3, 20
+
+
+def quiet(_name, _done, _total):
+    """Tell nobody."""
+
+
+def named(points):
+    """Point names as test ids."""
+    return [point.name for point in points]
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """A stack of this module's own: its clock is moved by weeks."""
+    with LocalStack.start() as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=[None, 60, 0], ids=["off", "grace 60", "grace 0"])
+def site(request, stack):
+    """An app: rotation off in the layout with one row per user, grace 60 in the one with two keys, and no grace at all."""
+    with Site(stack, request.param, sort_key="sid" if request.param else None) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def rotating(stack):
+    """An app that rotates with the grace of 60 s."""
+    with Site(stack, 60, sort_key="sid") as made:
+        yield made
+
+
+@pytest.fixture
+def report():
+    """A new report."""
+    return CrashReport()
+
+
+def right(report):
+    """Nothing differs from what is expected."""
+    assert report.failures == [], report.evidence
+    return True
+
+
+@pytest.mark.parametrize("point", POINTS, ids=named(POINTS))
+def test_a_killed_worker(site, point, report):
+    """SIGKILL at this point: the next request is served (a clear 401 at grace 0, or after a logout), and none is stuck."""
+    kill_at(site, point, KILLS, report)
+    assert report.trials == KILLS
+    assert report.clear_401 == 0 or site.grace == 0
+    assert right(report)
+
+
+@pytest.mark.parametrize("point", POINTS, ids=named(POINTS))
+def test_a_frozen_worker(site, point, report):
+    """SIGSTOP at this point until another worker has refreshed: thawed, it ends well, and the session is alive."""
+    freeze_at(site, point, FREEZES, report)
+    assert report.freezes == sum(report.freeze_ends.values()) == FREEZES
+    assert right(report)
+
+
+def test_what_grace_zero_costs(stack, report):
+    """Without grace only a worker that dies with Cognito's answer unsaved loses the session, as a 401 refresh_lost."""
+    with Site(stack, 0) as site:
+        for point in POINTS:
+            kill_at(site, point, 1, report)
+    assert right(report)
+    assert set(report.clear_401_at) == {f"{point}: refresh_lost" for point in LOSSY}
+
+
+LOSSY = ("refresh under way", "after refresh", "commit under way")
+
+
+def test_trouble_at_each_call(rotating, report):
+    """Throttled, broken, cut or hanging, once or throughout: served or 503, the cookie untouched, healed by the next request."""
+    trouble(rotating, report, quiet, hangs=False)
+    assert report.faults == len(TROUBLED) * len(KINDS) * 2
+    assert right(report)
+    assert {end.split(":")[0] for end in report.fault_ends} == {call.name for call in TROUBLED}
+
+
+@pytest.mark.parametrize("grace", [None, 60], ids=["off", "grace 60"])
+def test_a_logout_wins_every_race(stack, grace, report):
+    """A logout among two refreshes, in any order of their steps: no row, cookie or refresh token survives it."""
+    with Site(stack, grace, sort_key="sid" if grace else None) as site:
+        race_logouts(site, RACES // 2, report, quiet)
+    assert report.races == RACES // 2
+    assert right(report)
+
+
+def test_two_hundred_workers_at_each_expiry(stack, report):
+    """8 processes with 25 threads at each expiry of one session, no grace: one refresh, everybody served, nobody refused."""
+    with Site(stack, 0) as site:
+        expire_under(site, report, quiet, expiries=EXPIRIES, processes=8, threads=25)
+    assert (report.expiries, report.refresh_calls, report.crowd_requests) == (EXPIRIES, EXPIRIES, EXPIRIES * 200)
+    assert right(report)
+
+
+def test_a_wrong_client_secret(stack, report):
+    """Deployed by mistake: served while valid, then a 500 for the operator; no session ends, all are served afterwards."""
+    with Site(stack, 60, sort_key="sid", client_secret=True) as site:
+        deploy_wrong_secret(site, SESSIONS, report, quiet)
+    assert report.bad_secret_sessions == SESSIONS
+    assert right(report)
+
+
+def test_the_long_run_in_miniature():
+    """run() does every part, tells its progress to the end, and gives one report."""
+    told = {}
+    found = run(1, 0, 2, 1, 1, processes=2, threads=2, hangs=False, progress=lambda name, *counts: told.update({name: counts}))
+    assert right(found)
+    assert found.kills == Counter({"rotation off": len(POINTS), "grace 60": len(POINTS), "grace 0": len(POINTS)})
+    assert (found.races, found.expiries, found.crowd, found.bad_secret_sessions) == (2, 1, 4, 1)
+    assert all(done == total for done, total in told.values())
+
+
+# --- controls: what is counted as zero can be counted
+
+
+def test_a_loss_is_counted(stack, report):
+    """The control: where the grace is shorter than a lease, a worker that dies after the refresh loses its session."""
+    with Site(stack, 5) as site:
+        kill_at(site, next(point for point in POINTS if point.name == "after refresh"), 2, report)
+    assert report.lost == 2
+    assert len(report.failures) == 1
+    assert "refresh_lost" in report.evidence[0]
+
+
+def test_a_token_left_is_counted(stack, report):
+    """The control: where Cognito revokes nothing, tokens are left over."""
+    stack.fault("RevokeToken", "error500", times=None)
+    with Site(stack, 60, sort_key="sid") as site:
+        race_logouts(site, 2, report, quiet)
+    stack.clear_faults()
+    assert report.tokens_left >= 2
+    assert report.resurrections == 0
+
+
+ORPHANS = """
+import os, sys, time
+from cognito_session.local.stack import LocalStack
+from crashes.site import Site
+stack = LocalStack.start()
+site = Site(stack, None)
+(browser,) = site.take(1)
+workers = [site.crew.worker() for _ in range(2)]
+for worker in workers:
+    worker.begin("resolve", browser.cookie, stops=("before load",))
+    worker.stands()
+workers[0].freeze()
+print(site.crew.pid, *(worker.pid for worker in workers), flush=True)
+time.sleep(60)
+"""
+
+
+def test_no_process_is_left_behind():
+    """Whoever leads the trials is killed outright: the template, a waiting worker and a frozen one all end."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    leader = subprocess.Popen(
+        [sys.executable, "-c", ORPHANS], env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        pids = [int(pid) for pid in leader.stdout.readline().split()]
+        assert len(pids) == 3
+        assert all(alive(pid) for pid in pids)
+    finally:
+        leader.send_signal(signal.SIGKILL)
+        leader.communicate(timeout=10)
+    end = time.monotonic() + 10
+    while any(alive(pid) for pid in pids) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any(alive(pid) for pid in pids)
+
+
+def alive(pid):
+    """Whether a process is there and has not ended; a dead one that nobody has collected yet is not."""
+    try:
+        os.kill(pid, 0)
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    except ProcessLookupError:
+        return False
+    return not state.startswith("Z") and bool(state)
