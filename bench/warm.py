@@ -33,9 +33,9 @@ def ours():
 
 def theirs():
     claims = jwt.decode(TOKEN, public_key, ["RS256"], issuer=issuer)
-    item = dynamodb.get_item(
-        TableName=os.environ["SESSION_TABLE"], Key={"sub": {"S": claims["sub"]}}, ConsistentRead=True
-    )["Item"]
+    item = dynamodb.get_item(TableName=os.environ["SESSION_TABLE"], Key={"sub": {"S": claims["sub"]}}, ConsistentRead=True)[
+        "Item"
+    ]
     if item["state"]["S"] != "active":
         raise SystemExit("not active")
 
@@ -84,5 +84,11 @@ worst = {
     "pairs": "token=\x01;" * 8_000,
 }
 for name, text in worst.items():
-    compare(f"64 kB Cookie header of {name} / 5 ms (us)", partial(cookie.candidates, text), lambda: time.sleep(0.005),
-            calls=3, clock=time.perf_counter, budget=1)
+    compare(
+        f"64 kB Cookie header of {name} / 5 ms (us)",
+        partial(cookie.candidates, text),
+        lambda: time.sleep(0.005),
+        calls=3,
+        clock=time.perf_counter,
+        budget=1,
+    )

@@ -139,11 +139,11 @@ def page(sections: dict[str, list[Figure]], seconds: float) -> str:
     lines = [
         "# Proof",
         "",
-        f"Written by `make prove` in {seconds / 60:.0f} minutes on two cores. Rerun it: the searches are exhaustive within their",
-        "limits and the random parts are seeded; what is measured on real processes varies in time, not in outcome.",
+        f"Written by `make prove` in {seconds / 60:.0f} minutes on two cores. Rerun it: the searches are exhaustive within",
+        "their limits and the random parts are seeded; what is measured on real processes varies in time, not in outcome.",
         "",
-        "What the model leaves open is listed in the README under what cannot be saved: a crash with a grace of 0, nobody asking",
-        "within the grace after a crash under rotation, a request that Cognito handles later than a lease and the clock",
+        "What the model leaves open is listed in the README under what cannot be saved: a crash with a grace of 0, nobody",
+        "asking within the grace after a crash under rotation, a request that Cognito handles later than a lease and the clock",
         "tolerance (8 s) while the newest token supersedes its siblings.",
         "",
     ]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support.tokens import ISSUED_AT, SUB, Issuer
 
 from cognito_session.core.case import Case, refresh_window
 from cognito_session.core.cookie import Cookie
@@ -29,6 +28,7 @@ from cognito_session.core.record import SessionKey
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
+from support.tokens import ISSUED_AT, SUB, Issuer
 
 ISSUER = Issuer()
 KEY = SessionKey(SUB, "origin-1")
@@ -137,7 +137,7 @@ def test_a_failed_seen_write_changes_nothing(world):
         ({"idle_exp": ISSUED_AT}, Reason.IDLE_TIMEOUT),
         ({"sid": "origin-2"}, Reason.DISPLACED),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_what_the_row_says_denies_a_valid_token(world, values, reason):
     """Ended, past its ends, or another session's: rejected although the token is valid, nothing written."""

@@ -101,4 +101,4 @@ def test_reasons_are_stable_words():
     assert Reason.IDLE_TIMEOUT == "idle_timeout"
     assert f"{Reason.NO_COOKIE}" == "no_cookie"
     assert {reason.name.lower() for reason in Reason} == set(Reason)
-    assert len(Reason) == 21
+    assert len(Reason) == 23

@@ -130,3 +130,10 @@ def test_a_token_s_own_expiry_counts_not_the_record_s():
     credential = token("j3", expires_at=SEEN + 100)
     assert judge_previous(credential, record(seen_at=SEEN, prev_exp=SEEN + 500), SEEN + 200) is Previous.REUSE
     assert judge_previous(credential, record(seen_at=SEEN, prev_exp=SEEN + 50), SEEN + 99) is Previous.REJECT
+
+
+def test_a_previous_generation_of_unknown_expiry_counts_as_expired():
+    """A sealed cookie brings no expiry: where the record has none either, a late use is not excused by it."""
+    row = record(seen_at=SEEN, prev_exp=None)
+    assert judge_previous(sealed(4), row, SEEN + 60) is Previous.HEAL
+    assert judge_previous(sealed(4), row, SEEN + 61) is Previous.REUSE

@@ -114,7 +114,7 @@ def _judge_freeze(site: Site, point: Point, browser: Browser, answers: tuple[Ans
 
 def _batches(times: int, most: int) -> list[int]:
     """Batch sizes that add up; at least two batches where there are two trials."""
-    size = min(most, max(1, times // 2))
+    size = min(most, (times + 1) // 2)
     full, rest = divmod(times, size)
     return [size] * full + [rest] * (rest > 0)
 

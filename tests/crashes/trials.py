@@ -31,12 +31,13 @@ def run(
     *,
     processes: int = 8,
     threads: int = 25,
+    faults: bool = True,
     hangs: bool = True,
     progress: Progress = lambda _name, _done, _total: None,
 ) -> CrashReport:
     """Kill `points` workers at each point in each pool, freeze `freezes`; the rest are totals. 0 leaves a part out.
 
-    `hangs`: see outages.trouble; it costs a minute and a half, and faults are left out where it is False and `points` 0.
+    `hangs`: what hangs does so in earnest, see outages.trouble; it costs a minute and a half.
     """
     report = CrashReport()
     with ExitStack() as ends:
@@ -50,7 +51,7 @@ def run(
         with _timed("freezes", report):
             freeze(off, generous, strict, times=freezes, report=report, progress=progress)
         with _timed("faults", report):
-            for site in (off, generous) if points or hangs else ():
+            for site in (off, generous) if faults else ():
                 trouble(site, report, progress, hangs=hangs)
         with _timed("races", report):
             for site, rounds in ((off, races // 2), (generous, races - races // 2)):

@@ -384,10 +384,7 @@ class Stage:
         for now, how, value in actor.history:
             self.clock.wall, self.clock.steady = now + actor.skew, now - START
             try:
-                if how == "fault":
-                    pending = flow.throw(value)
-                else:
-                    pending = flow.send(None if how == "start" else value)
+                pending = flow.throw(value) if how == "fault" else flow.send(None if how == "start" else value)
                 while isinstance(pending, Keys | Report):
                     pending = flow.send(self.keys if isinstance(pending, Keys) else self._note(pending))
             except StopIteration as finished:
@@ -496,7 +493,7 @@ def tell(world: World, index: int, variant: str) -> str:
     actor = world.actors[index]
     step = actor.result
     what = {"Write": lambda: step.change.move.value, "Refresh": lambda: "refresh call"}.get(
-        type(step).__name__, lambda: type(step).__name__.lower()
+        type(step).__name__, type(step).__name__.lower
     )()
     if actor.status != "ready":
         return (

@@ -14,7 +14,7 @@ from cognito_session.core.change import Written
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cognito_session.aws.wire import Wire
     from cognito_session.core.change import Change, Clause, Test
@@ -67,6 +67,24 @@ class DynamoDBStore:
             raise StoreUnavailable(f"DynamoDB: {error}") from error
         before = answer.get("Attributes")
         return Written(applied=True, found=self._row(before) if before else None)
+
+    def write_all(self, changes: Sequence[Change]) -> bool:
+        """One TransactWriteItems. Raises StoreUnavailable or ConfigurationError."""
+        items = [self._transaction_item(change) for change in changes]
+        try:
+            self._wire().call("dynamodb", "TransactWriteItems", {"TransactItems": items}, timeout_seconds=_TIMEOUT_SECONDS)
+        except ServiceError as error:
+            if error.code == "TransactionCanceledException" and _a_condition_failed(error):
+                return False
+            self._fail(error)
+        except (NotSent, AnswerLost) as error:
+            raise StoreUnavailable(f"DynamoDB: {error}") from error
+        return True
+
+    def _transaction_item(self, change: Change) -> dict[str, Any]:
+        payload = self._payload(change)
+        del payload["ReturnValues"]
+        return {"Put" if change.replace else "Update": payload}
 
     def rows_of(self, sub: str) -> list[Row]:
         """All rows of the user, read consistently. Raises StoreUnavailable or ConfigurationError."""
@@ -163,6 +181,13 @@ class DynamoDBStore:
         raise error
 
 
+def _a_condition_failed(error: ServiceError) -> bool:
+    """A transaction is cancelled for conflicts and throttling as well; each item's reason says which."""
+    reasons = error.body.get("CancellationReasons") or []
+    codes = {reason.get("Code") for reason in reasons if isinstance(reason, dict)}
+    return "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in error.message
+
+
 _OUTAGES: Final = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -170,6 +195,7 @@ _OUTAGES: Final = frozenset(
         "RequestLimitExceeded",
         "InternalServerError",
         "ServiceUnavailable",
+        "TransactionCanceledException",
         "TransactionConflictException",
         "TransactionInProgressException",
         "ReplicatedWriteConflictException",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 from cognito_session.core.hidden import hiding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cognito_session.core.change import Change, Written
     from cognito_session.core.keyring import Keyring
     from cognito_session.core.keys import KeySet
@@ -60,6 +62,13 @@ class SessionStore(Protocol):
         """Apply the change in one atomic step if its conditions hold.
 
         Raises StoreUnavailable where that is not known; repeating the same change is then allowed.
+        """
+        ...
+
+    def write_all(self, changes: Sequence[Change]) -> bool:
+        """Apply all changes in one atomic step, each to another row, if the conditions of all hold; else none.
+
+        False where a condition failed. Raises StoreUnavailable where that is not known.
         """
         ...
 

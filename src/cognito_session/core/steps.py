@@ -16,7 +16,21 @@ from cognito_session.core.keys import KeySet
 from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
 from cognito_session.core.record import Row, SessionKey
 
-__all__ = ["Flow", "Keyrings", "Keys", "Load", "LoadAll", "Refresh", "Report", "Revoke", "Sleep", "Step", "Write", "ask"]
+__all__ = [
+    "Flow",
+    "Keyrings",
+    "Keys",
+    "Load",
+    "LoadAll",
+    "Refresh",
+    "Report",
+    "Revoke",
+    "Sleep",
+    "Step",
+    "Write",
+    "WriteAll",
+    "ask",
+]
 
 A = TypeVar("A")
 
@@ -60,6 +74,13 @@ class Write(Step[Written]):
     """One conditional write."""
 
     change: Change
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WriteAll(Step[bool]):
+    """Several conditional writes of different rows, all or none."""
+
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

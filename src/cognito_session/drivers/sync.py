@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import TOO_LATE
-from cognito_session.core.steps import Flow, Keyrings, Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Step, Write
+from cognito_session.core.steps import (
+    Flow,
+    Keyrings,
+    Keys,
+    Load,
+    LoadAll,
+    Refresh,
+    Report,
+    Revoke,
+    Sleep,
+    Step,
+    Write,
+    WriteAll,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +96,8 @@ def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901 - one case for 
             return ports.store.rows_of(sub)
         case Write(change):
             return ports.store.write(change)
+        case WriteAll(changes):
+            return ports.store.write_all(changes)
         case Refresh(request):
             if ports.clock.monotonic() > request.send_before:
                 raise ProviderUnavailable("the lease is nearly over: not sent", sent=False, reason=TOO_LATE)

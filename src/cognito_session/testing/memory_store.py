@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from cognito_session.core.change import Written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cognito_session.core.change import Change
     from cognito_session.core.record import Row, SessionKey
 
@@ -31,14 +33,26 @@ class MemoryStore:
     def write(self, change: Change) -> Written:
         """Apply the change if its conditions hold."""
         with self._lock:
-            place = self._place(change.key)
-            row = self.rows.get(place)
+            row = self.rows.get(self._place(change.key))
             found = None if row is None else dict(row)
             if not change.allowed_on(row):
                 return Written(applied=False, found=found)
-            keys = {"sub": change.key.sub} if self.one_row_per_user else {"sub": change.key.sub, "sid": change.key.sid}
-            self.rows[place] = keys | change.applied_to(row)
+            self._apply(change)
             return Written(applied=True, found=found)
+
+    def write_all(self, changes: Sequence[Change]) -> bool:
+        """Apply all changes if the conditions of all hold."""
+        with self._lock:
+            if not all(change.allowed_on(self.rows.get(self._place(change.key))) for change in changes):
+                return False
+            for change in changes:
+                self._apply(change)
+            return True
+
+    def _apply(self, change: Change) -> None:
+        place = self._place(change.key)
+        keys = {"sub": change.key.sub} if self.one_row_per_user else {"sub": change.key.sub, "sid": change.key.sid}
+        self.rows[place] = keys | change.applied_to(self.rows.get(place))
 
     def rows_of(self, sub: str) -> list[Row]:
         """Copies of the user's rows."""
