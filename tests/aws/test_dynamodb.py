@@ -281,11 +281,11 @@ def test_a_refused_creation_shows_the_row_that_stands(layout):
 def every_write(row):
     """Each write of the protocol upon this record, a creation aside."""
     token = AccessToken("text", KEY.sub, "jti", KEY.sid, NOW, NOW, NOW + 600, NOW, "alice", (), frozenset(), {})
-    new = writes.Generation(token, "access", "refresh-2", verified=True)
+    new = writes.Generation(token, "refresh-2", "access", "refresh-2", verified=True)
     limits = {"created_at": NOW, "abs_exp": NOW + 900}
     return [
         writes.acquire(row, now=NOW, lease_id="mine", length=6),
-        writes.commit(row, new, lease_id="mine", now=NOW, presented_jti=None, bare_limits=limits),
+        writes.commit(row, new, lease_id="mine", now=NOW, presented_jti=None, adopted=limits),
         writes.release(row, lease_id="mine", retry_at=NOW + 1),
         writes.suspect(row, lease_id="mine", now=NOW),
         writes.end(row, Move.REUSE, Reason.REUSE, now=NOW),
