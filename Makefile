@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test lint types tests bench lock clean
+.PHONY: demo test lint types tests prove bench lock clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
@@ -21,6 +21,9 @@ types: $(STAMP)
 
 tests: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+prove: $(STAMP)  ## the long form of the proof; writes docs/proof.md
+	$(BIN)/python tests/prove.py $(ARGS)
 
 bench: $(STAMP)  ## ratios against boto3 + PyJWT in one run
 	$(BIN)/python bench/run.py $(ARGS)

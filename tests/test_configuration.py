@@ -153,6 +153,15 @@ def test_both_forms_may_agree_but_not_disagree(variable):
     assert two not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
+def test_an_empty_cognito_form_is_unset_too(value):
+    """Empty in both forms is as good as missing: a required one is asked for, an empty secret is no secret."""
+    assert read(CLIENT_SECRET=value, COGNITO_CLIENT_SECRET="").client_secret is None
+    for variable in ("CLIENT_ID", "USER_POOL_ID"):
+        with pytest.raises(ConfigurationError, match=f"^{variable} is not set"):
+            read(**{variable: value, f"COGNITO_{variable}": ""})
+
+
 @pytest.mark.parametrize("variable", ["SESSION_TABLE", "PARTITION_KEY", "SORT_KEY"])
 def test_the_rest_has_no_cognito_form(variable):
     """COGNITO_SESSION_TABLE and the like are nobody's variables."""

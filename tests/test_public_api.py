@@ -17,6 +17,7 @@ PUBLIC = [
     "Refreshed",
     "Rejected",
     "Session",
+    "SessionConflict",
     "SessionError",
     "SessionForbidden",
     "SessionManager",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.errors import (
     ConfigurationError,
+    SessionConflict,
     SessionError,
     SessionForbidden,
     SessionRequired,
@@ -34,6 +35,7 @@ __all__ = [
     "Refreshed",
     "Rejected",
     "Session",
+    "SessionConflict",
     "SessionError",
     "SessionForbidden",
     "SessionManager",

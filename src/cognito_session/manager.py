@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
@@ -19,13 +19,17 @@ from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.core.case import Case
 from cognito_session.core.cookie import Cookie
-from cognito_session.core.errors import ConfigurationError, SessionRequired
-from cognito_session.core.establish import SignedIn, establish, log_out
+from cognito_session.core.data import save_data
+from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
+from cognito_session.core.ending import log_out
+from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
+from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.flow import resolve
-from cognito_session.core.outcome import Rejected, Session
+from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.token import TokenRules
 from cognito_session.drivers.sync import Ports, run
+from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncSessionManager", "SessionManager", "session"]
 
 CookieKind = Literal["sealed", "token"]
+T = TypeVar("T")
 
 
 class _Manager:
@@ -113,18 +118,26 @@ class _Manager:
 
     def _cognito(self, clock: Clock) -> CognitoProvider:
         names = self.configuration
-        return CognitoProvider(self._open, client_id=names.client_id, client_secret=names.client_secret, clock=clock)
+        return CognitoProvider(
+            self._open,
+            client_id=names.client_id,
+            client_secret=names.client_secret,
+            clock=clock,
+            user_pool_id=names.user_pool_id,
+        )
 
     def _key_source(self, clock: Clock, environ: Mapping[str, str]) -> CognitoKeySource:
         names = self.configuration
         base = endpoint_for("cognito-idp", names.pool_region, environ)
         return CognitoKeySource(self._open, url=f"{base}/{names.user_pool_id}/.well-known/jwks.json", clock=clock)
 
-    def flow(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> Flow[Outcome]:
+    def flow(
+        self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True
+    ) -> Flow[Outcome]:
         """The question "who is asking?" as a flow that a driver can run."""
         left = remaining_seconds
         deadline = None if left is None else self.case.clock.monotonic() + left
-        return resolve(self.case, cookie_header, deadline=deadline)
+        return resolve(self.case, cookie_header, deadline=deadline, extend=extend)
 
     @classmethod
     def _configured(
@@ -177,21 +190,46 @@ class SessionManager(_Manager):
         configuration, rest = cls._configured(environ, prefix, keywords)
         return cls(configuration, environ=environ, **rest)
 
-    def resolve(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> Outcome:
-        """Who is asking. `remaining_seconds` is what is left of the function's time, if limited."""
-        return run(self.flow(cookie_header, remaining_seconds=remaining_seconds), self.ports)
+    def resolve(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True) -> Outcome:
+        """Who is asking. `remaining_seconds` is what is left of the function's time, if limited; with `extend=False` the
+        session's idle end stays where it is (polling).
+        """
+        return run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend), self.ports)
 
-    def establish(self, tokens: object) -> Session:
+    def establish(self, tokens: object, *, cookie_header: CookieHeaders = None, user_agent: str | None = None) -> Session:
         """Begin a session with Cognito's AuthenticationResult; send its `set_cookies`.
 
-        Raises SessionRequired where this very sign-in's session has already been ended.
+        The session that `cookie_header` (the sign-in request's own) stands for is ended. `user_agent` becomes the device's
+        label in `sessions_of`. Raises SessionRequired where this very sign-in's session has been ended or the user signed
+        out everywhere since; SessionForbidden where the policy refuses one more session; SessionUnavailable.
         """
-        return _established(run(establish(self.case, SignedIn.of(tokens)), self.ports))
+        flow = establish(self.case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
+        return _established(run(flow, self.ports))
 
     def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
         """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete the cookie."""
         run(log_out(self.case, cookie_header), self.ports)
         return (self.case.cookie.delete_line(),)
+
+    def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
+        """The user's live sessions, newest first, without secrets; `current` is the asking session's `sid`."""
+        return run(sessions_of(self.case, sub, current=current), self.ports)
+
+    def revoke(self, sub: str, sid: str) -> bool:
+        """End one session and revoke its tokens; False where there was none. Raises SessionUnavailable."""
+        return run(revoke(self.case, sub, sid), self.ports)
+
+    def revoke_all(self, sub: str, *, keep: str | None = None) -> int:
+        """Sign the user out everywhere, or everywhere but in `keep`; how many sessions ended. Raises SessionUnavailable."""
+        return run(revoke_all(self.case, sub, keep=keep), self.ports)
+
+    def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
+        """Replace the session's data, written only if it differs; the session with its new data.
+
+        Raises SessionConflict (409) where another request changed it since `me` was served, SessionRequired where the
+        session has ended, ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
+        """
+        return me.with_data(data, run(save_data(me, data), self.ports))
 
     @overload
     def protect(self, handler: Callable[..., Any], *, optional: bool = False) -> Callable[..., Any]: ...
@@ -217,27 +255,47 @@ class AsyncSessionManager(_Manager):
         configuration, rest = cls._configured(environ, prefix, keywords)
         return cls(configuration, environ=environ, **rest)
 
-    async def resolve(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> Outcome:
+    async def resolve(
+        self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True
+    ) -> Outcome:
         """As SessionManager.resolve. A cancelled call still commits a refresh it has begun."""
-        from cognito_session.drivers import aio
+        return await self._run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
 
-        return await aio.run(self.flow(cookie_header, remaining_seconds=remaining_seconds), self.ports)
-
-    async def establish(self, tokens: object) -> Session:
+    async def establish(self, tokens: object, *, cookie_header: CookieHeaders = None, user_agent: str | None = None) -> Session:
         """As SessionManager.establish."""
-        from cognito_session.drivers import aio
-
-        return _established(await aio.run(establish(self.case, SignedIn.of(tokens)), self.ports))
+        flow = establish(self.case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
+        return _established(await self._run(flow))
 
     async def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
         """As SessionManager.sign_out."""
+        await self._run(log_out(self.case, cookie_header))
+        return (self.case.cookie.delete_line(),)
+
+    async def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
+        """As SessionManager.sessions_of."""
+        return await self._run(sessions_of(self.case, sub, current=current))
+
+    async def revoke(self, sub: str, sid: str) -> bool:
+        """As SessionManager.revoke."""
+        return await self._run(revoke(self.case, sub, sid))
+
+    async def revoke_all(self, sub: str, *, keep: str | None = None) -> int:
+        """As SessionManager.revoke_all."""
+        return await self._run(revoke_all(self.case, sub, keep=keep))
+
+    async def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
+        """As SessionManager.save_data."""
+        return me.with_data(data, await self._run(save_data(me, data)))
+
+    async def _run(self, flow: Flow[T]) -> T:
         from cognito_session.drivers import aio
 
-        await aio.run(log_out(self.case, cookie_header), self.ports)
-        return (self.case.cookie.delete_line(),)
+        return await aio.run(flow, self.ports)
 
 
 def _established(found: Session | Rejected) -> Session:
+    if isinstance(found, Rejected) and found.reason is Reason.TOO_MANY_SESSIONS:
+        raise SessionForbidden("this user has as many sessions as the policy allows", reason=found.reason)
     if isinstance(found, Rejected):
         raise SessionRequired("this sign-in's session has been ended", reason=found.reason)
     return found

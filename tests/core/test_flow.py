@@ -12,6 +12,7 @@ import pytest
 
 from cognito_session.core.case import Case, refresh_window
 from cognito_session.core.cookie import Cookie
+from cognito_session.core.ending import log_out
 from cognito_session.core.errors import (
     ConfigurationError,
     KeysUnavailable,
@@ -19,7 +20,7 @@ from cognito_session.core.errors import (
     SessionUnavailable,
     StoreUnavailable,
 )
-from cognito_session.core.establish import SignedIn, establish, log_out
+from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.flow import resolve
 from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import SessionPolicy

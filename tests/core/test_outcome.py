@@ -6,9 +6,11 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.errors import ConfigurationError, SessionForbidden
 from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, Session
 from cognito_session.core.token import verify
+
+MADE_OF = {"sid": "sid-1", "auth_time": 5, "expires_at": 9, "now": 1_000, "data": {"theme": "dark"}, "data_version": 3}
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def token(issuer):
 
 def session_of(token, **more):
     """The session that the token serves."""
-    return Session.of(token, **{"sid": "sid-1", "auth_time": 5, "expires_at": 9, **more})
+    return Session.of(token, **{**MADE_OF, **more})
 
 
 def test_a_session_is_the_token_s_and_the_record_s(token):
@@ -29,6 +31,7 @@ def test_a_session_is_the_token_s_and_the_record_s(token):
     assert (me.sub, me.username, me.groups, me.scopes) == (token.sub, "alice", ("admin",), token.scopes)
     assert (me.access_token, me.token_expires_at) == (token.text, token.expires_at)
     assert (me.sid, me.auth_time, me.session_expires_at) == ("sid-1", 5, 9)
+    assert (me.served_at, me.data, me.data_version) == (1_000, {"theme": "dark"}, 3)
     assert me.claims == token.claims
     assert me.set_cookies == ()
 
@@ -52,9 +55,9 @@ def test_cognito_holds_the_new_token_exactly_with_a_new_cookie(token):
 
 def test_repr_shows_no_secret(token):
     """A session, alone or in an outcome, prints without token, claims and cookies."""
-    me = replace(session_of(token), set_cookies=("token=cookie-secret",), responder=lambda *_: "responder-secret")
+    me = replace(session_of(token, data={"a": "data-secret"}), set_cookies=("token=cookie-secret",))
     for shown in (repr(me), str(me), repr(Active(me)), repr(Refreshed(me))):
-        assert not any(secret in shown for secret in (token.text, "hush-hush", "cookie-secret", "responder-secret"))
+        assert not any(secret in shown for secret in (token.text, "hush-hush", "cookie-secret", "data-secret"))
 
 
 def test_a_session_cannot_be_changed(token):
@@ -62,8 +65,87 @@ def test_a_session_cannot_be_changed(token):
     me = session_of(token)
     with pytest.raises(FrozenInstanceError):
         me.sub = "other"
-    with pytest.raises(TypeError):
-        me.claims["sub"] = "other"
+    for mapping in (me.claims, me.data):
+        with pytest.raises(TypeError):
+            mapping["sub"] = "other"
+
+
+def guarded(*groups: str, scopes: str = "a/read b/write", auth_time: int | None = 5, now: int = 1_000) -> Session:
+    """A session with these groups and scopes, signed in at `auth_time` and served at `now`."""
+    return Session(
+        sub="user-1",
+        sid="sid-1",
+        username="alice",
+        groups=groups,
+        scopes=frozenset(scopes.split()),
+        claims={},
+        auth_time=auth_time,
+        access_token="text",
+        token_expires_at=9_999,
+        session_expires_at=None,
+        served_at=now,
+    )
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"any_group": ["admin"]},
+        {"any_group": ("nobody", "admin")},
+        {"any_group": {"staff"}},
+        {"all_groups": ["admin", "staff"]},
+        {"scopes": ["a/read"]},
+        {"scopes": ["a/read", "b/write"]},
+        {"max_age": 995},
+        {"any_group": ["staff"], "all_groups": ["admin"], "scopes": ["b/write"], "max_age": 10_000},
+    ],
+    ids=repr,
+)
+def test_a_guard_lets_those_pass_who_have_what_it_asks_for(wanted):
+    """One of any_group, all of all_groups, all scopes, and a sign-in as recent as asked: exactly at the limit too."""
+    assert guarded("admin", "staff").require(**wanted) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"any_group": ["nobody"]}, "group_required"),
+        ({"any_group": ["Admin"]}, "group_required"),
+        ({"any_group": ["admin "]}, "group_required"),
+        ({"any_group": ["adm"]}, "group_required"),
+        ({"any_group": [""]}, "group_required"),
+        ({"all_groups": ["admin", "nobody"]}, "group_required"),
+        ({"scopes": ["a/write"]}, "scope_required"),
+        ({"scopes": ["a/read", "c"]}, "scope_required"),
+        ({"scopes": ["a/read b/write"]}, "scope_required"),
+        ({"scopes": ["A/READ"]}, "scope_required"),
+        ({"max_age": 994}, "stale_sign_in"),
+        ({"max_age": 0}, "stale_sign_in"),
+        ({"any_group": ["admin"], "scopes": ["c"]}, "scope_required"),
+        ({"scopes": ["a/read"], "max_age": 1}, "stale_sign_in"),
+    ],
+    ids=repr,
+)
+def test_a_guard_stops_everybody_else(wanted, reason):
+    """Names are compared exactly and every demand counts: 403 with a reason that tells groups, scopes and age apart."""
+    with pytest.raises(SessionForbidden) as caught:
+        guarded("admin", "staff").require(**wanted)
+    assert (caught.value.status, caught.value.reason) == (403, reason)
+
+
+def test_a_sign_in_of_unknown_age_is_too_old():
+    """Where nobody knows when the user signed in, no recent sign-in is proved."""
+    with pytest.raises(SessionForbidden) as caught:
+        guarded("admin", auth_time=None).require(max_age=10**9)
+    assert caught.value.reason == "stale_sign_in"
+
+
+@pytest.mark.parametrize("name", ["any_group", "all_groups", "scopes"])
+def test_a_guard_takes_no_single_text(name):
+    """A text is a collection of its letters: given instead of a list it is a mistake, and said to be one."""
+    with pytest.raises(ConfigurationError, match="require"):
+        guarded("a", "d").require(**{name: "ad"})
 
 
 def test_respond_needs_an_event(token):
@@ -101,4 +183,3 @@ def test_reasons_are_stable_words():
     assert Reason.IDLE_TIMEOUT == "idle_timeout"
     assert f"{Reason.NO_COOKIE}" == "no_cookie"
     assert {reason.name.lower() for reason in Reason} == set(Reason)
-    assert len(Reason) == 23

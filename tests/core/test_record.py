@@ -9,9 +9,11 @@ from cognito_session.core.record import SessionKey, SessionRecord, token_hash
 
 KEY = SessionKey("user-1", "sid-1")
 TEXTS = ["sid", "token", "token_hash", "access_token", "state", "reason", "jti_cur", "lease_id", "lease_for", "last_op"]
-TEXTS += ["username", "device_key"]
+TEXTS += ["username", "device_key", "device", "data"]
 NUMBERS = ["access_iat", "access_exp", "gen", "gen_prev", "prev_exp", "lease_until", "lease_n", "seen_at", "suspect_at"]
-NUMBERS += ["retry_at", "refused_at", "auth_time", "created_at", "idle_exp", "abs_exp"]
+NUMBERS += ["retry_at", "refused_at", "auth_time", "created_at", "idle_exp", "abs_exp", "active_at", "not_before"]
+NUMBERS += ["data_version"]
+COUNTS = ("lease_n", "data_version")
 
 
 def record(**row: object) -> SessionRecord:
@@ -43,7 +45,8 @@ def test_an_empty_row_has_nothing():
     """Absent attributes are None, or the value that stands for none."""
     found = record()
     assert all(getattr(found, name) is None for name in TEXTS)
-    assert all(getattr(found, field(name)) is None for name in NUMBERS if name != "lease_n")
+    assert all(getattr(found, field(name)) is None for name in NUMBERS if name not in COUNTS)
+    assert found.data_version == 0
     assert (found.lease_n, found.jti_prev, found.unverified, found.generation) == (0, frozenset(), False, 0)
 
 
@@ -86,13 +89,8 @@ def test_unreadable_rows_do_not_tell_their_content():
 
 def test_repr_shows_no_secret():
     """Tokens, their hashes and the device key print as dots; the rest is there for whoever reads a log."""
-    secrets = {
-        "token": "s-one",
-        "token_hash": "s-two",
-        "access_token": "s-three",
-        "lease_for": "s-four",
-        "device_key": "s-five",
-    }
+    names = ("token", "token_hash", "access_token", "lease_for", "device_key", "data")
+    secrets = {name: f"secret-{number}" for number, name in enumerate(names)}
     shown = repr(record(sid="visible", **secrets))
     assert "visible" in shown
     assert not any(secret in shown for secret in secrets.values())

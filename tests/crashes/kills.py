@@ -41,26 +41,29 @@ def kill_at(site: Site, point: Point, times: int, report: CrashReport) -> None:
             site.stack.advance(_PAST_THE_LEASE)
             healed = [(browser, site.heal(browser)) for _, browser in pairs]
             release()
-        for browser, answer in healed:
-            _judge_kill(site, point, browser, answer, report)
+        for (browser, answer), later in zip(healed, site.live_on([browser for browser, _ in healed]), strict=True):
+            _judge_kill(site, point, browser, (answer, later), report)
         report.trials += size
         report.kills[site.name] += size
 
 
-def _judge_kill(site: Site, point: Point, browser: Browser, answer: Answer, report: CrashReport) -> None:
-    seen = (site.name, point.name, answer.end, answer.reason)
-    if answer.end == "unavailable":
+def _judge_kill(site: Site, point: Point, browser: Browser, answers: tuple[Answer, Answer], report: CrashReport) -> None:
+    """By the answer to the next request and by the one after the next expiry."""
+    row = site.row(browser)
+    seen = (site.name, point.name, *(f"{each.end} {each.reason}" for each in answers), row.get("state"), row.get("reason"))
+    ends = {each.end for each in answers}
+    if "unavailable" in ends:
         report.wrong("stuck", *seen)
     elif point.ends:
-        if answer != Answer("rejected", "session_ended") or "token" in site.row(browser):
+        if set(answers) != {Answer("rejected", "session_ended")} or "token" in row:
             report.wrong("undone_logouts", *seen)
-    elif answer.served and (again := site.ask(browser)).served:
+    elif ends == {"served"}:
         site.give_back(browser)
     elif site.grace != 0:
-        report.wrong("lost", *seen, again.end if answer.served else "", site.row(browser).get("reason"))
-    elif answer.end == "rejected":
+        report.wrong("lost", *seen)
+    elif answers[0].end == "rejected":
         report.clear_401 += 1
-        report.clear_401_at[f"{point.name}: {answer.reason}"] += 1
+        report.clear_401_at[f"{point.name}: {answers[0].reason}"] += 1
     else:
         report.wrong("lost_without_reason", *seen)
 
@@ -84,37 +87,39 @@ def freeze_at(site: Site, point: Point, times: int, report: CrashReport) -> None
                 if point.held is None:
                     worker.go()
             thawed = [worker.finish() for worker, _ in pairs]
-        for (worker, browser), *answers in zip(pairs, between, thawed, strict=True):
-            _judge_freeze(site, point, browser, (answers[0], answers[1]), report)
+        later = [site.heal(browser) for _, browser in pairs]
+        latest = site.live_on([browser for _, browser in pairs])
+        for (worker, browser), *answers in zip(pairs, between, thawed, later, latest, strict=True):
+            _judge_freeze(site, point, browser, answers, report)
             worker.kill()
         report.freezes += size
 
 
-def _judge_freeze(site: Site, point: Point, browser: Browser, answers: tuple[Answer, Answer], report: CrashReport) -> None:
-    meanwhile, answer = answers
-    report.freeze_ends[f"{answer.end} {answer.reason}".strip()] += 1
-    later = site.heal(browser)
-    seen = (site.name, point.name, answer.end, answer.reason, "meanwhile", meanwhile.end, "later", later.end, later.reason)
-    if answer.end not in ("served", "unavailable", "rejected", "signed out"):
+def _judge_freeze(site: Site, point: Point, browser: Browser, answers: list[Answer], report: CrashReport) -> None:
+    """By what the other worker answered meanwhile, the thawed one, the next request and the one after the next expiry."""
+    row = site.row(browser)
+    seen = (site.name, point.name, *(f"{each.end} {each.reason}" for each in answers), row.get("state"), row.get("reason"))
+    _, thawed, *later = answers
+    ends = {each.end for each in later}
+    report.freeze_ends[f"{thawed.end} {thawed.reason}".strip()] += 1
+    if thawed.end not in ("served", "unavailable", "rejected", "signed out"):
         report.wrong("freeze_wrong", *seen)
-    if later.end == "unavailable":
+    if "unavailable" in ends:
         report.wrong("stuck", *seen)
     elif point.ends:
-        if later.end != "rejected" or "token" in site.row(browser):
+        if ends != {"rejected"} or "token" in row:
             report.wrong("undone_logouts", *seen)
-    elif site.grace == 0:
-        return
-    elif not later.served:
-        report.wrong("freeze_lost", *seen, site.row(browser).get("reason"))
-    else:
-        if answer.end == "rejected":
+    elif ends == {"served"}:
+        if thawed.end == "rejected" and site.grace != 0:
             report.wrong("freeze_refused", *seen)
         site.give_back(browser)
+    elif site.grace != 0:
+        report.wrong("freeze_lost", *seen)
 
 
 def _batches(times: int, most: int) -> list[int]:
     """Batch sizes that add up; at least two batches where there are two trials."""
-    size = min(most, (times + 1) // 2)
+    size = min(most, max(1, (times + 1) // 2))
     full, rest = divmod(times, size)
     return [size] * full + [rest] * (rest > 0)
 

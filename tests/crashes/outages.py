@@ -71,7 +71,7 @@ def _judge(site: Site, call: Troubled, browser: Browser, seen: tuple[str, ...], 
     """The very next request heals, or the next logout logs out."""
     if call.work == "resolve":
         later = site.ask(browser)
-        if later.served and site.ask(browser).served:
+        if later.served and site.live_on([browser])[0].served:
             site.give_back(browser)
         else:
             report.wrong("fault_unhealed", *seen, "later", later.end, later.reason)

@@ -138,7 +138,7 @@ class Stage:
         self.clock = ModelClock()
         self.issued = 0
         self.actor_name = ""
-        self.case = Case(scenario.policy, ISSUER.rules, Cookie("token"), self.clock, self._entropy)
+        self.case = Case(scenario.policy, ISSUER.rules, Cookie("token"), self.clock, self._entropy, one_row_per_user=True)
         self.keys = ISSUER.key_set()
         self._known: dict[int, tuple[Any, Any, Any]] = {}
 
@@ -346,11 +346,15 @@ class Stage:
     # --- flows
 
     def _flow(self, world: World, actor: Actor) -> Any:
-        from cognito_session.core.establish import SignedIn, establish, log_out
+        from cognito_session.core.devices import revoke_all
+        from cognito_session.core.ending import log_out
+        from cognito_session.core.establish import SignedIn, establish
         from cognito_session.core.flow import resolve
 
         if actor.kind == "logout":
             return log_out(self.case, actor.cookie)
+        if actor.kind == "sign out everywhere":
+            return revoke_all(self.case, pool_model.SUB)
         if actor.kind == "sign-in":
             access = pool_model.access_token("a-sign-in", "sign-in", START, self.scenario.rules.life)
             return establish(self.case, SignedIn(access, "rt-sign-in"))

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -409,6 +409,13 @@ class Rows:
         if allowed:
             self.rows[change.key] = change.applied_to(found)
         return Written(allowed, found)
+
+    def write_all(self, changes: Sequence[Change]) -> bool:
+        allowed = all(change.allowed_on(self.load(change.key)) for change in changes)
+        for change in changes:
+            if allowed and not change.only_checks:
+                self.write(change)
+        return allowed
 
     def rows_of(self, sub: str) -> list[dict]:
         return [dict(row) for key, row in self.rows.items() if key.sub == sub]

@@ -47,8 +47,11 @@ _MISCONFIGURED: Final = frozenset(
 class CognitoProvider:
     """Refreshes and revokes for one app client. `wire` is called for at the first use."""
 
-    def __init__(self, wire: Callable[[], Wire], *, client_id: str, client_secret: str | None, clock: Clock) -> None:
+    def __init__(
+        self, wire: Callable[[], Wire], *, client_id: str, client_secret: str | None, clock: Clock, user_pool_id: str = ""
+    ) -> None:
         self._wire = wire
+        self._user_pool_id = user_pool_id
         self._client_id = client_id
         self._client_secret = client_secret
         self._clock = clock
@@ -90,6 +93,23 @@ class CognitoProvider:
                 raise ConfigurationError(f"Cognito refused RevokeToken ({error.code}): check CLIENT_ID") from error
             if error.code != "NotAuthorizedException":
                 raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
+        except (NotSent, AnswerLost) as error:
+            raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
+
+    def global_sign_out(self, username: str) -> None:
+        """AdminUserGlobalSignOut; signed, so the role must allow it. Raises ProviderUnavailable or ConfigurationError."""
+        payload = {"UserPoolId": self._user_pool_id, "Username": username}
+        try:
+            self._wire().call("cognito-idp", "AdminUserGlobalSignOut", payload, timeout_seconds=_REVOKE_TIMEOUT_SECONDS)
+        except ServiceError as error:
+            if error.code == "UserNotFoundException":
+                return
+            if error.code in ("AccessDeniedException", "NotAuthorizedException", "UnrecognizedClientException"):
+                raise ConfigurationError(
+                    "AdminUserGlobalSignOut is not allowed to this role: tokens that were issued elsewhere live on until they"
+                    " expire; allow cognito-idp:AdminUserGlobalSignOut on the user pool"
+                ) from error
+            raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
         except (NotSent, AnswerLost) as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
 

@@ -84,6 +84,9 @@ class DynamoDBStore:
     def _transaction_item(self, change: Change) -> dict[str, Any]:
         payload = self._payload(change)
         del payload["ReturnValues"]
+        if change.only_checks:
+            del payload["UpdateExpression"]
+            return {"ConditionCheck": payload}
         return {"Put" if change.replace else "Update": payload}
 
     def rows_of(self, sub: str) -> list[Row]:
@@ -232,8 +235,8 @@ class _Expression:
         return f"({tests})" if len(clause.tests) > 1 else tests
 
     def _test(self, test: Test) -> str:
-        if test.op == "absent":
-            return f"attribute_not_exists({self.name(test.attr)})"
+        if test.op in ("absent", "exists"):
+            return f"attribute_{'not_' if test.op == 'absent' else ''}exists({self.name(test.attr)})"
         return f"{self.name(test.attr)} {test.op} {self.value(test.value)}"
 
     def placeholders(self) -> dict[str, Any]:

@@ -2,5 +2,5 @@
 
 Reading order; each file imports only files above it:
 errors, hidden, policy, cookie, keys, token, credential, keyring, seal, outcome, record, standing, change, ports, steps,
-case, vault, identify, lookup, writes, establish, renewal, flow.
+case, vault, identify, lookup, writes, presenting, ending, devices, data, establish, renewal, flow.
 """

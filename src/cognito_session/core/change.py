@@ -22,7 +22,7 @@ __all__ = ["Change", "Clause", "Move", "Test", "Written", "absent", "as_read", "
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
-Operator = Literal["=", "<>", "<", ">", "absent"]
+Operator = Literal["=", "<>", "<", ">", "absent", "exists"]
 
 
 class Move(Enum):
@@ -36,6 +36,9 @@ class Move(Enum):
     VERDICT = "verdict"
     REUSE = "reuse"
     SEEN = "seen"
+    TOUCH = "touch"
+    DATA = "data"
+    NOT_BEFORE = "not before"
     LOGOUT = "logout"
 
 
@@ -53,6 +56,8 @@ class Test(NamedTuple):
         """Whether the row passes."""
         if self.op == "absent":
             return self.attr not in row
+        if self.op == "exists":
+            return self.attr in row
         if self.attr not in row:
             return self.op == "<>"
         found = row[self.attr]
@@ -94,6 +99,11 @@ class Change(NamedTuple):
 
     def __repr__(self) -> str:
         return hiding(self, "put")
+
+    @property
+    def only_checks(self) -> bool:
+        """Whether it writes nothing: a condition in a transaction."""
+        return not (self.put or self.drop or self.add or self.replace)
 
     def allowed_on(self, row: Mapping[str, Any] | None) -> bool:
         """Whether the conditions hold; a missing row has no attributes."""

@@ -6,6 +6,7 @@ No message, argument or repr holds a token, a cookie or a claim's value; it says
 SessionError                              .status, .reason, .retry_after, .respond()
 |- SessionRequired      401               raised by the web layer only; carries the reason
 |- SessionForbidden     403               a guard said no
+|- SessionConflict      409               the session's data changed since it was read; nothing was written
 |- SessionUnavailable   503               could not find out: Retry-After, cookie untouched
 |   |- StoreUnavailable, ProviderUnavailable, KeysUnavailable, LeaseBusy
 |- ConfigurationError   500               (also ValueError) set up wrong; never ends a session
@@ -29,6 +30,7 @@ __all__ = [
     "LeaseBusy",
     "MalformedToken",
     "ProviderUnavailable",
+    "SessionConflict",
     "SessionError",
     "SessionForbidden",
     "SessionRequired",
@@ -72,7 +74,7 @@ class SessionError(Exception):
         return {"statusCode": self.status, "headers": self.public_headers(), "body": json.dumps(self.public_body())}
 
 
-_PUBLIC_ERRORS = {401: "unauthorized", 403: "forbidden", 500: "misconfigured", 503: "unavailable"}
+_PUBLIC_ERRORS = {401: "unauthorized", 403: "forbidden", 409: "conflict", 500: "misconfigured", 503: "unavailable"}
 
 
 class SessionRequired(SessionError):
@@ -87,6 +89,13 @@ class SessionForbidden(SessionError):
 
     status = 403
     default_reason = "forbidden"
+
+
+class SessionConflict(SessionError):
+    """Somebody else changed the session's data since it was read: 409. Read it again and decide anew."""
+
+    status = 409
+    default_reason = "conflict"
 
 
 class SessionUnavailable(SessionError):

@@ -1,36 +1,36 @@
-"""establish() and log_out(): how a session begins after a sign-in, and how it certainly ends (PROTOCOL, step 7).
+"""establish(): how a session begins after a sign-in (PROTOCOL, step 7).
 
 Nothing but establish() ever creates a row. A late duplicate of the same sign-in must not bring anything back, and a
-logout always wins: it names no generation, and is repeated on whatever refresh got in between.
+sign-in from before "sign out everywhere" must not land behind it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cognito_session.core import writes
-from cognito_session.core.change import Change, Move, Test, either
-from cognito_session.core.credential import SealedCredential
+from cognito_session.core.case import next_delay
+from cognito_session.core.change import Change, Move, Test, Written, as_read, either
+from cognito_session.core.devices import live_records
+from cognito_session.core.ending import end_now, end_presented
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
-from cognito_session.core.lookup import find_row
 from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.policy import PATIENCE_SECONDS
-from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
-from cognito_session.core.standing import Standing, standing_of
-from cognito_session.core.steps import Flow, Report, Revoke, Write, ask
-from cognito_session.core.vault import open_secret, seal_cookie, seal_secret
+from cognito_session.core.presenting import with_cookie
+from cognito_session.core.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord, token_hash
+from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, WriteAll, ask
+from cognito_session.core.vault import seal_secret
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.token import VerifiedToken
 
-_REVOKE_ATTEMPTS: Final = 2
+_ROUNDS: Final = 20
+_MAX_DEVICE_CHARS: Final = 200
 
-__all__ = ["SignedIn", "establish", "log_out"]
+__all__ = ["SignedIn", "establish"]
 
 
 class SignedIn(NamedTuple):
@@ -60,11 +60,14 @@ class SignedIn(NamedTuple):
         return cls(access, refresh, device_key)
 
 
-def establish(case: Case, signed_in: SignedIn) -> Flow[Session | Rejected]:
-    """Begin the session of this sign-in; its Session sets the cookie.
+def establish(
+    case: Case, signed_in: SignedIn, *, presented: CookieHeaders = None, device: str | None = None
+) -> Flow[Session | Rejected]:
+    """Begin the session of this sign-in; its Session sets the cookie. The session presented with it is ended (no fixation).
 
-    Rejected where this very sign-in's session has already been ended. Raises ConfigurationError for tokens of another
-    pool or client, StoreUnavailable, KeysUnavailable.
+    Rejected where this very sign-in's session has already been ended, where the user has been signed out everywhere since
+    it, or where there are too many sessions. Raises ConfigurationError for tokens of another pool or client, and
+    SessionUnavailable.
     """
     try:
         token = yield from authenticate(case, signed_in.access_token)
@@ -72,32 +75,114 @@ def establish(case: Case, signed_in: SignedIn) -> Flow[Session | Rejected]:
         raise ConfigurationError(
             f"establish: the access token is not one of this user pool and app client ({error.reason})"
         ) from error
-    change = yield from _creation(case, signed_in, token)
-    try:
-        written = yield from ask(Write(change))
-    except StoreUnavailable:
-        written = yield from ask(Write(change))
-    row = change.put if written.applied else written.found
-    record = SessionRecord.from_row(change.key, row or {})
-    if record.ended or record.jti_cur != token.jti:
-        return Rejected(Reason.SESSION_ENDED)
+    creation = yield from _creation(case, signed_in, token, device)
+    refusal = yield from (_land_alone if case.one_row_per_user else _land_among)(case, creation)
+    if refusal is not None:
+        return refusal
+    record = SessionRecord.from_row(creation.key, creation.put)
     yield from ask(Report("established", token.sub, record.sid))
-    session = Session.of(token, sid=change.key.sid, auth_time=record.auth_time, expires_at=record.abs_exp)
+    yield from _end_presented(case, presented, record)
+    session = Session.of(
+        token,
+        sid=creation.key.sid,
+        auth_time=record.auth_time,
+        expires_at=record.abs_exp,
+        now=case.now(),
+        data={},
+        data_version=0,
+    )
     return (yield from with_cookie(case, session, record.generation))
 
 
-def with_cookie(case: Case, session: Session, generation: int) -> Flow[Session]:
-    """The session, telling the browser to keep its current cookie until the session's absolute end."""
-    now = case.now()
-    end = session.session_expires_at
-    last = case.policy.absolute_end(now) if end is None else end
-    value = session.access_token
-    if case.sealed_cookie:
-        value = yield from seal_cookie(case, SealedCredential(session.sub, session.sid, generation))
-    return replace(session, set_cookies=(case.cookie.set_line(value, max_age_seconds=last - now),))
+def _land_alone(case: Case, creation: Change) -> Flow[Rejected | None]:
+    """In a table without sort key: the row is replaced, if `not_before` on it allows, which is carried over."""
+    delay = 0.0
+    for _ in range(_ROUNDS):
+        row = yield from ask(Load(creation.key))
+        not_before = SessionRecord.from_row(creation.key, row or {}).not_before
+        if not_before is not None and not_before >= creation.put["auth_time"]:
+            return Rejected(Reason.SIGNED_OUT)
+        kept = {} if not_before is None else {"not_before": not_before}
+        change = creation._replace(when=(*creation.when, as_read("not_before", not_before)), put={**creation.put, **kept})
+        written = yield from _written(change)
+        if written is not None and written.applied:
+            return None
+        if written is not None and written.found is not None and written.found.get("sid") == creation.key.sid:
+            return _own_or_ended(creation, written.found)
+        delay = next_delay(delay, case.entropy)
+        yield from ask(Sleep(delay))
+    raise LeaseBusy("other sign-ins of this user kept getting in between")
 
 
-def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken) -> Flow[Change]:
+def _land_among(case: Case, creation: Change) -> Flow[Rejected | None]:
+    """In a table with a sort key: one transaction of the new row and what is known of the user."""
+    delay, user = 0.0, SessionKey(creation.key.sub, USER_SID)
+    give_up = case.clock.monotonic() + PATIENCE_SECONDS
+    while case.clock.monotonic() < give_up:
+        row = (yield from ask(Load(user))) or {}
+        not_before, count = row.get("not_before"), row.get("sign_ins")
+        if not_before is not None and not_before >= creation.put["auth_time"]:
+            return Rejected(Reason.SIGNED_OUT)
+        allowed = either("not_before", Test("not_before", "absent"), Test("not_before", "<", creation.put["auth_time"]))
+        guard = Change(Move.CREATE, user, (allowed,))
+        if case.policy.max_sessions is not None:
+            if (yield from _make_room(case, creation.key.sub)) is False:
+                return Rejected(Reason.TOO_MANY_SESSIONS)
+            guard = guard._replace(when=(allowed, as_read("sign_ins", count)), put={"sign_ins": (count or 0) + 1})
+        if (yield from _landed(guard, creation)):
+            return None
+        found = yield from ask(Load(creation.key))
+        if found is not None:
+            return _own_or_ended(creation, found)
+        delay = next_delay(delay, case.entropy)
+        yield from ask(Sleep(delay))
+    raise LeaseBusy("other sign-ins of this user kept getting in between")
+
+
+def _make_room(case: Case, sub: str) -> Flow[bool]:
+    """End the oldest sessions until one more may begin; False where the policy is to refuse instead."""
+    most = case.policy.max_sessions or 0
+    records = yield from live_records(case, sub)
+    surplus = len(records) + 1 - most
+    if surplus > 0 and case.policy.on_max_sessions == "refuse":
+        return False
+    for record in sorted(records, key=lambda record: record.created_at or 0)[: max(0, surplus)]:
+        yield from end_now(case, record, Reason.SIGNED_OUT)
+    return True
+
+
+def _landed(guard: Change, creation: Change) -> Flow[bool]:
+    """The transaction; one whose answer was lost is looked for by the caller."""
+    try:
+        return (yield from ask(WriteAll((guard, creation))))
+    except StoreUnavailable:
+        return False
+
+
+def _written(change: Change) -> Flow[Written | None]:
+    try:
+        return (yield from ask(Write(change)))
+    except StoreUnavailable:
+        return None
+
+
+def _own_or_ended(creation: Change, found: Row) -> Rejected | None:
+    """A row of this very session is there: ours, its answer lost; or a duplicate's, perhaps ended since."""
+    same = found.get("jti_cur") == creation.put["jti_cur"] and found.get("state") == ACTIVE
+    return None if same else Rejected(Reason.SESSION_ENDED)
+
+
+def _end_presented(case: Case, presented: CookieHeaders, record: SessionRecord) -> Flow[None]:
+    """End the session that the sign-in's own request carried. The new one stands whatever becomes of the old."""
+    try:
+        credential = yield from identify(case, presented)
+        if not isinstance(credential, Rejected) and credential.sid != record.sid:
+            yield from end_presented(case, credential)
+    except SessionUnavailable as error:
+        yield from ask(Report("presented_session_not_ended", record.key.sub, record.sid, error.reason))
+
+
+def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken, device: str | None = None) -> Flow[Change]:
     """Replaces a row of another sign-in (the layout without sort key), never one of the same."""
     now, sid = case.now(), case.fresh_id() if case.sealed_cookie else token.origin_jti
     key = SessionKey(token.sub, sid)
@@ -123,70 +208,12 @@ def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken) -> Flow[Cha
         "abs_exp": end,
         "ttl": end,
     }
+    idle_exp = case.policy.idle_end(now, end)
+    if idle_exp is not None:
+        row |= {"idle_exp": idle_exp, "active_at": now}
+    if device:
+        row["device"] = device[:_MAX_DEVICE_CHARS]
     if signed_in.device_key is not None:
         row["device_key"] = signed_in.device_key
     new = either("sid", Test("sid", "absent"), Test("sid", "<>", key.sid))
     return Change(Move.CREATE, key, (new,), put=row, replace=True)
-
-
-def log_out(case: Case, headers: CookieHeaders) -> Flow[Rejected | None]:
-    """End the session that the cookie is for and revoke its tokens; None when it has ended.
-
-    Rejected says that the cookie stood for no session, which is as signed out as can be. Raises SessionUnavailable
-    where the session may still be alive.
-    """
-    credential = yield from identify(case, headers)
-    if isinstance(credential, Rejected):
-        return credential
-    give_up = case.clock.monotonic() + PATIENCE_SECONDS
-    while case.clock.monotonic() < give_up:
-        found = yield from find_row(case, credential)
-        if found is None:
-            return Rejected(Reason.UNKNOWN_SESSION)
-        record = SessionRecord.from_row(*found)
-        if standing_of(credential, record) is Standing.DISPLACED:
-            return Rejected(Reason.DISPLACED)
-        if record.token is None or (record.ended and not record.bare):
-            return Rejected(Reason.SESSION_ENDED)
-        if (yield from end_now(case, record, Reason.SESSION_ENDED)):
-            return None
-    raise LeaseBusy("the session kept changing while it was being ended")
-
-
-def end_now(case: Case, record: SessionRecord, reason: Reason) -> Flow[bool]:
-    """Turn the record into a tombstone and revoke its token; False where it has changed and must be read again."""
-    change = writes.log_out(record, reason, now=case.now())
-    try:
-        written = yield from ask(Write(change))
-    except StoreUnavailable:
-        written = yield from ask(Write(change))
-    if not written.applied or written.found is None:
-        return False
-    yield from ask(Report("ended", record.key.sub, record.sid, reason.value))
-    yield from revoke_stored(case, record, written.found["token"])
-    return True
-
-
-def revoke_stored(case: Case, record: SessionRecord, stored: str) -> Flow[None]:
-    """Revoke a refresh token as it was stored; one that does not open can only be reported."""
-    sid = record.sid or record.key.sid
-    try:
-        refresh_token = yield from open_secret(case, stored, sub=record.key.sub, sid=sid, attribute="token")
-    except (TokenError, SessionUnavailable, ConfigurationError) as error:
-        yield from ask(Report("revoke_failed", record.key.sub, record.sid, error.reason))
-        return
-    yield from revoke_quietly(record, refresh_token)
-
-
-def revoke_quietly(record: SessionRecord, refresh_token: str) -> Flow[None]:
-    """Revoke at the provider. The session has ended here in any case, so a failure is only reported."""
-    for _ in range(_REVOKE_ATTEMPTS):
-        try:
-            yield from ask(Revoke(refresh_token))
-        except SessionUnavailable:
-            continue
-        except ConfigurationError:
-            break
-        else:
-            return
-    yield from ask(Report("revoke_failed", record.key.sub, record.sid))

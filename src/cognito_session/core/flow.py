@@ -15,8 +15,9 @@ from cognito_session.core import writes
 from cognito_session.core.case import next_delay, refresh_window
 from cognito_session.core.change import Move, equals
 from cognito_session.core.credential import Credential, TokenCredential
+from cognito_session.core.data import data_of
+from cognito_session.core.ending import revoke_stored
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
-from cognito_session.core.establish import revoke_stored, with_cookie
 from cognito_session.core.identify import authenticate, identify
 from cognito_session.core.lookup import find_row
 from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
@@ -27,6 +28,7 @@ from cognito_session.core.policy import (
     PATIENCE_SECONDS,
     REFUSAL_PATIENCE_SECONDS,
 )
+from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.renewal import Renewal
 from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
@@ -41,8 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["Resolution", "resolve"]
 
 
-def resolve(case: Case, headers: CookieHeaders, *, deadline: float | None = None) -> Flow[Outcome]:
-    """Who is asking. `deadline` is the monotonic instant at which this worker will be stopped, if one is known.
+def resolve(case: Case, headers: CookieHeaders, *, deadline: float | None = None, extend: bool = True) -> Flow[Outcome]:
+    """Who is asking. `deadline` is the monotonic instant at which this worker will be stopped, if one is known; without
+    `extend` the session's idle end stays where it is (polling).
 
     Raises SessionUnavailable (503) where it could not be found out and ConfigurationError (500).
     """
@@ -50,19 +53,22 @@ def resolve(case: Case, headers: CookieHeaders, *, deadline: float | None = None
     credential = yield from identify(case, headers)
     if isinstance(credential, Rejected):
         return credential
-    return (yield from Resolution(case, credential, arrived, deadline).run())
+    return (yield from Resolution(case, credential, arrived, deadline, extend=extend).run())
 
 
 class Resolution:
     """One request's way through the protocol: look, decide, renew or wait, until it is served or denied."""
 
-    __slots__ = ("arrived", "case", "credential", "deadline", "delay", "first_read", "key", "patience_until")
+    __slots__ = ("arrived", "case", "credential", "deadline", "delay", "extend", "first_read", "key", "patience_until")
 
-    def __init__(self, case: Case, credential: Credential, arrived: int, deadline: float | None) -> None:
+    def __init__(
+        self, case: Case, credential: Credential, arrived: int, deadline: float | None, *, extend: bool = True
+    ) -> None:
         self.case = case
         self.credential = credential
         self.arrived = arrived
         self.deadline = deadline
+        self.extend = extend
         self.first_read = True
         self.key: SessionKey | None = None
         self.patience_until: float | None = None
@@ -230,15 +236,28 @@ class Resolution:
     def _session(self, record: SessionRecord, token: AccessToken) -> Session:
         expires_at = None if record.bare else record.abs_exp
         auth_time = None if record.bare else record.auth_time
-        return Session.of(token, sid=record.sid or self.credential.sid, auth_time=auth_time, expires_at=expires_at)
+        return Session.of(
+            token,
+            sid=record.sid or self.credential.sid,
+            auth_time=auth_time,
+            expires_at=expires_at,
+            now=self.case.now(),
+            data=data_of(record),
+            data_version=record.data_version,
+        )
 
     def _mark_seen(self, record: SessionRecord) -> Flow[None]:
-        """Step 8; its failure changes nothing."""
-        if record.seen_at is None:
-            try:
-                yield from ask(Write(writes.mark_seen(record, now=self.case.now())))
-            except StoreUnavailable:
-                return
+        """Step 8, and the idle end slid along, seldom; a failure changes nothing."""
+        now, policy = self.case.now(), self.case.policy
+        slides = self.extend and policy.slides(now, record.idle_exp, record.abs_exp)
+        idle_exp = policy.idle_end(now, record.abs_exp) if slides else None
+        try:
+            if record.seen_at is None:
+                yield from ask(Write(writes.mark_seen(record, now=now, idle_exp=idle_exp)))
+            elif idle_exp is not None:
+                yield from ask(Write(writes.touch(record, now=now, idle_exp=idle_exp)))
+        except StoreUnavailable:
+            return
 
     # --- steps 2 to 4 in renewal.py; step 5 here
 

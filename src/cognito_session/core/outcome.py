@@ -10,10 +10,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.errors import ConfigurationError, SessionForbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from cognito_session.core.token import AccessToken
 
@@ -43,6 +43,8 @@ class Reason(StrEnum):
     REUSE = "reuse"
     IDLE_TIMEOUT = "idle_timeout"
     ABSOLUTE_TIMEOUT = "absolute_timeout"
+    SIGNED_OUT = "signed_out"
+    TOO_MANY_SESSIONS = "too_many_sessions"
     REFRESH_DENIED = "refresh_denied"
     REFRESH_REFUSED = "refresh_refused"
     REFRESH_LOST = "refresh_lost"
@@ -66,11 +68,24 @@ class Session:
     access_token: str = field(repr=False)
     token_expires_at: int
     session_expires_at: int | None
+    served_at: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    data_version: int = 0
     set_cookies: tuple[str, ...] = field(default=(), repr=False)
     responder: Callable[[Session, int, Any], Any] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, token: AccessToken, *, sid: str, auth_time: int | None, expires_at: int | None) -> Session:
+    def of(
+        cls,
+        token: AccessToken,
+        *,
+        sid: str,
+        auth_time: int | None,
+        expires_at: int | None,
+        now: int = 0,
+        data: Mapping[str, Any] = MappingProxyType({}),
+        data_version: int = 0,
+    ) -> Session:
         """The session that this access token serves."""
         return cls(
             sub=token.sub,
@@ -83,6 +98,9 @@ class Session:
             access_token=token.text,
             token_expires_at=token.expires_at,
             session_expires_at=expires_at,
+            served_at=now,
+            data=MappingProxyType(dict(data)),
+            data_version=data_version,
         )
 
     @property
@@ -92,11 +110,41 @@ class Session:
             return None
         return {"AuthenticationResult": {"AccessToken": self.access_token}}
 
+    def require(
+        self,
+        *,
+        any_group: Collection[str] = (),
+        all_groups: Collection[str] = (),
+        scopes: Collection[str] = (),
+        max_age: int | None = None,
+    ) -> None:
+        """Raise SessionForbidden (403) unless the session is in one of `any_group`, in all of `all_groups`, and has all
+        `scopes`; and unless its sign-in is at most `max_age` seconds old, which is told apart by its reason
+        "stale_sign_in" so that a page can send the user to sign in again. Names are compared exactly; groups and scopes
+        are those of the access token that serves this request.
+        """
+        for wanted in (any_group, all_groups, scopes):
+            if isinstance(wanted, str):
+                raise ConfigurationError("require: expected a list of names, not one text")
+        groups = set(self.groups)
+        if any_group and groups.isdisjoint(any_group):
+            raise SessionForbidden("not in any of the required groups", reason="group_required")
+        if not groups.issuperset(all_groups):
+            raise SessionForbidden("not in all of the required groups", reason="group_required")
+        if not self.scopes.issuperset(scopes):
+            raise SessionForbidden("the access token lacks a required scope", reason="scope_required")
+        if max_age is not None and (self.auth_time is None or self.served_at - self.auth_time > max_age):
+            raise SessionForbidden("the sign-in is too long ago for this action", reason="stale_sign_in")
+
     def respond(self, status: int = 200, body: Any = None) -> Any:
         """An answer in the event's own form: JSON body, the cookies, `Cache-Control: no-store` and `Vary: Cookie`."""
         if self.responder is None:
             raise ConfigurationError("respond() needs the event: take the session from session(name, event) or protect")
         return self.responder(self, status, body)
+
+    def with_data(self, data: Mapping[str, Any], version: int) -> Session:
+        """The same session after its data was saved."""
+        return replace(self, data=MappingProxyType(dict(data)), data_version=version)
 
     def answering(self, responder: Callable[[Session, int, Any], Any]) -> Session:
         """This session, answering in the form that `responder` builds."""

@@ -64,15 +64,34 @@ class SessionPolicy:
     rotation_grace_seconds: int | None = None
     allow_lossy_rotation: bool = False
     on_reuse: Literal["end", "reject"] = "end"
+    max_sessions: int | None = None
+    on_max_sessions: Literal["evict", "refuse"] = "evict"
 
     def __post_init__(self) -> None:
         for name in ("idle_seconds", "absolute_seconds"):
             _check_span(name, getattr(self, name), least=60, most=400 * 86_400, optional=True)
         _check_span("refresh_token_days", self.refresh_token_days, least=1, most=3650)
         _check_span("rotation_grace_seconds", self.rotation_grace_seconds, least=0, most=60, optional=True)
+        _check_span("max_sessions", self.max_sessions, least=1, most=1000, optional=True)
+        if self.on_max_sessions not in ("evict", "refuse"):
+            raise ConfigurationError("on_max_sessions: expected 'evict' or 'refuse'")
         if self.on_reuse not in ("end", "reject"):
             raise ConfigurationError("on_reuse: expected 'end' or 'reject'")
         self._check_grace()
+
+    def idle_end(self, now: int, absolute_end: int | None) -> int | None:
+        """The idle end of a session that is used at `now`, never beyond its absolute end."""
+        if self.idle_seconds is None:
+            return None
+        end = now + self.idle_seconds
+        return end if absolute_end is None else min(end, absolute_end)
+
+    def slides(self, now: int, idle_exp: int | None, absolute_end: int | None) -> bool:
+        """Whether a request at `now` moves the idle end: at most once in a tenth of the idle span."""
+        end = self.idle_end(now, absolute_end)
+        if end is None or self.idle_seconds is None:
+            return False
+        return idle_exp is None or end - idle_exp >= self.idle_seconds / 10
 
     def _check_grace(self) -> None:
         grace = self.rotation_grace_seconds

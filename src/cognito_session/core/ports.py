@@ -124,6 +124,10 @@ class IdentityProvider(Protocol):
         """Revoke the token at Cognito. Raises ProviderUnavailable or ConfigurationError."""
         ...
 
+    def global_sign_out(self, username: str) -> None:
+        """Revoke all of the user's tokens (AdminUserGlobalSignOut). Raises ProviderUnavailable or ConfigurationError."""
+        ...
+
 
 class KeyringSource(Protocol):
     """The keys that seal cookies and secrets at rest."""

@@ -18,7 +18,7 @@ from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ANY_JTI", "Row", "SessionKey", "SessionRecord", "token_hash"]
+__all__ = ["ANY_JTI", "USER_SID", "Row", "SessionKey", "SessionRecord", "token_hash"]
 
 Row = dict[str, Any]
 """Attribute name to value, the keys always under the names `sub` and `sid` whatever the table calls them."""
@@ -26,6 +26,8 @@ Row = dict[str, Any]
 ANY_JTI: Final = "*"
 """In `jti_prev`: any other token of the session counts as previous."""
 ENDED: Final = "ended"
+USER_SID: Final = "#user"
+"""Session id of the row that holds what is known of the user, in a table with a sort key."""
 ACTIVE: Final = "active"
 
 
@@ -73,10 +75,15 @@ class SessionRecord(NamedTuple):
     created_at: int | None
     idle_exp: int | None
     abs_exp: int | None
+    active_at: int | None
+    not_before: int | None
+    device: str | None
+    data: str | None
+    data_version: int
     unverified: bool
 
     def __repr__(self) -> str:
-        return hiding(self, "token", "token_hash", "access_token", "lease_for", "device_key")
+        return hiding(self, "token", "token_hash", "access_token", "lease_for", "device_key", "data")
 
     @classmethod
     def from_row(cls, key: SessionKey, row: Mapping[str, Any]) -> SessionRecord:
@@ -112,6 +119,11 @@ class SessionRecord(NamedTuple):
             created_at=read.number("created_at"),
             idle_exp=read.number("idle_exp"),
             abs_exp=read.number("abs_exp"),
+            active_at=read.number("active_at"),
+            not_before=read.number("not_before"),
+            device=read.text("device"),
+            data=read.text("data"),
+            data_version=read.number("data_version") or 0,
             unverified=row.get("unverified") is True,
         )
 

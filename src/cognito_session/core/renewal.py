@@ -13,6 +13,8 @@ from cognito_session.core import writes
 from cognito_session.core.case import next_delay
 from cognito_session.core.change import Change, Move, Written, equals
 from cognito_session.core.credential import Credential, TokenCredential
+from cognito_session.core.data import data_of
+from cognito_session.core.ending import revoke_quietly
 from cognito_session.core.errors import (
     ConfigurationError,
     KeysUnavailable,
@@ -20,11 +22,11 @@ from cognito_session.core.errors import (
     StoreUnavailable,
     TokenError,
 )
-from cognito_session.core.establish import revoke_quietly, with_cookie
 from cognito_session.core.identify import authenticate
 from cognito_session.core.outcome import Outcome, Reason, Refreshed, Rejected, Session
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, REFUSAL_PATIENCE_SECONDS, lease_seconds
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import Row, SessionRecord
 from cognito_session.core.steps import Flow, Refresh, Report, Sleep, Write, ask
 from cognito_session.core.token import AccessToken, parse
@@ -252,9 +254,10 @@ class Renewal:
         end = self.case.policy.absolute_end(now)
         adopted: Row = {"created_at": now, "abs_exp": end, "ttl": end, "username": new.access.username}
         adopted["auth_time"] = new.access.issued_at if new.access.auth_time is None else new.access.auth_time
+        idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp)
         same_origin = self._presenter_descends_from(new)
         jti = self.credential.token.jti if same_origin and isinstance(self.credential, TokenCredential) else None
-        return writes.commit(leased, new, lease_id=lease.id, now=now, presented_jti=jti, adopted=adopted)
+        return writes.commit(leased, new, lease_id=lease.id, now=now, presented_jti=jti, adopted=adopted, idle_exp=idle_exp)
 
     def _presenter_descends_from(self, new: Generation) -> bool:
         return self.credential.sid == new.access.origin_jti
@@ -263,5 +266,13 @@ class Renewal:
         if committed.sid != self.credential.sid and committed.sid == access.origin_jti:
             return Rejected(Reason.DISPLACED)
         auth_time, expires_at = committed.auth_time, committed.abs_exp
-        session = Session.of(access, sid=committed.sid or "", auth_time=auth_time, expires_at=expires_at)
+        session = Session.of(
+            access,
+            sid=committed.sid or "",
+            auth_time=auth_time,
+            expires_at=expires_at,
+            now=self.case.now(),
+            data=data_of(committed),
+            data_version=committed.data_version,
+        )
         return Refreshed((yield from with_cookie(self.case, session, committed.generation)))

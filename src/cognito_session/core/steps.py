@@ -18,6 +18,7 @@ from cognito_session.core.record import Row, SessionKey
 
 __all__ = [
     "Flow",
+    "GlobalSignOut",
     "Keyrings",
     "Keys",
     "Load",
@@ -95,6 +96,13 @@ class Revoke(Step[None]):
     """Revoke one refresh token at the provider."""
 
     refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GlobalSignOut(Step[None]):
+    """Revoke all tokens of a user at the provider."""
+
+    username: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from cognito_session.core.outcome import Reason
     from cognito_session.core.token import AccessToken
 
-__all__ = ["Generation", "Lease", "acquire", "commit", "end", "log_out", "mark_seen", "release", "suspect"]
+__all__ = ["Generation", "Lease", "acquire", "commit", "end", "exists", "log_out", "mark_seen", "no_row", "release"]
+__all__ += ["save_data", "suspect", "touch"]
 
 _LEASE: Final = frozenset({"lease_id", "lease_until"})
 _MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at", "refused_at"}
-_SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key"})
+_SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key", "data"})
 
 
 class Lease(NamedTuple):
@@ -65,7 +66,14 @@ def acquire(record: SessionRecord, *, now: float, lease_id: str, length: int) ->
 
 
 def commit(
-    record: SessionRecord, new: Generation, *, lease_id: str, now: int, presented_jti: str | None, adopted: Row
+    record: SessionRecord,
+    new: Generation,
+    *,
+    lease_id: str,
+    now: int,
+    presented_jti: str | None,
+    adopted: Row,
+    idle_exp: int | None = None,
 ) -> Change:
     """Write the new generation over `record` (the row as the lease was taken on it).
 
@@ -86,6 +94,7 @@ def commit(
         "last_op": lease_id,
         "lease_n": 0,
     }
+    put |= _idle(now, idle_exp)
     drop = set(_MARKS | {"seen_at", "reason", "ended_at"})
     if new.verified:
         drop.add("unverified")
@@ -136,10 +145,37 @@ def log_out(record: SessionRecord, reason: Reason, *, now: int) -> Change:
     return _tombstone(record, Move.LOGOUT, reason, now=now, when=_same_sign_in(record))
 
 
-def mark_seen(record: SessionRecord, *, now: int) -> Change:
+def mark_seen(record: SessionRecord, *, now: int, idle_exp: int | None = None) -> Change:
     """Remember when the current generation was first presented."""
     when = (equals("sid", record.sid), equals("state", ACTIVE), equals("gen", record.gen), absent("seen_at"))
-    return Change(Move.SEEN, record.key, when, put={"seen_at": now})
+    return Change(Move.SEEN, record.key, when, put={"seen_at": now} | _idle(now, idle_exp))
+
+
+def touch(record: SessionRecord, *, now: int, idle_exp: int) -> Change:
+    """Slide the idle end, from where it was read: of many requests at once one writes."""
+    when = (equals("sid", record.sid), equals("state", ACTIVE), as_read("idle_exp", record.idle_exp))
+    return Change(Move.TOUCH, record.key, when, put=_idle(now, idle_exp))
+
+
+def _idle(now: int, idle_exp: int | None) -> Row:
+    return {} if idle_exp is None else {"idle_exp": idle_exp, "active_at": now}
+
+
+def save_data(record: SessionRecord, text: str) -> Change:
+    """Replace the session's data, from the version that was read."""
+    version = equals("data_version", record.data_version) if record.data_version else absent("data_version")
+    when = (equals("sid", record.sid), equals("state", ACTIVE), version)
+    return Change(Move.DATA, record.key, when, put={"data": text, "data_version": record.data_version + 1})
+
+
+def exists(attr: str) -> Clause:
+    """The attribute is there, whatever its value."""
+    return either(attr, Test(attr, "exists"))
+
+
+def no_row() -> Clause:
+    """There is no row under this key."""
+    return absent("sub")
 
 
 def _tombstone(record: SessionRecord, move: Move, reason: Reason, *, now: int, when: tuple[Clause, ...]) -> Change:

@@ -13,6 +13,7 @@ from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import TOO_LATE
 from cognito_session.core.steps import (
     Flow,
+    GlobalSignOut,
     Keyrings,
     Keys,
     Load,
@@ -104,6 +105,8 @@ def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901 - one case for 
             return ports.provider.refresh(request)
         case Revoke(refresh_token):
             return ports.provider.revoke(refresh_token)
+        case GlobalSignOut(username):
+            return ports.provider.global_sign_out(username)
         case Sleep(seconds):
             return ports.sleep(seconds)
         case Report():

@@ -46,7 +46,8 @@ class MemoryStore:
             if not all(change.allowed_on(self.rows.get(self._place(change.key))) for change in changes):
                 return False
             for change in changes:
-                self._apply(change)
+                if not change.only_checks:
+                    self._apply(change)
             return True
 
     def _apply(self, change: Change) -> None:

@@ -72,7 +72,8 @@ If Safari does not stay signed in: it may refuse Secure cookies from http://loca
             flush=True,
         )
         try:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            for signum in (signal.SIGTERM, signal.SIGINT):  # a shell makes background jobs deaf to SIGINT
+                signal.signal(signum, signal.default_int_handler)
             threading.Event().wait()
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleaning up

@@ -1,0 +1,88 @@
+"""Session data: a small JSON object per session, written only when changed, under a version.
+
+It is stored as text, so that what is read is what was written (a database's numbers are not JSON's).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from cognito_session.core import writes
+from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable
+from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.steps import Flow, Load, Write, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_session.core.outcome import Session
+
+__all__ = ["MAX_DATA_BYTES", "data_of", "save_data"]
+
+MAX_DATA_BYTES: Final = 16_384
+_PLAIN: Final = (str, int, float, bool, type(None))
+
+
+def data_of(record: SessionRecord) -> dict[str, Any]:
+    """The record's data. Raises StoreUnavailable where it is not ours to read."""
+    if record.bare or record.data is None:
+        return {}
+    try:
+        found = json.loads(record.data)
+    except ValueError as error:
+        raise StoreUnavailable("session row: attribute data: expected JSON", reason="unreadable_record") from error
+    return found if isinstance(found, dict) else {}
+
+
+def save_data(session: Session, data: Mapping[str, Any]) -> Flow[int]:
+    """Replace the data of a session as it was read; the new version.
+
+    Raises SessionConflict where somebody else wrote since, SessionRequired where the session has ended, StoreUnavailable,
+    and ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
+    """
+    text = _text(data)
+    if text == _text(session.data):
+        return session.data_version
+    key = SessionKey(session.sub, session.sid)
+    row = yield from ask(Load(key))
+    if row is None:
+        raise SessionRequired("the session has ended", reason="session_ended")
+    record = SessionRecord.from_row(key, row)
+    if record.bare or record.ended or record.sid != session.sid:
+        raise SessionRequired("the session has ended", reason="session_ended")
+    if record.data_version != session.data_version:
+        raise _conflict()
+    written = yield from ask(Write(writes.save_data(record, text)))
+    if not written.applied:
+        raise _conflict()
+    return session.data_version + 1
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    _check(data, "data")
+    text = json.dumps(dict(data), separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_DATA_BYTES:
+        raise ConfigurationError(
+            f"session data: {size} bytes, but {MAX_DATA_BYTES} is the most: keep it in a table of your own"
+        )
+    return text
+
+
+def _check(value: object, where: str) -> None:
+    """Only what JSON gives back as it was: no tuples, dates, sets or numbers as keys."""
+    if isinstance(value, dict) or hasattr(value, "items"):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise ConfigurationError(f"session {where}: expected texts as names")
+            _check(item, f"{where}.{name}")
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, f"{where}[]")
+    elif type(value) not in _PLAIN or value != value:  # noqa: PLR0124 - NaN is the value that differs from itself
+        raise ConfigurationError(f"session {where}: expected JSON types only, not {type(value).__name__}")
+
+
+def _conflict() -> SessionConflict:
+    return SessionConflict("the session's data changed since it was read: read it again and decide anew")

@@ -1,0 +1,131 @@
+"""Many devices: a user's sessions as a list, and ends that are certain, for one, for all, for all but one.
+
+Signing out everywhere first sets the user's `not_before`, so that a sign-in in flight cannot land behind it, then ends every
+session that is there. In a table with a sort key `not_before` lives in the user's own row (`sid` "#user"); in one without,
+on the single row itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cognito_session.core import writes
+from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.ending import end_now
+from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable
+from cognito_session.core.outcome import Reason
+from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
+from cognito_session.core.steps import Flow, GlobalSignOut, Load, LoadAll, Report, Write, ask
+
+if TYPE_CHECKING:
+    from cognito_session.core.case import Case
+
+__all__ = ["SessionInfo", "revoke", "revoke_all", "sessions_of"]
+
+_ROUNDS: Final = 20
+
+
+class SessionInfo(NamedTuple):
+    """One session of a user, without anything secret. Instants are epoch seconds."""
+
+    sid: str
+    device: str | None
+    created_at: int | None
+    last_seen_at: int | None
+    expires_at: int | None
+    current: bool
+
+
+def sessions_of(case: Case, sub: str, *, current: str | None = None) -> Flow[list[SessionInfo]]:
+    """The user's live sessions, newest first; `current` is the session id of the one who asks."""
+    records = yield from live_records(case, sub)
+    found = [_info(record, current) for record in records]
+    return sorted(found, key=lambda info: info.created_at or 0, reverse=True)
+
+
+def live_records(case: Case, sub: str) -> Flow[list[SessionRecord]]:
+    """The records that a cookie could still be served from."""
+    rows = yield from ask(LoadAll(sub))
+    now = case.now()
+    records = [
+        SessionRecord.from_row(SessionKey(sub, str(row.get("sid", ""))), row) for row in rows if row.get("sid") != USER_SID
+    ]
+    return [record for record in records if is_live(record, now)]
+
+
+def is_live(record: SessionRecord, now: int) -> bool:
+    """Whether the record is neither ended nor past one of its ends."""
+    if record.token is None or (record.ended and not record.bare):
+        return False
+    ends = [end for end in (record.idle_exp, record.abs_exp) if end is not None]
+    return record.bare or all(now < end for end in ends)
+
+
+def _info(record: SessionRecord, current: str | None) -> SessionInfo:
+    seen = [instant for instant in (record.seen_at, record.active_at) if instant is not None]
+    return SessionInfo(
+        sid=record.sid or "",
+        device=record.device,
+        created_at=record.created_at,
+        last_seen_at=max(seen, default=record.created_at),
+        expires_at=record.abs_exp,
+        current=record.sid is not None and record.sid == current,
+    )
+
+
+def revoke(case: Case, sub: str, sid: str, reason: Reason = Reason.SESSION_ENDED) -> Flow[bool]:
+    """End one session and revoke its tokens; False where there was none to end. Raises SessionUnavailable."""
+    key = SessionKey(sub, sid)
+    for _ in range(_ROUNDS):
+        row = yield from ask(Load(key))
+        record = None if row is None else SessionRecord.from_row(key, row)
+        if record is None or record.token is None or (record.sid or sid) != sid or (record.ended and not record.bare):
+            return False
+        if (yield from end_now(case, record, reason)):
+            return True
+    raise LeaseBusy("the session kept changing while it was being ended")
+
+
+def revoke_all(case: Case, sub: str, *, keep: str | None = None) -> Flow[int]:
+    """End all sessions of the user, or all but `keep`; how many were ended.
+
+    Without `keep` Cognito's own tokens of the user are revoked as well (AdminUserGlobalSignOut), where the role allows it;
+    where not, "global_sign_out_failed" is reported. Raises SessionUnavailable: then call again.
+    """
+    yield from _forbid_earlier_sign_ins(case, sub, keep)
+    ended, usernames = 0, set()
+    for _ in range(_ROUNDS):
+        others = [record for record in (yield from live_records(case, sub)) if keep is None or record.sid != keep]
+        if not others:
+            break
+        for record in others:
+            usernames.add(record.username or sub)
+            ended += yield from end_now(case, record, Reason.SIGNED_OUT)
+    else:
+        raise LeaseBusy("sessions kept changing while they were being ended")
+    if keep is None:
+        for username in usernames or {sub}:
+            yield from _global_sign_out(sub, username)
+    return ended
+
+
+def _forbid_earlier_sign_ins(case: Case, sub: str, keep: str | None) -> Flow[None]:
+    """Set `not_before`, which never goes back. The kept session of the one-row layout needs none: nothing else is there."""
+    now = case.now()
+    later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", now))
+    if not case.one_row_per_user:
+        yield from ask(Write(Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put={"not_before": now})))
+        return
+    if keep is None:
+        key = SessionKey(sub, "")
+        written = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.exists("sub"), later), put={"not_before": now})))
+        if not written.applied and written.found is None:
+            tombstone = {"sub": sub, "sid": USER_SID, "state": ENDED, "not_before": now}
+            yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.no_row(),), put=tombstone, replace=True)))
+
+
+def _global_sign_out(sub: str, username: str) -> Flow[None]:
+    try:
+        yield from ask(GlobalSignOut(username))
+    except (SessionUnavailable, ConfigurationError) as error:
+        yield from ask(Report("global_sign_out_failed", sub, None, str(error)))
