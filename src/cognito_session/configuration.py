@@ -65,6 +65,9 @@ class Configuration:
         USER_POOL_ID; the last three also as
         COGNITO_CLIENT_ID and so on. Raises ConfigurationError.
         """
+        unknown = set(keywords) - set(cls.__slots__)
+        if unknown:
+            raise TypeError(f"unknown setting: {', '.join(sorted(unknown))}")
         look = _Lookup(environ, prefix, keywords)
         partition_key = look.optional("PARTITION_KEY") or "sub"
         sort_key = look.optional("SORT_KEY")

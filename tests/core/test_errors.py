@@ -75,6 +75,7 @@ DEFAULTS = [
     (SessionError, 500, "error", None),
     (SessionRequired, 401, "no_cookie", None),
     (SessionForbidden, 403, "forbidden", None),
+    (errors.SessionConflict, 409, "conflict", None),
     (SessionUnavailable, 503, "unavailable", 1),
     (StoreUnavailable, 503, "store_unavailable", 1),
     (ProviderUnavailable, 503, "provider_unavailable", 1),
@@ -131,10 +132,11 @@ def test_every_token_error_s_reason_is_a_reason_of_a_rejection():
     [
         (SessionRequired(reason="idle_timeout"), "unauthorized"),
         (SessionForbidden(), "forbidden"),
+        (errors.SessionConflict(), "conflict"),
         (StoreUnavailable(retry_after=7), "unavailable"),
         (ConfigurationError("SESSION_TABLE is not set"), "misconfigured"),
     ],
-    ids=["401", "403", "503", "500"],
+    ids=["401", "403", "409", "503", "500"],
 )
 def test_respond_without_an_event(error, word):
     """Alone, an error answers in payload 2.0 form: its status, a JSON body of two words, not cacheable, no cookie."""

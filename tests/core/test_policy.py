@@ -42,6 +42,7 @@ BOUNDS = [
     ("absolute_seconds", 60, 400 * DAY, True),
     ("refresh_token_days", 1, 3650, False),
     ("rotation_grace_seconds", 13, 60, True),
+    ("max_sessions", 1, 1000, True),
 ]
 
 
@@ -67,11 +68,12 @@ def test_a_span_is_a_whole_number(name, value):
 
 
 @pytest.mark.parametrize("value", ["", "End", "ignore", None, True])
-def test_on_reuse_is_end_or_reject(value):
+@pytest.mark.parametrize(("name", "words"), [("on_reuse", ("end", "reject")), ("on_max_sessions", ("evict", "refuse"))])
+def test_a_choice_is_one_of_two_words(name, words, value):
     """Anything else is refused; both words are taken."""
-    with pytest.raises(ConfigurationError, match="on_reuse"):
-        SessionPolicy(on_reuse=value)
-    assert SessionPolicy(on_reuse="reject").on_reuse == "reject"
+    with pytest.raises(ConfigurationError, match=name):
+        SessionPolicy(**{name: value})
+    assert [getattr(SessionPolicy(**{name: word}), name) for word in words] == [*words]
 
 
 @pytest.mark.parametrize("grace", [0, 1, 12])
@@ -97,6 +99,35 @@ def test_lossy_rotation_does_not_lift_the_bounds():
 def test_no_session_outlives_its_limit_or_its_refresh_token(absolute, days, end):
     """The absolute end is the earlier of the two; without a limit of its own, the refresh token's."""
     assert SessionPolicy(absolute_seconds=absolute, refresh_token_days=days).absolute_end(1_000_000) == 1_000_000 + end
+
+
+@pytest.mark.parametrize(
+    ("idle", "absolute_end", "end"),
+    [(600, None, 1_600), (600, 1_601, 1_600), (600, 1_600, 1_600), (600, 1_599, 1_599), (600, 900, 900), (None, 1_599, None)],
+)
+def test_the_idle_end_follows_use_up_to_the_absolute_end(idle, absolute_end, end):
+    """A session used at 1,000 is idle from its idle span later, never after its absolute end; without a span, never."""
+    assert SessionPolicy(idle_seconds=idle).idle_end(1_000, absolute_end) == end
+
+
+@pytest.mark.parametrize(
+    ("idle", "stored", "absolute_end", "slides"),
+    [
+        (600, None, None, True),
+        (600, 1_600, None, False),
+        (600, 1_541, None, False),
+        (600, 1_540, None, True),
+        (600, 1_000, None, True),
+        (600, 1_500, 1_540, False),
+        (600, 1_500, 1_560, True),
+        (600, 2_000, None, False),
+        (None, None, None, False),
+        (None, 1_000, None, False),
+    ],
+)
+def test_the_idle_end_is_written_once_in_a_tenth_of_its_span(idle, stored, absolute_end, slides):
+    """At 1,000 it moves where that gains a tenth of the span or more, so that not every request writes."""
+    assert SessionPolicy(idle_seconds=idle).slides(1_000, stored, absolute_end) is slides
 
 
 def test_a_policy_is_frozen():

@@ -52,12 +52,15 @@ def trouble(site: Site, report: CrashReport, progress: Progress, *, hangs: bool)
         if call.fresh or call.work == "sign_out":
             site.heal(browser)
         before = browser.cookie
+        site.stack.clear_calls()
         site.stack.fault(call.operation, kind, times=times, skip=call.skip, ms=0 if hangs and times else _HANG_MS)
         answer = site.sign_out(browser) if call.work == "sign_out" else site.ask(browser)
         site.stack.clear_faults()
         site.stack.advance(9)  # past any lease and the first pause after a refusal
         seen = (site.name, call.name, kind, "once" if times else "throughout", answer.end, answer.reason)
         report.faults += 1
+        if not any(made.fault for made in site.stack.calls()):
+            report.wrong("faults_missed", *seen)
         report.fault_ends[f"{call.name}: {answer.end} {answer.reason}".strip()] += 1
         if answer.end not in ("served", "signed out", "unavailable"):
             report.wrong("fault_wrong", *seen)

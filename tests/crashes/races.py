@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import Literal
 
 from crashes.answer import Answer
@@ -101,7 +102,7 @@ def _judge(site: Site, browser: Browser, answers: list[Answer], scope: Scope, re
     if "token" in row or row.get("state") != "ended":
         report.wrong("resurrections", *seen, "a row", row.get("state"), row.get("gen"))
     for cookie in {browser.cookie, first.cookie or browser.cookie, second.cookie or browser.cookie}:
-        later = site.ask(Browser(cookie, browser.sub, browser.sid, ""))
+        later = site.ask(replace(browser, cookie=cookie))
         if later.end != "rejected":
             report.wrong("resurrections", *seen, "a cookie", later.end, later.reason)
     received = {*first.tokens, *second.tokens}

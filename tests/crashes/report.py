@@ -61,6 +61,7 @@ class CrashReport:
 
     faults: int = _told("answers cut, throttles, errors and hangs, each at one call of one request")
     fault_ends: Counter[str] = field(default_factory=Counter, metadata={"says": "what those requests were answered"})
+    faults_missed: int = _none("faults that met no call, so that nothing was tried")
     fault_wrong: int = _none("requests under a fault that ended neither served nor as a 503")
     fault_cookies: int = _none("503s that touched the cookie")
     fault_unhealed: int = _none("sessions not served, or not signed out, by the next request without a fault")

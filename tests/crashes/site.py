@@ -24,6 +24,8 @@ __all__ = ["LIFE_SECONDS", "Browser", "Site"]
 LIFE_SECONDS = 600
 _PASSWORD = "Password1!"
 _TRIES = 5
+_SAFE_GRACE_SECONDS = 13
+_WEEK_SECONDS = 7 * 86_400
 _numbers = count(1)
 
 
@@ -35,6 +37,7 @@ class Browser:
     sub: str
     sid: str
     refresh_token: str = field(repr=False)
+    since: float
 
     def keep(self, answer: Answer) -> Answer:
         """Store the cookie that an answer sets."""
@@ -69,11 +72,9 @@ class Site:
     @property
     def policy(self) -> dict[str, Any]:
         """The settings of SessionPolicy."""
-        return {
-            "rotation_grace_seconds": self.grace,
-            "allow_lossy_rotation": self.grace is not None and self.grace < 13,
-            "absolute_seconds": None,
-        }
+        lossy = self.grace is not None and self.grace < _SAFE_GRACE_SECONDS
+        limits = {"idle_seconds": None, "absolute_seconds": None}  # the clock is moved by days and weeks
+        return {"rotation_grace_seconds": self.grace, "allow_lossy_rotation": lossy, **limits}
 
     def manager(self, **environment: str) -> SessionManager:
         """A manager in this process that moves the clock where it would wait; `environment` is laid over the app's."""
@@ -110,11 +111,13 @@ class Site:
             self._user = name, self.stack.create_user(self.pool, name, _PASSWORD).sub
         tokens = self.stack.sign_in(self.pool, self._user[0], _PASSWORD)
         me = self.client.establish(tokens)
-        return Browser(me.set_cookies[0].partition(";")[0], me.sub, me.sid, tokens["RefreshToken"])
+        return Browser(me.set_cookies[0].partition(";")[0], me.sub, me.sid, tokens["RefreshToken"], self.stack.clock.now())
 
     def take(self, number: int) -> list[Browser]:
         """So many visitors with a live session, those that were given back first."""
-        taken, self._idle = self._idle[:number], self._idle[number:]
+        now = self.stack.clock.now()
+        young = [browser for browser in self._idle if now - browser.since < _WEEK_SECONDS]
+        taken, self._idle = young[:number], young[number:]
         return taken + [self.sign_in() for _ in range(number - len(taken))]
 
     def give_back(self, browser: Browser) -> None:

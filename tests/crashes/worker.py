@@ -79,9 +79,9 @@ class Stops:
             self._link.say({"at": point})
             self.wanted = frozenset(self._link.hear()["stops"])
 
-    @property
-    def one_row_per_user(self) -> bool:
-        return self._ports.store.one_row_per_user
+    def __getattr__(self, name):
+        """What has no step of its own here."""
+        return getattr(self._ports.store, name) if hasattr(self._ports.store, name) else getattr(self._ports.provider, name)
 
     def load(self, key):
         return self._around("load", lambda: self._ports.store.load(key))

@@ -132,7 +132,7 @@ def visit(stage: Stage, world: World, token: str) -> tuple[str, World]:
 def _check_visit(stage: Stage, world: World, verdict: str) -> None:
     if verdict.startswith("stuck"):
         raise Violation("a fault-free client is stuck: neither served nor told 401")
-    ended = world.logged_out or dict(world.row or {}).get("reason") == Reason.SESSION_ENDED
+    ended = world.logged_out or dict(world.row or {}).get("reason") in (Reason.SESSION_ENDED, Reason.SIGNED_OUT)
     if world.logged_out and not verdict.startswith("rejected"):
         raise Violation(f"a logged-out session came back: {verdict}")
     if not ended and stage.scenario.survives and verdict.startswith("rejected"):

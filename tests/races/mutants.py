@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from cognito_session.core import renewal, writes
 from cognito_session.core.change import Change, Move
-from cognito_session.core.establish import revoke_quietly
+from cognito_session.core.ending import revoke_quietly
 from cognito_session.core.flow import Resolution
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.renewal import Renewal

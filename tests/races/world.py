@@ -18,7 +18,7 @@ from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, SessionPolicy
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens
 from cognito_session.core.record import token_hash
-from cognito_session.core.steps import Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Write
+from cognito_session.core.steps import GlobalSignOut, Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Write
 from races import pool_model
 from races.frames import as_value, frame_key
 from races.pool_model import ISSUER, Pool, PoolRules
@@ -213,7 +213,7 @@ class Stage:
             case "ready":
                 step = actor.result
                 options = ["do"]
-                if loss and isinstance(step, Write | Refresh | Revoke | Load):
+                if loss and isinstance(step, Write | Refresh | Revoke | Load | LoadAll):
                     options.append("lost before")
                 if loss and isinstance(step, Write | Refresh):
                     options.append("lost after")
@@ -264,9 +264,10 @@ class Stage:
             fault = ProviderUnavailable("lost", sent=None) if isinstance(step, Refresh | Revoke) else StoreUnavailable("lost")
             return self._resume(world, index, "fault", fault)
         match step:
-            case Load() | LoadAll():
-                row = dict(world.row) if world.row is not None else None
-                return self._resume(world, index, "answer", row)
+            case Load():
+                return self._resume(world, index, "answer", dict(world.row) if world.row is not None else None)
+            case LoadAll():
+                return self._resume(world, index, "answer", [dict(world.row)] if world.row is not None else [])
             case Write(change):
                 world, written = self._write(world, actor, change)
                 if variant == "lost after":
@@ -274,6 +275,11 @@ class Stage:
                 return self._resume(world, index, "answer", written)
             case Refresh():
                 return self._call(world, index, step, variant)
+            case GlobalSignOut():
+                pool = world.pool
+                for token, _ in pool.grants:
+                    pool = pool_model.revoke(pool, token, self.scenario.rules)
+                return self._resume(world._replace(pool=pool), index, "answer", None)
             case Revoke(token):
                 self._check_revoke(world, token)
                 world = world._replace(pool=pool_model.revoke(world.pool, token, self.scenario.rules))
@@ -411,6 +417,9 @@ class Stage:
         elif actor.kind == "logout":
             verdict = "logged out" if value is None else f"no session: {value.reason}"
             logged_out = logged_out or (value is None and world.ended == world.owner)
+        elif actor.kind == "sign out everywhere":
+            verdict = f"{value} ended"
+            logged_out = logged_out or world.ended == world.owner
         elif actor.kind == "sign-in":
             verdict = "signed in" if not isinstance(value, Rejected) else "not signed in"
             if not isinstance(value, Rejected):
@@ -437,7 +446,7 @@ class Stage:
             raise Violation(f"{count} refresh calls for one generation after {world.faults} faults")
 
     def _check_write(self, world: World, change: Change, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        if change.move is Move.CREATE:
+        if change.move in {Move.CREATE, Move.NOT_BEFORE}:
             return
         if not before:
             raise Violation(f"{change.move.value} made a row where there was none")

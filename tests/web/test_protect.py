@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -24,15 +24,15 @@ from cognito_session import (
     current_session,
 )
 from cognito_session.configuration import Configuration
-from cognito_session.core.change import Change, Written
 from cognito_session.core.errors import StoreUnavailable
 from cognito_session.core.keys import KeySet
 from cognito_session.core.outcome import Reason
-from cognito_session.core.record import SessionKey
 from cognito_session.core.token import verify
 from cognito_session.drivers.sync import Ports
+from cognito_session.testing.memory_store import MemoryStore
 from cognito_session.web import protect as protect_module
 from cognito_session.web.protect import protect, resolve_event
+from support.tokens import SUB
 
 COOKIE = "token=new; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax"
 EVENTS = {
@@ -391,36 +391,6 @@ def test_resolve_event_raises_an_error_that_answers(event, outcome):
 # --- with a real manager
 
 
-class Rows:
-    """A store of rows in a mapping."""
-
-    one_row_per_user = False
-
-    def __init__(self) -> None:
-        self.rows: dict[SessionKey, dict] = {}
-
-    def load(self, key: SessionKey) -> dict | None:
-        row = self.rows.get(key)
-        return None if row is None else dict(row)
-
-    def write(self, change: Change) -> Written:
-        found = self.load(change.key)
-        allowed = change.allowed_on(found)
-        if allowed:
-            self.rows[change.key] = change.applied_to(found)
-        return Written(allowed, found)
-
-    def write_all(self, changes: Sequence[Change]) -> bool:
-        allowed = all(change.allowed_on(self.load(change.key)) for change in changes)
-        for change in changes:
-            if allowed and not change.only_checks:
-                self.write(change)
-        return allowed
-
-    def rows_of(self, sub: str) -> list[dict]:
-        return [dict(row) for key, row in self.rows.items() if key.sub == sub]
-
-
 class Published(NamedTuple):
     """A key source that has its keys."""
 
@@ -436,7 +406,7 @@ def test_from_sign_in_to_handler_with_a_real_manager(made, issuer, clock, kind):
     manager = SessionManager(
         Configuration("sessions", issuer.client_id, issuer.pool_id),
         cookie="token",
-        store=(store := Rows()),
+        store=MemoryStore(),
         provider=type("Silent", (), {"revoke": lambda *_: None})(),
         keys=Published(issuer.key_set()),
         clock=clock,
@@ -452,7 +422,7 @@ def test_from_sign_in_to_handler_with_a_real_manager(made, issuer, clock, kind):
         return {**EVENTS[kind], "headers": headers, "cookies": [] if kind == "v1" else list(cookies)}
 
     handler = made(manager, lambda _e, _c, me: me.respond(200, {"sub": me.sub}))
-    assert json.loads(handler(event(cookie), None)["body"]) == {"sub": next(iter(store.rows)).sub}
+    assert json.loads(handler(event(cookie), None)["body"]) == {"sub": SUB}
     assert handler(event(forged), None)["statusCode"] == 401
     assert handler(event(), None)["statusCode"] == 401
     assert manager.sign_out(cookie)[0].startswith("token=; Max-Age=0")

@@ -26,6 +26,8 @@ MAX_HEADER_CHARS: Final = 65_536
 MAX_COOKIE_BYTES: Final = 4096
 """Name and value together; browsers drop a larger cookie without a word (rfc6265bis 5.6)."""
 
+MAX_AGE_SECONDS: Final = 400 * 86_400
+"""Browsers keep no cookie longer (rfc6265bis 5.5)."""
 MAX_EXAMINED: Final = 64
 """How many values of the name are looked at: a header full of rubbish must not cost more than one of cookies."""
 
@@ -83,13 +85,15 @@ class Cookie:
 
         Raises ConfigurationError for a cookie over 4096 bytes: a browser would drop it silently.
         """
+        if not re.fullmatch(r"[A-Za-z0-9._~-]+", value):
+            raise ConfigurationError(f"cookie {self.name}: expected a value of A-Z a-z 0-9 . _ ~ - only")
         size = len(self.name) + len(value)
         if size > MAX_COOKIE_BYTES:
             raise ConfigurationError(
                 f"cookie {self.name}: {size} bytes, but browsers drop cookies over {MAX_COOKIE_BYTES}. The access "
                 "token is too large for a token cookie (many groups or claims?): use SessionManager's sealed cookie."
             )
-        return f"{self.name}={value}; Max-Age={max(0, max_age_seconds)}{_ATTRIBUTES}"
+        return f"{self.name}={value}; Max-Age={max(0, min(max_age_seconds, MAX_AGE_SECONDS))}{_ATTRIBUTES}"
 
     def delete_line(self) -> str:
         """The Set-Cookie value that removes the cookie: exactly the attributes it was set with (RFC 6265 5.3)."""

@@ -93,7 +93,7 @@ class Session:
             username=token.username,
             groups=token.groups,
             scopes=token.scopes,
-            claims=MappingProxyType(dict(token.claims)),
+            claims=token.claims,
             auth_time=auth_time if auth_time is not None else token.auth_time,
             access_token=token.text,
             token_expires_at=token.expires_at,
@@ -113,7 +113,7 @@ class Session:
     def require(
         self,
         *,
-        any_group: Collection[str] = (),
+        any_group: Collection[str] | None = None,
         all_groups: Collection[str] = (),
         scopes: Collection[str] = (),
         max_age: int | None = None,
@@ -127,7 +127,7 @@ class Session:
             if isinstance(wanted, str):
                 raise ConfigurationError("require: expected a list of names, not one text")
         groups = set(self.groups)
-        if any_group and groups.isdisjoint(any_group):
+        if any_group is not None and groups.isdisjoint(any_group):
             raise SessionForbidden("not in any of the required groups", reason="group_required")
         if not groups.issuperset(all_groups):
             raise SessionForbidden("not in all of the required groups", reason="group_required")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NewType
 
 from cognito_session.core.errors import ConfigurationError, InvalidClaim, InvalidSignature, MalformedToken, UnknownKey
@@ -216,8 +217,15 @@ def _access_token(text: str, claims: dict[str, Any], rules: TokenRules) -> Acces
         username=_text(claims, "username", default=sub),
         groups=_groups(claims),
         scopes=frozenset(_text(claims, "scope", default="").split()),
-        claims=claims,
+        claims=_read_only(claims),
     )
+
+
+def _read_only(value: Any) -> Any:
+    """A token's claims are shared by all requests that carry it: nobody may change them."""
+    if isinstance(value, dict):
+        return MappingProxyType({name: _read_only(item) for name, item in value.items()})
+    return tuple(_read_only(item) for item in value) if isinstance(value, list) else value
 
 
 def _instant(claims: dict[str, Any], name: str) -> int:

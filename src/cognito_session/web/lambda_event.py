@@ -34,6 +34,8 @@ def form_of(event: Any) -> Form:
     if isinstance(event, Mapping):
         if event.get("version") == "2.0" and "requestContext" in event:
             return Form.V2
+        if isinstance(event.get("requestContext"), Mapping) and "elb" in event["requestContext"]:
+            raise ConfigurationError(f"the event is a load balancer's, which this version does not answer: expected {_SHAPES}")
         if "requestContext" in event and ("headers" in event or "multiValueHeaders" in event):
             return Form.V1
     raise ConfigurationError(f"the event has no known shape: expected {_SHAPES}")

@@ -46,13 +46,13 @@ def protect(manager: SessionManager, handler: Callable[..., Any] | None, *, opti
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
-        form = form_of(event)
+        form, me = form_of(event), None
         try:
             me = _admit(manager, event, context, form, optional=optional)
             with serving(me):
                 return _finish(form, handler(event, context, me), me)
         except SessionError as error:
-            return _refusal(form, error)
+            return _refusal(form, error, me)
 
     return protected
 
@@ -62,14 +62,14 @@ def _protect_coroutine(manager: SessionManager, handler: Callable[..., Any], *, 
     async def coroutine(event: Mapping[str, Any], context: Any = None) -> Any:
         from cognito_session.drivers import aio
 
-        form = form_of(event)
+        form, me = form_of(event), None
         try:
             flow = manager.flow(cookie_headers(event), remaining_seconds=remaining_seconds(context))
             me = _session_of(await aio.run(flow, manager.ports), form, optional=optional)
             with serving(me):
                 return _finish(form, await handler(event, context, me), me)
         except SessionError as error:
-            return _refusal(form, error)
+            return _refusal(form, error, me)
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
@@ -120,8 +120,13 @@ def _finish(form: Form, response: Any, me: Session | None) -> dict[str, Any]:
     return with_session_headers(form, response, [cookie for cookie in cookies if cookie not in sent])
 
 
-def _refusal(form: Form, error: SessionError) -> dict[str, Any]:
-    return answer(form, error.status, error.public_body(), error.public_headers(), ())
+def _refusal(form: Form, error: SessionError, me: Session | None = None) -> dict[str, Any]:
+    """The answer an error stands for; a session that was refreshed before the handler refused still gets its cookie."""
+    if isinstance(error, ConfigurationError):
+        import logging
+
+        logging.getLogger("cognito_session").error("%s", error)
+    return answer(form, error.status, error.public_body(), error.public_headers(), me.set_cookies if me is not None else ())
 
 
 def remaining_seconds(context: Any) -> float | None:
