@@ -28,10 +28,14 @@ MAY_IMPORT = {
     "aws": {"core", "aws"},
     "web": BELOW | {"drivers", "web"},
     "signin": BELOW | {"drivers", "web", "signin"},
-    "manager": BELOW | {"drivers", "aws", "web", "signin"},
+    "sqlite_row": {"core"},
+    "sqlite_file": {"core", "sqlite_row"},
+    "sqlite_store": {"core", "sqlite_row", "sqlite_file"},
+    "manager": BELOW | {"drivers", "aws", "web", "signin", "sqlite_store"},
+    "ops": BELOW | {"drivers", "aws", "manager", "ops", ""},
     "testing": BELOW | {"drivers", "aws", "web", "signin", "testing", ""},
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},
-    "cli": BELOW | {"drivers", "aws", "web", "signin", "local", "manager", "cli", ""},
+    "cli": BELOW | {"drivers", "aws", "web", "signin", "local", "manager", "ops", "cli", ""},
 }
 FOR_TYPES_ONLY = {"": {"manager", "web"}, "web": {"manager"}, "signin": {"manager"}}
 NOT_IN_CORE = {"time", "datetime", "os", "random", "secrets", "socket", "threading", "asyncio", "logging", "subprocess", "uuid"}

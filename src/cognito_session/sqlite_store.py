@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.change import Written
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.sqlite_file import SQLiteFile
-from cognito_session.sqlite_row import from_text, to_text
+from cognito_session.sqlite.file import SQLiteFile
+from cognito_session.sqlite.row import from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,12 +91,10 @@ class SQLiteStore:
 
     def purge(self, now: float) -> int:
         """Remove the rows whose `ttl` is before `now` (epoch seconds); how many. Nothing relies on its being called."""
-        statement = (
-            f"DELETE FROM sessions WHERE (sub, sid) IN (SELECT sub, sid FROM sessions WHERE ttl < ? LIMIT {_PURGE_ROWS})"
-        )
+        statement = "DELETE FROM sessions WHERE (sub, sid) IN (SELECT sub, sid FROM sessions WHERE ttl < ? LIMIT ?)"
         removed = 0
         while True:  # in small steps, between which sessions are served
-            step: int = self._file.write(lambda connection: connection.execute(statement, (int(now),)).rowcount)
+            step = self._file.write(lambda connection: connection.execute(statement, (now, _PURGE_ROWS)).rowcount)
             removed += step
             if step < _PURGE_ROWS:
                 return removed

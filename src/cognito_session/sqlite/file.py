@@ -1,21 +1,19 @@
 """SQLiteFile: the database file under SQLiteStore; its connections, its schema and what its errors mean.
 
-Rules. A connection is used by one thread at a time and only by the process that opened it. SQLite keeps its locks in the
-process, where a fork copies them without the operating system's half; even a new connection beside an inherited one then
-loses commits (https://www.sqlite.org/howtocorrupt.html 2.6). So no connection is open while a fork happens.
-Every wait is bounded; no error of SQLite reaches a caller.
+Rules. A connection is used by one thread at a time and only by the process that opened it; gate.py keeps forks away from
+open ones. Every wait is bounded, and no error of SQLite reaches a caller. It knows nothing of sessions but the schema.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from weakref import WeakSet
+from weakref import finalize
 
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
+from cognito_session.sqlite.gate import gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,12 +27,11 @@ T = TypeVar("T")
 _PATIENCE_SECONDS: Final = 5.0
 _BUSY_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.01
-_FORK_PATIENCE_SECONDS: Final = 10.0
 _SCHEMA_VERSION: Final = 1
 _APPLICATION_IDS: Final = {False: 0x436F6753, True: 0x436F6755}  # by one_row_per_user: "CogS", "CogU"
 _SCHEMA: Final = (
-    "CREATE TABLE sessions (sub TEXT NOT NULL, sid TEXT NOT NULL, attributes TEXT NOT NULL, ttl INTEGER,"
-    " PRIMARY KEY (sub, sid)) WITHOUT ROWID",
+    """CREATE TABLE sessions (sub TEXT NOT NULL, sid TEXT NOT NULL, attributes TEXT NOT NULL, ttl INTEGER,
+       PRIMARY KEY (sub, sid)) WITHOUT ROWID""",
     "CREATE INDEX sessions_ttl ON sessions (ttl) WHERE ttl IS NOT NULL",
 )
 _SETTINGS: Final = (
@@ -60,11 +57,12 @@ class SQLiteFile:
         self._path = path
         self._application_id = _APPLICATION_IDS[one_row_per_user]
         self._idle: list[Connection] = []
-        self._busy = 0
+        self._open: set[Connection] = set()
         self._pid = os.getpid()
         self._inherited = False
+        gate.guarded.add(self)
+        finalize(self, _close, self._idle, self._open)
         self._prove()
-        _files.add(self)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` finds. It may be run again where somebody else was at work. Raises StoreUnavailable."""
@@ -73,7 +71,7 @@ class SQLiteFile:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                with _gate, self._borrowed() as connection:
+                with gate, self._borrowed() as connection:
                     return work(connection)
             except sqlite3.Error as error:
                 if not (_code(error) in _BUSY and time.monotonic() < deadline):
@@ -95,33 +93,26 @@ class SQLiteFile:
 
     def close(self) -> None:
         """Close the connections that nobody uses; the next call opens another."""
-        while self._idle:
-            with suppress(Exception):
-                self._idle.pop().close()
+        _close(self._idle, self._open)
 
     # --- connections
 
     @contextmanager
     def _borrowed(self) -> Iterator[Connection]:
-        """A connection for this thread alone. After trouble it is closed, which rolls back, and not used again."""
+        """A connection for this thread alone; after trouble it is closed, which rolls back."""
         self.notice_fork()
         if self._inherited:
             raise StoreUnavailable(
                 "SQLite: this process was forked while a connection was in use, so it cannot use the file safely; restart it"
             )
-        self._busy += 1
-        connection = None
+        connection = self._idle_connection() or self._connect()
         try:
-            connection = self._idle_connection() or self._open()
             yield connection
         except BaseException:
-            if connection is not None:
-                connection.close()
+            self._open.discard(connection)
+            connection.close()
             raise
-        else:
-            self._idle.append(connection)
-        finally:
-            self._busy -= 1
+        self._idle.append(connection)
 
     def _idle_connection(self) -> Connection | None:
         with suppress(IndexError):  # another thread may be quicker
@@ -133,14 +124,15 @@ class SQLiteFile:
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
-        if self._idle or self._busy:
+        if self._open:
             from cognito_session.aws.fork import leak
 
             self._inherited = True
-            leak(self._idle)
-            self._idle, self._busy = [], 0
+            leak(list(self._open))
+            self._open.clear()
+            self._idle.clear()
 
-    def _open(self) -> Connection:
+    def _connect(self) -> Connection:
         import sqlite3
 
         with suppress(FileExistsError):  # never opened otherwise: closing a file drops this process's locks on it
@@ -151,6 +143,7 @@ class SQLiteFile:
         except BaseException:
             connection.close()
             raise
+        self._open.add(connection)
         return connection
 
     # --- schema
@@ -221,6 +214,14 @@ class SQLiteFile:
         return StoreUnavailable(f"SQLite: {self._path}: {error} ({name})")
 
 
+def _close(idle: list[Connection], opened: set[Connection]) -> None:
+    while idle:
+        with suppress(Exception):  # another thread may be quicker; what cannot be closed is not used again either
+            connection = idle.pop()
+            opened.discard(connection)
+            connection.close()
+
+
 def _asked(connection: Connection, statement: str) -> Any:
     return connection.execute(statement).fetchone()[0]
 
@@ -228,51 +229,3 @@ def _asked(connection: Connection, statement: str) -> Any:
 def _code(error: Error) -> int:
     """The primary result code: the low eight bits."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-class _Gate:
-    """Threads inside SQLite, and forks that wait until there is none and keep new ones out."""
-
-    def __init__(self) -> None:
-        self.condition = threading.Condition()
-        self.inside = 0
-        self.forks = 0
-
-    def __enter__(self) -> None:
-        with self.condition:
-            self.condition.wait_for(lambda: not self.forks)
-            self.inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self.condition:
-            self.inside -= 1
-            self.condition.notify_all()
-
-
-_gate = _Gate()
-_files: WeakSet[SQLiteFile] = WeakSet()
-
-
-def _before_fork() -> None:
-    _gate.condition.acquire()
-    _gate.forks += 1
-    if _gate.condition.wait_for(lambda: not _gate.inside, _FORK_PATIENCE_SECONDS):
-        for file in list(_files):
-            file.close()
-
-
-def _after_fork_in_parent() -> None:
-    _gate.forks -= 1
-    _gate.condition.notify_all()
-    _gate.condition.release()
-
-
-def _after_fork_in_child() -> None:
-    global _gate  # noqa: PLW0603 - its lock may be held by a thread that this process does not have
-    _gate = _Gate()
-    for file in list(_files):
-        file.notice_fork()
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
