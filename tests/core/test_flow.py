@@ -224,6 +224,19 @@ def test_a_previous_cookie_that_is_not_expired_does_not_end_the_session():
     assert world.row["state"] == "active"
 
 
+@pytest.mark.parametrize("lives", [2, 5])
+def test_a_cookie_of_a_life_ago_is_reuse_though_each_was_only_presented_to_be_refreshed(world, lives):
+    """A browser that asks once in a token's life presents each generation: the ones before it do not stay previous."""
+    cookie = None
+    for number in range(1, lives + 1):
+        world.clock.advance(LIFE + 120)
+        world.provider.answers = [NewTokens(world.token(f"jti-{number + 1}", at=number * (LIFE + 120)), f"rt-{number + 1}")]
+        cookie = world.resolve(cookie).session.access_token
+    assert len(world.row["jti_prev"]) == 1
+    world.clock.advance(61)
+    assert world.resolve() == Rejected(Reason.REUSE)
+
+
 def test_on_reuse_reject_keeps_the_session():
     """The policy's other choice: the request is refused and reported, the session stays."""
     world = World(policy=SessionPolicy(on_reuse="reject"))

@@ -109,8 +109,9 @@ def decide_again_without_looking() -> Any:
 def one_previous_jti() -> Any:
     """The outgoing token replaces all before it: a lost response and two tabs look like theft."""
 
-    def previous(record: Any, now: int) -> dict[str, Any]:
-        return {"jti_prev": frozenset({record.jti_cur}), "prev_exp": record.access_exp, "gen_prev": record.generation}
+    def previous(record: Any, now: int, *, presented_current: bool) -> tuple[dict[str, Any], set[str]]:
+        gone = {"jti_old", "gen_old", "old_until"}
+        return {"jti_prev": frozenset({record.jti_cur}), "prev_exp": record.access_exp, "gen_prev": record.generation}, gone
 
     return patched(writes, "_previous", previous)
 

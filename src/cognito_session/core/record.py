@@ -57,8 +57,11 @@ class SessionRecord(NamedTuple):
     reason: str | None
     gen: int | None
     gen_prev: int | None
+    gen_old: int | None
     jti_cur: str | None
     jti_prev: frozenset[str]
+    jti_old: frozenset[str]
+    old_until: int | None
     prev_exp: int | None
     lease_id: str | None
     lease_until_ms: int | None
@@ -101,8 +104,11 @@ class SessionRecord(NamedTuple):
             reason=read.text("reason"),
             gen=read.number("gen"),
             gen_prev=read.number("gen_prev"),
+            gen_old=read.number("gen_old"),
             jti_cur=read.text("jti_cur"),
             jti_prev=read.texts("jti_prev"),
+            jti_old=read.texts("jti_old"),
+            old_until=read.number("old_until"),
             prev_exp=read.number("prev_exp"),
             lease_id=read.text("lease_id"),
             lease_until_ms=read.number("lease_until"),

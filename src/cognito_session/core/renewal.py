@@ -28,6 +28,7 @@ from cognito_session.core.policy import CALL_LIMIT_SECONDS, REFUSAL_PATIENCE_SEC
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
 from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import Row, SessionRecord
+from cognito_session.core.standing import Standing, standing_of
 from cognito_session.core.steps import Flow, Refresh, Report, Sleep, Write, ask
 from cognito_session.core.token import AccessToken, parse
 from cognito_session.core.vault import open_secret, seal_secret
@@ -255,9 +256,19 @@ class Renewal:
         adopted: Row = {"created_at": now, "abs_exp": end, "ttl": end, "username": new.access.username}
         adopted["auth_time"] = new.access.issued_at if new.access.auth_time is None else new.access.auth_time
         idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp)
+        current = standing_of(self.credential, leased) is Standing.CURRENT
         same_origin = self._presenter_descends_from(new)
         jti = self.credential.token.jti if same_origin and isinstance(self.credential, TokenCredential) else None
-        return writes.commit(leased, new, lease_id=lease.id, now=now, presented_jti=jti, adopted=adopted, idle_exp=idle_exp)
+        return writes.commit(
+            leased,
+            new,
+            lease_id=lease.id,
+            now=now,
+            presented_jti=jti,
+            adopted=adopted,
+            presented_current=current,
+            idle_exp=idle_exp,
+        )
 
     def _presenter_descends_from(self, new: Generation) -> bool:
         return self.credential.sid == new.access.origin_jti

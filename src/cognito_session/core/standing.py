@@ -47,8 +47,8 @@ def standing_of(credential: Credential, record: SessionRecord) -> Standing:
         return Standing.DISPLACED
     if credential.gen >= record.generation:
         return Standing.CURRENT if credential.gen == record.generation else Standing.UNHEARD
-    oldest = record.generation if record.gen_prev is None else record.gen_prev
-    return Standing.PREVIOUS if credential.gen >= oldest else Standing.OLDER
+    oldest = [gen for gen in (record.gen_prev, record.gen_old) if gen is not None]
+    return Standing.PREVIOUS if credential.gen >= min(oldest, default=record.generation) else Standing.OLDER
 
 
 def _standing_of_token(credential: TokenCredential, record: SessionRecord) -> Standing:
@@ -57,7 +57,7 @@ def _standing_of_token(credential: TokenCredential, record: SessionRecord) -> St
     jti = credential.token.jti
     if jti == record.jti_cur:
         return Standing.CURRENT
-    if jti in record.jti_prev:
+    if jti in record.jti_prev or jti in record.jti_old:
         return Standing.PREVIOUS
     if credential.sid != record.sid:
         return Standing.DISPLACED
@@ -66,9 +66,20 @@ def _standing_of_token(credential: TokenCredential, record: SessionRecord) -> St
 
 def judge_previous(credential: Credential, record: SessionRecord, arrived: int) -> Previous:
     """What a previous generation may do, by the instant the request arrived."""
-    if record.seen_at is None or arrived <= record.seen_at + OVERLAP_SECONDS:
+    if _may_still_travel(credential, record, arrived):
         return Previous.HEAL
     expiry = credential.token.expires_at if isinstance(credential, TokenCredential) else record.prev_exp
     if expiry is not None and arrived < expiry:
         return Previous.REJECT
     return Previous.REUSE
+
+
+def _may_still_travel(credential: Credential, record: SessionRecord, arrived: int) -> bool:
+    """Whether the newer cookie may not have reached this request: a lost response, or a parallel one."""
+    if isinstance(credential, TokenCredential):
+        old = credential.token.jti in record.jti_old
+    else:
+        old = record.gen_prev is not None and credential.gen < record.gen_prev
+    if old:
+        return record.old_until is not None and arrived <= record.old_until
+    return record.seen_at is None or arrived <= record.seen_at + OVERLAP_SECONDS

@@ -73,12 +73,14 @@ def commit(
     now: int,
     presented_jti: str | None,
     adopted: Row,
+    presented_current: bool = False,
     idle_exp: int | None = None,
 ) -> Change:
     """Write the new generation over `record` (the row as the lease was taken on it).
 
     `presented_jti` is the presenter's jti where it descends from the same sign-in as the new token; `adopted` are
-    the attributes that a bare row gets when it becomes ours.
+    the attributes that a bare row gets when it becomes ours; `presented_current` says that the presenter holds the outgoing
+    generation.
     """
     mine = either("lease", Test("lease_id", "=", lease_id), Test("lease_id", "absent"))
     put: dict[str, Any] = {
@@ -102,24 +104,41 @@ def commit(
         put["unverified"] = True
     if record.bare:
         put |= {"sid": new.access.origin_jti, "jti_prev": frozenset({presented_jti or ANY_JTI})} | adopted
-        drop |= {"prev_exp", "gen_prev"}
+        drop |= {"prev_exp", "gen_prev", "gen_old", "jti_old", "old_until"}
     else:
-        put |= _previous(record, now)
+        previous, gone = _previous(record, now, presented_current=presented_current)
+        put |= previous
+        drop |= gone
     return Change(Move.COMMIT, record.key, (*_unchanged(record), mine), put=put, drop=frozenset(drop))
 
 
-def _previous(record: SessionRecord, now: int) -> Row:
-    """Who counts as previous from now on: the outgoing generation, and those before it that may still be travelling."""
-    joins = record.seen_at is None or now - record.seen_at < OVERLAP_SECONDS
+def _previous(record: SessionRecord, now: int, *, presented_current: bool) -> tuple[Row, set[str]]:
+    """Who counts as previous from now on: what to set, and what to remove.
+
+    Generations none of whose successors was ever presented stay previous (`jti_prev`, `gen_prev`): their responses were
+    lost. Once a successor is presented, those before it may travel for the overlap and no longer (`jti_old`, `gen_old`, until
+    `old_until`). Presenting the outgoing generation in order to refresh it is presenting it.
+    """
+    seen_at = record.seen_at if record.seen_at is not None or not presented_current else now
     outgoing = frozenset({record.jti_cur}) if record.jti_cur else frozenset()
-    jtis = record.jti_prev | outgoing if joins else outgoing
-    oldest = record.gen_prev if joins and record.gen_prev is not None else record.generation
-    previous: Row = {"gen_prev": oldest}
-    if jtis:
-        previous["jti_prev"] = jtis
-    if record.access_exp is not None:
-        previous["prev_exp"] = record.access_exp
-    return previous
+    travelling = record.old_until is not None and now < record.old_until
+    old, gen_old, until = record.jti_old, record.gen_old, record.old_until
+    previous, gen_prev = record.jti_prev | outgoing, record.gen_prev
+    if seen_at is not None:
+        just_seen = now < seen_at + OVERLAP_SECONDS
+        old = (record.jti_prev if just_seen else frozenset()) | (old if travelling else frozenset())
+        gen_old = gen_old if travelling and gen_old is not None else record.gen_prev
+        travelling, until = travelling or just_seen, seen_at + OVERLAP_SECONDS
+        previous, gen_prev = outgoing, None
+    found: Row = {
+        "gen_prev": record.generation if gen_prev is None else gen_prev,
+        "jti_prev": previous or None,
+        "prev_exp": record.access_exp,
+        "jti_old": old if travelling and old else None,
+        "gen_old": gen_old if travelling else None,
+        "old_until": until if travelling else None,
+    }
+    return {n: v for n, v in found.items() if v is not None}, {n for n, v in found.items() if v is None}
 
 
 def release(record: SessionRecord, *, lease_id: str, retry_at: int | None = None, refused_at: int | None = None) -> Change:

@@ -58,7 +58,9 @@ class Place(NamedTuple):
         """Region and account of an ARN. Raises ConfigurationError."""
         parts = arn.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004 - arn:partition:service:region:account:resource
-            raise ConfigurationError("SESSION_TABLE: expected a table name or an ARN like arn:aws:dynamodb:REGION:ACCOUNT:table/NAME")
+            raise ConfigurationError(
+                "SESSION_TABLE: expected a table name or an ARN like arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
+            )
         return cls(parts[3], parts[4])
 
 

@@ -74,14 +74,14 @@ class Tables:
     """DynamoDB's operations on tables, with errors in the operator's words."""
 
     def __init__(self, wire: Wire, *, clock: Clock | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._wire = wire
+        self.wire = wire
         self.clock = clock or SystemClock()
         self.sleep = sleep
 
     def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """One call. ServiceError passes through; what never arrived is a StoreUnavailable."""
         try:
-            return self._wire.call("dynamodb", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
+            return self.wire.call("dynamodb", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
         except ServiceError as error:
             if error.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
                 raise ConfigurationError(
@@ -129,7 +129,7 @@ def create(tables: Tables, wanted: Wanted, *, wait_seconds: float = 120.0) -> li
     for finding in found:
         if finding.mend is not None:
             _mend(tables, finding.mend, wait_seconds)
-            said.append(f"mended: {finding.what}")
+            said.append(f"{finding.what}: turned on")
     return said or [f"table {layout.table} is already as it should be"]
 
 

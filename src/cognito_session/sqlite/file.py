@@ -170,6 +170,7 @@ class SQLiteFile:
 
     def _is_new(self, connection: Connection) -> bool:
         """Whether the file is still empty. Raises ConfigurationError for one that is not ours."""
+        tables = _asked(connection, "SELECT count(*) FROM sqlite_master")  # first: another process may be creating ours
         found = _asked(connection, "PRAGMA application_id")
         if found == self._application_id:
             version = _asked(connection, "PRAGMA user_version")
@@ -183,7 +184,7 @@ class SQLiteFile:
             raise ConfigurationError(
                 f"SQLite: {self._path} was made with the other value of one_row_per_user: keep it, or name another file"
             )
-        if found or _asked(connection, "SELECT count(*) FROM sqlite_master"):
+        if found or tables:
             raise ConfigurationError(f"SQLite: {self._path} is another program's database: name a file of its own")
         return True
 

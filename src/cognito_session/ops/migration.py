@@ -1,0 +1,427 @@
+"""Moves the sessions of a table without sort key into one with a sort key, while apps use either, signing nobody out.
+
+1. A row is copied as it is under (sub, sid), with one attribute more: MARK, the old table's name and the hash of what was
+   copied. A copy that still has that hash has not been used since: only such a copy is ever brought up to date, or ended.
+2. What ended in the old table ends in the new one, whatever has happened there; what ended in the new one stays ended.
+3. There is no checkpoint: each run looks at every row anew and writes only what differs, so that an interrupted run is
+   simply run again.
+4. A row that names no session id, and holds no access token that tells it, is left where it is and counted.
+
+It writes by conditions on what it has read, deletes only in one transaction with the proof of the copy, and prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections import Counter
+from enum import StrEnum
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from cognito_session.aws.attribute_value import from_attribute
+from cognito_session.aws.dynamodb import DynamoDBStore
+from cognito_session.aws.wire import ServiceError
+from cognito_session.core import writes
+from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.credential import SealedCredential
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable, TokenError
+from cognito_session.core.outcome import Reason
+from cognito_session.core.policy import PATIENCE_SECONDS
+from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
+from cognito_session.core.renewal import Renewal
+from cognito_session.core.token import parse
+from cognito_session.drivers.sync import Ports, run
+from cognito_session.ops.table import key_differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cognito_session.core.case import Case
+    from cognito_session.core.token import TokenRules
+    from cognito_session.ops.table import Layout, Tables
+
+__all__ = ["MARK", "Fate", "Migration", "adopter", "check_layouts"]
+
+T = TypeVar("T")
+Item = dict[str, Any]
+
+MARK: Final = "moved_hash"
+_PAGE_ROWS: Final = 100
+_PUT_ROUNDS: Final = 3
+_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+_BUSY_CODES: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TransactionInProgressException",
+        "TransactionCanceledException",
+    }
+)
+_FENCE: Final = (
+    *("state", "token", "gen", "lease_id", "last_op", "seen_at", "active_at", "idle_exp"),
+    *("data_version", "suspect_at", "retry_at", "refused_at", "not_before", MARK),
+)
+"""Every write of the protocol changes at least one of these."""
+
+
+class Fate(StrEnum):
+    """What became of a row."""
+
+    MOVED = "copied into the new table"
+    UPDATED = "changed since the last run: the copy was brought up to date"
+    SAME = "already in the new table"
+    LEFT = "used or ended in the new table since it was copied: left as it is there"
+    ENDED = "copies whose session has been replaced or deleted in the old table: ended in the new one"
+    DELETED = "deleted from the old table"
+    CHANGED = "not deleted, because they changed meanwhile"
+    REFRESHED = "refreshed, which gave them a session id"
+    REFUSED = "refused by Cognito at the refresh: their refresh token was dead, the session has ended"
+    EMPTY = "rows without a session: nothing to move"
+    BUSY = "being refreshed just now: not copied"
+    UNPLACED = "no session id yet: left in the old table"
+    UNREADABLE = "attributes of a foreign type: left in the old table"
+
+
+class Migration:
+    """One run. `counts` and `left` (fate, sub) grow while it runs, so that an interrupted one can tell how far it came.
+
+    `rules` lets bare rows be placed by the access token they may hold; `adopt` refreshes a bare row in the old table.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        old: Layout,
+        new: Layout,
+        rules: TokenRules | None = None,
+        adopt: Callable[[str], None] | None = None,
+        delete_old: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tables = tables
+        self._old, self._new = _Names.of(old), _Names.of(new)
+        self._store = DynamoDBStore(
+            lambda: tables.wire, table=new.table, partition_key=new.partition_key, sort_key=new.sort_key
+        )
+        self._rules = rules
+        self._adopt = adopt
+        self._delete_old = delete_old
+        self._dry_run = dry_run
+        self._progress = progress
+        self._met: set[int] = set()
+        self.counts: Counter[Fate] = Counter()
+        self.left: list[tuple[Fate, str]] = []
+        self.last_fault: str | None = None
+
+    @property
+    def unfinished(self) -> int:
+        """How many rows could not be moved by this run."""
+        return len(self.left)
+
+    def run(self) -> None:
+        """Every row of the old table, then the copies whose session is not there any more. Raises SessionError.
+
+        An empty old table ends nothing: somebody has emptied it after the move.
+        """
+        for item in self._scan({"TableName": self._old.table}):
+            self._count(self._moved(item), str(item[self._old.sub].get("S")))
+            self._progress()
+        if self.counts:
+            self._end_replaced()
+
+    def _count(self, fate: Fate, sub: str) -> None:
+        self.counts[fate] += 1
+        if fate in (Fate.BUSY, Fate.UNPLACED, Fate.UNREADABLE):
+            self.left.append((fate, sub))
+
+    # --- one row of the old table
+
+    def _moved(self, item: Item) -> Fate:
+        record = self._old.record(item)
+        if record is None:
+            return Fate.UNREADABLE
+        if record.not_before is not None and not self._dry_run:
+            self._carry_not_before(record.key.sub, record.not_before)
+        if (record.token is None and not record.ended) or (record.sid == USER_SID and not record.bare):
+            return Fate.EMPTY
+        if record.lease_is_live(self._tables.clock.now()) and not record.stale_marks:
+            return Fate.BUSY
+        sid = self._sid(record)
+        if sid is not None:
+            return self._copied(item, record, sid)
+        if self._adopt is None or self._dry_run:
+            return Fate.UNPLACED
+        return self._adopted(record.key.sub)
+
+    def _sid(self, record: SessionRecord) -> str | None:
+        """The session id: the row's own, or that of the access token that other code has put beside its token.
+
+        Beside a token that replaced ours, an access token is the earlier sign-in's.
+        """
+        if not record.bare:
+            return record.sid
+        if self._rules is None or record.sid is not None or record.token_hash is not None or not record.access_token:
+            return None
+        try:
+            access = parse(record.access_token, self._rules)
+        except (TokenError, ConfigurationError):
+            return None
+        return access.origin_jti if access.sub == record.key.sub else None
+
+    def _adopted(self, sub: str) -> Fate:
+        """Refresh the row where it is, then move what became of it."""
+        if self._adopt is not None:
+            try:
+                self._adopt(sub)
+            except SessionUnavailable as fault:
+                self.last_fault = str(fault)
+        item = self._get(self._old.table, {self._old.sub: {"S": sub}})
+        record = None if item is None else self._old.record(item)
+        if item is None or record is None or record.bare:
+            return Fate.UNPLACED
+        if record.ended or record.sid is None:
+            return Fate.REFUSED
+        self.counts[Fate.REFRESHED] += 1
+        return self._copied(item, record, record.sid)
+
+    def _copied(self, item: Item, record: SessionRecord, sid: str) -> Fate:
+        self._met.add(hash((record.key.sub, sid)))
+        copy = self._new.copy_of(item, self._old, record.key.sub, sid)
+        fate = Fate.LEFT
+        for _ in range(_PUT_ROUNDS):
+            there = self._get(self._new.table, self._new.key(copy))
+            fate = self._fate(record, copy, there)
+            if fate not in (Fate.MOVED, Fate.UPDATED) or self._dry_run or self._put(copy, there):
+                break
+        if self._delete_old and not self._dry_run:
+            self.counts[self._deleted(item, copy, fate)] += 1
+        return fate
+
+    def _fate(self, record: SessionRecord, copy: Item, there: Item | None) -> Fate:
+        """What to do with a row, by what the new table holds under its key."""
+        if there is None:
+            return Fate.MOVED
+        untouched = self._untouched(there)
+        if untouched and fingerprint(copy) == fingerprint(there):
+            return Fate.SAME
+        if there.get("state") == {"S": ENDED}:
+            return Fate.LEFT
+        ended = record.ended and not record.bare
+        return Fate.UPDATED if ended or untouched else Fate.LEFT
+
+    def _put(self, copy: Item, there: Item | None) -> bool:
+        """Write the copy if what is there is still what was read."""
+        when = _as_read(there or {}, (self._new.sub, *_FENCE) if there is None else _FENCE)
+        item = {**copy, MARK: {"S": self._mark(copy)}}
+        return self._conditional("PutItem", {"TableName": self._new.table, "Item": item, **when})
+
+    def _deleted(self, item: Item, copy: Item, fate: Fate) -> Fate:
+        """Delete the old row if it is unchanged and the new table holds its copy, or what became of it: all or nothing."""
+        exists = {
+            "TableName": self._new.table,
+            "Key": self._new.key(copy),
+            "UpdateExpression": "REMOVE #mark",
+            "ConditionExpression": "attribute_exists(#sub)",
+            "ExpressionAttributeNames": {"#mark": MARK, "#sub": self._new.sub},
+        }
+        if fate is not Fate.LEFT:
+            exists["ConditionExpression"] = "#mark = :hash"
+            exists["ExpressionAttributeNames"] = {"#mark": MARK}
+            exists["ExpressionAttributeValues"] = {":hash": {"S": self._mark(copy)}}
+        unchanged = {
+            "TableName": self._old.table,
+            "Key": {self._old.sub: item[self._old.sub]},
+            **_as_read(item, ("sid", *_FENCE)),
+        }
+        done = self._conditional("TransactWriteItems", {"TransactItems": [{"Update": exists}, {"Delete": unchanged}]})
+        return Fate.DELETED if done or self._get(self._old.table, unchanged["Key"]) is None else Fate.CHANGED
+
+    def _mark(self, item: Item) -> str:
+        return f"{self._old.table.rpartition('/')[2]}:{fingerprint(item)}"
+
+    def _untouched(self, there: Item) -> bool:
+        """Whether it is this old table's copy, and nobody has used it."""
+        return there.get(MARK) == {"S": self._mark(there)}
+
+    def _carry_not_before(self, sub: str, not_before: int) -> None:
+        """In a table with a sort key it lives in the user's own row; it never goes back."""
+        later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", not_before))
+        change = Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put={"not_before": not_before})
+        self._patiently(partial(self._store.write, change))
+
+    # --- copies whose session the old table does not know any more
+
+    def _end_replaced(self) -> None:
+        """An untouched copy of a session that was replaced or deleted in the old table must not live on in the new one."""
+        names = {"#mark": MARK, "#state": "state"}
+        active: dict[str, Any] = {
+            "TableName": self._new.table,
+            "FilterExpression": "attribute_exists(#mark) AND #state <> :ended",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {":ended": {"S": ENDED}},
+        }
+        for there in self._scan(active):
+            record = self._new.record(there)
+            if record is None or record.sid is None or hash((record.key.sub, record.sid)) in self._met:
+                continue
+            if not self._untouched(there) or self._still_there(record):
+                continue
+            if not self._dry_run:
+                key = SessionKey(record.key.sub, record.sid)
+                change = writes.end(record._replace(key=key), Move.LOGOUT, Reason.DISPLACED, now=int(self._tables.clock.now()))
+                self._patiently(partial(self._store.write, change))
+            self.counts[Fate.ENDED] += 1
+
+    def _still_there(self, copied: SessionRecord) -> bool:
+        item = self._get(self._old.table, {self._old.sub: {"S": copied.key.sub}})
+        record = None if item is None else self._old.record(item)
+        if item is None:
+            return False
+        return record is None or copied.sid == self._sid(record) or copied.token == record.token
+
+    # --- calls
+
+    def _scan(self, payload: Mapping[str, Any]) -> Iterator[Item]:
+        """Small pages: what is decided on a row is decided soon after it was read."""
+        asked = {**payload, "ConsistentRead": True, "Limit": _PAGE_ROWS}
+        while True:
+            page = self._patiently(lambda: self._tables.call("Scan", asked))
+            yield from page.get("Items", [])
+            if "LastEvaluatedKey" not in page:
+                return
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _get(self, table: str, key: Item) -> Item | None:
+        payload = {"TableName": table, "Key": key, "ConsistentRead": True}
+        found: Item | None = self._patiently(lambda: self._tables.call("GetItem", payload)).get("Item")
+        return found
+
+    def _conditional(self, operation: str, payload: Mapping[str, Any]) -> bool:
+        """Whether the write's conditions held."""
+        try:
+            self._patiently(lambda: self._tables.call(operation, payload))
+        except ServiceError as error:
+            if _condition_failed(error):
+                return False
+            raise
+        return True
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Again after a pause while DynamoDB is throttling or not to be reached; every call here may be repeated."""
+        for pause in _PAUSES:
+            try:
+                return work()
+            except StoreUnavailable:
+                pass
+            except ServiceError as error:
+                if _condition_failed(error) or (error.code not in _BUSY_CODES and error.status < 500):  # noqa: PLR2004
+                    raise
+            self._tables.sleep(pause)
+        return work()
+
+
+class _Names(NamedTuple):
+    """A table and what its keys are called there."""
+
+    table: str
+    sub: str
+    sid: str
+
+    @classmethod
+    def of(cls, layout: Layout) -> _Names:
+        return cls(layout.table, layout.partition_key, layout.sort_key or "sid")
+
+    def record(self, item: Item) -> SessionRecord | None:
+        """The record of a row as DynamoDB spells it; None where our attributes have foreign types."""
+        columns = {self.sub: "sub", self.sid: "sid"}
+        row = {
+            columns.get(column, column): from_attribute(value)
+            for column, value in item.items()
+            if column in columns or column not in ("sub", "sid")
+        }
+        sub = row.get("sub")
+        if not isinstance(sub, str):
+            return None
+        try:
+            return SessionRecord.from_row(SessionKey(sub, ""), row)
+        except StoreUnavailable:
+            return None
+
+    def copy_of(self, item: Item, old: _Names, sub: str, sid: str) -> Item:
+        """The row as it is, under this table's keys."""
+        ours = {old.sub, old.sid, self.sub, self.sid, MARK}
+        return {self.sub: {"S": sub}, self.sid: {"S": sid}} | {n: value for n, value in item.items() if n not in ours}
+
+    def key(self, item: Item) -> Item:
+        return {self.sub: item[self.sub], self.sid: item[self.sid]}
+
+
+def check_layouts(tables: Tables, old: Layout, new: Layout) -> int:
+    """How many rows the old table has, roughly. Raises ConfigurationError where either table is not of its layout."""
+    rows = 0
+    for layout in (new, old):
+        table = tables.describe(layout.table)
+        if table is None:
+            raise ConfigurationError(f"there is no table {layout.table}: check its name and AWS_REGION")
+        if differences := key_differences(table, layout):
+            raise ConfigurationError(
+                f"table {layout.table}: "
+                + "; ".join(finding.what for finding in differences)
+                + ". Sessions move from a table with a partition key only to one with a sort key; PARTITION_KEY and SORT_KEY"
+                " name the new table's, --from-partition-key the old one's"
+            )
+        rows = int(table.get("ItemCount", 0))
+    return rows
+
+
+def adopter(case: Case, ports: Ports) -> Callable[[str], None]:
+    """Refreshes a user's bare row of the one-row table under the library's own lease, which gives it a session id.
+
+    Whoever holds an older token of that sign-in is healed at the next request. A token that Cognito calls dead ends the
+    session. Raises SessionUnavailable and ConfigurationError.
+    """
+
+    def adopt(sub: str) -> None:
+        key = SessionKey(sub, USER_SID)
+        record = SessionRecord.from_row(key, ports.store.load(key) or {})
+        if record.bare and record.token is not None:
+            nobody = SealedCredential(sub, "", 0)
+            run(Renewal(case, nobody, case.clock.monotonic() + PATIENCE_SECONDS).run(record), ports)
+
+    return adopt
+
+
+def fingerprint(item: Item) -> str:
+    """A hash of a row without MARK; sets have no order."""
+    plain = {name: _ordered(value) for name, value in item.items() if name != MARK}
+    return sha256(json.dumps(plain, sort_keys=True, default=lambda raw: b64encode(raw).decode()).encode()).hexdigest()
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {kind: sorted(each) if kind in ("SS", "NS", "BS") else _ordered(each) for kind, each in value.items()}
+    return [_ordered(each) for each in value] if isinstance(value, list) else value
+
+
+def _as_read(item: Item, attributes: tuple[str, ...]) -> dict[str, Any]:
+    """The condition that each of these attributes is as in `item`, absence included."""
+    names = {f"#f{n}": name for n, name in enumerate(attributes)}
+    values = {f":f{n}": item[name] for n, name in enumerate(attributes) if name in item}
+    tests = [f"#f{n} = :f{n}" if f":f{n}" in values else f"attribute_not_exists(#f{n})" for n in range(len(attributes))]
+    found: dict[str, Any] = {"ConditionExpression": " AND ".join(tests), "ExpressionAttributeNames": names}
+    return found | ({"ExpressionAttributeValues": values} if values else {})
+
+
+def _condition_failed(error: ServiceError) -> bool:
+    if error.code == "ConditionalCheckFailedException":
+        return True
+    reasons = error.body.get("CancellationReasons") or []
+    codes = {reason.get("Code") for reason in reasons if isinstance(reason, dict)}
+    return error.code == "TransactionCanceledException" and (
+        "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in error.message
+    )
