@@ -56,12 +56,13 @@ class Configuration:
     client_secret: str | None = field(default=None, repr=False)
     session_keys: str | None = field(default=None, repr=False)
     session_secret_arn: str | None = None
+    session_store: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:
         """From `environ`, its variables' names beginning with `prefix`; a keyword that is not None wins.
 
-        Reads SESSION_TABLE, PARTITION_KEY, SORT_KEY, SESSION_KEYS, SESSION_SECRET_ARN, CLIENT_ID, CLIENT_SECRET and
+        Reads SESSION_TABLE (not with SESSION_STORE), SESSION_STORE, PARTITION_KEY, SORT_KEY, SESSION_KEYS, SESSION_SECRET_ARN, CLIENT_ID, CLIENT_SECRET and
         USER_POOL_ID; the last three also as
         COGNITO_CLIENT_ID and so on. Raises ConfigurationError.
         """
@@ -71,13 +72,14 @@ class Configuration:
         look = _Lookup(environ, prefix, keywords)
         partition_key = look.optional("PARTITION_KEY") or "sub"
         sort_key = look.optional("SORT_KEY")
+        session_store = look.optional("SESSION_STORE")
         if partition_key == sort_key or {partition_key, sort_key} & _OUR_ATTRIBUTES or partition_key == "sid":
             raise ConfigurationError(
                 f"{prefix}PARTITION_KEY and {prefix}SORT_KEY: expected two different names that sessions do not use"
                 f" themselves, not {partition_key} and {sort_key}"
             )
         return cls(
-            session_table=look.required("SESSION_TABLE"),
+            session_table=look.optional("SESSION_TABLE") or "" if session_store else look.required("SESSION_TABLE"),
             client_id=look.required("CLIENT_ID"),
             user_pool_id=look.required("USER_POOL_ID"),
             partition_key=partition_key,
@@ -85,6 +87,7 @@ class Configuration:
             client_secret=look.optional("CLIENT_SECRET"),
             session_keys=look.optional("SESSION_KEYS"),
             session_secret_arn=look.optional("SESSION_SECRET_ARN"),
+            session_store=session_store,
         )
 
     @property

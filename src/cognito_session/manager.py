@@ -77,7 +77,7 @@ class _Manager:
                 "SESSION_KEYS is not set: a sealed cookie needs keys. `cognito-session keys new` prints an entry; or name"
                 ' a secret in SESSION_SECRET_ARN; or carry the access token itself with cookie="token"'
             )
-        store = store or self._dynamodb()
+        store = store or self._store()
         self.case = Case(
             policy=policy or SessionPolicy(),
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id),
@@ -101,8 +101,13 @@ class _Manager:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.case.cookie.name!r})"
 
-    def _dynamodb(self) -> DynamoDBStore:
+    def _store(self) -> SessionStore:
+        """DynamoDB, or the file that SESSION_STORE names."""
         names = self.configuration
+        if names.session_store is not None:
+            from cognito_session.sqlite_store import SQLiteStore
+
+            return SQLiteStore.from_url(names.session_store)
         return DynamoDBStore(self._open, table=names.session_table, partition_key=names.partition_key, sort_key=names.sort_key)
 
     def _keyrings(self, read: Callable[[], str] | None, clock: Clock) -> KeyringSource | None:
@@ -150,7 +155,7 @@ class _Manager:
 
 _NAMES = (
     *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
-    *("session_keys", "session_secret_arn"),
+    *("session_keys", "session_secret_arn", "session_store"),
 )
 
 
@@ -303,7 +308,16 @@ def _established(found: Session | Rejected) -> Session:
 
 _defaults: dict[tuple[str | None, ...], SessionManager] = {}
 _VARIABLES = (
-    *("SESSION_TABLE", "PARTITION_KEY", "SORT_KEY", "CLIENT_ID", "CLIENT_SECRET", "USER_POOL_ID", "SESSION_KEYS"),
+    *(
+        "SESSION_TABLE",
+        "PARTITION_KEY",
+        "SORT_KEY",
+        "CLIENT_ID",
+        "CLIENT_SECRET",
+        "USER_POOL_ID",
+        "SESSION_KEYS",
+        "SESSION_STORE",
+    ),
     *("COGNITO_CLIENT_ID", "COGNITO_CLIENT_SECRET", "COGNITO_USER_POOL_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
     *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
 )

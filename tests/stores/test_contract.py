@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from itertools import count
+
+import pytest
 
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.wire import open_wire
+from cognito_session.core.change import Written
 from cognito_session.sqlite_store import SQLiteStore
 from cognito_session.testing.memory_store import MemoryStore
 from cognito_session.testing.store_contract import StoreContract
@@ -41,3 +45,90 @@ class TestDynamoDBStore(StoreContract):
         sort_key = None if one_row_per_user else "sid"
         table = stack.create_table(f"contract-{next(_numbers)}", partition_key="sub", sort_key=sort_key)
         return DynamoDBStore(lambda: _wires[stack.url], table=table, partition_key="sub", sort_key=sort_key)
+
+
+# --- the contract bites
+
+
+class Racing(MemoryStore):
+    """Reads, and writes later."""
+
+    def write(self, change):
+        row = self.load(change.key)
+        time.sleep(0.001)
+        if change.allowed_on(row):
+            self._apply(change)
+        return Written(change.allowed_on(row), row)
+
+
+class Ghosts(MemoryStore):
+    """Makes a row before it looks."""
+
+    def write(self, change):
+        self.rows.setdefault(self._place(change.key), {"sub": change.key.sub, "sid": change.key.sid})
+        return super().write(change)
+
+
+class Silent(MemoryStore):
+    """Does not say who won."""
+
+    def write(self, change):
+        written = super().write(change)
+        return written if written.applied else Written(applied=False, found=None)
+
+
+class Afterwards(MemoryStore):
+    """Returns the row as it has become."""
+
+    def write(self, change):
+        return super().write(change)._replace(found=self.load(change.key))
+
+
+class Piecemeal(MemoryStore):
+    """Applies one change after the other."""
+
+    def write_all(self, changes):
+        return all(self.write(change).applied for change in changes)
+
+
+class FirstPage(MemoryStore):
+    """Forgets the next page."""
+
+    def rows_of(self, sub):
+        return super().rows_of(sub)[:100]
+
+
+class Loose(MemoryStore):
+    """Keeps numbers as text, as some databases do."""
+
+    def load(self, key):
+        row = super().load(key)
+        return row and {name: str(value) if isinstance(value, int) else value for name, value in row.items()}
+
+
+class Sharing(MemoryStore):
+    """Hands out its own rows."""
+
+    def load(self, key):
+        return self.rows.get(self._place(key))
+
+
+MUTANTS = [
+    (Racing, "test_a_lease_has_one_winner"),
+    (Racing, "test_no_count_is_lost"),
+    (Ghosts, "test_no_refused_write_makes_a_row"),
+    (Silent, "test_a_repeated_change_is_recognised"),
+    (Afterwards, "test_an_update_changes_what_it_names"),
+    (Piecemeal, "test_one_refusal_stops_all_changes"),
+    (FirstPage, "test_rows_of_a_user_are_all_of_them_and_no_others"),
+    (Loose, "test_values_come_back_as_they_were"),
+    (Sharing, "test_what_is_read_belongs_to_the_reader"),
+]
+
+
+@pytest.mark.parametrize(("mutant", "test"), MUTANTS)
+def test_a_broken_store_breaks_the_contract(mutant, test):
+    """Each way in which stores go wrong is found by the test that is there for it."""
+    more = {"refusing": 2} if mutant is Piecemeal else {}
+    with pytest.raises(pytest.fail.Exception):
+        getattr(StoreContract(), test)(mutant(), **more)

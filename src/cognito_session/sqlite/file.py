@@ -108,9 +108,12 @@ class SQLiteFile:
         connection = self._idle_connection() or self._connect()
         try:
             yield connection
-        except BaseException:
-            self._open.discard(connection)
-            connection.close()
+        except BaseException as error:
+            if _code(error) in _BUSY and not connection.in_transaction:
+                self._idle.append(connection)  # nothing has begun
+            else:
+                self._open.discard(connection)
+                connection.close()
             raise
         self._idle.append(connection)
 
@@ -227,6 +230,6 @@ def _asked(connection: Connection, statement: str) -> Any:
     return connection.execute(statement).fetchone()[0]
 
 
-def _code(error: Error) -> int:
-    """The primary result code: the low eight bits."""
+def _code(error: BaseException) -> int:
+    """SQLite's primary result code: the low eight bits; 0 for another's error."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -13,7 +13,7 @@ Each test gets an empty store in each of the two layouts. A store that has only 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -155,7 +155,7 @@ class StoreContract:
         sids = [f"sid-{n:03}" for n in range(1 if store.one_row_per_user else _ROWS)]
         for start in range(0, len(sids), _PER_TRANSACTION):
             keys = [SessionKey(_KEY.sub, sid) for sid in sids[start : start + _PER_TRANSACTION]]
-            _same(store.write_all([_creation(key, fill="x" * 4000) for key in keys]), True)
+            _same(store.write_all([_creation(key, fill="x" * 4000) for key in keys]), expected=True)
         for stranger in (_KEY.sub + "0", _KEY.sub[:-1], _KEY.sub.replace("1", "%"), "_" * len(_KEY.sub)):
             store.write(_creation(SessionKey(stranger, _KEY.sid)))
         _same(sorted(row["sid"] for row in store.rows_of(_KEY.sub)), sids)
@@ -208,15 +208,15 @@ class StoreContract:
                 Change(Move.CREATE, _KEY, when, put={**_KEY._asdict()}, replace=True),
             ):
                 _same(store.write(change), Written(applied=False, found=None))
-                _same(store.write_all([change]), False)
+                _same(store.write_all([change]), expected=False)
         _same((store.load(_KEY), store.rows_of(_KEY.sub)), (None, []))
 
     def test_the_key_wins_over_what_is_put(self, store: SessionStore) -> None:
         """A change cannot move a row: its key says whose row it is, whatever `put` holds under the same names."""
-        put = {"sub": "somebody else", "sid": "another"}
-        expected = {"sub": _KEY.sub, "sid": "another" if store.one_row_per_user else _KEY.sid}
+        put = {"sub": "somebody else", "sid": "another", "n": 1}
+        expected = {"sub": _KEY.sub, "sid": "another" if store.one_row_per_user else _KEY.sid, "n": 1}
         for replace in (False, True):
-            _same(_write(store, put=put, replace=replace).applied, True)
+            _same(_write(store, put=put, replace=replace).applied, expected=True)
             _same(store.load(_KEY), expected)
             _same(store.rows_of(_KEY.sub), [expected])
         _same(store.rows_of("somebody else"), [])
@@ -224,9 +224,9 @@ class StoreContract:
     def test_the_session_id_is_tested_where_it_lives(self, store: SessionStore) -> None:
         """Conditions on `sub` and `sid` mean the key where they are part of it, else the attribute."""
         _make(store)
-        _same(_write(store, equals("sid", "another"), put={"mark": 1}).applied, False)
-        _same(_write(store, equals("sub", "somebody else"), put={"mark": 1}).applied, False)
-        _same(_write(store, equals("sid", _KEY.sid), equals("sub", _KEY.sub), put={"mark": 1}).applied, True)
+        _same(_write(store, equals("sid", "another"), put={"mark": 1}).applied, expected=False)
+        _same(_write(store, equals("sub", "somebody else"), put={"mark": 1}).applied, expected=False)
+        _same(_write(store, equals("sid", _KEY.sid), equals("sub", _KEY.sub), put={"mark": 1}).applied, expected=True)
 
     # --- conditions
 
@@ -257,7 +257,7 @@ class StoreContract:
                 Change(Move.CREATE, third, (absent("not_before"),)),
             ]
         )
-        _same(done, True)
+        _same(done, expected=True)
         _same(store.load(_KEY), {**{name: row[name] for name in ("sub", "sid")}, "n": 2, "new": "y"})
         _same(store.load(_NEXT), {**_NEXT._asdict(), "n": 5})
         _same(store.load(third), None)
@@ -272,15 +272,15 @@ class StoreContract:
             _creation(_NEXT, absent("sub"), n=5),
         ]
         changes[refusing] = changes[refusing]._replace(when=(equals("n", 2),))
-        _same(store.write_all(changes), False)
+        _same(store.write_all(changes), expected=False)
         _same((store.load(_KEY), store.load(_NEXT)), (row, None))
 
     # --- races
 
     def test_a_repeated_change_is_recognised(self, store: SessionStore) -> None:
         """Who repeats a change because its answer was lost is refused, and finds its own mark in the row."""
-        _make(store, token="t")
-        _same(store.write(_acquire("mine")).applied, True)
+        _make(store, gen=1)
+        _same(store.write(_acquire("mine")).applied, expected=True)
         again = store.write(_acquire("mine"))
         _same((again.applied, (again.found or {}).get("lease_id")), (False, "mine"))
 
@@ -289,13 +289,17 @@ class StoreContract:
         barrier = Barrier(self.threads)
         keys = [SessionKey(f"user-{n}", _KEY.sid) for n in range(self.rounds)]
         for key in keys:
-            store.write(_creation(key, token="t"))
+            store.write(_creation(key, gen=1))
 
         def take(thread: int) -> list[Written]:
             found = []
-            for key in keys:
-                barrier.wait(60)
-                found.append(store.write(_acquire(f"thread-{thread}", key)))
+            try:
+                for key in keys:
+                    barrier.wait(60)
+                    found.append(store.write(_acquire(f"thread-{thread}", key)))
+            except BaseException:
+                barrier.abort()
+                raise
             return found
 
         for answers in zip(*self._in_threads(take), strict=True):
@@ -315,7 +319,11 @@ class StoreContract:
 
     def _in_threads(self, work: Callable[[int], list[Any]]) -> list[list[Any]]:
         with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(work, range(self.threads)))
+            calls = [pool.submit(work, thread) for thread in range(self.threads)]
+        errors = [error for call in calls if (error := call.exception()) is not None]
+        for error in sorted(errors, key=lambda error: isinstance(error, BrokenBarrierError)):
+            raise error  # the store's own before those of the threads that waited for it
+        return [call.result() for call in calls]
 
 
 def _creation(key: SessionKey, *when: Clause, **attributes: Any) -> Change:
@@ -323,7 +331,7 @@ def _creation(key: SessionKey, *when: Clause, **attributes: Any) -> Change:
 
 
 def _acquire(lease_id: str, key: SessionKey = _KEY) -> Change:
-    when = (equals("sid", key.sid), equals("token", "t"), absent("lease_id"))
+    when = (equals("sid", key.sid), equals("gen", 1), absent("lease_id"))
     return Change(Move.ACQUIRE, key, when, put={"lease_id": lease_id}, add={"lease_n": 1})
 
 
@@ -339,6 +347,7 @@ def _write(store: SessionStore, *when: Clause, drop: set[str] | None = None, **c
 
 
 def _same(found: object, expected: object) -> None:
+    __tracebackhide__ = True
     if found != expected:
         pytest.fail(f"expected {expected!r}, found {found!r}")
 
