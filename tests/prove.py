@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -61,8 +63,7 @@ def schedules(limit: int) -> Iterable[Figure]:
     everything = list(scenarios.long())
     states = finals = whole = 0
     violations = []
-    for scenario in tqdm(everything, desc="schedules", unit="scenario"):
-        found = search(scenario, limit=limit)
+    for found in in_parallel(partial(search, limit=limit), everything, "schedules", "scenario"):
         states += found.states
         finals += found.finals
         whole += found.states < limit
@@ -73,6 +74,13 @@ def schedules(limit: int) -> Iterable[Figure]:
     yield Figure("distinct states", f"{states:,}", "at least 1,000,000", states >= 1_000_000)
     yield Figure("final worlds visited by a fault-free client", f"{finals:,}", "more than 0", finals > 0)
     yield Figure("violations", str(len(violations)), "0", not violations)
+
+
+def in_parallel(work: Callable[[Any], Any], items: Iterable[Any], what: str, unit: str) -> Iterable[Any]:
+    """The results of `work` on each item, by a process for each core."""
+    items = list(items)
+    with ProcessPoolExecutor() as processes:
+        yield from tqdm(processes.map(work, items), desc=what, unit=unit, total=len(items))
 
 
 def mutants() -> Iterable[Figure]:
@@ -105,8 +113,8 @@ def random_browsers() -> Iterable[Figure]:
     """10,000 benign schedules and 1,000 thefts."""
     benign, thefts, step = 10_000, 1_000, 500
     false_alarms = lost = noticed = requests = 0
-    for start in tqdm(range(0, benign, step), desc="browsers", unit="500 schedules"):
-        tally = browsers.run(step, thefts * step // benign, seed=start)
+    bursts = partial(browsers.run, step, thefts * step // benign)
+    for tally in in_parallel(bursts, range(0, benign, step), "browsers", f"{step} schedules"):
         false_alarms += len(tally.false_alarms)
         lost += len(tally.lost)
         noticed += tally.thefts_noticed

@@ -230,7 +230,23 @@ def _tags(pairs: tuple[str, ...]) -> dict[str, str]:
 # --- table migrate
 
 
-@table.command()
+_PROCEDURE: Final = """\
+Move sessions into a table with a sort key, signing nobody out. Run it as often as you like.
+
+\b
+1. Give every worker SessionPolicy(on_reuse="reject") until step 5: a row that is behind then ends nothing.
+2. Run this while workers use the old table, again and again until hardly a row is new.
+3. Switch all workers at once to the new table (SESSION_TABLE, SORT_KEY).
+4. Run it again at once: what was refreshed or signed in since the last run comes over. Until then those users get
+   401 and keep their cookies. Workers on both tables for long would refresh past each other.
+5. When no worker uses the old table any more: --delete-old.
+
+Rows without session id (other code's sign-ins that nobody has refreshed yet) stay: they work in the old table, get
+their id at the next refresh there, and are moved by the next run. After the switch their users must sign in again;
+--refresh gives them an id now, at the price of one refresh call each."""
+
+
+@table.command(help=_PROCEDURE)
 @click.option("--from", "old", required=True, help="The old table: a partition key only, one row per user.")
 @click.option("--to", "new", required=True, help="The new table, with SORT_KEY as its sort key (`table create` makes it).")
 @click.option("--from-partition-key", help="The old table's partition key, where it is not PARTITION_KEY.")
@@ -254,20 +270,7 @@ def migrate(
     yes: bool,
     list_left: bool,
 ) -> None:
-    """Move sessions into a table with a sort key, signing nobody out. Run it as often as you like.
-
-    \b
-    1. Give every worker SessionPolicy(on_reuse="reject") until step 5: a row that is behind then ends nothing.
-    2. Run this while workers use the old table, again and again until hardly a row is new.
-    3. Switch all workers at once to the new table (SESSION_TABLE, SORT_KEY).
-    4. Run it again at once: what was refreshed or signed in since the last run comes over. Until then those users get
-       401 and keep their cookies. Workers on both tables for long would refresh past each other.
-    5. When no worker uses the old table any more: --delete-old.
-
-    Rows without session id (other code's sign-ins that nobody has refreshed yet) stay: they work in the old table, get
-    their id at the next refresh there, and are moved by the next run. After the switch their users must sign in again;
-    --refresh gives them an id now, at the price of one refresh call each.
-    """
+    """Move sessions; the help text is the procedure."""
     if delete_old and not dry_run and not yes:
         click.confirm("Delete old rows? Whoever is still served from the old table is signed out", abort=True, err=True)
     tables = here.tables()

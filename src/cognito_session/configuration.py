@@ -62,7 +62,8 @@ class Configuration:
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:
         """From `environ`, its variables' names beginning with `prefix`; a keyword that is not None wins.
 
-        Reads SESSION_TABLE (not with SESSION_STORE), SESSION_STORE, PARTITION_KEY, SORT_KEY, SESSION_KEYS, SESSION_SECRET_ARN, CLIENT_ID, CLIENT_SECRET and
+        Reads SESSION_TABLE or SESSION_STORE, PARTITION_KEY, SORT_KEY,
+        SESSION_KEYS, SESSION_SECRET_ARN, CLIENT_ID, CLIENT_SECRET and
         USER_POOL_ID; the last three also as
         COGNITO_CLIENT_ID and so on. Raises ConfigurationError.
         """

@@ -198,7 +198,7 @@ def theft(seed: int, rules: PoolRules, tally: Tally) -> None:
     tally.thefts_noticed += any(isinstance(o, Rejected) and o.reason is Reason.REUSE for o in outcomes)
 
 
-def run(count: int, thefts: int, *, seed: int = 0) -> Tally:
+def run(count: int, thefts: int, seed: int = 0) -> Tally:
     """So many benign schedules and so many thefts, under rotation and without."""
     tally = Tally()
     readings = [PoolRules(life=LIFE), PoolRules(life=LIFE, rotation=False), PoolRules(life=LIFE, semantics="B")]

@@ -25,7 +25,7 @@ __all__ = ["SQLiteFile"]
 T = TypeVar("T")
 
 _PATIENCE_SECONDS: Final = 5.0
-_BUSY_SECONDS: Final = 1.0
+_BUSY_SECONDS: Final = 0.02
 _PAUSE_SECONDS: Final = 0.01
 _SCHEMA_VERSION: Final = 1
 _APPLICATION_IDS: Final = {False: 0x436F6753, True: 0x436F6755}  # by one_row_per_user: "CogS", "CogU"
