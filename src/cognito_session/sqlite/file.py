@@ -25,7 +25,7 @@ __all__ = ["SQLiteFile"]
 T = TypeVar("T")
 
 _PATIENCE_SECONDS: Final = 5.0
-_BUSY_SECONDS: Final = 0.02
+_BUSY_SECONDS: Final = 0.05  # short, because SQLite's own waiting grows to 100 ms a step and starves who waits long
 _PAUSE_SECONDS: Final = 0.01
 _SCHEMA_VERSION: Final = 1
 _APPLICATION_IDS: Final = {False: 0x436F6753, True: 0x436F6755}  # by one_row_per_user: "CogS", "CogU"
@@ -194,13 +194,13 @@ class SQLiteFile:
     # --- errors
 
     def _prove(self) -> None:
-        """Open the file and take its write lock once, and leave no connection behind: a server may fork soon."""
+        """Write what is there already, and leave no connection behind: a server may fork soon."""
         import sqlite3
 
         if not self._path.parent.is_dir():
             raise ConfigurationError(f"SQLite: there is no folder {self._path.parent}: make it, writable for this process")
         try:
-            self.write(lambda _: None)
+            self.write(lambda connection: connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}"))
         except StoreUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, OSError) or (isinstance(cause, sqlite3.Error) and _code(cause) in _SET_UP_WRONG):
