@@ -40,7 +40,7 @@ async def test_the_same_journey(rotating, manager):
     me = await manager.establish(rotating.sign_in(rotating.user()))
     first = cookie_of(me)
     assert isinstance(await manager.resolve(first), Active)
-    assert done(stack) == ["PutItem", READ, WRITE]
+    assert done(stack) == [READ, "PutItem", READ, WRITE]
     rotating.expire()
     outcome = await manager.resolve(first)
     assert isinstance(outcome, Refreshed)

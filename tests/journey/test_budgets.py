@@ -35,11 +35,11 @@ def begun(app, manager):
 
 
 @layouts
-def test_a_sign_in_is_one_write(stack, opened, sort_key):
-    """A session begins with one conditional write and no read."""
+def test_a_sign_in_is_one_read_and_one_write(stack, opened, sort_key):
+    """What is known of the user is read, then the row is written under it: as one transaction where they are two rows."""
     app = opened(sort_key)
     app.manager().establish(app.sign_in(app.user()))
-    assert done(stack) == [CREATE]
+    assert done(stack) == [READ, "TransactWriteItems" if sort_key else CREATE]
 
 
 @layouts
