@@ -53,13 +53,15 @@ class RenewedKeyring:
     def keyring(self, *, newer: bool) -> Keyring:
         """The keyring at hand; read again where it is old, or where `newer` is wanted and the cooldown is over."""
         held = self._held
-        age = self._clock.monotonic() - self._asked_at
-        if held is not None and age < (_NEWER_COOLDOWN_SECONDS if newer else _RENEW_SECONDS):
+        if held is not None and not self._due(newer=newer):
             return held
         with self._own_lock():
-            if self._held is not held and self._held is not None:
-                return self._held
+            if self._held is not None and not self._due(newer=newer):
+                return self._held  # another thread has asked meanwhile, whatever came of it
             return self._renewed()
+
+    def _due(self, *, newer: bool) -> bool:
+        return self._clock.monotonic() - self._asked_at >= (_NEWER_COOLDOWN_SECONDS if newer else _RENEW_SECONDS)
 
     def _own_lock(self) -> Lock:
         if self._pid != os.getpid():
@@ -69,7 +71,7 @@ class RenewedKeyring:
     def _renewed(self) -> Keyring:
         try:
             self._held = Keyring.parse(self._read())
-        except (SessionUnavailable, ConfigurationError):
+        except Exception:  # noqa: BLE001 - a callable may raise anything, and keys at hand are better than none
             if self._held is None:
                 raise
         self._asked_at = self._clock.monotonic()

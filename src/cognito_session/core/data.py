@@ -6,6 +6,7 @@ It is stored as text, so that what is read is what was written (a database's num
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core import writes
@@ -14,8 +15,6 @@ from cognito_session.core.record import SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, Write, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cognito_session.core.outcome import Session
 
 __all__ = ["MAX_DATA_BYTES", "data_of", "save_data"]
@@ -42,8 +41,6 @@ def save_data(session: Session, data: Mapping[str, Any]) -> Flow[int]:
     and ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
     """
     text = _text(data)
-    if text == _text(session.data):
-        return session.data_version
     key = SessionKey(session.sub, session.sid)
     row = yield from ask(Load(key))
     if row is None:
@@ -53,6 +50,8 @@ def save_data(session: Session, data: Mapping[str, Any]) -> Flow[int]:
         raise SessionRequired("the session has ended", reason="session_ended")
     if record.data_version != session.data_version:
         raise _conflict()
+    if text == _text(data_of(record)):  # compared with the row: what `session.data` holds may have been changed in place
+        return session.data_version
     written = yield from ask(Write(writes.save_data(record, text)))
     if not written.applied:
         raise _conflict()
@@ -60,8 +59,15 @@ def save_data(session: Session, data: Mapping[str, Any]) -> Flow[int]:
 
 
 def _text(data: Mapping[str, Any]) -> str:
-    _check(data, "data")
-    text = json.dumps(dict(data), separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    if not isinstance(data, Mapping):
+        raise ConfigurationError(f"session data: expected a mapping, not {type(data).__name__}")
+    try:
+        _check(dict(data), "data")
+        text = json.dumps(dict(data), separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        raise ConfigurationError("session data: expected what JSON can hold: finite numbers, no cycles, not too deep") from error
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_DATA_BYTES:
         raise ConfigurationError(
@@ -72,7 +78,7 @@ def _text(data: Mapping[str, Any]) -> str:
 
 def _check(value: object, where: str) -> None:
     """Only what JSON gives back as it was: no tuples, dates, sets or numbers as keys."""
-    if isinstance(value, dict) or hasattr(value, "items"):
+    if isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
                 raise ConfigurationError(f"session {where}: expected texts as names")

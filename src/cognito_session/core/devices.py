@@ -14,6 +14,7 @@ from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.ending import end_now
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable
 from cognito_session.core.outcome import Reason
+from cognito_session.core.policy import TOMBSTONE_SECONDS
 from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, GlobalSignOut, Load, LoadAll, Report, Write, ask
 
@@ -112,15 +113,16 @@ def revoke_all(case: Case, sub: str, *, keep: str | None = None) -> Flow[int]:
 def _forbid_earlier_sign_ins(case: Case, sub: str, keep: str | None) -> Flow[None]:
     """Set `not_before`, which never goes back. The kept session of the one-row layout needs none: nothing else is there."""
     now = case.now()
+    mark = {"not_before": now, "ttl": now + TOMBSTONE_SECONDS}
     later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", now))
     if not case.one_row_per_user:
-        yield from ask(Write(Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put={"not_before": now})))
+        yield from ask(Write(Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=mark)))
         return
     if keep is None:
         key = SessionKey(sub, "")
         written = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.exists("sub"), later), put={"not_before": now})))
         if not written.applied and written.found is None:
-            tombstone = {"sub": sub, "sid": USER_SID, "state": ENDED, "not_before": now}
+            tombstone = {"sub": sub, "sid": USER_SID, "state": ENDED, **mark}
             yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.no_row(),), put=tombstone, replace=True)))
 
 

@@ -16,7 +16,7 @@ from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUn
 from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
 from cognito_session.core.outcome import Reason, Rejected, Session
-from cognito_session.core.policy import PATIENCE_SECONDS
+from cognito_session.core.policy import PATIENCE_SECONDS, TOMBSTONE_SECONDS
 from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, WriteAll, ask
@@ -128,7 +128,7 @@ def _land_among(case: Case, creation: Change) -> Flow[Rejected | None]:
         if case.policy.max_sessions is not None:
             if (yield from _make_room(case, creation.key.sub)) is False:
                 return Rejected(Reason.TOO_MANY_SESSIONS)
-            guard = guard._replace(when=(allowed, as_read("sign_ins", count)), put={"sign_ins": (count or 0) + 1})
+            guard = guard._replace(when=(allowed, as_read("sign_ins", count)), put=_counted(case, count))
         if (yield from _landed(guard, creation)):
             return None
         found = yield from ask(Load(creation.key))
@@ -137,6 +137,11 @@ def _land_among(case: Case, creation: Change) -> Flow[Rejected | None]:
         delay = next_delay(delay, case.entropy)
         yield from ask(Sleep(delay))
     raise LeaseBusy("other sign-ins of this user kept getting in between")
+
+
+def _counted(case: Case, count: int | None) -> Row:
+    """What serialises sign-ins under `max_sessions`; it need not outlive them."""
+    return {"sign_ins": (count or 0) + 1, "ttl": case.now() + TOMBSTONE_SECONDS}
 
 
 def _make_room(case: Case, sub: str) -> Flow[bool]:

@@ -57,7 +57,7 @@ class _Gate:
         self._forks += 1
         if self._condition.wait_for(lambda: self._inside < 1, _PATIENCE_SECONDS):
             for holder in list(self.guarded):
-                pass
+                holder.close()
 
     def after_fork_in_parent(self) -> None:
         """Let threads in again."""
