@@ -242,6 +242,8 @@ def test_parent_and_child_go_on_beside_each_other(path):
 
 
 BUSY_FORKS = """
+import warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 store = SQLiteStore(sys.argv[1])
 stop = threading.Event()
 counts = [0] * 4

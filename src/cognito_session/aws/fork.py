@@ -7,14 +7,31 @@ using it mixes up answers, and even an orderly close may read bytes or send a TL
 from __future__ import annotations
 
 import os
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["leak", "renew_in_child"]
+__all__ = ["ProcessLock", "leak", "renew_in_child"]
 
 _inherited: list[object] = []
+
+
+class ProcessLock:
+    """A lock that a forked child finds open, whoever held it in the parent."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._pid = os.getpid()
+
+    def __enter__(self) -> None:
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def leak(thing: object) -> None:

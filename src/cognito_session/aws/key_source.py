@@ -7,10 +7,9 @@ causes at most one fetch per cooldown, however many arrive; where that fetch fai
 from __future__ import annotations
 
 import json
-import os
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from cognito_session.aws.fork import ProcessLock
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.core.keys import REFETCH_COOLDOWN_SECONDS, KeySet
@@ -36,8 +35,7 @@ class CognitoKeySource:
         self._clock = clock
         self._snapshot: KeySet | None = None
         self._failed_at = float("-inf")
-        self._lock = Lock()
-        self._pid = os.getpid()
+        self._lock = ProcessLock()
 
     def keys(self, missing_kid: str | None) -> KeySet:
         """The keys at hand, or newer ones where `missing_kid` is not among them.
@@ -47,14 +45,8 @@ class CognitoKeySource:
         snapshot = self._snapshot
         if snapshot is not None and (missing_kid is None or snapshot.find(missing_kid) is not None):
             return snapshot
-        with self._own_lock():
+        with self._lock:
             return self._keys_or_fetch(missing_kid)
-
-    def _own_lock(self) -> Lock:
-        """A lock that another thread held during a fork would stay locked in the child for ever."""
-        if self._pid != os.getpid():
-            self._lock, self._pid = Lock(), os.getpid()
-        return self._lock
 
     def _keys_or_fetch(self, missing_kid: str | None) -> KeySet:
         snapshot, now = self._snapshot, self._clock.monotonic()

@@ -7,10 +7,9 @@ so that keys rotate without a restart. A failed renewal keeps the keys at hand.
 from __future__ import annotations
 
 import json
-import os
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.aws.fork import ProcessLock
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable
 from cognito_session.core.keyring import Keyring
@@ -47,15 +46,14 @@ class RenewedKeyring:
         self._clock = clock
         self._held: Keyring | None = None
         self._asked_at = float("-inf")
-        self._lock = Lock()
-        self._pid = os.getpid()
+        self._lock = ProcessLock()
 
     def keyring(self, *, newer: bool) -> Keyring:
         """The keyring at hand; read again where it is old, or where `newer` is wanted and the cooldown is over."""
         held = self._held
         if held is not None and not self._due(newer=newer):
             return held
-        with self._own_lock():
+        with self._lock:
             if self._held is not None and not self._due(newer=newer):
                 return self._held  # another thread has asked meanwhile, whatever came of it
             return self._renewed()
@@ -63,16 +61,11 @@ class RenewedKeyring:
     def _due(self, *, newer: bool) -> bool:
         return self._clock.monotonic() - self._asked_at >= (_NEWER_COOLDOWN_SECONDS if newer else _RENEW_SECONDS)
 
-    def _own_lock(self) -> Lock:
-        if self._pid != os.getpid():
-            self._lock, self._pid = Lock(), os.getpid()
-        return self._lock
-
     def _renewed(self) -> Keyring:
         try:
             self._held = Keyring.parse(self._read())
-        except Exception:  # noqa: BLE001 - a callable may raise anything, and keys at hand are better than none
-            if self._held is None:
+        except Exception:
+            if self._held is None:  # else whatever the callable raised: keys at hand are better than none
                 raise
         self._asked_at = self._clock.monotonic()
         return self._held

@@ -50,7 +50,7 @@ def save_data(session: Session, data: Mapping[str, Any]) -> Flow[int]:
         raise SessionRequired("the session has ended", reason="session_ended")
     if record.data_version != session.data_version:
         raise _conflict()
-    if text == _text(data_of(record)):  # compared with the row: what `session.data` holds may have been changed in place
+    if text == (record.data or "{}"):  # compared with the row: what `session.data` holds may have been changed in place
         return session.data_version
     written = yield from ask(Write(writes.save_data(record, text)))
     if not written.applied:
@@ -67,7 +67,7 @@ def _text(data: Mapping[str, Any]) -> str:
     except (ValueError, RecursionError) as error:
         if isinstance(error, ConfigurationError):
             raise
-        raise ConfigurationError("session data: expected what JSON can hold: finite numbers, no cycles, not too deep") from error
+        raise ConfigurationError("session data: expected finite numbers, no cycles and little depth") from error
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_DATA_BYTES:
         raise ConfigurationError(

@@ -175,7 +175,6 @@ class SQLiteFile:
         """Whether the file is still empty. Raises ConfigurationError for one that is not ours."""
         tables = _asked(connection, "SELECT count(*) FROM sqlite_master")  # first: another process may be creating ours
         found = _asked(connection, "PRAGMA application_id")
-        tables = _asked(connection, "SELECT count(*) FROM sqlite_master")
         if found == self._application_id:
             version = _asked(connection, "PRAGMA user_version")
             if version != _SCHEMA_VERSION:
