@@ -85,7 +85,6 @@ class DynamoDBStore:
         payload = self._payload(change)
         del payload["ReturnValues"]
         if change.only_checks:
-            del payload["UpdateExpression"]
             return {"ConditionCheck": payload}
         return {"Put" if change.replace else "Update": payload}
 
@@ -137,7 +136,9 @@ class DynamoDBStore:
             payload["Item"] = item | self._key(change.key)
         else:
             payload["Key"] = self._key(change.key)
-            payload["UpdateExpression"] = self._update(change, expression)
+            update = self._update(change, expression)
+            if update:
+                payload["UpdateExpression"] = update
         return payload | expression.placeholders()
 
     def _update(self, change: Change, expression: _Expression) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -28,16 +29,17 @@ class MemoryStore:
         """A copy of the row, or None."""
         with self._lock:
             row = self.rows.get(self._place(key))
-            return None if row is None else dict(row)
+            return deepcopy(row)
 
     def write(self, change: Change) -> Written:
         """Apply the change if its conditions hold."""
         with self._lock:
             row = self.rows.get(self._place(change.key))
-            found = None if row is None else dict(row)
+            found = deepcopy(row)
             if not change.allowed_on(row):
                 return Written(applied=False, found=found)
-            self._apply(change)
+            if not change.only_checks:
+                self._apply(change)
             return Written(applied=True, found=found)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
@@ -53,12 +55,12 @@ class MemoryStore:
     def _apply(self, change: Change) -> None:
         place = self._place(change.key)
         keys = {"sub": change.key.sub} if self.one_row_per_user else {"sub": change.key.sub, "sid": change.key.sid}
-        self.rows[place] = keys | change.applied_to(self.rows.get(place))
+        self.rows[place] = deepcopy(change.applied_to(self.rows.get(place))) | keys
 
     def rows_of(self, sub: str) -> list[Row]:
         """Copies of the user's rows."""
         with self._lock:
-            return [dict(row) for (owner, _), row in self.rows.items() if owner == sub]
+            return [deepcopy(row) for (owner, _), row in self.rows.items() if owner == sub]
 
     def _place(self, key: SessionKey) -> tuple[str, str]:
         return (key.sub, "" if self.one_row_per_user else key.sid)
