@@ -231,7 +231,7 @@ def _tags(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 _PROCEDURE: Final = """\
-Move sessions into a table with a sort key, signing nobody out. Run it as often as you like.
+Move sessions into a table with a sort key; the move ends none of them. Run it as often as you like.
 
 \b
 1. Give every worker SessionPolicy(on_reuse="reject") until step 5: a row that is behind then ends nothing.
@@ -316,7 +316,7 @@ def _adopter(here: _Surroundings, source: Layout, absolute_seconds: int) -> Call
     from cognito_session.manager import SessionManager
 
     found = here.configuration()
-    names = replace(found, session_table=source.table, partition_key=source.partition_key, sort_key=None)
+    names = replace(found, session_table=source.table, partition_key=source.partition_key, sort_key=None, session_store=None)
     lasting = SessionPolicy(absolute_seconds=absolute_seconds, idle_seconds=None)
     manager = SessionManager(names, cookie="token", policy=lasting, environ=here.environ)
     return adopter(manager.case, manager.ports)

@@ -234,6 +234,8 @@ def test_a_session_ended_in_the_new_table_stays_ended(move):
     move.run()
     move.new.sign_out(cookie)
     assert move.run() == {Fate.LEFT: 1}
+    move.old.sign_out(cookie)
+    assert move.run() == {Fate.LEFT: 1}
     assert move.new.resolve(cookie) == Rejected("session_ended")
 
 
@@ -305,6 +307,15 @@ def test_signed_out_everywhere_stays_so(move):
             move.new.establish(tokens)
         assert refused.value.reason == "signed_out"
     assert isinstance(move.new.resolve(cookie_of(move.new.establish(move.app.sign_in(user)))), Active)
+
+
+def test_an_old_sign_out_everywhere_is_not_carried(move):
+    """After a day no sign-in from before it can arrive any more, and the user's row is not made."""
+    user, _ = move.user()
+    move.old.revoke_all(user.sub)
+    move.stack.advance(26 * 3600)
+    assert move.run() == {Fate.MOVED: 1}
+    assert [row["sid"] == USER_SID for row in move.stack.dynamodb().scan(move.new_table)] == [False]
 
 
 # --- rows that other code wrote
@@ -405,6 +416,22 @@ def test_rows_of_foreign_types_and_without_session_are_counted(move):
     move.stack.dynamodb().put_item(move.app.table, {"sub": "a", "token": 5})
     move.stack.dynamodb().put_item(move.app.table, {"sub": "b", "note": "theirs"})
     assert move.run() == {Fate.UNREADABLE: 1, Fate.EMPTY: 1}
+
+
+def test_a_dry_run_counts_and_writes_nothing(move):
+    """The counts are those of the run to come; no table is written, nobody is refreshed, nothing is deleted."""
+    gone, _ = move.user()
+    move.run()
+    move.stack.dynamodb().delete_item(move.app.table, {"sub": gone.sub})
+    out, _ = move.user()
+    move.old.revoke_all(out.sub)
+    move.user()
+    move.seed_user()
+    move.stack.clear_calls()
+    counts = move.run(dry_run=True, delete_old=True, adopt=adopter(move.old.case, move.old.ports))
+    assert counts == {Fate.MOVED: 2, Fate.UNPLACED: 1, Fate.ENDED: 1}
+    assert {call.operation for call in move.stack.calls()} == {"Scan", "GetItem"}
+    assert move.run() == counts
 
 
 # --- deleting

@@ -117,6 +117,12 @@ def test_no_table_named(command):
     assert "CLIENT_ID" not in said
 
 
+def test_another_store_has_no_table(command):
+    """With SESSION_STORE and no table the message says that the command is for DynamoDB."""
+    env = {"SESSION_STORE": "sqlite:///sessions.db"}
+    assert "is for DynamoDB" in command("table", "check", env=env, status=1).stderr
+
+
 def test_a_tag_needs_a_value(environment, command):
     """A tag without "=" is a usage error."""
     assert "KEY=VALUE" in command("table", "create", "--tag", "team", env=environment, status=2).stderr

@@ -1,4 +1,4 @@
-"""Moves the sessions of a table without sort key into one with a sort key, while apps use either, signing nobody out.
+"""Moves the sessions of a table without sort key into one with a sort key while apps are running, and ends none of them.
 
 1. A row is copied as it is under (sub, sid), with one attribute more: MARK, the old table's name and the hash of what was
    copied. A copy that still has that hash has not been used since: only such a copy is ever brought up to date, or ended.
@@ -28,7 +28,7 @@ from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.credential import SealedCredential
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.outcome import Reason
-from cognito_session.core.policy import PATIENCE_SECONDS
+from cognito_session.core.policy import PATIENCE_SECONDS, TOMBSTONE_SECONDS
 from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
 from cognito_session.core.renewal import Renewal
 from cognito_session.core.token import parse
@@ -249,10 +249,13 @@ class Migration:
         return there.get(MARK) == {"S": self._mark(there)}
 
     def _carry_not_before(self, sub: str, not_before: int) -> None:
-        """In a table with a sort key it lives in the user's own row; it never goes back."""
-        later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", not_before))
-        change = Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put={"not_before": not_before})
-        self._patiently(partial(self._store.write, change))
+        """In a table with a sort key it lives in the user's own row, as long as the sign-ins it guards against."""
+        ttl = not_before + TOMBSTONE_SECONDS
+        if ttl > self._tables.clock.now():
+            later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", not_before))
+            put = {"not_before": not_before, "ttl": ttl}
+            change = Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=put)
+            self._patiently(partial(self._store.write, change))
 
     # --- copies whose session the old table does not know any more
 

@@ -40,6 +40,8 @@ class Layout(NamedTuple):
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", table: str | None = None) -> Layout:
         """From SESSION_TABLE (or `table`), PARTITION_KEY and SORT_KEY. Raises ConfigurationError."""
         found = Configuration.from_env(environ, prefix=prefix, session_table=table, **_NO_POOL)
+        if not found.session_table:
+            raise ConfigurationError(f"{prefix}SESSION_TABLE is not set: this command is for DynamoDB, not for SESSION_STORE")
         return cls(found.session_table, found.partition_key, found.sort_key)
 
     @property
