@@ -70,7 +70,7 @@ def schedules(limit: int) -> Iterable[Figure]:
         if found.violation is not None:
             violations.append(found.violation)
             print(found.violation, file=sys.stderr)
-    yield Figure("scenarios", f"{len(everything)}, {whole} of them searched to the end", "all", holds=True)
+    yield Figure("scenarios", f"{len(everything)}, {whole} of them searched to the end", "", holds=True)
     yield Figure("distinct states", f"{states:,}", "at least 1,000,000", states >= 1_000_000)
     yield Figure("final worlds visited by a fault-free client", f"{finals:,}", "more than 0", finals > 0)
     yield Figure("violations", str(len(violations)), "0", not violations)
@@ -120,7 +120,7 @@ def random_browsers() -> Iterable[Figure]:
         lost += len(tally.lost)
         noticed += tally.thefts_noticed
         requests += tally.requests
-    yield Figure("benign schedules", f"{benign:,} with {requests:,} requests", f"{benign:,}", holds=True)
+    yield Figure("benign schedules", f"{benign:,} with {requests:,} requests", "", holds=True)
     yield Figure("false reuse alarms", str(false_alarms), "0", false_alarms == 0)
     yield Figure("benign sessions lost", str(lost), "0", lost == 0)
     yield Figure("thefts noticed", f"{noticed:,} of {thefts:,}", "all", noticed == thefts)
