@@ -12,12 +12,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from cognito_session import Active, SessionManager
+from cognito_session.core import seal
 from cognito_session.core import token as token_module
 from cognito_session.core.cookie import Cookie
+from cognito_session.core.credential import SealedCredential
+from cognito_session.core.identify import identify
+from cognito_session.drivers.sync import run
 
 TOKEN, ROUNDS = sys.argv[1], int(sys.argv[2])
 sessions = SessionManager.from_env(cookie="token", cookie_name="token")
 header = f"token={TOKEN}"
+sealed_sessions = SessionManager.from_env(session_table=os.environ["SEALED_TABLE"])
+sealed_header = os.environ["SEALED_COOKIE"]
 pool = os.environ["USER_POOL_ID"]
 region = pool.split("_")[0]
 dynamodb = boto3.client("dynamodb", region_name=os.environ["AWS_REGION"])
@@ -28,6 +34,11 @@ issuer = f"https://cognito-idp.{region}.amazonaws.com/{pool}"
 
 def ours():
     if not isinstance(sessions.resolve(header), Active):
+        raise SystemExit("not active")
+
+
+def ours_sealed():
+    if not isinstance(sealed_sessions.resolve(sealed_header), Active):
         raise SystemExit("not active")
 
 
@@ -69,13 +80,37 @@ def verify_new():
     token_module._verified.__wrapped__(TOKEN, keys.find(token_module.key_id(TOKEN)), rules)
 
 
-for function in (ours, theirs, verify_new, raw):
+sealed_value = sealed_header.partition("=")[2]
+ring = sealed_sessions.ports.keyrings.keyring(newer=False)
+bound = {"pool": pool, "client_id": rules.client_id, "cookie_name": sealed_sessions.case.cookie.name}
+
+
+def open_sealed():
+    seal.open_cookie(ring, sealed_value, **bound)
+
+
+def identify_sealed():
+    if not isinstance(run(identify(sealed_sessions.case, sealed_header), sealed_sessions.ports), SealedCredential):
+        raise SystemExit("not opened")
+
+
+for function in (ours, ours_sealed, theirs, verify_new, open_sealed, identify_sealed, raw):
     for _ in range(20):
         function()
 compare("warm check with DynamoDB read, CPU (us)", ours, theirs, calls=50, clock=time.process_time, budget=0.30)
 compare("warm check with DynamoDB read, wall (us)", ours, theirs, calls=50, clock=time.perf_counter, budget="")
+compare("warm sealed check with DynamoDB read, CPU (us)", ours_sealed, theirs, calls=50, clock=time.process_time, budget=0.30)
 compare("verify a new token / raw RSA verify (us)", verify_new, raw, calls=200, clock=time.process_time, budget=3)
 compare("verify a repeated token / raw RSA verify (us)", verify_again, raw, calls=2000, clock=time.process_time, budget=0.5)
+compare("sealed cookie opened / raw RSA verify (us)", open_sealed, raw, calls=2000, clock=time.process_time, budget=0.5)
+compare(
+    "the same from the Cookie header on, by the driver (us)",
+    identify_sealed,
+    raw,
+    calls=2000,
+    clock=time.process_time,
+    budget=0.5,
+)
 cookie = Cookie("token")
 worst = {
     "backslashes": 'x="' + "\\" * 65_000,

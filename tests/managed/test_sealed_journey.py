@@ -9,7 +9,6 @@ import pytest
 
 from aws.echo_server import EchoServer
 from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionUnavailable
-from cognito_session.core.errors import SessionRequired
 from managed.scene import NAME, Reports, by_hand, ring, rows, sealed, session_rows, value_of
 from support.stack import cookie_of, done, in_thread, joined, make_app, make_pool
 from support.tokens import flipped
@@ -428,8 +427,8 @@ TAMPERINGS = {
 @pytest.mark.parametrize("change", TAMPERINGS.values(), ids=TAMPERINGS)
 @pytest.mark.parametrize("name", ["token", "access_token"])
 def test_a_ciphertext_that_was_tampered_with(alone, change, name):
-    """Moved, cut or altered, it does not open: rejected where it was to be refreshed, a 503 where it was to be served, reported,
-    and the row is left as it is, without a call to Cognito.
+    """Moved, cut or altered, it does not open: rejected where it was to be refreshed, a 503 where it was to be served,
+    reported, and the row is left as it is, without a call to Cognito.
     """
     app, reports = alone, Reports()
     manager, user = sealed(app, on_event=reports), app.user()
@@ -496,17 +495,3 @@ def test_a_sealed_row_without_keys_is_the_operators(alone):
         alone.manager().resolve(cookie)
     assert rows(alone) == before
     assert isinstance(manager.resolve(cookie), Refreshed)
-
-
-def test_a_late_duplicate_of_an_ended_sign_in(rotating):
-    """The same sign-in established again after its session was signed out brings no usable refresh token back."""
-    manager = sealed(rotating)
-    tokens = rotating.sign_in(rotating.user())
-    cookie = cookie_of(manager.establish(tokens))
-    manager.sign_out(cookie)
-    try:
-        again = cookie_of(manager.establish(tokens))
-    except SessionRequired:
-        return
-    rotating.expire()
-    assert isinstance(manager.resolve(again), Rejected)
