@@ -78,7 +78,8 @@ class World:
         self.ports = Ports(
             self.store, self.provider, self.keys, self.clock, self.clock.advance, lambda e: self.events.append(e.event)
         )
-        self.case = Case(policy or SessionPolicy(), ISSUER.rules, Cookie("token"), self.clock, lambda n: b"\x01" * n)
+        entropy, cookie = lambda n: b"\x01" * n, Cookie("token")
+        self.case = Case(policy or SessionPolicy(), ISSUER.rules, cookie, self.clock, entropy, one_row_per_user=one_row)
 
     def token(self, jti="jti-1", *, at=0, **claims):
         return ISSUER.access_token(jti=jti, iat=ISSUED_AT + at, exp=ISSUED_AT + at + LIFE, **claims)
@@ -447,6 +448,23 @@ def test_a_late_duplicate_of_a_sign_in_brings_nothing_back(world):
     run(log_out(world.case, f"token={world.token()}"), world.ports)
     assert world.sign_in() == Rejected(Reason.SESSION_ENDED)
     assert world.row["state"] == "ended"
+
+
+def test_an_expired_sign_in_begins_nothing(world):
+    """Tokens that were kept until their access token expired are no sign-in any more."""
+    world.store.rows.clear()
+    world.clock.advance(LIFE)
+    assert world.sign_in() == Rejected(Reason.SIGN_IN_EXPIRED)
+    assert world.store.rows == {}
+
+
+def test_a_sign_in_over_another_session_revokes_its_token():
+    """In a table without sort key the replaced session's refresh token dies with it."""
+    world = World(one_row=True)
+    world.sign_in()
+    second = SignedIn(world.token("jti-9", origin_jti="origin-9"), "rt-9")
+    assert run(establish(world.case, second), world.ports).set_cookies
+    assert world.provider.revoked == ["rt-1"]
 
 
 def test_a_repeated_sign_in_request_is_answered_alike(world):

@@ -118,7 +118,8 @@ def test_the_idle_end_follows_use_up_to_the_absolute_end(idle, absolute_end, end
         (600, 1_541, None, False),
         (600, 1_540, None, True),
         (600, 1_000, None, True),
-        (600, 1_500, 1_540, False),
+        (600, 1_500, 1_540, True),  # the absolute end is as far as it can slide: written once, never again
+        (600, 1_540, 1_540, False),
         (600, 1_500, 1_560, True),
         (600, 2_000, None, False),
         (None, None, None, False),

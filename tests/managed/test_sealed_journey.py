@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from aws.echo_server import EchoServer
-from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionUnavailable
+from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionRequired, SessionUnavailable
 from managed.scene import NAME, Reports, by_hand, ring, rows, sealed, session_rows, value_of
 from support.stack import cookie_of, done, in_thread, joined, make_app, make_pool
 from support.tokens import flipped
@@ -67,6 +67,17 @@ def test_the_journey(rotating):
     assert deletion == f"{NAME}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"
     for cookie in (first, second, *new):
         assert manager.resolve(cookie) == Rejected("session_ended")
+
+
+def test_a_replayed_sign_in_brings_nothing_back(rotating):
+    """The same tokens once more: the same session while it lives, none after the sign-out."""
+    manager, tokens = sealed(rotating), rotating.sign_in(rotating.user())
+    first = manager.establish(tokens)
+    assert manager.establish(tokens).sid == first.sid
+    manager.sign_out(first.set_cookies[0].partition(";")[0])
+    with pytest.raises(SessionRequired) as caught:
+        manager.establish(tokens)
+    assert caught.value.reason == "session_ended"
 
 
 def test_a_cold_worker_fetches_no_key_set(app):

@@ -6,12 +6,13 @@ sign-in from before "sign out everywhere" must not land behind it.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.case import next_delay
 from cognito_session.core.change import Change, Move, Test, Written, as_read, either
 from cognito_session.core.devices import live_records
-from cognito_session.core.ending import end_now, end_presented
+from cognito_session.core.ending import end_now, end_presented, revoke_stored
 from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
@@ -75,6 +76,8 @@ def establish(
         raise ConfigurationError(
             f"establish: the access token is not one of this user pool and app client ({error.reason})"
         ) from error
+    if token.expires_at <= case.now():
+        return Rejected(Reason.SIGN_IN_EXPIRED)
     creation = yield from _creation(case, signed_in, token, device)
     refusal = yield from (_land_alone if case.one_row_per_user else _land_among)(case, creation)
     if refusal is not None:
@@ -94,6 +97,17 @@ def establish(
     return (yield from with_cookie(case, session, record.generation))
 
 
+def session_id(case: Case, origin_jti: str) -> str:
+    """The id of the session that a sign-in begins: its `origin_jti`, or 128 bits of a hash of it in a sealed cookie.
+
+    One sign-in has one id, so that a late duplicate finds its row, or its tombstone, and brings nothing back. The id is no
+    secret: what a sealed cookie proves is its seal.
+    """
+    if not case.sealed_cookie:
+        return origin_jti
+    return sha256(b"cognito-session sid\0" + origin_jti.encode()).hexdigest()[:32]
+
+
 def _land_alone(case: Case, creation: Change) -> Flow[Rejected | None]:
     """In a table without sort key: the row is replaced, if `not_before` on it allows, which is carried over."""
     delay = 0.0
@@ -106,6 +120,7 @@ def _land_alone(case: Case, creation: Change) -> Flow[Rejected | None]:
         change = creation._replace(when=(*creation.when, as_read("not_before", not_before)), put={**creation.put, **kept})
         written = yield from _written(change)
         if written is not None and written.applied:
+            yield from _revoke_displaced(case, creation, written.found)
             return None
         if written is not None and written.found is not None and written.found.get("sid") == creation.key.sid:
             return _own_or_ended(creation, written.found)
@@ -125,11 +140,12 @@ def _land_among(case: Case, creation: Change) -> Flow[Rejected | None]:
             return Rejected(Reason.SIGNED_OUT)
         allowed = either("not_before", Test("not_before", "absent"), Test("not_before", "<", creation.put["auth_time"]))
         guard = Change(Move.CREATE, user, (allowed,))
-        if case.policy.max_sessions is not None:
-            if (yield from _make_room(case, creation.key.sub)) is False:
+        if case.policy.max_sessions is not None and case.policy.on_max_sessions == "refuse":
+            if len((yield from live_records(case, creation.key.sub))) >= case.policy.max_sessions:
                 return Rejected(Reason.TOO_MANY_SESSIONS)
             guard = guard._replace(when=(allowed, as_read("sign_ins", count)), put=_counted(case, count))
         if (yield from _landed(guard, creation)):
+            yield from _evict_surplus(case, creation.key.sub)
             return None
         found = yield from ask(Load(creation.key))
         if found is not None:
@@ -144,16 +160,17 @@ def _counted(case: Case, count: int | None) -> Row:
     return {"sign_ins": (count or 0) + 1, "ttl": case.now() + TOMBSTONE_SECONDS}
 
 
-def _make_room(case: Case, sub: str) -> Flow[bool]:
-    """End the oldest sessions until one more may begin; False where the policy is to refuse instead."""
-    most = case.policy.max_sessions or 0
-    records = yield from live_records(case, sub)
-    surplus = len(records) + 1 - most
-    if surplus > 0 and case.policy.on_max_sessions == "refuse":
-        return False
-    for record in sorted(records, key=lambda record: record.created_at or 0)[: max(0, surplus)]:
-        yield from end_now(case, record, Reason.SIGNED_OUT)
-    return True
+def _evict_surplus(case: Case, sub: str) -> Flow[None]:
+    """End the oldest sessions beyond `max_sessions`. Whoever lands last sees all, so at rest there are never too many."""
+    if case.policy.max_sessions is None:
+        return
+    try:
+        records = yield from live_records(case, sub)
+        newest_first = sorted(records, key=lambda record: (record.created_at or 0, record.sid or ""), reverse=True)
+        for record in newest_first[case.policy.max_sessions :]:
+            yield from end_now(case, record, Reason.SIGNED_OUT)
+    except SessionUnavailable as error:
+        yield from ask(Report("surplus_not_ended", sub, None, error.reason))
 
 
 def _landed(guard: Change, creation: Change) -> Flow[bool]:
@@ -169,6 +186,13 @@ def _written(change: Change) -> Flow[Written | None]:
         return (yield from ask(Write(change)))
     except StoreUnavailable:
         return None
+
+
+def _revoke_displaced(case: Case, creation: Change, row: Row | None) -> Flow[None]:
+    """The replaced session's tokens, where our own code wrote the row: foreign code may have stored this very sign-in's."""
+    record = SessionRecord.from_row(creation.key, row or {})
+    if record.token is not None and not record.bare and record.sid != creation.key.sid:
+        yield from revoke_stored(case, record, record.token)
 
 
 def _own_or_ended(creation: Change, found: Row) -> Rejected | None:
@@ -189,7 +213,7 @@ def _end_presented(case: Case, presented: CookieHeaders, record: SessionRecord) 
 
 def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken, device: str | None = None) -> Flow[Change]:
     """Replaces a row of another sign-in (the layout without sort key), never one of the same."""
-    now, sid = case.now(), case.fresh_id() if case.sealed_cookie else token.origin_jti
+    now, sid = case.now(), session_id(case, token.origin_jti)
     key = SessionKey(token.sub, sid)
     end = case.policy.absolute_end(now)
     refresh_token = yield from seal_secret(case, signed_in.refresh_token, sub=key.sub, sid=sid, attribute="token")

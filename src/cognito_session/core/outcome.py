@@ -44,6 +44,7 @@ class Reason(StrEnum):
     IDLE_TIMEOUT = "idle_timeout"
     ABSOLUTE_TIMEOUT = "absolute_timeout"
     SIGNED_OUT = "signed_out"
+    SIGN_IN_EXPIRED = "sign_in_expired"
     TOO_MANY_SESSIONS = "too_many_sessions"
     REFRESH_DENIED = "refresh_denied"
     REFRESH_REFUSED = "refresh_refused"

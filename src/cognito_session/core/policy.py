@@ -91,7 +91,9 @@ class SessionPolicy:
         end = self.idle_end(now, absolute_end)
         if end is None or self.idle_seconds is None:
             return False
-        return idle_exp is None or end - idle_exp >= self.idle_seconds / 10
+        if idle_exp is None or (end == absolute_end and idle_exp < end):
+            return True
+        return end - idle_exp >= self.idle_seconds / 10
 
     def _check_grace(self) -> None:
         grace = self.rotation_grace_seconds

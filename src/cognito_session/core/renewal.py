@@ -254,7 +254,7 @@ class Renewal:
         now = self.case.now()
         end = self.case.policy.absolute_end(now)
         adopted: Row = {"created_at": now, "abs_exp": end, "ttl": end, "username": new.access.username}
-        adopted["auth_time"] = new.access.issued_at if new.access.auth_time is None else new.access.auth_time
+        adopted["auth_time"] = self._sign_in_time(new.access)
         idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp)
         current = standing_of(self.credential, leased) is Standing.CURRENT
         same_origin = self._presenter_descends_from(new)
@@ -269,6 +269,13 @@ class Renewal:
             presented_current=current,
             idle_exp=idle_exp,
         )
+
+    def _sign_in_time(self, access: AccessToken) -> int:
+        """When a bare row's user signed in: the earlier of two claims, because a refresh may reset it."""
+        claims = [access.auth_time or access.issued_at]
+        if isinstance(self.credential, TokenCredential) and self.credential.token.auth_time is not None:
+            claims.append(self.credential.token.auth_time)
+        return min(claims)
 
     def _presenter_descends_from(self, new: Generation) -> bool:
         return self.credential.sid == new.access.origin_jti
