@@ -1,4 +1,4 @@
-"""The run's stack for the command: each test finds it without calls or faults of another."""
+"""A stack for the command: each test finds it without calls or faults of another."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import pytest
 from click.testing import CliRunner
 
 from cognito_session.cli import main
-from support.stack import fresh, make_app, shared_stack
+from cognito_session.local.stack import LocalStack
+from support.stack import fresh, make_app
+
+
+@pytest.fixture(scope="session")
+def stack_in_time():
+    """A stack of its own, whose clock nobody turns far: the command goes by the machine's."""
+    with LocalStack.start() as stack:
+        yield stack
 
 
 @pytest.fixture
-def stack(request):
+def stack(stack_in_time):
     """The stack."""
-    yield from fresh(shared_stack(request.config))
+    yield from fresh(stack_in_time)
 
 
 @pytest.fixture
