@@ -371,7 +371,7 @@ class Stage:
         if how == "start" and actor.kind == "sign-in":
             pool, _, _ = pool_model.sign_in(world.pool, "sign-in", START, self.scenario.rules)
             world = world._replace(pool=pool)
-        mark = hash((actor.name, actor.frame, world.now, how, as_value(value)))
+        mark = hash((actor.name, actor.cookie, actor.frame, world.now, how, as_value(value)))
         actor = actor._replace(history=(*actor.history, (world.now, how, value)))
         known = self._known.get(mark)
         if known is None:
