@@ -56,7 +56,7 @@ def test_a_request_without_a_cookie_pays_for_nothing():
     loaded = loaded_by(
         "from cognito_session import SessionManager",
         "handler = SessionManager.from_env(cookie='token').protect(lambda event, context, me: me)",
-        "response = handler({'version': '2.0', 'headers': {}, 'requestContext': {}}, None)",
+        "response = handler({'version': '2.0', 'headers': {}, 'requestContext': {'http': {'method': 'GET'}}}, None)",
         "if response['statusCode'] != 401: sys.exit(str(response))",
     )
     assert loaded & NOT_IN_A_MANAGER == set()

@@ -33,6 +33,11 @@ _FORMS: Final = {
     "SESSION_TABLE": (re.compile(r"[A-Za-z0-9_.:/-]{3,255}"), "a table name or ARN (a-z A-Z 0-9 _ . -)"),
     "PARTITION_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
     "SORT_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
+    "COGNITO_DOMAIN": (
+        re.compile(r"[a-z0-9-]{1,63}|(https?://)?[A-Za-z0-9.:\[\]-]{1,255}/?"),
+        "the domain prefix of the user pool, a host like auth.example.com, or an address",
+    ),
+    "APP_BASE_URL": (re.compile(r"https?://[!-~]{1,1000}"), "the address of your application, like https://app.example"),
 }
 _OUR_ATTRIBUTES: Final = frozenset(SessionRecord._fields) - {"key", "sid"} | {
     "lease_until",
@@ -57,15 +62,16 @@ class Configuration:
     session_keys: str | None = field(default=None, repr=False)
     session_secret_arn: str | None = None
     session_store: str | None = None
+    cognito_domain: str | None = None
+    app_base_url: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:
         """From `environ`, its variables' names beginning with `prefix`; a keyword that is not None wins.
 
-        Reads SESSION_TABLE or SESSION_STORE, PARTITION_KEY, SORT_KEY,
-        SESSION_KEYS, SESSION_SECRET_ARN, CLIENT_ID, CLIENT_SECRET and
-        USER_POOL_ID; the last three also as
-        COGNITO_CLIENT_ID and so on. Raises ConfigurationError.
+        Reads SESSION_TABLE or SESSION_STORE, PARTITION_KEY, SORT_KEY, SESSION_KEYS, SESSION_SECRET_ARN, COGNITO_DOMAIN,
+        APP_BASE_URL, CLIENT_ID, CLIENT_SECRET and USER_POOL_ID; the last three also as COGNITO_CLIENT_ID and so on.
+        Raises ConfigurationError.
         """
         unknown = set(keywords) - set(cls.__slots__)
         if unknown:
@@ -89,6 +95,8 @@ class Configuration:
             session_keys=look.optional("SESSION_KEYS"),
             session_secret_arn=look.optional("SESSION_SECRET_ARN"),
             session_store=session_store,
+            cognito_domain=look.optional("COGNITO_DOMAIN"),
+            app_base_url=look.optional("APP_BASE_URL"),
         )
 
     @property

@@ -29,6 +29,7 @@ from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.token import TokenRules
 from cognito_session.drivers.sync import Ports, run
+from cognito_session.web.csrf import Csrf, origin_of
 from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class _Manager:
         keys: KeySource | None = None,
         keyring: Callable[[], str] | None = None,
         clock: Clock | None = None,
+        csrf: Csrf | None = None,
         on_event: Callable[[Report], None] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
@@ -77,6 +79,7 @@ class _Manager:
                 "SESSION_KEYS is not set: a sealed cookie needs keys. `cognito-session keys new` prints an entry; or name"
                 ' a secret in SESSION_SECRET_ARN; or carry the access token itself with cookie="token"'
             )
+        self.csrf = _csrf(csrf or Csrf(), configuration.app_base_url)
         store = store or self._store()
         self.case = Case(
             policy=policy or SessionPolicy(),
@@ -153,9 +156,16 @@ class _Manager:
         return Configuration.from_env(environ, prefix=prefix, **names), keywords
 
 
+def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
+    """With APP_BASE_URL's origin as our own, where no other is named."""
+    if base_url is None or csrf.own_origin is not None:
+        return csrf
+    return Csrf(csrf.trusted_origins, csrf.exempt, csrf.header_token, origin_of(base_url))
+
+
 _NAMES = (
     *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
-    *("session_keys", "session_secret_arn", "session_store"),
+    *("session_keys", "session_secret_arn", "session_store", "cognito_domain", "app_base_url"),
 )
 
 
@@ -236,19 +246,32 @@ class SessionManager(_Manager):
         """
         return me.with_data(data, run(save_data(me, data), self.ports))
 
-    @overload
-    def protect(self, handler: Callable[..., Any], *, optional: bool = False) -> Callable[..., Any]: ...
+    def csrf_token(self, me: Session) -> str:
+        """A token for X-CSRF-Token, for pages of browsers too old for Sec-Fetch-Site and Origin (`Csrf(header_token=True)`).
+
+        Bound to the session; another text each time. Raises ConfigurationError where there are no keys.
+        """
+        from cognito_session.web.visit import csrf_token
+
+        return run(csrf_token(self.case, me.sid), self.ports)
 
     @overload
     def protect(
-        self, handler: None = None, *, optional: bool = False
+        self, handler: Callable[..., Any], *, optional: bool = False, login_path: str | None = None
+    ) -> Callable[..., Any]: ...
+
+    @overload
+    def protect(
+        self, handler: None = None, *, optional: bool = False, login_path: str | None = None
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 
-    def protect(self, handler: Callable[..., Any] | None = None, *, optional: bool = False) -> Any:
+    def protect(
+        self, handler: Callable[..., Any] | None = None, *, optional: bool = False, login_path: str | None = None
+    ) -> Any:
         """Decorate a Lambda handler `handler(event, context, me)`; see cognito_session.web.protect."""
         from cognito_session.web.protect import protect
 
-        return protect(self, handler, optional=optional)
+        return protect(self, handler, optional=optional, login_path=login_path)
 
 
 class AsyncSessionManager(_Manager):
@@ -291,6 +314,12 @@ class AsyncSessionManager(_Manager):
     async def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
         """As SessionManager.save_data."""
         return me.with_data(data, await self._run(save_data(me, data)))
+
+    async def csrf_token(self, me: Session) -> str:
+        """As SessionManager.csrf_token."""
+        from cognito_session.web.visit import csrf_token
+
+        return await self._run(csrf_token(self.case, me.sid))
 
     async def _run(self, flow: Flow[T]) -> T:
         from cognito_session.drivers import aio

@@ -253,7 +253,7 @@ def test_an_event_of_unknown_shape(app, call, event):
 def test_strange_parts_of_an_event(app, call, strange, version):
     """Null, numbers and lists where texts belong: no cookie, no other exception."""
     with pytest.raises(SessionRequired) as caught:
-        call({"version": version, "requestContext": {}, "headers": {}, **strange})
+        call({"version": version, "requestContext": {"httpMethod": "GET", "http": {"method": "GET"}}, "headers": {}, **strange})
     assert caught.value.reason == "no_cookie"
     assert app.stack.calls() == []
 

@@ -31,13 +31,14 @@ from cognito_session.core.token import verify
 from cognito_session.drivers.sync import Ports
 from cognito_session.testing.memory_store import MemoryStore
 from cognito_session.web import protect as protect_module
+from cognito_session.web.csrf import Csrf
 from cognito_session.web.protect import protect, resolve_event
 from support.tokens import SUB
 
 COOKIE = "token=new; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax"
 EVENTS = {
-    "v1": {"headers": {"Cookie": "token=x"}, "multiValueHeaders": None, "requestContext": {"stage": "prod"}},
-    "v2": {"version": "2.0", "headers": {}, "cookies": ["token=x"], "requestContext": {"http": {}}},
+    "v1": {"headers": {"Cookie": "token=x"}, "multiValueHeaders": None, "requestContext": {"httpMethod": "GET"}},
+    "v2": {"version": "2.0", "headers": {}, "cookies": ["token=x"], "requestContext": {"http": {"method": "GET"}}},
 }
 
 
@@ -57,6 +58,7 @@ class FixedManager:
     def __init__(self, outcome: Any) -> None:
         self.outcome = outcome
         self.asked: list[tuple[Any, float | None]] = []
+        self.csrf = Csrf()
         self.ports = Ports(store=None, provider=None, keys=None, clock=None, sleep=None)
 
     def resolve(self, cookie_header: Any, *, remaining_seconds: float | None = None) -> Any:
@@ -139,7 +141,7 @@ def test_a_handler_is_called_with_event_context_and_session(made, active, me, ev
     handler = made(active, lambda *arguments: seen.append(arguments) or {"statusCode": 200})
     assert handler(event, context)["statusCode"] == 200
     assert seen == [(event, context, me)]
-    assert active.asked == [(["token=x"], 30.0)]
+    assert active.asked == [(("token=x",), 30.0)]
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
@@ -292,7 +294,7 @@ async def test_aio_is_the_coroutine(refreshed):
     handler = protect(refreshed, body, optional=False)
     response = await handler.aio(EVENTS["v2"], Context(9_000))
     assert (response["statusCode"], cookies_of(response)) == (200, [COOKIE])
-    assert refreshed.asked == [(["token=x"], 9.0)]
+    assert refreshed.asked == [(("token=x",), 9.0)]
     assert not asyncio.iscoroutinefunction(handler)
     assert not hasattr(protect(refreshed, lambda *_: None, optional=False), "aio")
 
@@ -347,7 +349,7 @@ def test_protect_works_with_and_without_parentheses(active, rejected):
 def test_a_context_that_tells_no_time_limits_nothing(made, active, context):
     """Without a remaining time the flow is told of none."""
     made(active, lambda *_: "x")(EVENTS["v2"], context)
-    assert active.asked == [(["token=x"], None)]
+    assert active.asked == [(("token=x",), None)]
 
 
 def test_a_short_timeout_is_warned_of_once(made, active, unwarned, caplog):

@@ -6,7 +6,7 @@ test that steps schedules, answers them.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +17,7 @@ from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
 from cognito_session.core.record import Row, SessionKey
 
 __all__ = [
+    "Call",
     "Flow",
     "GlobalSignOut",
     "Keyrings",
@@ -121,6 +122,15 @@ class Report(Step[None]):
     sub: str
     sid: str | None
     detail: str = ""
+
+
+class Call(Step[A]):
+    """Ask a collaborator that this flow brings along (a sign-in's), where the driver does such things."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], A]) -> None:
+        self.work = work
 
 
 Answer = TypeVar("Answer")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cognito_session.core.keys import KeySet, SigningKey
 
-__all__ = ["AccessToken", "TokenRules", "VerifiedToken", "key_id", "parse", "verify"]
+__all__ = ["AccessToken", "TokenRules", "VerifiedToken", "key_id", "parse", "verified_claims", "verify"]
 
 MAX_TOKEN_CHARS: Final = 16_384
 _MAX_SEGMENT_CHARS: Final = 12_288
@@ -108,12 +108,27 @@ def parse(text: str, rules: TokenRules) -> AccessToken:
     return _access_token(text, _json_object(payload), rules)
 
 
+def verified_claims(text: str, keys: KeySet) -> dict[str, Any]:
+    """The claims of any token that a key of `keys` has signed: what they must say is the caller's to check.
+
+    Raises MalformedToken, UnknownKey or InvalidSignature.
+    """
+    key = keys.find(key_id(text))
+    if key is None:
+        raise UnknownKey("token: signed with a key that the user pool's key set does not hold")
+    return _json_object(_signed_payload(text, key))
+
+
 @lru_cache(maxsize=512)
 def _verified(text: str, key: SigningKey, rules: TokenRules) -> VerifiedToken:
+    return VerifiedToken(_access_token(text, _json_object(_signed_payload(text, key)), rules))
+
+
+def _signed_payload(text: str, key: SigningKey) -> bytes:
     _, payload, signing_input, signature = _split(text)
     if not _signature_holds(signing_input, signature, key):
         raise InvalidSignature("token: the signature does not verify under the key it names")
-    return VerifiedToken(_access_token(text, _json_object(payload), rules))
+    return payload
 
 
 def _signature_holds(signing_input: bytes, signature: bytes, key: SigningKey) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.core.keyring import Keyring
 
-__all__ = ["open_cookie", "open_secret", "seal_cookie", "seal_secret"]
+__all__ = ["open_cookie", "open_secret", "open_value", "seal_cookie", "seal_secret", "seal_value"]
 
 A = TypeVar("A")
 _NONCE_BYTES = seal.NONCE_BYTES
@@ -75,6 +75,22 @@ def seal_secret(case: Case, secret: str, *, sub: str, sid: str, attribute: str) 
         attribute=attribute,
         nonce=case.entropy(_NONCE_BYTES),
     )
+
+
+def seal_value(case: Case, plaintext: bytes, *, purpose: str, context: tuple[str, ...] = ()) -> Flow[str]:
+    """Anything else that the browser keeps for us, to be opened with the same purpose and context only.
+
+    Raises ConfigurationError where there are no keys.
+    """
+    ring = yield from ask(Keyrings())
+    whole = (_pool(case), _client(case), *context)
+    return seal.seal(ring, plaintext, purpose=purpose, context=whole, nonce=case.entropy(_NONCE_BYTES))
+
+
+def open_value(case: Case, text: str, *, purpose: str, context: tuple[str, ...] = ()) -> Flow[bytes]:
+    """What was sealed by `seal_value`. Raises as open_cookie does."""
+    whole = (_pool(case), _client(case), *context)
+    return (yield from _with_keyring(lambda ring: seal.open_sealed(ring, text, purpose=purpose, context=whole)))
 
 
 def _with_keyring(use: Callable[[Keyring], A]) -> Flow[A]:

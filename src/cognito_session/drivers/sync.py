@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import TOO_LATE
 from cognito_session.core.steps import (
+    Call,
     Flow,
     GlobalSignOut,
     Keyrings,
@@ -85,7 +86,7 @@ def segment(flow: Flow[T], ports: Ports) -> Done[T] | Sleep:
             answer, fault = None, error
 
 
-def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901 - one case for each step, nothing nested
+def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901, PLR0912 - one case for each step, nothing nested
     match step:
         case Keys(missing_kid):
             return ports.keys.keys(missing_kid)
@@ -109,6 +110,8 @@ def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901 - one case for 
             return ports.provider.global_sign_out(username)
         case Sleep(seconds):
             return ports.sleep(seconds)
+        case Call():
+            return step.work()
         case Report():
             return _report(step, ports)
     raise TypeError(f"no driver knows the step {type(step).__name__}")

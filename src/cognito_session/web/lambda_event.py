@@ -10,11 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.web.request import Request
+from cognito_session.web.response import cache_control, vary
 
-__all__ = ["Form", "answer", "cookie_headers", "form_of", "with_session_headers"]
+if TYPE_CHECKING:
+    from cognito_session.web.response import Response
+
+__all__ = ["Form", "answer", "cookie_headers", "cookies_in", "form_of", "request_of", "respond", "with_session_headers"]
 
 _SHAPES: Final = (
     "an API Gateway REST event (payload 1.0: headers, multiValueHeaders, requestContext), an HTTP API or Function URL event"
@@ -60,6 +65,56 @@ def _texts(value: Any) -> list[str]:
     return []
 
 
+def request_of(event: Mapping[str, Any]) -> Request:
+    """The event as a Request. An event that does not say its method counts as one that changes something."""
+    context = event.get("requestContext")
+    http = context.get("http") if isinstance(context, Mapping) else None
+    http = http if isinstance(http, Mapping) else {}
+    method = http.get("method") or event.get("httpMethod") or (context or {}).get("httpMethod")
+    path = event.get("rawPath") or event.get("path") or http.get("path")
+    headers = _headers(event)
+    cookies = cookie_headers(event)
+    if cookies:
+        headers["cookie"] = tuple(cookies)
+    return Request(_text(method).upper(), _text(path) or "/", _query(event), headers)
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Headers by lower-case name; where both forms name one, the form that keeps every value wins."""
+    found: dict[str, tuple[str, ...]] = {}
+    for source in (event.get("headers"), event.get("multiValueHeaders")):
+        if isinstance(source, Mapping):
+            found |= {
+                name.lower(): values
+                for name, value in source.items()
+                if isinstance(name, str) and (values := tuple(_texts(value)))
+            }
+    return found
+
+
+def _query(event: Mapping[str, Any]) -> str:
+    """The query as text. API Gateway decodes the parameters of payload 1.0, which are spelled out again."""
+    raw = event.get("rawQueryString")
+    if isinstance(raw, str):
+        return raw
+    source = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters")
+    if not isinstance(source, Mapping) or not source:
+        return ""
+    from urllib.parse import urlencode
+
+    return urlencode([(name, value) for name, values in source.items() for value in _texts(values)])
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def respond(form: Form, response: Response) -> dict[str, Any]:
+    """A Response of ours in the event's form."""
+    made = {"statusCode": response.status, "headers": dict(response.headers), "body": response.body}
+    return with_session_headers(form, made, response.cookies)
+
+
 def answer(form: Form, status: int, body: Any, headers: Mapping[str, str], cookies: Sequence[str]) -> dict[str, Any]:
     """A JSON answer in the event's form, with every Set-Cookie value in it."""
     text = body if isinstance(body, str) else json.dumps(body)
@@ -75,13 +130,14 @@ def with_session_headers(form: Form, response: Any, cookies: Sequence[str]) -> d
     complete = _complete(response)
     headers = dict(complete.get("headers") or {})
     many = {name: list(values) for name, values in (complete.get("multiValueHeaders") or {}).items()}
-    if cookies or not _is_private(_find(headers, many, "cache-control")):
+    said = _find(headers, many, "cache-control")
+    if (wanted := cache_control(said, sets_cookie=bool(cookies))) != said:
         _drop(headers, many, "cache-control")
-        headers["Cache-Control"] = "no-store"
-    vary = _find(headers, many, "vary")
-    if not any(part.strip().lower() in ("cookie", "*") for part in vary.split(",")):
+        headers["Cache-Control"] = wanted
+    said = _find(headers, many, "vary")
+    if (wanted := vary(said)) != said:
         _drop(headers, many, "vary")
-        headers["Vary"] = f"{vary}, Cookie" if vary else "Cookie"
+        headers["Vary"] = wanted
     complete["headers"] = headers
     if cookies and form is Form.V2:
         complete["cookies"] = [*(complete.get("cookies") or []), *cookies]
@@ -90,6 +146,17 @@ def with_session_headers(form: Form, response: Any, cookies: Sequence[str]) -> d
     if many or "multiValueHeaders" in complete:
         complete["multiValueHeaders"] = many
     return complete
+
+
+def cookies_in(response: Any) -> list[str]:
+    """The Set-Cookie values that a handler's answer already has, wherever it put them."""
+    if not isinstance(response, Mapping):
+        return []
+    found = _texts(response.get("cookies") or ())
+    for source in (response.get("headers"), response.get("multiValueHeaders")):
+        if isinstance(source, Mapping):
+            found += [text for name, value in source.items() if str(name).lower() == "set-cookie" for text in _texts(value)]
+    return found
 
 
 def _add_cookies(headers: dict[str, Any], many: dict[str, list[Any]], cookies: Sequence[str]) -> None:
@@ -123,8 +190,3 @@ def _pop(mapping: dict[str, Any], wanted: str) -> Any:
     for name in [name for name in mapping if name.lower() == wanted]:
         found = mapping.pop(name)
     return found
-
-
-def _is_private(cache_control: str) -> bool:
-    directives = {part.strip().lower().partition("=")[0] for part in cache_control.split(",")}
-    return not directives.isdisjoint({"private", "no-store"})

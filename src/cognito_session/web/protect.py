@@ -10,15 +10,17 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.errors import ConfigurationError, SessionError, SessionRequired
-from cognito_session.core.outcome import Rejected, Session
+from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.web.current import serving
-from cognito_session.web.lambda_event import Form, answer, cookie_headers, form_of, with_session_headers
+from cognito_session.web.lambda_event import Form, answer, cookies_in, form_of, request_of, respond, with_session_headers
+from cognito_session.web.refusal import refusal
+from cognito_session.web.response import lacking
+from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cognito_session.core.outcome import Outcome
+    from cognito_session.core.outcome import Session
     from cognito_session.manager import SessionManager
 
 __all__ = ["protect", "resolve_event"]
@@ -27,49 +29,51 @@ _SHORT_SECONDS = 6
 _warned: list[bool] = []
 
 
-def protect(manager: SessionManager, handler: Callable[..., Any] | None, *, optional: bool) -> Any:
+def protect(
+    manager: SessionManager, handler: Callable[..., Any] | None, *, optional: bool = False, login_path: str | None = None
+) -> Any:
     """Decorate `handler(event, context, me)`; with `optional` it is called with None instead of a 401.
 
-    An async handler becomes a sync one, as Lambda's runtime calls it; `.aio` is the coroutine function. Raises
-    ConfigurationError at decoration where another decorator has already wrapped the handler: it would be called with
-    two arguments.
+    A request that changes something and comes from another site is a 403 (`SessionManager(csrf=...)`). `login_path`: where a
+    person without a session is sent who asked for a page. An async handler becomes a sync one, as Lambda's runtime calls
+    it; `.aio` is the coroutine function. Raises ConfigurationError at decoration where another decorator has already
+    wrapped the handler: it would be called with two arguments.
     """
     if handler is None:
-        return functools.partial(protect, manager, optional=optional)
+        return functools.partial(protect, manager, optional=optional, login_path=login_path)
     if hasattr(handler, "__wrapped__"):
         raise ConfigurationError(
             f"protect must be the innermost decorator of {getattr(handler, '__name__', 'the handler')}: put it directly above"
             " the function, below every other decorator"
         )
     if inspect.iscoroutinefunction(handler):
-        return _protect_coroutine(manager, handler, optional=optional)
+        return _protect_coroutine(manager, handler, optional=optional, login_path=login_path)
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
-        form, me = form_of(event), None
+        call = _Call(manager, event, context, login_path)
         try:
-            me = _admit(manager, event, context, form, optional=optional)
+            call.visit.check_csrf()
+            me = call.admit(call.visit.session(), optional=optional)
             with serving(me):
-                return _finish(form, handler(event, context, me), me)
+                return call.finish(handler(event, context, me))
         except SessionError as error:
-            return _refusal(form, error, me)
+            return call.refuse(error)
 
     return protected
 
 
-def _protect_coroutine(manager: SessionManager, handler: Callable[..., Any], *, optional: bool) -> Any:
+def _protect_coroutine(manager: SessionManager, handler: Callable[..., Any], *, optional: bool, login_path: str | None) -> Any:
     @functools.wraps(handler)
     async def coroutine(event: Mapping[str, Any], context: Any = None) -> Any:
-        from cognito_session.drivers import aio
-
-        form, me = form_of(event), None
+        call = _Call(manager, event, context, login_path)
         try:
-            flow = manager.flow(cookie_headers(event), remaining_seconds=remaining_seconds(context))
-            me = _session_of(await aio.run(flow, manager.ports), form, optional=optional)
+            await call.visit.acheck_csrf()
+            me = call.admit(await call.visit.asession(), optional=optional)
             with serving(me):
-                return _finish(form, await handler(event, context, me), me)
+                return call.finish(await handler(event, context, me))
         except SessionError as error:
-            return _refusal(form, error, me)
+            return call.refuse(error)
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
@@ -83,50 +87,41 @@ def _protect_coroutine(manager: SessionManager, handler: Callable[..., Any], *, 
 
 def resolve_event(manager: SessionManager, event: Mapping[str, Any], context: Any) -> Session:
     """The event's session. Raises SessionError, ready to answer in the event's form."""
-    form = form_of(event)
+    call = _Call(manager, event, context, None)
     try:
-        found = _admit(manager, event, context, form, optional=False)
+        call.visit.check_csrf()
+        me = call.visit.required()
     except SessionError as error:
-        error.responder = functools.partial(_refusal, form)
+        error.responder = call.refuse
         raise
-    if found is None:
-        raise AssertionError("unreachable: only an optional session is None")
-    return found
+    return me.answering(functools.partial(_respond, call.form))
 
 
-def _admit(manager: SessionManager, event: Mapping[str, Any], context: Any, form: Form, *, optional: bool) -> Session | None:
-    outcome = manager.resolve(cookie_headers(event), remaining_seconds=remaining_seconds(context))
-    return _session_of(outcome, form, optional=optional)
+class _Call:
+    """One invocation: the event's form, its visit, and how its answer is finished."""
 
+    def __init__(self, manager: SessionManager, event: Mapping[str, Any], context: Any, login_path: str | None) -> None:
+        self.form = form_of(event)
+        self.visit = Visit(manager, request_of(event), remaining_seconds=remaining_seconds(context))
+        self._login_path = login_path
 
-def _session_of(outcome: Outcome, form: Form, *, optional: bool) -> Session | None:
-    if isinstance(outcome, Rejected):
-        if optional:
+    def admit(self, me: Session | None, *, optional: bool) -> Session | None:
+        """The session, able to answer in the event's form. Raises SessionRequired."""
+        if me is None and optional:
             return None
-        raise SessionRequired("no usable session", reason=outcome.reason)
-    return outcome.session.answering(functools.partial(_respond, form))
+        return self.visit.required_of(me).answering(functools.partial(_respond, self.form))
+
+    def finish(self, response: Any) -> dict[str, Any]:
+        """The handler's answer with the cookies it lacks: `me.respond()` has already added them."""
+        return with_session_headers(self.form, response, lacking(self.visit.cookies, cookies_in(response)))
+
+    def refuse(self, error: SessionError) -> dict[str, Any]:
+        """The answer an error stands for; a session that was refreshed before the handler refused still gets its cookie."""
+        return respond(self.form, refusal(self.visit.request, error, login_path=self._login_path, cookies=self.visit.cookies))
 
 
 def _respond(form: Form, me: Session, status: int, body: Any) -> dict[str, Any]:
     return answer(form, status, body, {}, me.set_cookies)
-
-
-def _finish(form: Form, response: Any, me: Session | None) -> dict[str, Any]:
-    """The handler's answer with the cookies it lacks: `me.respond()` has already added them."""
-    cookies = () if me is None else me.set_cookies
-    present = response.get("cookies") if isinstance(response, dict) else None
-    many = response.get("multiValueHeaders") if isinstance(response, dict) else None
-    sent = {*(present or ()), *((many or {}).get("Set-Cookie") or ())}
-    return with_session_headers(form, response, [cookie for cookie in cookies if cookie not in sent])
-
-
-def _refusal(form: Form, error: SessionError, me: Session | None = None) -> dict[str, Any]:
-    """The answer an error stands for; a session that was refreshed before the handler refused still gets its cookie."""
-    if isinstance(error, ConfigurationError):
-        import logging
-
-        logging.getLogger("cognito_session").error("%s", error)
-    return answer(form, error.status, error.public_body(), error.public_headers(), me.set_cookies if me is not None else ())
 
 
 def remaining_seconds(context: Any) -> float | None:

@@ -1,0 +1,64 @@
+"""The ID token that came with a code: whether it is this user pool's word about this very sign-in (OIDC Core 3.1.3.7).
+
+It is checked once, when the sign-in comes back, and kept nowhere: the session lives by the access token. Text, header and
+signature are checked as an access token's are (token.py); what it claims is checked here.
+"""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.errors import InvalidClaim
+from cognito_session.core.keyring import to_base64url
+from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
+from cognito_session.core.token import verified_claims
+
+if TYPE_CHECKING:
+    from cognito_session.core.keys import KeySet
+    from cognito_session.core.token import TokenRules, VerifiedToken
+
+__all__ = ["verify_id_token"]
+
+
+def verify_id_token(
+    text: str, keys: KeySet, rules: TokenRules, *, access_token: VerifiedToken, nonce: str, now: int
+) -> dict[str, Any]:
+    """The claims of an ID token of this pool and app client, made for this sign-in and not yet expired at `now`.
+
+    `nonce` is the one that the sign-in was begun with; `access_token` the one that came beside it: same user, and `at_hash`
+    must match where it is present (OIDC Core 3.1.3.6). Raises TokenError; ConfigurationError as token.verify does.
+    """
+    claims = verified_claims(text, keys)
+    if claims.get("iss") not in rules.issuers or claims.get("iss") != access_token.claims.get("iss"):
+        raise InvalidClaim("iss", "the configured user pool's issuer, the access token's own")
+    if claims.get("token_use") != "id":
+        raise InvalidClaim("token_use", "an ID token")
+    if claims.get("aud") != rules.client_id:
+        raise InvalidClaim("aud", "the configured app client, alone")
+    if claims.get("sub") != access_token.sub:
+        raise InvalidClaim("sub", "the access token's user")
+    _check_times(claims, now)
+    if not _same(claims.get("nonce"), nonce):
+        raise InvalidClaim("nonce", "the nonce that this sign-in was begun with")
+    if "at_hash" in claims and not _same(claims["at_hash"], at_hash(access_token.text)):
+        raise InvalidClaim("at_hash", "the hash of the access token beside it")
+    return claims
+
+
+def at_hash(access_token: str) -> str:
+    """The left half of the access token's SHA-256 (OIDC Core 3.1.3.6; the hash is RS256's)."""
+    return to_base64url(sha256(access_token.encode("ascii")).digest()[:16])
+
+
+def _check_times(claims: dict[str, Any], now: int) -> None:
+    issued_at, expires_at = claims.get("iat"), claims.get("exp")
+    if type(expires_at) is not int or not now < expires_at:
+        raise InvalidClaim("exp", "an instant to come")
+    if type(issued_at) is not int or issued_at > now + FUTURE_TOLERANCE_SECONDS:
+        raise InvalidClaim("iat", "an instant that has passed")
+
+
+def _same(claimed: object, expected: str) -> bool:
+    return isinstance(claimed, str) and hmac.compare_digest(claimed.encode("utf-8", "surrogatepass"), expected.encode())

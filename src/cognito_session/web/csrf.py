@@ -1,0 +1,123 @@
+"""Cross-site request forgery: whether a request that changes something comes from one of our own pages.
+
+1. Safe methods pass; they change nothing.
+2. Sec-Fetch-Site decides where it is there: browsers set it, no page can. `same-origin`, or `none` (the person's own doing,
+   such as the address bar), passes; `same-site` and `cross-site` only from a trusted origin.
+3. Without it, Origin must be exactly ours or a trusted one. With neither the request is refused.
+4. With `header_token` a request that has neither may prove itself by the session's own token in X-CSRF-Token.
+(W3C Fetch Metadata; OWASP CSRF Prevention Cheat Sheet; RFC 10017 6.1.3.3.2)
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from cognito_session.core.errors import ConfigurationError, SessionForbidden
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cognito_session.web.request import Request
+
+__all__ = ["TOKEN_HEADER", "Csrf", "CsrfVerdict", "csrf_refusal", "origin_of"]
+
+TOKEN_HEADER: Final = "x-csrf-token"
+_ORIGIN: Final = re.compile(r"(https?)://((?:[a-z0-9-]+\.)*[a-z0-9-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?")
+_LOOPBACK: Final = re.compile(r"(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
+_ADDRESS: Final = re.compile(r"(https?://[^/?#]+)[/]?[^?#]*")
+
+
+class CsrfVerdict(Enum):
+    """What a request's own headers say."""
+
+    PASSES = "passes"
+    REFUSED = "refused"
+    SILENT = "silent"
+    """Neither Sec-Fetch-Site nor Origin: refused, unless the session's token speaks for it."""
+
+
+class _Csrf(NamedTuple):
+    trusted_origins: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+    header_token: bool = False
+    own_origin: str | None = None
+
+
+class Csrf(_Csrf):
+    """Which requests count as our own.
+
+    `trusted_origins`: further origins, such as "https://admin.example", whose pages may send requests that change
+    something. `exempt`: paths that are not checked, exact or with a final "*" ("/webhooks/*"): for callers that are no
+    browsers and prove themselves otherwise. `header_token`: accept the session's token in X-CSRF-Token from browsers too
+    old for both headers. `own_origin`: ours; without it, https and the request's Host. Raises ConfigurationError.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        trusted_origins: Sequence[str] = (),
+        exempt: Sequence[str] = (),
+        header_token: bool = False,
+        own_origin: str | None = None,
+    ) -> Self:
+        """Check the settings."""
+        for texts, name in ((trusted_origins, "trusted_origins"), (exempt, "exempt")):
+            if isinstance(texts, str):
+                raise ConfigurationError(f"csrf {name}: expected a list of texts, not one text")
+        for origin in (*trusted_origins, *([own_origin] if own_origin is not None else [])):
+            if not _ORIGIN.fullmatch(origin):
+                raise ConfigurationError("csrf: expected an origin like https://app.example, lower-case and without a path")
+        for path in exempt:
+            if not path.startswith("/") or "*" in path[:-1]:
+                raise ConfigurationError('csrf exempt: expected a path like "/webhooks/stripe" or "/webhooks/*"')
+        return super().__new__(cls, tuple(trusted_origins), tuple(exempt), header_token, own_origin)
+
+    def verdict(self, request: Request) -> CsrfVerdict:
+        """What the request's headers say of where it comes from."""
+        if request.is_safe or self._is_exempt(request.path):
+            return CsrfVerdict.PASSES
+        site, origin = request.header("sec-fetch-site"), request.header("origin")
+        trusted = origin is not None and origin in self.trusted_origins
+        if site is not None:
+            return CsrfVerdict.PASSES if site in ("same-origin", "none") or trusted else CsrfVerdict.REFUSED
+        if origin is not None:
+            return CsrfVerdict.PASSES if trusted or self._is_own(origin, request) else CsrfVerdict.REFUSED
+        return CsrfVerdict.SILENT
+
+    def _is_exempt(self, path: str) -> bool:
+        """A path that a router may read as another one (dots, escapes) is exempt only where it is named letter by letter."""
+        plain = ".." not in path and "%" not in path and "\\" not in path
+        return any(path == known or (plain and known.endswith("*") and path.startswith(known[:-1])) for known in self.exempt)
+
+    def _is_own(self, origin: str, request: Request) -> bool:
+        if self.own_origin is not None:
+            return origin == self.own_origin
+        host = request.header("host")
+        if host is None or not _ORIGIN.fullmatch(origin):
+            return False
+        host = host.lower()
+        return origin == f"https://{host}" or (origin == f"http://{host}" and _LOOPBACK.fullmatch(host) is not None)
+
+
+def csrf_refusal() -> SessionForbidden:
+    """The 403 of a request that changes something and does not come from our own pages."""
+    return SessionForbidden(
+        "a request that changes something must come from our own pages: neither Sec-Fetch-Site nor Origin said so. Behind a"
+        " proxy that changes Host, set APP_BASE_URL",
+        reason="cross_site",
+    )
+
+
+def origin_of(address: str) -> str:
+    """The origin of an http or https address, lower-case, without a port that is the scheme's own (RFC 6454 4)."""
+    found = _ADDRESS.fullmatch(address)
+    origin = found[1].lower() if found else ""
+    parts = _ORIGIN.fullmatch(origin)
+    if parts is None:
+        raise ConfigurationError("APP_BASE_URL: expected an address like https://app.example")
+    scheme, host, port = parts.groups()
+    plain = port is None or port == {"http": "80", "https": "443"}[scheme]
+    return f"{scheme}://{host}" if plain else f"{scheme}://{host}:{port}"

@@ -1,0 +1,56 @@
+"""A SessionError as an answer: a redirect to sign-in or a page for a person, JSON for a program.
+
+Only a missing session sends anybody to sign in, and only where a page was asked for by a method that changes nothing: a
+redirected POST would lose what was posted. No refusal clears a cookie.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cognito_session.core.errors import ConfigurationError, SessionRequired
+from cognito_session.web.response import json_response, redirect
+
+if TYPE_CHECKING:
+    from cognito_session.core.errors import SessionError
+    from cognito_session.web.request import Request
+    from cognito_session.web.response import Response
+
+__all__ = ["refusal"]
+
+_PAGES = {
+    401: ("Please sign in", "This page is for people who are signed in."),
+    403: ("Not allowed", "Your sign-in does not allow this. If you came from another site, start from this site's own pages."),
+    409: ("Changed meanwhile", "Somebody changed this at the same time. Go back, reload and try again."),
+    500: ("Not set up right", "This site is not set up right. Its operators have been told in their log."),
+    503: ("Please try again", "We could not find out who you are just now. You are still signed in: try again in a moment."),
+}
+
+
+def refusal(request: Request, error: SessionError, *, login_path: str | None = None, cookies: tuple[str, ...] = ()) -> Response:
+    """The answer that `error` stands for; `cookies` are those of a session that was refreshed before it was refused."""
+    if isinstance(error, ConfigurationError):
+        import logging
+
+        logging.getLogger("cognito_session").error("%s", error)
+    if request.is_navigation:
+        if isinstance(error, SessionRequired) and login_path is not None and request.method in ("GET", "HEAD"):
+            return redirect(_sign_in(login_path, request), cookies=cookies)
+        from cognito_session.web.page import page
+
+        title, text = _PAGES.get(error.status, _PAGES[500])
+        found = page(error.status, title, text, link=(login_path, "Sign in") if login_path and error.status == 401 else None)  # noqa: PLR2004
+        return found._replace(headers={**found.headers, **_retry(error)}, cookies=cookies)
+    return json_response(error.status, error.public_body(), headers=error.public_headers())._replace(cookies=cookies)
+
+
+def _retry(error: SessionError) -> dict[str, str]:
+    return {name: value for name, value in error.public_headers().items() if name == "Retry-After"}
+
+
+def _sign_in(login_path: str, request: Request) -> str:
+    """The way to sign in, and back here afterwards."""
+    from urllib.parse import quote
+
+    here = request.path + (f"?{request.query}" if request.query else "")
+    return f"{login_path}{'&' if '?' in login_path else '?'}return_to={quote(here, safe='/')}"

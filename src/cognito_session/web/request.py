@@ -1,0 +1,78 @@
+"""Request: what every front door makes of the request it was given, before anything is decided.
+
+Header names are lower-case and every header keeps all its values. Nothing is trusted here: X-Forwarded-* and the like are
+read by nobody, and a header that must come once and came twice is no single value any more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["SAFE_METHODS", "Request", "headers_of"]
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110 9.2.1). TRACE is not among them: no application needs it."""
+
+_MAX_PARAMETERS: Final = 100
+
+
+class Request(NamedTuple):
+    """One request. `path` is as it was sent, without the query; `query` is what follows the question mark."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, {self.path!r}, query and {len(self.headers)} headers hidden)"
+
+    def header(self, name: str) -> str | None:
+        """The header's value, several of them joined by ", " (RFC 9110 5.3); None where it is absent."""
+        values = self.headers.get(name)
+        return None if values is None else ", ".join(values)
+
+    @property
+    def cookie_headers(self) -> tuple[str, ...]:
+        """Every Cookie header."""
+        return self.headers.get("cookie", ())
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether the method promises to change nothing."""
+        return self.method in SAFE_METHODS
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a person looks at what comes back: a page in the browser, not a script's or a program's call.
+
+        Browsers say so in Sec-Fetch-Mode (W3C Fetch Metadata); older ones by asking for HTML.
+        """
+        mode = self.header("sec-fetch-mode")
+        if mode is not None:
+            return mode == "navigate"
+        if (self.header("x-requested-with") or "").lower() == "xmlhttprequest":
+            return False
+        return "text/html" in (self.header("accept") or "").lower()
+
+    def parameters(self, name: str) -> list[str]:
+        """Every value of a query parameter, decoded; at most the first hundred parameters are looked at."""
+        from urllib.parse import parse_qsl
+
+        try:
+            pairs = parse_qsl(self.query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+        except ValueError:
+            return []
+        return [value for found, value in pairs if found == name]
+
+
+def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Headers by lower-case name, each with all its values in order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        lower = name.lower()
+        found[lower] = (*found.get(lower, ()), value)
+    return found

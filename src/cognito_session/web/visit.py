@@ -1,0 +1,154 @@
+"""Visit: one request at a front door. Who asks is found out at most once, when somebody first wants to know.
+
+Every front door makes one per request, asks it for the session, and adds to the response what `cookies` says. A request
+that nobody asks about costs nothing and its response is left alone. What could not be found out is raised each time it is
+asked for, so that a page which needs no session is served in an outage too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.errors import SessionError, SessionRequired, TokenError
+from cognito_session.core.outcome import Reason, Rejected
+from cognito_session.core.vault import open_value, seal_value
+from cognito_session.drivers.sync import run
+from cognito_session.web.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
+from cognito_session.web.response import cookie_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cognito_session.core.case import Case
+    from cognito_session.core.outcome import Outcome, Session
+    from cognito_session.core.steps import Flow
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.web.request import Request
+
+__all__ = ["Visit", "csrf_token"]
+
+_CSRF = "csrf"
+
+
+class Visit:
+    """One request's session, found out when first asked for.
+
+    `manager` may be of either kind: the sync methods run its flows in this thread, those that begin with "a" in the
+    threads of the asynchronous driver. Sharing one Visit between threads is harmless: they may ask twice.
+    """
+
+    def __init__(
+        self, manager: SessionManager | AsyncSessionManager, request: Request, *, remaining_seconds: float | None = None
+    ) -> None:
+        self.manager = manager
+        self.request = request
+        self.remaining_seconds = remaining_seconds
+        self._outcome: Outcome | SessionError | None = None
+        self._sent: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Visit({self.request!r}, asked={self.consulted})"
+
+    @property
+    def consulted(self) -> bool:
+        """Whether the response depends on the cookie or sets one: then nobody else may be given it."""
+        return self._outcome is not None or bool(self._sent)
+
+    @property
+    def cookies(self) -> tuple[str, ...]:
+        """The Set-Cookie values that the response needs: what a sign-in or sign-out sent, else what serving asked for."""
+        outcome = self._outcome
+        served = outcome.session.set_cookies if outcome is not None and not isinstance(outcome, Rejected | SessionError) else ()
+        return tuple(({cookie_name(line): line for line in served} | self._sent).values())
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why there is no session, once somebody has asked; None where there is one."""
+        return self._outcome.reason if isinstance(self._outcome, Rejected) else None
+
+    def send(self, cookies: Iterable[str]) -> None:
+        """Send these Set-Cookie values with the response, whatever the request's old cookie would have asked for."""
+        self._sent |= {cookie_name(line): line for line in cookies}
+
+    def session(self) -> Session | None:
+        """The session, or None. Raises SessionUnavailable or ConfigurationError."""
+        if self._outcome is None:
+            try:
+                self._outcome = run(self._flow(), self.manager.ports)
+            except SessionError as error:
+                self._outcome = error
+        return self._answer()
+
+    async def asession(self) -> Session | None:
+        """As `session`."""
+        from cognito_session.drivers import aio
+
+        if self._outcome is None:
+            try:
+                self._outcome = await aio.run(self._flow(), self.manager.ports)
+            except SessionError as error:
+                self._outcome = error
+        return self._answer()
+
+    def required(self) -> Session:
+        """The session. Raises SessionRequired with the reason, and as `session` does."""
+        return self.required_of(self.session())
+
+    async def arequired(self) -> Session:
+        """As `required`."""
+        return self.required_of(await self.asession())
+
+    def required_of(self, me: Session | None) -> Session:
+        """`me`, where somebody is signed in. Raises SessionRequired."""
+        if me is None:
+            raise SessionRequired("no usable session", reason=self.reason)
+        return me
+
+    def check_csrf(self) -> None:
+        """Refuse a request that changes something and does not come from our own pages. Raises SessionForbidden."""
+        if self._must_prove_itself():
+            me = self.session()
+            if me is None or not run(_token_holds(self.manager.case, me.sid, self._token()), self.manager.ports):
+                raise csrf_refusal()
+
+    async def acheck_csrf(self) -> None:
+        """As `check_csrf`."""
+        if self._must_prove_itself():
+            from cognito_session.drivers import aio
+
+            me = await self.asession()
+            if me is None or not await aio.run(_token_holds(self.manager.case, me.sid, self._token()), self.manager.ports):
+                raise csrf_refusal()
+
+    def _must_prove_itself(self) -> bool:
+        """Whether only the session's own token can still speak for the request. Raises SessionForbidden."""
+        verdict = self.manager.csrf.verdict(self.request)
+        if verdict is CsrfVerdict.PASSES:
+            return False
+        if verdict is CsrfVerdict.SILENT and self.manager.csrf.header_token and self._token():
+            return True
+        raise csrf_refusal()
+
+    def _token(self) -> str:
+        return self.request.header(TOKEN_HEADER) or ""
+
+    def _flow(self) -> Flow[Outcome]:
+        return self.manager.flow(self.request.cookie_headers, remaining_seconds=self.remaining_seconds)
+
+    def _answer(self) -> Session | None:
+        if isinstance(self._outcome, SessionError):
+            raise self._outcome
+        return None if self._outcome is None or isinstance(self._outcome, Rejected) else self._outcome.session
+
+
+def csrf_token(case: Case, sid: str) -> Flow[str]:
+    """A token that only pages served to this session know; another text each time. Raises ConfigurationError without keys."""
+    return (yield from seal_value(case, b"", purpose=_CSRF, context=(sid,)))
+
+
+def _token_holds(case: Case, sid: str, token: str) -> Flow[bool]:
+    try:
+        opened: Any = yield from open_value(case, token, purpose=_CSRF, context=(sid,))
+    except TokenError:
+        return False
+    return bool(opened == b"")
