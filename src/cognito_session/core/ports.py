@@ -6,12 +6,12 @@ Whoever writes a store proves it with the contract suite in cognito_session.test
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from cognito_session.core.hidden import hiding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cognito_session.core.change import Change, Written
     from cognito_session.core.keyring import Keyring
@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TOO_LATE",
+    "AuthorizationServer",
     "Clock",
+    "CodeGrant",
     "Denied",
+    "GrantRefused",
     "IdentityProvider",
     "KeySource",
+    "KeyringSource",
     "NewTokens",
+    "PoolRefusal",
     "RefreshRequest",
     "SessionStore",
+    "UserPool",
 ]
 
 
@@ -144,5 +150,71 @@ class KeySource(Protocol):
         """The key set at hand; fetched where there is none, or where `missing_kid` may cause a fetch.
 
         Raises KeysUnavailable where no key set could be had, or none newer than the failure to find `missing_kid`.
+        """
+        ...
+
+
+class PoolRefusal(NamedTuple):
+    """The user pool said no: `code` is the exception's name, `message` its text (never shown to anybody)."""
+
+    code: str
+    message: str = ""
+
+    def __repr__(self) -> str:
+        return hiding(self, "message")
+
+
+class UserPool(Protocol):
+    """The operations of the user pools API that an app client may call without credentials: sign-up, sign-in, passwords.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html
+    """
+
+    @property
+    def client_id(self) -> str:
+        """The app client's id."""
+        ...
+
+    def secret_hash(self, username: str) -> str | None:
+        """SECRET_HASH for this user name; None for a public client."""
+        ...
+
+    def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
+        """One call, sent at most once; its answer, or what the user pool refuses.
+
+        Raises ProviderUnavailable for an outage and for throttling, ConfigurationError for what the app's operator must mend.
+        """
+        ...
+
+
+class CodeGrant(NamedTuple):
+    """An authorization code to be redeemed (RFC 6749 4.1.3, RFC 7636 4.5)."""
+
+    code: str
+    verifier: str
+    redirect_uri: str
+
+    def __repr__(self) -> str:
+        return hiding(self, "code", "verifier")
+
+
+class GrantRefused(NamedTuple):
+    """The token endpoint said no; `error` is OAuth's code (RFC 6749 5.2)."""
+
+    error: str
+
+
+class AuthorizationServer(Protocol):
+    """Cognito's OAuth endpoints at the user pool's domain."""
+
+    @property
+    def domain(self) -> str:
+        """Their address without a path, for example https://auth.example.com. Raises ConfigurationError."""
+        ...
+
+    def exchange(self, grant: CodeGrant) -> dict[str, Any] | GrantRefused:
+        """Redeem the code, in one request that is never resent; the token endpoint's answer.
+
+        Raises ProviderUnavailable and ConfigurationError.
         """
         ...

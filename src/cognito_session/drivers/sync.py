@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cognito_session.core.keyring import Keyring
-    from cognito_session.core.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
+    from cognito_session.core.ports import (
+        AuthorizationServer,
+        Clock,
+        IdentityProvider,
+        KeyringSource,
+        KeySource,
+        SessionStore,
+        UserPool,
+    )
 
 __all__ = ["Done", "Ports", "run", "segment"]
 
@@ -49,6 +57,8 @@ class Ports(NamedTuple):
     sleep: Callable[[float], None]
     on_event: Callable[[Report], None] | None = None
     keyrings: KeyringSource | None = None
+    user_pool: UserPool | None = None
+    authorization_server: AuthorizationServer | None = None
 
 
 class Done(Generic[T]):

@@ -4,10 +4,11 @@ Cognito and DynamoDB answer errors as JSON with `__type`, the OAuth endpoints as
 """
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["Answer", "api_error", "fault_answer", "json_answer", "oauth_error"]
+__all__ = ["Answer", "api_error", "fault_answer", "json_answer", "oauth_error", "redirect"]
 
 _DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
 
@@ -27,6 +28,21 @@ class Answer:
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads; "" for every other answer."""
+        found = (value.decode("latin-1") for name, value in self.headers if name.lower() == b"location")
+        return next(found, "") if self.status == 302 else ""  # noqa: PLR2004 - Found
+
+    @property
+    def code(self) -> str | None:
+        """The authorization code that a redirect carries (RFC 6749 4.1.2)."""
+        return dict(parse_qsl(urlsplit(self.location).query)).get("code")
+
+    def with_cookie(self, line: str) -> Self:
+        """The same answer with one Set-Cookie more."""
+        return replace(self, headers=(*self.headers, (b"set-cookie", line.encode())))
 
     @property
     def error(self) -> str | None:
@@ -52,6 +68,11 @@ def api_error(code: str, message: str, status: int = 400) -> Answer:
 def oauth_error(code: str, status: int = 400) -> Answer:
     """An error of an OAuth endpoint."""
     return json_answer({"error": code}, status=status, kind=b"application/json")
+
+
+def redirect(location: str) -> Answer:
+    """A redirect (302) that nobody may keep."""
+    return Answer(302, ((b"location", location.encode()), (b"cache-control", b"no-store")), b"")
 
 
 def fault_answer(kind: str, service: str) -> Answer:

@@ -34,6 +34,11 @@ class Control:
         verbs = (self.reset, self.calls, self.clear_calls, self.fault, self.clear_faults, self.gate, self.gate_wait)
         more = (self.gate_release, self.rules, self.advance)
         self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more)}
+        self._forgetting: list[Callable[[], None]] = []
+
+    def on_reset(self, forget: Callable[[], None]) -> None:
+        """Something more to forget at each reset."""
+        self._forgetting.append(forget)
 
     async def answer(self, path: str, body: bytes) -> Answer:
         """Carry out one verb."""
@@ -52,6 +57,8 @@ class Control:
         self._grants.reset()
         self._emulator.reset()
         self._calls.clear()
+        for forget in self._forgetting:
+            forget()
         return {}
 
     async def calls(self, service: str | None = None) -> dict[str, Any]:

@@ -1,70 +1,62 @@
 """ministack, tamed: the only file that imports it and knows its insides (it is pinned to one exact version).
 
-1. It is configured by the environment at import, so `Emulator` sets that first: real signatures, checked credentials,
-   no listener of its own, no trace outside `state_dir`.
+1. `fitness` sets the environment before the import and says whether the stack may start.
 2. It lives by our clock: `time.time` is replaced before ministack is imported.
-3. No start without real signatures: ministack without `cryptography` signs with random bytes and accepts anything.
-Tokens get what real ones carry and ministack's lack: `event_id`, an `auth_time` that a refresh keeps, and no
-`origin_jti` and `jti` where the app client has token revocation off.
+3. Its sign-in page stays the one with a name and a password, whatever else an app client allows in the API.
+Tokens get what real ones carry and ministack's lack: `event_id`, an `auth_time` that says when the user proved who it
+is, an `at_hash` where the grant is OpenID Connect's, and no `origin_jti` and `jti` where token revocation is off.
 """
 # ruff: noqa: SLF001 - the one file where ministack's insides are known
 
 import base64
+import hashlib
 import importlib
 import json
-import os
 import time
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cognito_session.local.answer import Answer, api_error
+from cognito_session.local.fitness import UnfitError, configure, require_cryptography, verifies
+from cognito_session.local.records import Account, AppClient
 from cognito_session.testing.clock import SharedClock
 
-__all__ = ["AppClient", "Emulator", "UnfitError"]
+__all__ = ["CodeGrant", "Emulator"]
 
-_refreshed_auth_time: ContextVar[int | None] = ContextVar("refreshed_auth_time", default=None)
-
-
-class UnfitError(RuntimeError):
-    """The stack must not start like this; the message says what to do."""
+_CODE_SECONDS = 300  # how long ministack lets an authorization code live
+_CODE_PARAMETERS = ("redirect_uri", "scope", "nonce", "code_challenge", "code_challenge_method", "state")
+_auth_time: ContextVar[int | None] = ContextVar("auth_time", default=None)
+_refreshing: ContextVar[bool] = ContextVar("refreshing", default=False)
+_at_hash: ContextVar[tuple[str, str] | None] = ContextVar("at_hash", default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class AppClient:
-    """An app client: `pool` and `settings` are ministack's own live records of the pool and of the client."""
+class CodeGrant:
+    """What an authorization code stands for. auth_time: epoch seconds at which the user proved who it is."""
 
-    client_id: str
     pool_id: str
-    pool: dict[str, Any] = field(repr=False)
-    settings: dict[str, Any] = field(repr=False)
-
-    @property
-    def secret(self) -> str | None:
-        """The client secret; None for a public client."""
-        return self.settings.get("ClientSecret")
-
-    @property
-    def grace_seconds(self) -> int | None:
-        """RetryGracePeriodSeconds, 0 when it was left out (AWS does not say); None where rotation is off."""
-        rotation = self.settings.get("RefreshTokenRotation") or {}
-        return int(rotation.get("RetryGracePeriodSeconds") or 0) if rotation.get("Feature") == "ENABLED" else None
+    username: str
+    auth_time: int
 
 
 class Emulator:
     """ministack in this process. One per process: it keeps its state in modules."""
 
     def __init__(self, clock: SharedClock, state_dir: Path) -> None:
-        _configure(state_dir)
+        configure(state_dir)
         time.time = clock.now  # noqa: TID251 - from here on, this process lives by the stack's clock
-        _require_cryptography()
+        require_cryptography()
         self._app = _module("ministack.app")
         self._cognito = _module("ministack.services.cognito")
         self._sign = self._cognito._signed_jwt
         self._cognito._signed_jwt = self._signed
         self._cognito._now_epoch = clock.now
+        self._cognito._use_choice_based_ui = lambda _client: False
         self._require_signatures()
 
     async def answer(self, scope: dict[str, Any], body: bytes) -> Answer:
@@ -88,6 +80,16 @@ class Emulator:
         """The app client of this id, in whichever pool; requests that follow belong to its pool's region."""
         pool_id, pool, settings = self._cognito._find_pool_by_client_id(client_id)
         return AppClient(str(client_id), pool_id, pool, settings) if pool else None
+
+    def account(self, pool: Mapping[str, Any], name: object) -> Account | None:
+        """The user of this name or alias in a pool."""
+        user, _ = self._cognito._resolve_user(pool, name) if isinstance(name, str) and name else (None, None)
+        return Account(user) if user else None
+
+    def pool(self, pool_id: object) -> dict[str, Any] | None:
+        """The pool's own live record; requests that follow belong to its region."""
+        pool: dict[str, Any] | None = self._cognito._get_pool_unscoped(pool_id)
+        return pool
 
     def claims(self, token: str) -> dict[str, Any]:
         """What a token of ministack says, its own refresh tokens included; {} for a text that is no JWT."""
@@ -115,8 +117,7 @@ class Emulator:
         """New tokens of a sign-in as Cognito's AuthenticationResult, without a refresh token."""
         claims = self.claims(sign_in)
         user = self._cognito._user_from_token(sign_in, client.pool)
-        remembered = _refreshed_auth_time.set(auth_time)
-        try:
+        with _set(_auth_time, auth_time), _set(_refreshing, value=True):
             result: dict[str, Any] = self._cognito._build_auth_result(
                 client.pool_id,
                 client.client_id,
@@ -125,10 +126,35 @@ class Emulator:
                 origin_jti="" if new_origin else claims["origin_jti"],
                 scope=claims.get("scope"),
             )
-        finally:
-            _refreshed_auth_time.reset(remembered)
         del result["RefreshToken"]
         return result
+
+    def give_code(self, client: AppClient, account: Account, asked: Mapping[str, str], *, auth_time: int) -> Answer:
+        """The redirect with a new authorization code for a user, or the refusal of what is asked.
+
+        `asked` holds the parameters of RFC 6749 4.1.1, RFC 7636 4.3 and the nonce.
+        """
+        values = {name: asked.get(name, "") for name in _CODE_PARAMETERS}
+        answer = _as_answer(
+            self._cognito._issue_auth_code_redirect(client.client_id, client.pool_id, username=account.username, **values)
+        )
+        code = answer.code
+        if code:
+            self._cognito._authorization_codes[code]["auth_time"] = auth_time
+        return answer
+
+    def code_grant(self, code: object) -> CodeGrant | None:
+        """What a code stands for that was given out and not used yet."""
+        entry = self._cognito._authorization_codes.get(code)
+        if entry is None:
+            return None
+        return CodeGrant(entry["pool_id"], entry["username"], int(entry.get("auth_time", entry["expires_at"] - _CODE_SECONDS)))
+
+    @contextmanager
+    def signed_in_at(self, auth_time: int | None) -> Iterator[None]:
+        """Within this block tokens carry this `auth_time`; None: the time at which they are issued."""
+        with _set(_auth_time, auth_time):
+            yield
 
     def grants_id_token(self, sign_in: str) -> bool:
         """Whether the OAuth scopes of a sign-in bring an id token."""
@@ -148,17 +174,24 @@ class Emulator:
         self._app._reset_all_state()
 
     def _signed(self, claims: dict[str, Any], pool_id: str = "", use: str = "") -> str:
-        if claims.get("token_use") == "refresh" and _refreshed_auth_time.get() is not None:
+        if claims.get("token_use") == "refresh" and _refreshing.get():
             return ""  # a refresh gives out none of ministack's own, so why sign one
-        return str(self._sign(self._completed(claims, pool_id), pool_id, use))
+        token = str(self._sign(self._completed(claims, pool_id), pool_id, use))
+        if claims.get("token_use") == "access":  # its id token, where the grant has one, is signed next
+            openid = "openid" in str(claims.get("scope")).split()
+            _at_hash.set((claims["origin_jti"], _left_half_hash(token)) if openid else None)
+        return token
 
     def _completed(self, claims: dict[str, Any], pool_id: str) -> dict[str, Any]:
         if claims.get("token_use") not in ("access", "id"):
             return claims
         whole = {**claims, "event_id": str(uuid.uuid4())}
-        auth_time = _refreshed_auth_time.get()
+        auth_time = _auth_time.get()
         if auth_time is not None:
             whole["auth_time"] = auth_time
+        origin, at_hash = _at_hash.get() or (None, None)
+        if claims["token_use"] == "id" and origin == claims["origin_jti"]:
+            whole["at_hash"] = at_hash
         client = self.client(claims.get("client_id") or claims.get("aud"))
         if client and client.pool_id == pool_id and not client.settings.get("EnableTokenRevocation", True):
             whole.pop("origin_jti", None)
@@ -171,65 +204,28 @@ class Emulator:
         token = self._sign({"token_use": "access"}, pool_id, "access")
         key_set = json.loads(self._cognito.well_known_jwks(pool_id)[2])
         self._cognito._drop_pool_keys(pool_id)
-        if self._app.AUTH is not True or not _verifies(token, key_set):
+        if self._app.AUTH is not True or not verifies(token, key_set):
             raise UnfitError("ministack does not sign its tokens with its published keys; the stack refuses to start")
-
-
-def _configure(state_dir: Path) -> None:
-    folder = str(state_dir)
-    os.environ.update(
-        AUTH="true",
-        SERVICES="cognito-idp,dynamodb",
-        BIND_HOST="127.0.0.1",
-        IOT_MTLS_ENABLED="0",
-        SFTP_ENABLED="0",
-        PERSIST_STATE="0",
-        STATE_DIR=folder,
-        S3_DATA_DIR=folder,
-        TMPDIR=folder,
-        LOG_LEVEL="WARNING",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - ministack's root user, known to nobody outside this machine
-        MINISTACK_REGION="us-east-1",
-    )
 
 
 def _module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def _as_answer(error: tuple[int, object, bytes]) -> Answer:
-    return Answer(error[0], ((b"content-type", b"application/x-amz-json-1.1"),), error[2])
-
-
-def _require_cryptography() -> None:
+@contextmanager
+def _set(variable: ContextVar[Any], value: object) -> Iterator[None]:
+    before = variable.set(value)
     try:
-        importlib.import_module("cryptography.hazmat.primitives.asymmetric.rsa")
-    except ImportError as error:
-        raise UnfitError(
-            "the local stack needs the `cryptography` package: without it ministack's signatures are random bytes. "
-            "Install cognito-session[local]"
-        ) from error
+        yield
+    finally:
+        variable.reset(before)
 
 
-def _verifies(token: str, key_set: dict[str, Any]) -> bool:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
-    header, _, signature = token.split(".")
-    kid = json.loads(_decoded(header)).get("kid")
-    key = next((key for key in key_set["keys"] if key["kid"] == kid), None)
-    if key is None:
-        return False
-    numbers = rsa.RSAPublicNumbers(e=int.from_bytes(_decoded(key["e"])), n=int.from_bytes(_decoded(key["n"])))
-    signed = token.rpartition(".")[0].encode()
-    try:
-        numbers.public_key().verify(_decoded(signature), signed, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature:
-        return False
-    return True
+def _as_answer(answer: tuple[int, Mapping[str, object], bytes]) -> Answer:
+    status, headers, body = answer
+    return Answer(status, tuple((name.lower().encode(), str(value).encode()) for name, value in headers.items()), body)
 
 
-def _decoded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+def _left_half_hash(token: str) -> str:
+    """OpenID Connect Core 3.1.3.6, for RS256."""
+    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode()

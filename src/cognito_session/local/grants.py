@@ -12,7 +12,8 @@ import uuid
 from typing import Any
 
 from cognito_session.local.answer import Answer, api_error
-from cognito_session.local.emulator import AppClient, Emulator
+from cognito_session.local.emulator import Emulator
+from cognito_session.local.records import AppClient
 from cognito_session.local.rotation import Family, Refused, Rules, TokenBook
 from cognito_session.testing.clock import SharedClock
 

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from cognito_session.local.answer import Answer, json_answer, oauth_error
-from cognito_session.local.emulator import AppClient, Emulator
+from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Denied, Grants
+from cognito_session.local.records import AppClient
 
 __all__ = ["OAuth"]
 
@@ -26,7 +27,9 @@ class OAuth:
         """POST /oauth2/token; `onward` asks ministack."""
         form = _form(body)
         if form.get("grant_type") != "refresh_token":
-            return self._signed_in(await onward())
+            grant = self._emulator.code_grant(form.get("code"))
+            with self._emulator.signed_in_at(grant and grant.auth_time):
+                return self._signed_in(await onward())
         try:
             return self._refreshed(self._client(headers, form), form.get("refresh_token", ""))
         except Denied as denied:

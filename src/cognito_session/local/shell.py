@@ -21,6 +21,7 @@ from cognito_session.local.emulator import Emulator
 from cognito_session.local.faults import HANG_SECONDS, Fault, Faults
 from cognito_session.local.gates import Gates
 from cognito_session.local.grants import Grants
+from cognito_session.local.managed_login import ManagedLogin
 from cognito_session.local.oauth import OAuth
 from cognito_session.testing.clock import SharedClock
 
@@ -69,7 +70,9 @@ class Shell:
         self._calls, self._faults, self._gates = CallLog(), Faults(), Gates()
         grants = Grants(emulator, clock)
         self._api, self._oauth = CognitoApi(emulator, grants), OAuth(emulator, grants)
+        self._login = ManagedLogin(emulator, grants, clock)
         self._control = Control(emulator, clock, grants, calls=self._calls, faults=self._faults, gates=self._gates)
+        self._control.on_reset(self._login.clear)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -112,16 +115,22 @@ class Shell:
 
     async def _work(self, request: _Request) -> Answer:
         onward = partial(self._emulator.answer, dict(request.scope), request.body)
-        path, posted = request.scope["path"], request.scope["method"] == "POST"
         if request.service == "cognito":
             return await self._api.answer(request.operation, request.body, onward)
-        if path == "/oauth2/token" and posted:
-            return await self._oauth.token(request.headers, request.body, onward)
-        if path == "/oauth2/revoke" and posted:
-            return self._oauth.revoke(request.headers, request.body)
         if request.operation == "jwks":
             answer = await onward()
             return answer if answer.json().get("keys") else api_error("ResourceNotFoundException", "No such pool", 404)
+        match request.scope["method"], request.scope["path"]:
+            case "POST", "/oauth2/token":
+                return await self._oauth.token(request.headers, request.body, onward)
+            case "POST", "/oauth2/revoke":
+                return self._oauth.revoke(request.headers, request.body)
+            case "GET", "/oauth2/authorize":
+                return await self._login.authorize(request.scope, request.headers)
+            case "POST", "/login" | "/oauth2/login":
+                return await self._login.login(request.scope, request.headers, request.body)
+            case "GET", "/logout":
+                return await self._login.logout(request.scope, request.headers)
         return await onward()
 
 

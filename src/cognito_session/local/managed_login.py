@@ -1,0 +1,115 @@
+"""Managed login's own session: the cookie that signs a browser in again without a password, and its end.
+
+1. The cookie is opaque and remembers one user of one pool for an hour, counted from the sign-in and never renewed.
+2. It counts as long as that user exists and is enabled. A global sign-out does not end it, nor a password that changes:
+   https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminUserGlobalSignOut.html
+3. A code that it brings says `auth_time` of the sign-in that it remembers: nobody has proved anything since.
+4. All pools of a stack share one host and so one cookie; another pool's is neither used nor ended.
+"""
+
+import secrets
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cognito_session.core.cookie import Cookie
+from cognito_session.local.answer import Answer, oauth_error
+from cognito_session.local.authorization import AuthorizationRequest, form_of
+from cognito_session.local.emulator import Emulator
+from cognito_session.local.grants import Grants
+from cognito_session.local.records import Account, AppClient
+from cognito_session.testing.clock import SharedClock
+
+__all__ = ["ManagedLogin"]
+
+_COOKIE: Final = Cookie("cognito")
+# Not Secure, unlike Cognito's: the stack speaks plain http.
+_ATTRIBUTES: Final = "Path=/; HttpOnly; SameSite=Lax"
+_SESSION_SECONDS: Final = 3600
+_ASKS_ANEW: Final = frozenset({"login", "select_account"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A browser's sign-in. `sub`, because a deleted user's name may be given to another."""
+
+    pool_id: str
+    username: str
+    sub: str
+    signed_in_at: int
+
+
+class ManagedLogin:
+    """The sign-in endpoints of a user pool's domain, with the cookie that ministack lacks."""
+
+    def __init__(self, emulator: Emulator, grants: Grants, clock: SharedClock) -> None:
+        self._emulator = emulator
+        self._grants = grants
+        self._clock = clock
+        self._browsers: dict[str, _Remembered] = {}
+
+    async def authorize(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        """GET /oauth2/authorize: a code at once for a browser that is remembered, else ministack's page."""
+        asked = AuthorizationRequest.of(form_of(scope["query_string"]))
+        page = await self._emulator.answer(asked.scope(scope), b"")
+        if page.status != 200:  # noqa: PLR2004 - anything but the page is a refusal or another provider's redirect
+            return page
+        client = self._grants.client(asked.client_id)
+        asked = asked.for_client(client)
+        if asked.prompts & _ASKS_ANEW:
+            return page
+        remembered = self._remembered(headers, client)
+        account = remembered and self._account(remembered, client)
+        if remembered and account:
+            return self._emulator.give_code(client, account, asked.parameters, auth_time=remembered.signed_in_at)
+        return asked.refused("login_required", "") if "none" in asked.prompts else page
+
+    async def login(self, scope: MutableMapping[str, Any], headers: Mapping[str, str], body: bytes) -> Answer:
+        """POST /login: ministack's answer, with the cookie where it signs the user in."""
+        return self.signed_in(await self._emulator.answer(dict(scope), body), headers)
+
+    async def logout(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        """GET /logout: the end of the cookie, then the redirect to a registered logout_uri."""
+        answer = await self._emulator.answer(dict(scope), b"")
+        asked = form_of(scope["query_string"])
+        if not answer.location:
+            return answer
+        client = self._grants.client(asked["client_id"])
+        if asked["logout_uri"] not in client.settings.get("LogoutURLs", ()):  # ministack takes any where none is registered
+            return oauth_error("invalid_request")
+        if any(self._browsers[value].pool_id != client.pool_id for value in self._known(headers)):
+            return answer
+        self._forget(headers)
+        return answer.with_cookie(f"{_COOKIE.name}=; {_ATTRIBUTES}; Max-Age=0")
+
+    def signed_in(self, answer: Answer, headers: Mapping[str, str]) -> Answer:
+        """An answer that brings a code after a sign-in, with a new cookie; any other answer as it is."""
+        grant = self._emulator.code_grant(answer.code)
+        pool = grant and self._emulator.pool(grant.pool_id)
+        account = grant and pool and self._emulator.account(pool, grant.username)
+        if not grant or not account:
+            return answer
+        self._forget(headers)
+        value = secrets.token_urlsafe(32)
+        self._browsers[value] = _Remembered(grant.pool_id, account.username, account.sub, grant.auth_time)
+        return answer.with_cookie(f"{_COOKIE.name}={value}; {_ATTRIBUTES}")
+
+    def clear(self) -> None:
+        """Forget every browser."""
+        self._browsers.clear()
+
+    def _known(self, headers: Mapping[str, str]) -> list[str]:
+        return [value for value in _COOKIE.candidates(headers.get("cookie")).values if value in self._browsers]
+
+    def _forget(self, headers: Mapping[str, str]) -> None:
+        for value in self._known(headers):
+            del self._browsers[value]
+
+    def _remembered(self, headers: Mapping[str, str], client: AppClient) -> _Remembered | None:
+        sign_ins = (self._browsers[value] for value in self._known(headers))
+        ends_at = self._clock.now() - _SESSION_SECONDS
+        return next((each for each in sign_ins if each.pool_id == client.pool_id and each.signed_in_at > ends_at), None)
+
+    def _account(self, remembered: _Remembered, client: AppClient) -> Account | None:
+        account = self._emulator.account(client.pool, remembered.username)
+        return account if account and account.sub == remembered.sub and account.enabled else None
