@@ -10,9 +10,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from cognito_session.aws.authorization_server import CognitoAuthorizationServer
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.endpoint import endpoint_for
+from cognito_session.aws.endpoint import check_address, endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring, SecretsManagerText
 from cognito_session.clock import SystemClock
@@ -33,13 +34,15 @@ from cognito_session.web.csrf import Csrf, origin_of
 from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cognito_session.aws.wire import Wire
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.outcome import Outcome
     from cognito_session.core.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
     from cognito_session.core.steps import Flow, Report
+    from cognito_session.signin.login_site import LoginSite
+    from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
 
 __all__ = ["AsyncSessionManager", "SessionManager", "session"]
 
@@ -99,6 +102,7 @@ class _Manager:
             sleep=time.sleep,
             on_event=on_event,
             keyrings=keyrings,
+            authorization_server=self._authorization_server(),
         )
 
     def __repr__(self) -> str:
@@ -133,6 +137,31 @@ class _Manager:
             clock=clock,
             user_pool_id=names.user_pool_id,
         )
+
+    def _authorization_server(self) -> CognitoAuthorizationServer:
+        names = self.configuration
+        return CognitoAuthorizationServer(
+            self._open,
+            domain=names.cognito_domain,
+            region=names.pool_region,
+            client_id=names.client_id,
+            client_secret=names.client_secret,
+        )
+
+    def _login_site(self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str]) -> LoginSite:
+        """Where signing in happens, all of it checked now: the domain, the address and the paths."""
+        from cognito_session.signin.managed_login import login_site
+
+        base_url = base_url or self.configuration.app_base_url
+        if base_url is None:
+            raise ConfigurationError("APP_BASE_URL is not set: it is the address of your application, like https://app.example")
+        server = self.ports.authorization_server
+        if server is not None:
+            server.domain  # noqa: B018 - raises where COGNITO_DOMAIN is not set
+        if self.ports.keyrings is None:
+            raise ConfigurationError("SESSION_KEYS is not set: managed login seals what it must remember while you sign in")
+        address = check_address(base_url, "APP_BASE_URL")
+        return login_site(base_url=address, client_id=self.configuration.client_id, scopes=scopes, **paths)
 
     def _key_source(self, clock: Clock, environ: Mapping[str, str]) -> CognitoKeySource:
         names = self.configuration
@@ -255,6 +284,31 @@ class SessionManager(_Manager):
 
         return run(csrf_token(self.case, me.sid), self.ports)
 
+    def managed_login(
+        self,
+        *,
+        base_url: str | None = None,
+        scopes: Sequence[str] = ("openid", "email", "profile"),
+        callback_path: str = "/auth/callback",
+        login_path: str = "/login",
+        after_sign_in: str = "/",
+        after_sign_out: str = "/",
+    ) -> ManagedLogin:
+        """Signing in and out through Cognito's managed login; see cognito_session.signin.managed_login.
+
+        `base_url` (else APP_BASE_URL) is your site's address; the app client must allow `base_url` + `callback_path` as a
+        callback and `base_url` + `after_sign_out` as a sign-out address. Raises ConfigurationError.
+        """
+        from cognito_session.signin.managed_login import ManagedLogin
+
+        paths = {
+            "callback_path": callback_path,
+            "login_path": login_path,
+            "after_sign_in": after_sign_in,
+            "after_sign_out": after_sign_out,
+        }
+        return ManagedLogin(self, self._login_site(base_url, paths, scopes))
+
     @overload
     def protect(
         self, handler: Callable[..., Any], *, optional: bool = False, login_path: str | None = None
@@ -314,6 +368,27 @@ class AsyncSessionManager(_Manager):
     async def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
         """As SessionManager.save_data."""
         return me.with_data(data, await self._run(save_data(me, data)))
+
+    def managed_login(
+        self,
+        *,
+        base_url: str | None = None,
+        scopes: Sequence[str] = ("openid", "email", "profile"),
+        callback_path: str = "/auth/callback",
+        login_path: str = "/login",
+        after_sign_in: str = "/",
+        after_sign_out: str = "/",
+    ) -> AsyncManagedLogin:
+        """As SessionManager.managed_login."""
+        from cognito_session.signin.managed_login import AsyncManagedLogin
+
+        paths = {
+            "callback_path": callback_path,
+            "login_path": login_path,
+            "after_sign_in": after_sign_in,
+            "after_sign_out": after_sign_out,
+        }
+        return AsyncManagedLogin(self, self._login_site(base_url, paths, scopes))
 
     async def csrf_token(self, me: Session) -> str:
         """As SessionManager.csrf_token."""

@@ -23,7 +23,7 @@ _PAGES = {
     403: ("Not allowed", "Your sign-in does not allow this. If you came from another site, start from this site's own pages."),
     409: ("Changed meanwhile", "Somebody changed this at the same time. Go back, reload and try again."),
     500: ("Not set up right", "This site is not set up right. Its operators have been told in their log."),
-    503: ("Please try again", "We could not find out who you are just now. You are still signed in: try again in a moment."),
+    503: ("Please try again", "A service that we depend on did not answer. Nothing has changed: try again in a moment."),
 }
 
 

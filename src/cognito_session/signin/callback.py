@@ -1,0 +1,177 @@
+"""The way back from managed login: a code becomes a session, or a clear page.
+
+1. Nothing is redeemed unless this browser began the flow: the state's own cookie must be there, whole and in time.
+2. Where it is gone (back button, too late), a person who is signed in goes on; anyone else begins anew, once.
+3. The tokens become a session only where the ID token is about this very sign-in (nonce, audience, at_hash); else what
+   was issued is revoked and nothing is kept.
+4. A definite end deletes the flow's cookie; an outage keeps it, so that the page can be reloaded.
+No text of Cognito's error is shown: its code chooses among sentences of ours (RFC 9700 4.15; RFC 6749 4.1.2.1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
+from cognito_session.core.establish import SignedIn, establish
+from cognito_session.core.flow import resolve
+from cognito_session.core.id_token import verify_id_token
+from cognito_session.core.identify import authenticate
+from cognito_session.core.outcome import Reason, Rejected, Session
+from cognito_session.core.ports import CodeGrant, GrantRefused
+from cognito_session.core.steps import Call, Flow, Keys, Report, Revoke, ask
+from cognito_session.signin.login_site import Entry
+from cognito_session.signin.transaction import (
+    Transaction,
+    find_transaction,
+    keep_transaction,
+    transaction_cookie,
+    was_restarted,
+)
+from cognito_session.web.device import device_label
+from cognito_session.web.page import page
+from cognito_session.web.response import json_response, redirect
+
+if TYPE_CHECKING:
+    from cognito_session.core.case import Case
+    from cognito_session.core.ports import AuthorizationServer
+    from cognito_session.signin.login_site import LoginSite
+    from cognito_session.web.request import Request
+    from cognito_session.web.response import Response
+
+__all__ = ["begin", "come_back"]
+
+_SILENT_REFUSALS: Final = frozenset(
+    {"login_required", "interaction_required", "consent_required", "account_selection_required"}
+)
+"""What `prompt=none` brings where a person would have to do something: they are simply not signed in."""
+_MAX_CODE_CHARS: Final = 2048
+
+_STOPS: Final = {
+    "sign_in_cancelled": (403, "Sign-in was cancelled", "Nothing has changed. You can sign in whenever you like."),
+    "sign_in_refused": (400, "Sign-in did not work", "The sign-in service refused this sign-in. Please try again."),
+    "sign_in_lost": (400, "Sign-in did not finish", "It took too long, was used before, or began in another browser."),
+    "sign_in_forged": (400, "Sign-in did not finish", "What came back from the sign-in service was not about your sign-in."),
+    "sign_in_ended": (401, "Sign-in is over", "This sign-in has been signed out already. Please sign in again."),
+    "too_many_sessions": (403, "Signed in on too many devices", "Sign out on another device first, then sign in again."),
+}
+
+
+class LoginCase(NamedTuple):
+    """What the flows of managed login work with."""
+
+    case: Case
+    site: LoginSite
+    server: AuthorizationServer
+
+
+def begin(login: LoginCase, request: Request, return_to: str, entry: Entry, *, restarted: bool = False) -> Flow[Response]:
+    """Send the browser to managed login, with a cookie that knows the way back."""
+    transaction = Transaction.begun(login.case, return_to, restarted=restarted)
+    cookies = yield from keep_transaction(login.case, transaction, request.cookie_headers)
+    return redirect(login.site.authorize_url(login.server.domain, transaction, entry), cookies=cookies)
+
+
+def come_back(login: LoginCase, request: Request) -> Flow[Response]:
+    """The answer to the callback. Raises SessionUnavailable and ConfigurationError, with nothing kept and nothing lost."""
+    if request.method != "GET":
+        return _stop(login, request, "sign_in_refused")._replace(status=405)
+    answer = _Answer.of(request)
+    if answer is None:
+        return _stop(login, request, "sign_in_refused")
+    transaction = yield from find_transaction(login.case, answer.state, request.cookie_headers)
+    if transaction is None or transaction.is_over(login.case.now()):
+        return (yield from _begin_anew(login, request, answer, transaction))
+    gone = (transaction_cookie(login.case, transaction.state).delete_line(),)
+    if answer.error is not None:
+        return _refused_by_cognito(login, request, answer.error, transaction)._replace(cookies=gone)
+    found = yield from _redeem(login, request, answer.code or "", transaction)
+    if isinstance(found, Session):
+        return redirect(transaction.return_to, cookies=(*found.set_cookies, *gone))
+    return _stop(login, request, found)._replace(cookies=gone)
+
+
+class _Answer(NamedTuple):
+    """The parameters that managed login sent along: a state with either a code or an error."""
+
+    state: str
+    code: str | None
+    error: str | None
+
+    @classmethod
+    def of(cls, request: Request) -> _Answer | None:
+        """None where one is missing, repeated or beyond reason."""
+        state, code, error = (request.parameters(name) for name in ("state", "code", "error"))
+        if len(state) != 1 or len(code) + len(error) != 1:
+            return None
+        if code and not 0 < len(code[0]) <= _MAX_CODE_CHARS:
+            return None
+        return cls(state[0], code[0] if code else None, error[0] if error else None)
+
+
+def _begin_anew(login: LoginCase, request: Request, answer: _Answer, transaction: Transaction | None) -> Flow[Response]:
+    """The flow's cookie is gone or too old: who is signed in goes on, who is not begins anew, but only once."""
+    return_to = login.site.after_sign_in if transaction is None else transaction.return_to
+    outcome = yield from resolve(login.case, request.cookie_headers)
+    if not isinstance(outcome, Rejected):
+        return redirect(return_to, cookies=outcome.session.set_cookies)
+    if answer.error is not None or was_restarted(answer.state):
+        return _stop(login, request, "sign_in_lost")
+    return (yield from begin(login, request, return_to, Entry(), restarted=True))
+
+
+def _refused_by_cognito(login: LoginCase, request: Request, error: str, transaction: Transaction) -> Response:
+    if error in _SILENT_REFUSALS:
+        return redirect(transaction.return_to)
+    return _stop(login, request, "sign_in_cancelled" if error == "access_denied" else "sign_in_refused")
+
+
+def _redeem(login: LoginCase, request: Request, code: str, transaction: Transaction) -> Flow[Session | str]:
+    """The session, or which stop it is."""
+    grant = CodeGrant(code, transaction.verifier, login.site.redirect_uri)
+    issued = yield from ask(Call(lambda: login.server.exchange(grant)))
+    if isinstance(issued, GrantRefused):
+        return "sign_in_lost"
+    refresh_token = issued.get("refresh_token")
+    try:
+        yield from _check(login.case, issued, transaction)
+    except TokenError as error:
+        yield from ask(Report("sign_in_forged", "", None, error.reason))
+        yield from _take_back(refresh_token)
+        return "sign_in_forged"
+    signed_in = SignedIn.of({"AccessToken": issued["access_token"], "RefreshToken": refresh_token})
+    device = device_label(request.header("user-agent"))
+    found = yield from establish(login.case, signed_in, presented=request.cookie_headers, device=device)
+    if isinstance(found, Session):
+        return found
+    yield from _take_back(refresh_token)
+    return "too_many_sessions" if found.reason is Reason.TOO_MANY_SESSIONS else "sign_in_ended"
+
+
+def _check(case: Case, issued: dict[str, Any], transaction: Transaction) -> Flow[None]:
+    """Both tokens are this pool's, for this app client, of one user, and of this sign-in. Raises TokenError."""
+    access_token = yield from authenticate(case, issued["access_token"])
+    id_token = issued.get("id_token")
+    if not isinstance(id_token, str):
+        raise ConfigurationError(
+            "the token endpoint answered without an ID token: let the app client and managed_login(scopes=...) have openid"
+        )
+    keys = yield from ask(Keys())
+    verify_id_token(id_token, keys, case.rules, access_token=access_token, nonce=transaction.nonce, now=case.now())
+
+
+def _take_back(refresh_token: object) -> Flow[None]:
+    """Revoke what was issued and is not kept; a failure leaves a token that nobody has."""
+    if isinstance(refresh_token, str):
+        try:
+            yield from ask(Revoke(refresh_token))
+        except (SessionUnavailable, ConfigurationError) as error:
+            yield from ask(Report("revoke_failed", "", None, error.reason))
+
+
+def _stop(login: LoginCase, request: Request, reason: str) -> Response:
+    """A page for a person, JSON for a program; neither shows anything that came with the request."""
+    status, title, text = _STOPS[reason]
+    if not request.is_navigation:
+        return json_response(status, {"error": "sign_in", "reason": reason})
+    return page(status, title, text, link=(login.site.login_path, "Sign in"))

@@ -1,0 +1,170 @@
+"""Managed login: start, callback, sign_out, for whatever request a framework or Lambda hands over.
+
+    login = sessions.managed_login(base_url="https://app.example")
+    GET  /login          -> login.start(request)
+    GET  /auth/callback  -> login.callback(request)
+    POST /sign-out       -> login.sign_out(request)
+
+Each answers in the request's own form. The two classes differ in the driver alone. What cannot be found out or is set up
+wrong becomes an answer too: a route of these three needs no error handling of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.errors import SessionError
+from cognito_session.drivers.sync import run
+from cognito_session.signin.callback import LoginCase, begin, come_back
+from cognito_session.signin.login_site import Entry, LoginSite
+from cognito_session.signin.return_to import own_path, safe_return_to
+from cognito_session.signin.sign_out import sign_out
+from cognito_session.web.native import door_of
+from cognito_session.web.refusal import refusal
+from cognito_session.web.visit import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cognito_session.core.steps import Flow
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.signin.sign_out import Where
+    from cognito_session.web.native import Door
+    from cognito_session.web.request import Request
+    from cognito_session.web.response import Response
+
+__all__ = ["AsyncManagedLogin", "ManagedLogin"]
+
+
+class _ManagedLogin:
+    """What both are made of."""
+
+    def __init__(self, manager: SessionManager | AsyncSessionManager, site: LoginSite) -> None:
+        self.site = site
+        self._manager = manager
+
+    def _case(self) -> LoginCase:
+        server = self._manager.ports.authorization_server
+        if server is None:
+            raise AssertionError("unreachable: a manager has one from the beginning")
+        return LoginCase(self._manager.case, self.site, server)
+
+    def _start(self, request: Request, return_to: str | None, entry: Entry) -> Flow[Response]:
+        wanted = request.parameters("return_to") if return_to is None else [return_to]
+        only = wanted[0] if len(wanted) == 1 else None
+        return begin(self._case(), request, safe_return_to(only, self.site.after_sign_in), entry.checked())
+
+    def _refused(self, door: Door, error: SessionError) -> Any:
+        return door.respond(refusal(door.request, error, login_path=self.site.login_path))
+
+
+class ManagedLogin(_ManagedLogin):
+    """Signing in and out through managed login, for synchronous code."""
+
+    def start(
+        self,
+        request: Any,
+        *,
+        return_to: str | None = None,
+        identity_provider: str | None = None,
+        sign_up: bool = False,
+        prompt: str | None = None,
+        language: str | None = None,
+        login_hint: str | None = None,
+    ) -> Any:
+        """Send the browser to sign in; afterwards it comes back to `return_to`, a path of your site.
+
+        Without `return_to` the request's query parameter of that name is taken; what is not a path of your site becomes
+        `after_sign_in`. `identity_provider` names one that the user pool knows ("Google"), `sign_up` shows the sign-up page
+        first, `prompt` is OIDC's ("login" asks for the password again: use it before a sensitive action; "none" shows
+        nothing), `language` a code such as "de".
+        """
+        door = door_of(request)
+        entry = Entry(identity_provider, sign_up, prompt, language, login_hint)
+        return self._answer(door, lambda: self._start(door.request, return_to, entry))
+
+    def callback(self, request: Any) -> Any:
+        """What Cognito sent the browser back with: a redirect with the session's cookie, or a page that says what to do."""
+        door = door_of(request)
+        return self._answer(door, lambda: come_back(self._case(), door.request))
+
+    def sign_out(self, request: Any, *, where: Where = "here", return_to: str = "/") -> Any:
+        """End sessions, by POST: "here" and "everywhere" end managed login's own cookie too; "elsewhere" stays here.
+
+        A request from another site is a 403. `return_to` is where "elsewhere" goes on.
+        """
+        door = door_of(request)
+        try:
+            Visit(self._manager, door.request).check_csrf()
+        except SessionError as error:
+            return self._refused(door, error)
+        return self._answer(door, lambda: sign_out(self._case(), door.request, where, safe_return_to(return_to)))
+
+    def _answer(self, door: Door, flow: Any) -> Any:
+        try:
+            return door.respond(run(flow(), self._manager.ports))
+        except SessionError as error:
+            return self._refused(door, error)
+
+
+class AsyncManagedLogin(_ManagedLogin):
+    """The same for asynchronous code."""
+
+    async def start(
+        self,
+        request: Any,
+        *,
+        return_to: str | None = None,
+        identity_provider: str | None = None,
+        sign_up: bool = False,
+        prompt: str | None = None,
+        language: str | None = None,
+        login_hint: str | None = None,
+    ) -> Any:
+        """As ManagedLogin.start."""
+        door = door_of(request)
+        entry = Entry(identity_provider, sign_up, prompt, language, login_hint)
+        return await self._answer(door, lambda: self._start(door.request, return_to, entry))
+
+    async def callback(self, request: Any) -> Any:
+        """As ManagedLogin.callback."""
+        door = door_of(request)
+        return await self._answer(door, lambda: come_back(self._case(), door.request))
+
+    async def sign_out(self, request: Any, *, where: Where = "here", return_to: str = "/") -> Any:
+        """As ManagedLogin.sign_out."""
+        door = door_of(request)
+        try:
+            await Visit(self._manager, door.request).acheck_csrf()
+        except SessionError as error:
+            return self._refused(door, error)
+        return await self._answer(door, lambda: sign_out(self._case(), door.request, where, safe_return_to(return_to)))
+
+    async def _answer(self, door: Door, flow: Any) -> Any:
+        from cognito_session.drivers import aio
+
+        try:
+            return door.respond(await aio.run(flow(), self._manager.ports))
+        except SessionError as error:
+            return self._refused(door, error)
+
+
+def login_site(
+    *,
+    base_url: str,
+    client_id: str,
+    scopes: Sequence[str],
+    callback_path: str,
+    login_path: str,
+    after_sign_in: str,
+    after_sign_out: str,
+) -> LoginSite:
+    """The settings, checked. Raises ConfigurationError."""
+    paths = {
+        "callback_path": callback_path,
+        "login_path": login_path,
+        "after_sign_in": after_sign_in,
+        "after_sign_out": after_sign_out,
+    }
+    checked = {name: own_path(path, name) for name, path in paths.items()}
+    return LoginSite(base_url.rstrip("/"), client_id, tuple(dict.fromkeys(("openid", *scopes))), **checked)

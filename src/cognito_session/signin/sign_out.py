@@ -1,0 +1,79 @@
+"""Signing out: the row first, then Cognito's token, then the cookie, then managed login's own cookie.
+
+It changes something, so it is a POST from one of our own pages. Safe to repeat: who has no session any more is sent the
+same way. This device's cookie is deleted in any case, also where the row could not be ended (PROTOCOL, step 7): the person
+who leaves a shared computer must not stay signed in on it because a table did not answer; the answer then says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from cognito_session.core.devices import revoke_all
+from cognito_session.core.ending import log_out
+from cognito_session.core.errors import SessionRequired, SessionUnavailable
+from cognito_session.core.flow import resolve
+from cognito_session.core.outcome import Rejected
+from cognito_session.web.page import page
+from cognito_session.web.refusal import refusal
+from cognito_session.web.response import json_response, redirect
+
+if TYPE_CHECKING:
+    from cognito_session.core.steps import Flow
+    from cognito_session.signin.callback import LoginCase
+    from cognito_session.web.request import Request
+    from cognito_session.web.response import Response
+
+__all__ = ["Where", "sign_out"]
+
+Where = Literal["here", "elsewhere", "everywhere"]
+"""Which of the user's sessions end: this one, all others, or all."""
+
+
+def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -> Flow[Response]:
+    """The answer to the sign-out form. CSRF has been checked. Raises SessionUnavailable where other sessions may live on."""
+    if request.method != "POST":
+        return page(405, "Not this way", "Use the sign-out button.", link=("/", "Home"))
+    if where == "elsewhere":
+        return (yield from _elsewhere(login, request, return_to))
+    if where == "everywhere":
+        yield from _everywhere(login, request)
+    gone = (login.case.cookie.delete_line(),)
+    try:
+        yield from log_out(login.case, request.cookie_headers)
+    except SessionUnavailable as error:
+        return _uncertain(login, request, error)._replace(cookies=gone)
+    return _onward(request, login.site.logout_url(login.server.domain))._replace(cookies=gone)
+
+
+def _elsewhere(login: LoginCase, request: Request, return_to: str) -> Flow[Response]:
+    outcome = yield from resolve(login.case, request.cookie_headers)
+    if isinstance(outcome, Rejected):
+        return refusal(request, SessionRequired("no usable session", reason=outcome.reason), login_path=login.site.login_path)
+    me = outcome.session
+    yield from revoke_all(login.case, me.sub, keep=me.sid)
+    return _onward(request, return_to)._replace(cookies=me.set_cookies)
+
+
+def _everywhere(login: LoginCase, request: Request) -> Flow[None]:
+    """All sessions of whoever is signed in here; where nobody is, there is nothing to end."""
+    outcome = yield from resolve(login.case, request.cookie_headers)
+    if not isinstance(outcome, Rejected):
+        yield from revoke_all(login.case, outcome.session.sub)
+
+
+def _onward(request: Request, address: str) -> Response:
+    """A page is sent on; a script is told where to go, since it could not follow a redirect to another site."""
+    return redirect(address) if request.is_navigation else json_response(200, {"location": address})
+
+
+def _uncertain(login: LoginCase, request: Request, error: SessionUnavailable) -> Response:
+    """This browser holds the session no more; whether the row has ended is not known."""
+    if not request.is_navigation:
+        return json_response(503, error.public_body(), headers=error.public_headers())
+    text = (
+        "This browser is signed out. We could not reach the place where your sign-in is recorded, so it may stay valid until it"
+        " runs out. If others may have had access to it, sign in again and sign out everywhere."
+    )
+    found = page(503, "Signed out here", text, link=(login.site.login_path, "Sign in"))
+    return found._replace(headers={**found.headers, "Retry-After": str(error.retry_after)})

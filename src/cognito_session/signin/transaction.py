@@ -1,0 +1,141 @@
+"""Transaction: what one sign-in must remember between leaving for managed login and coming back.
+
+Each flow has a cookie of its own, named by its state, so that several tabs can sign in at once: at most five, the oldest
+goes. The cookie is sealed, short-lived and SameSite=Lax: it comes along when Cognito's page sends the browser back, which
+Strict would withhold. Whoever comes back without it has not begun the flow (RFC 9700 4.7.1).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cognito_session.core.cookie import Cookie
+from cognito_session.core.errors import SessionUnavailable, TokenError
+from cognito_session.core.hidden import hiding
+from cognito_session.core.keyring import to_base64url
+from cognito_session.core.vault import open_value, seal_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cognito_session.core.case import Case
+    from cognito_session.core.steps import Flow
+
+__all__ = [
+    "TRANSACTION_SECONDS",
+    "Transaction",
+    "find_transaction",
+    "keep_transaction",
+    "transaction_cookie",
+    "was_restarted",
+]
+
+TRANSACTION_SECONDS: Final = 15 * 60
+_AT_ONCE: Final = 5
+_PURPOSE: Final = "sign-in"
+_RESTARTED: Final = "r"
+_STATE: Final = re.compile(r"r?[0-9a-f]{32}")
+_MAX_HEADER_CHARS: Final = 65_536
+_MAX_PAIRS: Final = 200
+_EXAMINED: Final = 20
+
+
+class Transaction(NamedTuple):
+    """One sign-in under way. `state` and `nonce` go to Cognito, the PKCE `verifier` never leaves (RFC 7636 4.1)."""
+
+    state: str
+    nonce: str
+    verifier: str
+    return_to: str
+    began_at: int
+
+    def __repr__(self) -> str:
+        return hiding(self, "state", "nonce", "verifier")
+
+    @classmethod
+    def begun(cls, case: Case, return_to: str, *, restarted: bool = False) -> Transaction:
+        """A new one: 128 random bits of state, 128 of nonce, 256 of verifier."""
+        state = (_RESTARTED if restarted else "") + case.fresh_id()
+        return cls(state, case.fresh_id(), to_base64url(case.entropy(32)), return_to, case.now())
+
+    @property
+    def challenge(self) -> str:
+        """PKCE's S256 challenge (RFC 7636 4.2)."""
+        return to_base64url(sha256(self.verifier.encode("ascii")).digest())
+
+    def is_over(self, now: int) -> bool:
+        """Whether its time has passed."""
+        return not self.began_at <= now < self.began_at + TRANSACTION_SECONDS
+
+
+def was_restarted(state: object) -> bool:
+    """Whether a state, forged or not, says that its flow was already begun anew once: then it is not begun again."""
+    return isinstance(state, str) and state.startswith(_RESTARTED)
+
+
+def transaction_cookie(case: Case, state: str) -> Cookie:
+    """The cookie of the flow with this state. `state` must have our form."""
+    return Cookie(_prefix(case) + state)
+
+
+def keep_transaction(case: Case, transaction: Transaction, cookie_headers: Sequence[str]) -> Flow[tuple[str, ...]]:
+    """The Set-Cookie values that keep this one and drop what is over, and the oldest beyond five."""
+    text = json.dumps(transaction, separators=(",", ":"))
+    sealed = yield from seal_value(case, text.encode(), purpose=_PURPOSE, context=(transaction.state,))
+    lines = [transaction_cookie(case, transaction.state).set_line(sealed, max_age_seconds=TRANSACTION_SECONDS)]
+    alive: list[tuple[int, str]] = []
+    for state in _states(case, cookie_headers):
+        found = yield from _opened(case, state, cookie_headers)
+        if found is None or found.is_over(case.now()):
+            lines.append(transaction_cookie(case, state).delete_line())
+        else:
+            alive.append((found.began_at, state))
+    surplus = sorted(alive, reverse=True)[_AT_ONCE - 1 :]
+    return (*lines, *(transaction_cookie(case, state).delete_line() for _, state in surplus))
+
+
+def find_transaction(case: Case, state: object, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:
+    """The flow that this browser began with this state, over or not; None where it began none.
+
+    Raises SessionUnavailable where it was sealed with a key that this worker has not received yet.
+    """
+    if not isinstance(state, str) or not _STATE.fullmatch(state):
+        return None
+    return (yield from _opened(case, state, cookie_headers, outage=True))
+
+
+def _opened(case: Case, state: str, cookie_headers: Sequence[str], *, outage: bool = False) -> Flow[Transaction | None]:
+    for value in transaction_cookie(case, state).candidates(cookie_headers).values:
+        try:
+            text = yield from open_value(case, value, purpose=_PURPOSE, context=(state,))
+        except TokenError:
+            continue
+        except SessionUnavailable:
+            if outage:
+                raise
+            continue
+        found = Transaction(*json.loads(text)[:5])
+        if compare_digest(found.state, state):
+            return found
+    return None
+
+
+def _states(case: Case, cookie_headers: Sequence[str]) -> list[str]:
+    """The states of the flows whose cookies the browser sent."""
+    prefix = _prefix(case)
+    found: dict[str, None] = {}
+    for header in cookie_headers:
+        if len(header) <= _MAX_HEADER_CHARS and prefix in header:
+            names = (part.strip(" \t").partition("=")[0] for part in header.split(";", _MAX_PAIRS)[:_MAX_PAIRS])
+            found |= dict.fromkeys(name[len(prefix) :] for name in names if name.startswith(prefix))
+    return [state for state in found if _STATE.fullmatch(state)][:_EXAMINED]
+
+
+def _prefix(case: Case) -> str:
+    """Named after the session's cookie, and always with the prefix that no other host can write (rfc6265bis 4.1.3.2)."""
+    name = case.cookie.name
+    return f"{name if name.startswith('__Host-') else f'__Host-{name}'}-flow-"
