@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test lint types tests prove bench lock clean
+.PHONY: demo test lint types tests browser fuzz prove bench lock clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
 
-test: lint types tests  ## everything that must pass before a commit
+test: lint types browser tests  ## everything that must pass before a commit
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests bench
@@ -21,6 +21,12 @@ types: $(STAMP)
 
 tests: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+browser: $(STAMP)  ## Chromium for the browser tests: installed where that is possible, else a word on how to
+	@sh tests/browser/chromium.sh $(BIN)/python
+
+fuzz: $(STAMP)  ## every parser against 100,000 generated inputs
+	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 prove: $(STAMP)  ## the long form of the proof; writes docs/proof.md
 	$(BIN)/python tests/prove.py $(ARGS)
