@@ -66,3 +66,57 @@ class App:
 def app(stack, client):
     """Somebody who calls the stack."""
     return App(client)
+
+
+CALLBACK = "https://app.example/callback"
+SIGNED_OUT = "https://app.example/signed-out"
+
+
+class Browser:
+    """A browser at managed login: it keeps cookies and shows where a redirect would lead."""
+
+    def __init__(self, url: str) -> None:
+        self.client = httpx.Client(base_url=url, trust_env=False, verify=False)
+
+    def asked(self, pool: Pool, **more: str) -> dict[str, str]:
+        """The parameters of an authorization request."""
+        common = {"response_type": "code", "client_id": pool.client_id, "redirect_uri": CALLBACK, "scope": "openid email"}
+        return {**common, "state": "st/1", **more}
+
+    def authorize(self, pool: Pool, **more: str) -> httpx.Response:
+        """GET /oauth2/authorize."""
+        return self.client.get("/oauth2/authorize", params=self.asked(pool, **more))
+
+    def sign_in(self, pool: Pool, username: str = "alice", password: str = "Password1!", **more: str) -> httpx.Response:
+        """POST /login, as the form of the sign-in page does."""
+        return self.client.post("/login", data={**self.asked(pool, **more), "username": username, "password": password})
+
+    def log_out(self, pool: Pool, logout_uri: str = SIGNED_OUT) -> httpx.Response:
+        """GET /logout."""
+        return self.client.get("/logout", params={"client_id": pool.client_id, "logout_uri": logout_uri})
+
+    def redeem(self, pool: Pool, code: str, **more: str) -> httpx.Response:
+        """POST /oauth2/token."""
+        form = {"grant_type": "authorization_code", "client_id": pool.client_id, "code": code, "redirect_uri": CALLBACK}
+        return self.client.post("/oauth2/token", data={**form, **more})
+
+    @property
+    def cookie(self) -> str | None:
+        """What it holds of managed login."""
+        return self.client.cookies.get("cognito")
+
+
+@pytest.fixture
+def browser(stack):
+    """A browser without cookies."""
+    browser = Browser(stack.url)
+    yield browser
+    browser.client.close()
+
+
+@pytest.fixture
+def hosted(stack):
+    """A pool with managed login, and alice in it."""
+    pool = stack.create_pool(callback_urls=[CALLBACK], logout_urls=[SIGNED_OUT])
+    stack.create_user(pool, "alice", "Password1!", email="alice@example.com")
+    return pool

@@ -1,8 +1,9 @@
 """Operations of the Cognito API that the stack answers itself or completes after ministack.
 
 Answered here: GetTokensFromRefreshToken, RevokeToken, the refresh flow of InitiateAuth and AdminInitiateAuth, and
-ConfirmDevice. Completed: whatever signs a user in (its refresh token becomes ours), and the two operations that set
-up an app client (RefreshTokenRotation is kept). An update that leaves RefreshTokenRotation out leaves it as it was.
+ConfirmDevice. Completed: whatever signs a user in (its steps are those of `challenges`, its refresh token becomes ours),
+what sends a code (it shows up in the outbox), and the two operations that set up an app client (RefreshTokenRotation is
+kept; an update that leaves it out leaves it as it was).
 """
 
 import json
@@ -10,14 +11,26 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cognito_session.local.answer import Answer, api_error, json_answer
+from cognito_session.local.answering import Answering
+from cognito_session.local.challenge_session import SessionBook
+from cognito_session.local.challenges import Challenges
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Denied, Grants
+from cognito_session.local.mailing import SENDING, Mailing
+from cognito_session.local.outbox import Outbox
+from cognito_session.local.posing import Posing
+from cognito_session.local.second_factor import SecondFactors
+from cognito_session.local.totp_setup import TotpSetup
+from cognito_session.testing.clock import SharedClock
 
 __all__ = ["CognitoApi"]
 
 Onward = Callable[[], Awaitable[Answer]]
 
-_SIGN_IN = frozenset({"InitiateAuth", "AdminInitiateAuth", "RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
+_INITIATE = frozenset({"InitiateAuth", "AdminInitiateAuth"})
+_RESPOND = frozenset({"RespondToAuthChallenge", "AdminRespondToAuthChallenge"})
+_TOTP = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
+_PREFERENCE = frozenset({"SetUserMFAPreference", "AdminSetUserMFAPreference"})
 _CLIENT_SETUP = frozenset({"CreateUserPoolClient", "UpdateUserPoolClient"})
 _REFRESH_FLOWS = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
 _MAX_GRACE_SECONDS = 60
@@ -26,9 +39,19 @@ _MAX_GRACE_SECONDS = 60
 class CognitoApi:
     """The rules of the Cognito API on top of ministack's."""
 
-    def __init__(self, emulator: Emulator, grants: Grants) -> None:
+    def __init__(self, emulator: Emulator, grants: Grants, clock: SharedClock, outbox: Outbox) -> None:
         self._emulator = emulator
         self._grants = grants
+        self._book = SessionBook()
+        posing = Posing(self._book, outbox, clock)
+        self._challenges = Challenges(emulator, grants, posing, Answering(emulator, clock))
+        self._totp_setup = TotpSetup(emulator, grants, posing, clock)
+        self._second_factors = SecondFactors(emulator)
+        self._mailing = Mailing(emulator, outbox, clock)
+
+    def clear(self) -> None:
+        """Forget every challenge."""
+        self._book.clear()
 
     async def answer(self, operation: str, body: bytes, onward: Onward) -> Answer:
         """The answer to one operation; `onward` asks ministack."""
@@ -36,8 +59,9 @@ class CognitoApi:
             payload = json.loads(body or b"{}")
         except ValueError:
             payload = None
-        if not isinstance(payload, dict):
-            return api_error("SerializationException", "the body must be a JSON object")
+        if not isinstance(payload, dict) or not _well_typed(payload):
+            return api_error("SerializationException", "the body must be a JSON object of the operation's shape")
+        payload = _without_nulls(payload)
         try:
             own = self._own(operation, payload)
             return own if own is not None else await self._completed(operation, payload, onward)
@@ -51,15 +75,27 @@ class CognitoApi:
             return self._revoke(payload)
         if operation == "ConfirmDevice":
             return json_answer({"UserConfirmationNecessary": False})
-        if operation in _SIGN_IN and payload.get("AuthFlow") in _REFRESH_FLOWS:
+        if operation in _INITIATE and payload.get("AuthFlow") in _REFRESH_FLOWS:
             return self._refresh_flow(operation, payload)
+        if operation in _TOTP and not payload.get("AccessToken"):
+            return self._totp_setup.answer(operation, payload)
         return None
 
     async def _completed(self, operation: str, payload: dict[str, Any], onward: Onward) -> Answer:
         if operation in _CLIENT_SETUP:
             return _invalid_rotation(payload) or self._client_set_up(payload, await onward())
+        if operation in _INITIATE:
+            return self._signed_in(await self._challenges.initiate(operation, payload, onward))
+        if operation in _RESPOND:
+            return self._signed_in(await self._challenges.respond(operation, payload, onward))
+        if operation in _PREFERENCE:
+            return await self._second_factors.set_preference(payload, onward)
         answer = await onward()
-        return self._signed_in(answer) if operation in _SIGN_IN else answer
+        if operation in SENDING:
+            self._mailing.note(operation, payload, answer)
+        if operation == "ConfirmSignUp":
+            self._mailing.confirmed(payload, answer)
+        return answer
 
     def _get_tokens(self, payload: dict[str, Any]) -> Answer:
         for name in ("ClientId", "RefreshToken"):
@@ -122,6 +158,17 @@ class CognitoApi:
         if "RefreshTokenRotation" in settings:
             shown["RefreshTokenRotation"] = settings["RefreshTokenRotation"]
         return json_answer(value)
+
+
+def _without_nulls(payload: dict[str, Any]) -> dict[str, Any]:
+    """A null says no more than a name left out."""
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def _well_typed(payload: dict[str, Any]) -> bool:
+    given = _without_nulls(payload)
+    texts = all(isinstance(given.get(name, ""), str) for name in ("AuthFlow", "ChallengeName", "Session", "AccessToken"))
+    return texts and all(isinstance(given.get(name, {}), dict) for name in ("AuthParameters", "ChallengeResponses"))
 
 
 def _invalid_rotation(payload: dict[str, Any]) -> Answer | None:

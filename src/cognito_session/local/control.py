@@ -1,6 +1,6 @@
 """The test's own endpoints on the stack's port: `POST /_test/VERB` with a JSON object, answered by a JSON object.
 
-Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance.
+Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, enroll_totp, outbox.
 A mistake in the arguments is a 400 with a `message`. A reset leaves the clock alone, for time never runs backwards.
 """
 
@@ -15,6 +15,8 @@ from cognito_session.local.emulator import Emulator
 from cognito_session.local.faults import Fault, Faults
 from cognito_session.local.gates import Gate, Gates
 from cognito_session.local.grants import Grants
+from cognito_session.local.outbox import Outbox
+from cognito_session.local.totp import new_totp_secret
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["CONTROL_PATH", "Control"]
@@ -27,12 +29,20 @@ class Control:
     """What a test may ask of the stack."""
 
     def __init__(
-        self, emulator: Emulator, clock: SharedClock, grants: Grants, *, calls: CallLog, faults: Faults, gates: Gates
+        self,
+        emulator: Emulator,
+        clock: SharedClock,
+        grants: Grants,
+        *,
+        calls: CallLog,
+        faults: Faults,
+        gates: Gates,
+        outbox: Outbox,
     ) -> None:
         self._emulator, self._clock, self._grants = emulator, clock, grants
-        self._calls, self._faults, self._gates = calls, faults, gates
+        self._calls, self._faults, self._gates, self._outbox = calls, faults, gates, outbox
         verbs = (self.reset, self.calls, self.clear_calls, self.fault, self.clear_faults, self.gate, self.gate_wait)
-        more = (self.gate_release, self.rules, self.advance)
+        more = (self.gate_release, self.rules, self.advance, self.enroll_totp, self.outbox)
         self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more)}
         self._forgetting: list[Callable[[], None]] = []
 
@@ -51,12 +61,13 @@ class Control:
             return json_answer({"message": str(error)}, status=400)
 
     async def reset(self) -> dict[str, Any]:
-        """Forget everything: pools, users, tables, sign-ins, calls, faults, gates, rules."""
+        """Forget everything: pools, users, tables, sign-ins, calls, faults, gates, rules, messages, browsers."""
         self._gates.clear()
         self._faults.clear()
         self._grants.reset()
         self._emulator.reset()
         self._calls.clear()
+        self._outbox.clear()
         for forget in self._forgetting:
             forget()
         return {}
@@ -101,3 +112,17 @@ class Control:
         """Move the clock of everyone who shares it."""
         self._clock.advance(seconds)
         return {"now": self._clock.now()}
+
+    async def enroll_totp(self, user_pool_id: str, username: str) -> dict[str, Any]:
+        """Give a user an authenticator app; its secret."""
+        pool = self._emulator.pool(user_pool_id)
+        account = self._emulator.account(pool, username) if pool else None
+        if account is None:
+            raise ValueError(f"no user {username!r} in pool {user_pool_id!r}")
+        secret = new_totp_secret()
+        account.set_totp_secret(secret)
+        return {"secret": secret}
+
+    async def outbox(self, username: str | None = None) -> dict[str, Any]:
+        """The messages that Cognito would have sent, to one user or to all."""
+        return {"messages": self._outbox.rows(username)}

@@ -1,10 +1,12 @@
-"""The test half of what a test holds: what was called, what shall fail, who shall wait, which rules hold."""
+"""The test half of what a test holds: what was called, what shall fail, who shall wait, which rules hold, who has what."""
 
 from typing import Any, Literal, Self
 
 from cognito_session.local.calls import Call
 from cognito_session.local.child import StackError
 from cognito_session.local.faults import FaultKind
+from cognito_session.local.outbox import Message
+from cognito_session.local.pool import Pool
 from cognito_session.local.wire import Wire
 
 __all__ = ["Controls", "HeldGate"]
@@ -35,7 +37,7 @@ class HeldGate:
 
 
 class Controls:
-    """Call log, faults, gates and rules of a stack."""
+    """Call log, faults, gates, rules, authenticator apps and sent codes of a stack."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -73,6 +75,15 @@ class Controls:
         """Hold requests of an operation before or after its work. times None: all of them, n: the first n."""
         made = self._wire.control("gate", operation=operation, after=after, times=times, caller=caller)
         return HeldGate(self._wire, made["gate"])
+
+    def enroll_totp(self, pool: Pool, username: str) -> str:
+        """Give a user an authenticator app, its preferred second factor from now on; the app's secret, base32."""
+        enrolled = self._wire.control("enroll_totp", user_pool_id=pool.user_pool_id, username=username)
+        return str(enrolled["secret"])
+
+    def outbox(self, username: str | None = None) -> list[Message]:
+        """The messages with codes that Cognito would have sent, to one user (by its own name, no alias) or to all."""
+        return [Message(**row) for row in self._wire.control("outbox", username=username)["messages"]]
 
     def set_rules(
         self,

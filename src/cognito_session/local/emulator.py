@@ -1,4 +1,6 @@
-"""ministack, tamed: the only file that imports it and knows its insides (it is pinned to one exact version).
+"""ministack, tamed: the only file that imports it, and with `records` the only one that knows its insides.
+
+It is pinned to one exact version.
 
 1. `fitness` sets the environment before the import and says whether the stack may start.
 2. It lives by our clock: `time.time` is replaced before ministack is imported.
@@ -107,6 +109,23 @@ class Emulator:
             return api_error("UserNotFoundException", "User does not exist.")
         _, error = self._cognito._refresh_auth_user(client.pool, client.pool_id, client.client_id, sign_in)
         return error and _as_answer(error)
+
+    def password_error(self, client: AppClient, username: str, password: str) -> Answer | None:
+        """Why a user may not sign in with this password."""
+        given = {"USERNAME": username, "PASSWORD": password}
+        asked = {"ClientId": client.client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": given}
+        answer = _as_answer(self._cognito._initiate_auth(asked))
+        return answer if answer.error else None
+
+    def policy_error(self, client: AppClient, password: str) -> Answer | None:
+        """Why a password may not be chosen in this pool."""
+        error = self._cognito._validate_password(client.pool, password)
+        return error and _as_answer(error)
+
+    def sign_in(self, client: AppClient, account: Account) -> dict[str, Any]:
+        """A new sign-in of a user as Cognito's AuthenticationResult, with ministack's own refresh token."""
+        result: dict[str, Any] = self._cognito._build_auth_result(client.pool_id, client.client_id, account.record)
+        return result
 
     def secret_hash_error(self, operation: str, payload: dict[str, Any]) -> Answer | None:
         """Why a SECRET_HASH is refused. `payload` carries ministack's own refresh token."""

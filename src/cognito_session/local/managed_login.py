@@ -31,7 +31,7 @@ _ASKS_ANEW: Final = frozenset({"login", "select_account"})
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A browser's sign-in. `sub`, because a deleted user's name may be given to another."""
+    """A browser's sign-in. `sub`, because other pools and, once it is deleted, this one may give the name to another."""
 
     pool_id: str
     username: str
@@ -58,7 +58,7 @@ class ManagedLogin:
         asked = asked.for_client(client)
         if asked.prompts & _ASKS_ANEW:
             return page
-        remembered = self._remembered(headers, client)
+        remembered = self._remembered(headers)
         account = remembered and self._account(remembered, client)
         if remembered and account:
             return self._emulator.give_code(client, account, asked.parameters, auth_time=remembered.signed_in_at)
@@ -105,10 +105,10 @@ class ManagedLogin:
         for value in self._known(headers):
             del self._browsers[value]
 
-    def _remembered(self, headers: Mapping[str, str], client: AppClient) -> _Remembered | None:
+    def _remembered(self, headers: Mapping[str, str]) -> _Remembered | None:
         sign_ins = (self._browsers[value] for value in self._known(headers))
-        ends_at = self._clock.now() - _SESSION_SECONDS
-        return next((each for each in sign_ins if each.pool_id == client.pool_id and each.signed_in_at > ends_at), None)
+        too_old = self._clock.now() - _SESSION_SECONDS
+        return next((each for each in sign_ins if each.signed_in_at > too_old), None)
 
     def _account(self, remembered: _Remembered, client: AppClient) -> Account | None:
         account = self._emulator.account(client.pool, remembered.username)

@@ -6,9 +6,9 @@ Cognito answers a failed client authentication with 400 at the token endpoint an
 """
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qs
 
 from cognito_session.local.answer import Answer, json_answer, oauth_error
+from cognito_session.local.authorization import form_of
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Denied, Grants
 from cognito_session.local.records import AppClient
@@ -25,10 +25,10 @@ class OAuth:
 
     async def token(self, headers: dict[str, str], body: bytes, onward: Callable[[], Awaitable[Answer]]) -> Answer:
         """POST /oauth2/token; `onward` asks ministack."""
-        form = _form(body)
+        form = form_of(body)
         if form.get("grant_type") != "refresh_token":
             grant = self._emulator.code_grant(form.get("code"))
-            with self._emulator.signed_in_at(grant and grant.auth_time):
+            with self._emulator.signed_in_at(grant.auth_time if grant else None):
                 return self._signed_in(await onward())
         try:
             return self._refreshed(self._client(headers, form), form.get("refresh_token", ""))
@@ -37,7 +37,7 @@ class OAuth:
 
     def revoke(self, headers: dict[str, str], body: bytes) -> Answer:
         """POST /oauth2/revoke: 200 with an empty body, for a token that nobody knows too."""
-        form = _form(body)
+        form = form_of(body)
         token = form.get("token")
         if not token:
             return oauth_error("invalid_request")
@@ -74,8 +74,3 @@ class OAuth:
             return answer
         value["refresh_token"], _ = self._grants.adopt(value["refresh_token"], value["access_token"], with_device=False)
         return json_answer(value, kind=b"application/json")
-
-
-def _form(body: bytes) -> dict[str, str]:
-    parsed = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True)
-    return {name: values[0] for name, values in parsed.items()}

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-__all__ = ["Pool", "User", "stack_environment"]
+__all__ = ["Pool", "User", "secret_hash", "stack_environment"]
 
 
 def stack_environment(url: str, region: str) -> dict[str, str]:
@@ -20,6 +20,12 @@ def stack_environment(url: str, region: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
+
+
+def secret_hash(client_id: str, client_secret: str, username: str) -> str:
+    """SECRET_HASH, as https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html says."""
+    digest = hmac.new(client_secret.encode(), (username + client_id).encode(), hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +66,7 @@ class Pool:
 
     def secret_hash(self, username: str) -> str | None:
         """The SECRET_HASH of a user; None for a public client."""
-        if self.client_secret is None:
-            return None
-        digest = hmac.new(self.client_secret.encode(), (username + self.client_id).encode(), hashlib.sha256).digest()
-        return base64.b64encode(digest).decode()
+        return None if self.client_secret is None else secret_hash(self.client_id, self.client_secret, username)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from cognito_session.local.gates import Gates
 from cognito_session.local.grants import Grants
 from cognito_session.local.managed_login import ManagedLogin
 from cognito_session.local.oauth import OAuth
+from cognito_session.local.outbox import Outbox
+from cognito_session.local.sign_up import SignUp
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["Shell", "TransportProtocol"]
@@ -69,10 +71,15 @@ class Shell:
         self._clock = clock
         self._calls, self._faults, self._gates = CallLog(), Faults(), Gates()
         grants = Grants(emulator, clock)
-        self._api, self._oauth = CognitoApi(emulator, grants), OAuth(emulator, grants)
+        outbox = Outbox()
+        self._api, self._oauth = CognitoApi(emulator, grants, clock, outbox), OAuth(emulator, grants)
         self._login = ManagedLogin(emulator, grants, clock)
-        self._control = Control(emulator, clock, grants, calls=self._calls, faults=self._faults, gates=self._gates)
-        self._control.on_reset(self._login.clear)
+        self._control = Control(
+            emulator, clock, grants, calls=self._calls, faults=self._faults, gates=self._gates, outbox=outbox
+        )
+        self._sign_up = SignUp(emulator, grants, clock, api=self._api, login=self._login)
+        for part in (self._api, self._login, self._sign_up):
+            self._control.on_reset(part.clear)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -129,6 +136,8 @@ class Shell:
                 return await self._login.authorize(request.scope, request.headers)
             case "POST", "/login" | "/oauth2/login":
                 return await self._login.login(request.scope, request.headers, request.body)
+            case "GET" | "POST", "/signup":
+                return await self._sign_up.answer(request.scope, request.headers, request.body)
             case "GET", "/logout":
                 return await self._login.logout(request.scope, request.headers)
         return await onward()
@@ -148,7 +157,7 @@ def _named(scope: Scope, body: bytes) -> _Request:
         return _Request(scope, body, headers, _SERVICES[prefix], target)
     if path.endswith("/.well-known/jwks.json"):
         return _Request(scope, body, headers, "jwks", "jwks")
-    service = "oauth2" if path.startswith(("/oauth2/", "/login", "/logout")) else "other"
+    service = "oauth2" if path.startswith(("/oauth2/", "/login", "/logout", "/signup")) else "other"
     return _Request(scope, body, headers, service, path.strip("/") or scope["method"])
 
 

@@ -17,6 +17,7 @@ from cognito_session.local.controls import Controls, HeldGate
 from cognito_session.local.directory import Directory
 from cognito_session.local.pool import Pool, User, stack_environment
 from cognito_session.local.rows import Rows
+from cognito_session.local.totp import totp_code
 from cognito_session.local.wire import CallRefusedError, Wire
 from cognito_session.testing.clock import SharedClock
 
@@ -84,6 +85,10 @@ class LocalStack(Directory, Controls):
     def advance(self, seconds: float) -> None:
         """Move the clock of the stack and of everyone who shares it."""
         self.clock.advance(seconds)
+
+    def totp(self, secret: str) -> str:
+        """The code that an authenticator app with this secret shows now."""
+        return totp_code(secret, self.clock.now())
 
     def reset(self) -> None:
         """Forget pools, users, tables, sign-ins, calls, faults, gates and rules. The clock stays where it is."""

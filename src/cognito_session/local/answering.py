@@ -1,0 +1,152 @@
+"""What each answer to a challenge must hold, and what comes next.
+
+A check returns the next challenge, or None where the user is signed in. A wrong answer is counted against its session
+(`WrongAnswerError`); one that cannot be an answer at all is not (`Denied`). Names of answers are those of ChallengeResponses in
+https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RespondToAuthChallenge.html
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from cognito_session.local.answer import Answer, api_error
+from cognito_session.local.challenge_session import MFA_VERIFIED, Challenge
+from cognito_session.local.emulator import Emulator
+from cognito_session.local.grants import Denied
+from cognito_session.local.parameters import required
+from cognito_session.local.posing import Step, Subject
+from cognito_session.local.records import Account, AppClient
+from cognito_session.local.second_factor import SecondFactors
+from cognito_session.local.totp import totp_matches
+from cognito_session.local.web_authn import credential_answers
+from cognito_session.testing.clock import SharedClock
+
+__all__ = ["ANSWERED", "Answering", "WrongAnswerError"]
+
+Responses = Mapping[str, Any]
+Check = Callable[[AppClient, Subject, Challenge, Responses], Step | None]
+
+ANSWERED: Final = {
+    **{name: name for name in ("NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "EMAIL_OTP", "SMS_OTP")},
+    **{name: name for name in ("SELECT_MFA_TYPE", "SELECT_CHALLENGE", "PASSWORD", "WEB_AUTHN")},
+    "MFA_SETUP": MFA_VERIFIED,
+}
+"""The challenges that are answered here, by the ChallengeName of the answer."""
+
+_ATTRIBUTE: Final = "userAttributes."
+
+
+class WrongAnswerError(Exception):
+    """An answer that fits the challenge and is wrong; `answer` is how the API says it."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.error)
+        self.answer = answer
+
+
+class Answering:
+    """The checks of all answers."""
+
+    def __init__(self, emulator: Emulator, clock: SharedClock) -> None:
+        self._emulator = emulator
+        self._clock = clock
+        self._checks: dict[str, Check] = {
+            "NEW_PASSWORD_REQUIRED": self._new_password,
+            "SOFTWARE_TOKEN_MFA": self._totp,
+            "SMS_MFA": self._sent_code,
+            "EMAIL_OTP": self._sent_code,
+            "SMS_OTP": self._sent_code,
+            "SELECT_MFA_TYPE": self._mfa_type,
+            "SELECT_CHALLENGE": self._choice,
+            "PASSWORD": self._password,
+            "WEB_AUTHN": self._passkey,
+            MFA_VERIFIED: lambda *_: None,
+        }
+
+    def check(self, client: AppClient, subject: Subject, challenge: Challenge, responses: Responses) -> Step | None:
+        """What follows a right answer; None: the user is signed in. Raises WrongAnswerError and Denied."""
+        return self._checks[challenge.name](client, subject, challenge, responses)
+
+    @staticmethod
+    def after_password(client: AppClient, account: Account) -> Step | None:
+        """What follows a right password."""
+        if account.status == "FORCE_CHANGE_PASSWORD":
+            return Step("NEW_PASSWORD_REQUIRED")
+        factor = SecondFactors.after_password(client, account)
+        return Step(factor) if factor else None
+
+    def first_factor(self, client: AppClient, subject: Subject, choice: str, given: Responses) -> Step | None:
+        """What follows the choice of a first factor: its challenge, unless a password came with it."""
+        if choice == "PASSWORD" and given.get("PASSWORD"):
+            return self._with_password(client, subject, given)
+        return Step(choice, first_factor=True)
+
+    def _with_password(self, client: AppClient, subject: Subject, given: Responses) -> Step | None:
+        error = self._emulator.password_error(client, subject.username, required(given, "PASSWORD"))
+        if error and error.error == "NotAuthorizedException":
+            raise WrongAnswerError(error)
+        if error or subject.account is None:
+            raise Denied(error or _unauthorized())
+        return self.after_password(client, subject.account)
+
+    def _password(self, client: AppClient, subject: Subject, _challenge: Challenge, responses: Responses) -> Step | None:
+        return self._with_password(client, subject, responses)
+
+    def _choice(self, client: AppClient, subject: Subject, challenge: Challenge, responses: Responses) -> Step | None:
+        choice = _chosen(challenge, responses)
+        if choice == "PASSWORD":
+            required(responses, "PASSWORD")
+        return self.first_factor(client, subject, choice, responses)
+
+    def _new_password(self, client: AppClient, subject: Subject, _challenge: Challenge, responses: Responses) -> Step | None:
+        account, password = _known(subject), required(responses, "NEW_PASSWORD")
+        error = self._emulator.policy_error(client, password)
+        if error:
+            raise Denied(error)
+        named = {name: str(value) for name, value in responses.items() if name.startswith(_ATTRIBUTE)}
+        account.set_attributes({name.removeprefix(_ATTRIBUTE): value for name, value in named.items()})
+        account.set_password(password)
+        return self.after_password(client, account)
+
+    def _totp(self, _client: AppClient, subject: Subject, _challenge: Challenge, responses: Responses) -> Step | None:
+        secret = _known(subject).totp_secret
+        if not secret or not totp_matches(secret, required(responses, "SOFTWARE_TOKEN_MFA_CODE"), self._clock.now()):
+            raise WrongAnswerError(api_error("CodeMismatchException", "Invalid code received for user"))
+        return None
+
+    @staticmethod
+    def _sent_code(_client: AppClient, subject: Subject, challenge: Challenge, responses: Responses) -> Step | None:
+        code = required(responses, f"{challenge.name}_CODE")
+        right = subject.account and challenge.expected and hmac.compare_digest(code.encode(), challenge.expected.encode())
+        if not right:
+            raise WrongAnswerError(api_error("CodeMismatchException", "Invalid code or auth state for the user."))
+        return None
+
+    @staticmethod
+    def _mfa_type(_client: AppClient, _subject: Subject, challenge: Challenge, responses: Responses) -> Step | None:
+        return Step(_chosen(challenge, responses))
+
+    @staticmethod
+    def _passkey(_client: AppClient, subject: Subject, challenge: Challenge, responses: Responses) -> Step | None:
+        credential = required(responses, "CREDENTIAL")
+        if subject.account is None or not challenge.expected or not credential_answers(credential, challenge.expected):
+            raise WrongAnswerError(_unauthorized())
+        return None
+
+
+def _chosen(challenge: Challenge, responses: Responses) -> str:
+    answer = required(responses, "ANSWER")
+    choice = "EMAIL_OTP" if answer == "EMAIL_MFA" else answer  # AWS's documents know both names of the second factor
+    if choice not in challenge.choices:
+        raise Denied(api_error("InvalidParameterException", f"ANSWER must be one of {', '.join(challenge.choices)}"))
+    return choice
+
+
+def _known(subject: Subject) -> Account:
+    if subject.account is None:
+        raise Denied(_unauthorized())
+    return subject.account
+
+
+def _unauthorized() -> Answer:
+    return api_error("NotAuthorizedException", "Incorrect username or password.")

@@ -1,0 +1,82 @@
+"""Challenges that wait for their answers, each behind a `Session` text, as pure rules over time that is passed in.
+
+1. A session is of one challenge, one app client and one user. It lives for the client's AuthSessionValidity.
+2. It is used once: the step that follows has a session of its own. A used one is told apart from an unknown one.
+3. A wrong answer leaves it usable, until MAX_FAILURES of them have ended it.
+https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RespondToAuthChallenge.html
+"""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+__all__ = ["MAX_FAILURES", "MFA_ASSOCIATED", "MFA_VERIFIED", "Challenge", "SessionBook", "SessionRefused"]
+
+MAX_FAILURES: Final = 3
+MFA_ASSOCIATED: Final = "MFA_SETUP, secret given out"
+MFA_VERIFIED: Final = "MFA_SETUP, code verified"
+_SESSION_BYTES: Final = 360  # 480 characters: within the 20 to 2048 that the API allows, and too long for a guess
+
+
+class SessionRefused(Exception):
+    """A session that may not be used; `reason` says why."""
+
+    def __init__(self, reason: Literal["unknown", "used", "expired"]) -> None:
+        super().__init__(reason)
+        self.reason: Final = reason
+
+
+@dataclass(slots=True, eq=False)
+class Challenge:
+    """One challenge. `name` is Cognito's, or one of the two steps within MFA_SETUP.
+
+    sub: None for the simulated challenge of a user who does not exist. first_factor: whether its answer stands for the
+    password. expected: the code that was sent, the authenticator's secret or the passkey's challenge; None where nothing
+    can be right. choices: what a SELECT_... challenge offers.
+    """
+
+    name: str
+    client_id: str
+    username: str
+    sub: str | None
+    first_factor: bool = False
+    expected: str | None = field(default=None, repr=False)
+    choices: tuple[str, ...] = ()
+    expires_at: float = 0
+    failures: int = 0
+    used: bool = False
+
+
+class SessionBook:
+    """Every challenge that was ever put."""
+
+    def __init__(self) -> None:
+        self._challenges: dict[str, Challenge] = {}
+
+    def open(self, challenge: Challenge, *, now: float, seconds: float) -> str:
+        """The session under which a challenge is answered, for so many seconds."""
+        challenge.expires_at = now + seconds
+        text = secrets.token_urlsafe(_SESSION_BYTES)
+        self._challenges[text] = challenge
+        return text
+
+    def find(self, text: str, names: Collection[str], *, now: float, client_id: str | None = None) -> Challenge:
+        """The challenge of a session, if it is one of these and may still be answered. Raises SessionRefused.
+
+        client_id None: the operation does not name its client.
+        """
+        challenge = self._challenges.get(text)
+        if challenge is None or challenge.name not in names or client_id not in (None, challenge.client_id):
+            raise SessionRefused("unknown")
+        if challenge.used:
+            raise SessionRefused("used")
+        if now >= challenge.expires_at:
+            raise SessionRefused("expired")
+        if challenge.failures >= MAX_FAILURES:
+            raise SessionRefused("unknown")
+        return challenge
+
+    def clear(self) -> None:
+        """Forget every challenge."""
+        self._challenges.clear()

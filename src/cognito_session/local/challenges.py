@@ -1,0 +1,164 @@
+"""Sign-in in steps: what InitiateAuth and RespondToAuthChallenge answer beyond a single password.
+
+1. ministack checks passwords, SRP proofs and Lambda challenges. Whatever follows a right password is decided here, and
+   every challenge but PASSWORD_VERIFIER and those of Lambda is answered here, under a checked `Session`.
+2. An answer is looked at in this order: client, SECRET_HASH over the USERNAME sent, session, user, the answer itself.
+   From the first look to the mark nothing awaits: of two answers to one challenge, one counts.
+3. Choice-based sign-in (USER_AUTH) answers an unknown user like a known one where the app client hides who exists.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from cognito_session.local.answer import Answer, api_error, json_answer
+from cognito_session.local.answering import ANSWERED, Answering, WrongAnswerError
+from cognito_session.local.challenge_session import Challenge
+from cognito_session.local.emulator import Emulator
+from cognito_session.local.grants import Denied, Grants
+from cognito_session.local.parameters import required
+from cognito_session.local.posing import Posing, Step, Subject, invalid_session
+from cognito_session.local.records import Account, AppClient
+
+__all__ = ["Challenges"]
+
+Onward = Callable[[], Awaitable[Answer]]
+Payload = Mapping[str, Any]
+
+_PASSWORD_FLOWS: Final = frozenset({"USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"})
+_FOLLOWS_A_PASSWORD: Final = frozenset({"NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA"})
+_NAME: Final = "USER_ID_FOR_SRP"
+
+
+class Challenges:
+    """Sign-ins in steps. Tokens come with ministack's own refresh token, for the caller to take over."""
+
+    def __init__(self, emulator: Emulator, grants: Grants, posing: Posing, answering: Answering) -> None:
+        self._emulator = emulator
+        self._grants = grants
+        self._posing = posing
+        self._answering = answering
+
+    async def initiate(self, operation: str, payload: Payload, onward: Onward) -> Answer:
+        """InitiateAuth and AdminInitiateAuth. Raises Denied."""
+        flow = payload.get("AuthFlow")
+        if flow == "USER_AUTH":
+            return self._begun(operation, payload)
+        answer = await onward()
+        return self._after_password(payload, answer) if flow in _PASSWORD_FLOWS else answer
+
+    async def respond(self, operation: str, payload: Payload, onward: Onward) -> Answer:
+        """RespondToAuthChallenge and AdminRespondToAuthChallenge. Raises Denied."""
+        name = payload.get("ChallengeName")
+        if name in ANSWERED:
+            return self._answered(operation, payload)
+        answer = await onward()
+        return self._after_password(payload, answer) if name == "PASSWORD_VERIFIER" else answer
+
+    def _after_password(self, payload: Payload, answer: Answer) -> Answer:
+        """What follows where ministack has found a password right, whatever it answers then."""
+        value = answer.json()
+        tokens = value.get("AuthenticationResult")
+        if not tokens and value.get("ChallengeName") not in _FOLLOWS_A_PASSWORD:
+            return answer
+        client = self._grants.client(payload.get("ClientId"))
+        name = self._emulator.claims(tokens["AccessToken"])["username"] if tokens else value["ChallengeParameters"][_NAME]
+        account = self._emulator.account(client.pool, name)
+        if account is None:
+            raise Denied(_gone(client))
+        step = self._answering.after_password(client, account)
+        return answer if tokens and not step else self._next(client, Subject(account.username, account), step)
+
+    def _begun(self, operation: str, payload: Payload) -> Answer:
+        client = self._client(operation, payload)
+        if "ALLOW_USER_AUTH" not in client.settings.get("ExplicitAuthFlows", ()):
+            raise Denied(api_error("InvalidParameterException", "USER_AUTH is not enabled for the client."))
+        given = payload.get("AuthParameters") or {}
+        username = required(given, "USERNAME")
+        account = self._emulator.account(client.pool, username)
+        if account is None and not client.hides_unknown_users:
+            raise Denied(_gone(client))
+        if account:
+            _check_standing(account)
+        subject = Subject(account.username if account else username, account)
+        choices = _first_factors(client, account)
+        if given.get("PREFERRED_CHALLENGE") not in choices:
+            return self._next(client, subject, Step("SELECT_CHALLENGE", choices=choices))
+        try:
+            step = self._answering.first_factor(client, subject, given["PREFERRED_CHALLENGE"], given)
+        except WrongAnswerError as wrong:
+            return wrong.answer
+        return self._next(client, subject, step)
+
+    def _answered(self, operation: str, payload: Payload) -> Answer:
+        client = self._client(operation, payload)
+        responses = payload.get("ChallengeResponses") or {}
+        username = required(responses, "USERNAME")
+        challenge = self._posing.waiting(payload, {ANSWERED[payload["ChallengeName"]]}, client_id=client.client_id)
+        subject = self._subject(client, challenge, username)
+        try:
+            step = self._answering.check(client, subject, challenge, responses)
+        except WrongAnswerError as wrong:
+            challenge.failures += 1
+            return wrong.answer
+        challenge.used = True
+        return self._next(client, subject, step)
+
+    def _next(self, client: AppClient, subject: Subject, step: Step | None) -> Answer:
+        if step:
+            return self._posing.pose(client, subject, step)
+        if subject.account is None:  # nothing that such a one answers is right
+            raise Denied(_gone(client))
+        return json_answer({"AuthenticationResult": self._emulator.sign_in(client, subject.account)})
+
+    def _client(self, operation: str, payload: Payload) -> AppClient:
+        client = self._grants.client(payload.get("ClientId"))
+        if operation.startswith("Admin") and payload.get("UserPoolId") != client.pool_id:
+            raise Denied(api_error("ResourceNotFoundException", "User pool client does not exist."))
+        error = self._emulator.secret_hash_error(operation, dict(payload))
+        if error:
+            raise Denied(error)
+        return client
+
+    def _subject(self, client: AppClient, challenge: Challenge, username: str) -> Subject:
+        """Whose challenge it is, where USERNAME says so too: the name itself, or an alias of the user."""
+        if challenge.sub is None:
+            if username != challenge.username:
+                raise invalid_session()
+            return Subject(challenge.username, None)
+        owner = self._emulator.account(client.pool, challenge.username)
+        if owner is None or owner.sub != challenge.sub:
+            raise Denied(_gone(client))
+        sender = self._emulator.account(client.pool, username)
+        if sender is None or sender.sub != owner.sub:
+            raise invalid_session()
+        _check_standing(owner)
+        return Subject(owner.username, owner)
+
+
+def _first_factors(client: AppClient, account: Account | None) -> tuple[str, ...]:
+    """What a user may begin with. An unknown one is taken for one with an email address.
+
+    Who has a second factor, or a password to replace, begins with the password.
+    """
+    if client.mfa == "ON" or (account and _needs_password(client, account)):
+        return ("PASSWORD",)
+    attributes = account.attributes if account else {"email": ""}
+    lacking = {"EMAIL_OTP": "email", "SMS_OTP": "phone_number"}
+    return tuple(factor for factor in client.first_factors if lacking.get(factor) in (None, *attributes))
+
+
+def _needs_password(client: AppClient, account: Account) -> bool:
+    return account.status == "FORCE_CHANGE_PASSWORD" or (client.mfa != "OFF" and bool(account.factors))
+
+
+def _check_standing(account: Account) -> None:
+    if not account.enabled:
+        raise Denied(api_error("NotAuthorizedException", "User is disabled."))
+    if account.status == "UNCONFIRMED":
+        raise Denied(api_error("UserNotConfirmedException", "User is not confirmed."))
+
+
+def _gone(client: AppClient) -> Answer:
+    if client.hides_unknown_users:
+        return api_error("NotAuthorizedException", "Incorrect username or password.")
+    return api_error("UserNotFoundException", "User does not exist.")
