@@ -32,11 +32,11 @@ MAY_IMPORT = {
     "sqlite_store": {"core", "aws", "sqlite"},
     "manager": BELOW | {"drivers", "aws", "web", "signin", "sqlite_store"},
     "ops": BELOW | {"drivers", "aws", "manager", "ops", ""},
-    "testing": BELOW | {"drivers", "aws", "web", "signin", "testing", ""},
+    "testing": BELOW | {"drivers", "aws", "web", "signin", "manager", "testing", ""},
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},
     "cli": BELOW | {"drivers", "aws", "web", "signin", "local", "manager", "ops", "cli", ""},
 }
-FOR_TYPES_ONLY = {"": {"manager", "web"}, "web": {"manager"}, "signin": {"manager"}}
+FOR_TYPES_ONLY = {"": {"manager", "signin", "web"}, "web": {"manager"}, "signin": {"manager"}}
 NOT_IN_CORE = {"time", "datetime", "os", "random", "secrets", "socket", "threading", "asyncio", "logging", "subprocess", "uuid"}
 WHEN_USED = {"token": {"joserfc"}, "seal": {"cryptography"}}
 

@@ -25,6 +25,7 @@ PUBLIC = [
     "SessionRequired",
     "SessionUnavailable",
     "current_session",
+    "decode_token",
     "session",
 ]
 

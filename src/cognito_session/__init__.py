@@ -26,6 +26,7 @@ from cognito_session.core.policy import SessionPolicy
 
 if TYPE_CHECKING:
     from cognito_session.manager import AsyncSessionManager, SessionManager, session
+    from cognito_session.signin.decode import decode_token
     from cognito_session.web.current import current_session
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "SessionRequired",
     "SessionUnavailable",
     "current_session",
+    "decode_token",
     "session",
 ]
 
@@ -51,6 +53,7 @@ _LAZY = {
     "SessionManager": "cognito_session.manager",
     "session": "cognito_session.manager",
     "current_session": "cognito_session.web.current",
+    "decode_token": "cognito_session.signin.decode",
 }
 
 

@@ -16,6 +16,7 @@ from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.endpoint import check_address, endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring, SecretsManagerText
+from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.core.case import Case
@@ -34,17 +35,20 @@ from cognito_session.web.csrf import Csrf, origin_of
 from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cognito_session.aws.wire import Wire
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.outcome import Outcome
     from cognito_session.core.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
     from cognito_session.core.steps import Flow, Report
+    from cognito_session.signin.flows import PasswordFlows
+    from cognito_session.signin.flows_async import AsyncPasswordFlows
     from cognito_session.signin.login_site import LoginSite
     from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
+    from cognito_session.web.authorizer import Authorizer
 
-__all__ = ["AsyncSessionManager", "SessionManager", "session"]
+__all__ = ["AsyncSessionManager", "SessionManager", "default_manager", "session"]
 
 CookieKind = Literal["sealed", "token"]
 T = TypeVar("T")
@@ -102,6 +106,7 @@ class _Manager:
             sleep=time.sleep,
             on_event=on_event,
             keyrings=keyrings,
+            user_pool=self._user_pool(),
             authorization_server=self._authorization_server(),
         )
 
@@ -137,6 +142,10 @@ class _Manager:
             clock=clock,
             user_pool_id=names.user_pool_id,
         )
+
+    def _user_pool(self) -> CognitoUserPool:
+        names = self.configuration
+        return CognitoUserPool(self._open, client_id=names.client_id, client_secret=names.client_secret)
 
     def _authorization_server(self) -> CognitoAuthorizationServer:
         names = self.configuration
@@ -309,6 +318,15 @@ class SessionManager(_Manager):
         }
         return ManagedLogin(self, self._login_site(base_url, paths, scopes))
 
+    def password_flows(self, *, issuer: str | None = None) -> PasswordFlows:
+        """Signing up and in on your own pages, without a redirect; see cognito_session.signin.flows.
+
+        `issuer` is how authenticator apps name your site; the host of APP_BASE_URL where none is given.
+        """
+        from cognito_session.signin.flows import PasswordFlows
+
+        return PasswordFlows(self, issuer)
+
     @overload
     def protect(
         self, handler: Callable[..., Any], *, optional: bool = False, login_path: str | None = None
@@ -326,6 +344,19 @@ class SessionManager(_Manager):
         from cognito_session.web.protect import protect
 
         return protect(self, handler, optional=optional, login_path=login_path)
+
+    def authorizer(
+        self,
+        *,
+        any_group: Collection[str] | None = None,
+        all_groups: Collection[str] = (),
+        scopes: Collection[str] = (),
+        simple: bool = True,
+    ) -> Authorizer:
+        """A Lambda authorizer for REST, HTTP and WebSocket APIs, as a handler; see cognito_session.web.authorizer."""
+        from cognito_session.web.authorizer import authorizer
+
+        return authorizer(self, any_group=any_group, all_groups=all_groups, scopes=scopes, simple=simple)
 
 
 class AsyncSessionManager(_Manager):
@@ -390,6 +421,12 @@ class AsyncSessionManager(_Manager):
         }
         return AsyncManagedLogin(self, self._login_site(base_url, paths, scopes))
 
+    def password_flows(self, *, issuer: str | None = None) -> AsyncPasswordFlows:
+        """As SessionManager.password_flows."""
+        from cognito_session.signin.flows_async import AsyncPasswordFlows
+
+        return AsyncPasswordFlows(self, issuer)
+
     async def csrf_token(self, me: Session) -> str:
         """As SessionManager.csrf_token."""
         from cognito_session.web.visit import csrf_token
@@ -438,8 +475,13 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
     """
     from cognito_session.web.protect import resolve_event
 
+    return resolve_event(default_manager(cookie_name), event, context)
+
+
+def default_manager(cookie_name: str) -> SessionManager:
+    """The manager behind `session(cookie_name, ...)` in this environment, made when first asked for."""
     key = (cookie_name, *(os.environ.get(name) for name in _VARIABLES))
     manager = _defaults.get(key)
     if manager is None:
         manager = _defaults[key] = SessionManager.from_env(cookie="token", cookie_name=cookie_name)
-    return resolve_event(manager, event, context)
+    return manager

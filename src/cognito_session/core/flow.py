@@ -17,9 +17,9 @@ from cognito_session.core.change import Move, equals
 from cognito_session.core.credential import Credential, TokenCredential
 from cognito_session.core.data import data_of
 from cognito_session.core.ending import revoke_stored
-from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
-from cognito_session.core.identify import authenticate, identify
-from cognito_session.core.lookup import find_row
+from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable
+from cognito_session.core.identify import identify
+from cognito_session.core.lookup import find_row, stored_token
 from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
 from cognito_session.core.policy import (
     CALL_LIMIT_SECONDS,
@@ -33,8 +33,7 @@ from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.renewal import Renewal
 from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
 from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, ask
-from cognito_session.core.token import AccessToken, parse
-from cognito_session.core.vault import open_secret
+from cognito_session.core.token import AccessToken
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -209,29 +208,13 @@ class Resolution:
             if standing is Standing.CURRENT:
                 yield from self._mark_seen(record)
             return Active(self._session(record, self.credential.token))
-        token = yield from self._stored_token(record)
+        token = yield from stored_token(self.case, record)
         session = self._session(record, token)
         if due or standing is Standing.CURRENT:
             if standing is Standing.CURRENT:
                 yield from self._mark_seen(record)
             return Active(session)
         return Active((yield from with_cookie(self.case, session, record.generation)))
-
-    def _stored_token(self, record: SessionRecord) -> Flow[AccessToken]:
-        """The row's access token: verified before it was sealed into the row; a plain one is verified now."""
-        sid = record.sid or record.key.sid
-        try:
-            text = yield from open_secret(
-                self.case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token"
-            )
-            if text != record.access_token and not record.unverified:
-                return parse(text, self.case.rules)
-            return (yield from authenticate(self.case, text))
-        except TokenError as error:
-            yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
-            raise StoreUnavailable(
-                "session row: access_token: expected a token of this user pool", reason="unreadable_record"
-            ) from error
 
     def _session(self, record: SessionRecord, token: AccessToken) -> Session:
         expires_at = None if record.bare else record.abs_exp

@@ -31,7 +31,8 @@ def verify_id_token(
     must match where it is present (OIDC Core 3.1.3.6). Raises TokenError; ConfigurationError as token.verify does.
     """
     claims = verified_claims(text, keys)
-    if claims.get("iss") not in rules.issuers or claims.get("iss") != access_token.claims.get("iss"):
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or issuer not in rules.issuers or issuer != access_token.claims.get("iss"):
         raise InvalidClaim("iss", "the configured user pool's issuer, the access token's own")
     if claims.get("token_use") != "id":
         raise InvalidClaim("token_use", "an ID token")

@@ -1,4 +1,4 @@
-"""The row of a credential: by its key, and once by its jti where Cognito changed a session's `origin_jti`.
+"""The row of a credential: by its key, and once by its jti where Cognito changed a session's `origin_jti`; and its token.
 
 Whether `origin_jti` survives rotation is not documented. Where it does not, the record keeps the session id it was made
 with, and a token cookie names another; the user's partition is then searched for the record that knows the token.
@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.credential import Credential, TokenCredential
+from cognito_session.core.errors import StoreUnavailable, TokenError
+from cognito_session.core.identify import authenticate
 from cognito_session.core.record import Row, SessionKey, SessionRecord
-from cognito_session.core.steps import Flow, Load, LoadAll, ask
+from cognito_session.core.steps import Flow, Load, LoadAll, Report, ask
+from cognito_session.core.token import AccessToken, parse
+from cognito_session.core.vault import open_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cognito_session.core.case import Case
 
-__all__ = ["find_row", "key_of"]
+__all__ = ["find_row", "key_of", "stored_token"]
 
 
 def key_of(credential: Credential) -> SessionKey:
@@ -42,3 +46,21 @@ def _that_knows(jti: str, rows: Sequence[Row], key: SessionKey) -> tuple[Session
         if record.sid is not None and (jti == record.jti_cur or jti in record.jti_prev):
             return SessionKey(key.sub, record.sid), row
     return None
+
+
+def stored_token(case: Case, record: SessionRecord) -> Flow[AccessToken]:
+    """The row's access token, expired or not: verified before it was sealed into the row; a plain one is verified now.
+
+    Raises StoreUnavailable for one that was moved, cut or altered, and reports it.
+    """
+    sid = record.sid or record.key.sid
+    try:
+        text = yield from open_secret(case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
+        if text != record.access_token and not record.unverified:
+            return parse(text, case.rules)
+        return (yield from authenticate(case, text))
+    except TokenError as error:
+        yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
+        raise StoreUnavailable(
+            "session row: access_token: expected a token of this user pool", reason="unreadable_record"
+        ) from error

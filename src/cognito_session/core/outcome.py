@@ -41,6 +41,7 @@ class Reason(StrEnum):
     DISPLACED = "displaced"
     SUPERSEDED = "superseded"
     REUSE = "reuse"
+    TOKEN_EXPIRED = "token_expired"  # a WebSocket message's: only an ordinary request refreshes
     IDLE_TIMEOUT = "idle_timeout"
     ABSOLUTE_TIMEOUT = "absolute_timeout"
     SIGNED_OUT = "signed_out"

@@ -127,7 +127,7 @@ def open_cookie(keyring: Keyring, text: str, *, pool: str, client_id: str, cooki
     plaintext = open_sealed(keyring, text, purpose=COOKIE, context=(pool, client_id, cookie_name))
     try:
         sub, sid, gen, *_ = json.loads(plaintext.decode("utf-8"))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise _not_a_credential() from error
     if not (isinstance(sub, str) and isinstance(sid, str) and type(gen) is int and gen >= 0):
         raise _not_a_credential()

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from cognito_session.core.keys import KeySet, SigningKey
 
-__all__ = ["AccessToken", "TokenRules", "VerifiedToken", "key_id", "parse", "verified_claims", "verify"]
+__all__ = ["AccessToken", "TokenRules", "VerifiedToken", "key_id", "parse", "unverified_claims", "verified_claims", "verify"]
 
 MAX_TOKEN_CHARS: Final = 16_384
 _MAX_SEGMENT_CHARS: Final = 12_288
+_MAX_LEVELS: Final = 64
+"""Of lists and objects in one another: deeper ones would end Python's own recursion."""
 _MAX_LIFE_SECONDS: Final = 86_400
 """Cognito's longest access token life (AccessTokenValidity: 5 minutes to 1 day)."""
 _LATEST_INSTANT: Final = 32_503_680_000  # the year 3000
@@ -106,6 +108,14 @@ def parse(text: str, rules: TokenRules) -> AccessToken:
     key_id(text)
     _, payload, _, _ = _split(text)
     return _access_token(text, _json_object(payload), rules)
+
+
+def unverified_claims(text: str) -> dict[str, Any]:
+    """The claims of any JWT, NOTHING checked but its form: a description, never a proof. Raises MalformedToken."""
+    if not isinstance(text, str) or len(text) > MAX_TOKEN_CHARS or not text.isascii():
+        raise MalformedToken(f"token: expected a compact JWS of at most {MAX_TOKEN_CHARS} characters")
+    _, payload, _, _ = _split(text)
+    return _json_object(payload)
 
 
 def verified_claims(text: str, keys: KeySet) -> dict[str, Any]:
@@ -238,11 +248,15 @@ def _access_token(text: str, claims: dict[str, Any], rules: TokenRules) -> Acces
     )
 
 
-def _read_only(value: Any) -> Any:
+def _read_only(value: Any, levels: int = _MAX_LEVELS) -> Any:
     """A token's claims are shared by all requests that carry it: nobody may change them."""
+    if not isinstance(value, dict | list):
+        return value
+    if not levels:
+        raise MalformedToken(f"token: expected claims of at most {_MAX_LEVELS} levels")
     if isinstance(value, dict):
-        return MappingProxyType({name: _read_only(item) for name, item in value.items()})
-    return tuple(_read_only(item) for item in value) if isinstance(value, list) else value
+        return MappingProxyType({name: _read_only(item, levels - 1) for name, item in value.items()})
+    return tuple(_read_only(item, levels - 1) for item in value)
 
 
 def _instant(claims: dict[str, Any], name: str) -> int:

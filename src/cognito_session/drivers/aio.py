@@ -2,6 +2,7 @@
 
 The pool belongs to the module, not to a loop: a loop-bound one dies with each `asyncio.run` of a Lambda. A cancelled
 request leaves its running segment alone, so a rotated token is committed although nobody waits for the answer any more.
+Segments see the caller's context variables, as with `asyncio.to_thread`: an event hook may want to know whose request it is.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cognito_session.drivers.sync import Done, Ports, segment
@@ -28,10 +30,10 @@ async def run(flow: Flow[T], ports: Ports) -> T:
     """The flow's result. Raises what the flow raises."""
     loop = asyncio.get_running_loop()
     while True:
-        paused = await loop.run_in_executor(_threads(), segment, flow, ports)
+        paused = await loop.run_in_executor(_threads(), copy_context().run, segment, flow, ports)
         if isinstance(paused, Done):
             return paused.value
-        await asyncio.sleep(paused.seconds)
+        await (ports.pause or asyncio.sleep)(paused.seconds)
 
 
 def _threads() -> ThreadPoolExecutor:

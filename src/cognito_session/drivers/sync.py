@@ -29,7 +29,7 @@ from cognito_session.core.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from cognito_session.core.keyring import Keyring
     from cognito_session.core.ports import (
@@ -48,7 +48,11 @@ T = TypeVar("T")
 
 
 class Ports(NamedTuple):
-    """Everything a flow's steps are answered with. `sleep` waits so many seconds; `on_event` is the application's."""
+    """Everything a flow's steps are answered with. `sleep` waits so many seconds; `on_event` is the application's.
+
+    `pause` is what the asynchronous driver awaits instead of `asyncio.sleep`: where time is not the machine's, waiting is not
+    either.
+    """
 
     store: SessionStore
     provider: IdentityProvider
@@ -59,6 +63,7 @@ class Ports(NamedTuple):
     keyrings: KeyringSource | None = None
     user_pool: UserPool | None = None
     authorization_server: AuthorizationServer | None = None
+    pause: Callable[[float], Awaitable[None]] | None = None
 
 
 class Done(Generic[T]):

@@ -84,7 +84,8 @@ class Directory:
 
         user_auth: whether the USER_AUTH flow, the choice among first factors, is on. prevent_user_existence_errors:
         whether an unknown user is answered like a known one. auth_session_minutes: how long a challenge may be answered.
-        `callback_urls` turn the authorization-code grant on, with the scopes openid, email and profile.
+        `callback_urls` turn the authorization-code grant on, with the scopes openid, email,
+        profile and aws.cognito.signin.user.admin.
         """
         pool_id = pool if isinstance(pool, str) else pool.user_pool_id
         flows = (*_FLOWS, *(["ALLOW_USER_AUTH"] if user_auth else []))
@@ -207,6 +208,6 @@ def _hosted(callback_urls: list[str], logout_urls: list[str]) -> dict[str, Any]:
         "LogoutURLs": logout_urls,
         "SupportedIdentityProviders": ["COGNITO"],
         "AllowedOAuthFlows": ["code"],
-        "AllowedOAuthScopes": ["openid", "email", "profile"],
+        "AllowedOAuthScopes": ["openid", "email", "profile", "aws.cognito.signin.user.admin"],
         "AllowedOAuthFlowsUserPoolClient": True,
     }

@@ -1,4 +1,82 @@
-"""What tests of an application use: clocks, stores and providers that need no AWS.
+"""The test kit for applications: Amazon Cognito and DynamoDB in memory, under a clock that the test turns.
 
-Import what you need from its own module; this package imports nothing by itself.
+    def test_handler(cognito):                             # pytest's fixture; no cloud, no server
+        cognito.attach(sessions)                           # the application's own SessionManager or AsyncSessionManager
+        event = cognito.event("http-v2", groups=["admin"])
+        assert handler(event, cognito.context)["statusCode"] == 200
+        cognito.advance(3600)
+        cognito.fail("dynamodb")
+        assert handler(event, cognito.context)["statusCode"] == 503
+
+Without pytest: `with Cognito() as cognito: ...`. These names are stable; what the package's other files hold is not.
+
+- `Cognito`: the kit; `Browser`: what `sign_in` gives; `Call` and `CallLog`: what `calls` holds; `Run`: one of `interleavings`
+- `FakePool`: the user pool by itself; `MemoryStore`: a SessionStore in a dictionary; `ManualClock`: a clock moved by hand
+- `StoreContract`: the tests that every SessionStore must pass, for whoever writes one (it imports pytest)
+- `FORMS` and `EventForm`: the kinds of Lambda events; `LambdaContext`: what a handler is called with beside one
+- `set_defaults`: harmless environment variables for applications that read them on import
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cognito_session.testing.browser import Browser
+    from cognito_session.testing.calls import Call, CallLog
+    from cognito_session.testing.clock import ManualClock
+    from cognito_session.testing.cognito import Cognito
+    from cognito_session.testing.context import LambdaContext
+    from cognito_session.testing.environment import set_defaults
+    from cognito_session.testing.events import FORMS, EventForm
+    from cognito_session.testing.interleaver import Run
+    from cognito_session.testing.memory_store import MemoryStore
+    from cognito_session.testing.pool import FakePool
+    from cognito_session.testing.store_contract import StoreContract
+
+__all__ = [
+    "FORMS",
+    "Browser",
+    "Call",
+    "CallLog",
+    "Cognito",
+    "EventForm",
+    "FakePool",
+    "LambdaContext",
+    "ManualClock",
+    "MemoryStore",
+    "Run",
+    "StoreContract",
+    "set_defaults",
+]
+
+_LAZY = {
+    "FORMS": "events",
+    "Browser": "browser",
+    "Call": "calls",
+    "CallLog": "calls",
+    "Cognito": "cognito",
+    "EventForm": "events",
+    "FakePool": "pool",
+    "LambdaContext": "context",
+    "ManualClock": "clock",
+    "MemoryStore": "memory_store",
+    "Run": "interleaver",
+    "StoreContract": "store_contract",
+    "set_defaults": "environment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a part when it is first named: the plugin must cost nothing where no test asks for it."""
+    if name in _LAZY:
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

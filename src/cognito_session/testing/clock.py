@@ -2,7 +2,8 @@
 
 `ManualClock` stands still until it is advanced. `SharedClock` runs with real time plus an offset kept in a small file,
 so that several processes (the local stack, workers, the test) live in the same advanced time. Both give `.now()` in
-epoch seconds and `.monotonic()` in seconds, and time never runs backwards in either of them.
+epoch seconds and `.monotonic()` in seconds, and time never runs backwards in either of them, unless a test that plays the
+same moment again goes back to the `mark` it made.
 The real time functions are captured when this module is imported: a process that replaces `time.time` by a
 `SharedClock` must import this module first.
 """
@@ -11,6 +12,7 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -43,6 +45,16 @@ class ManualClock:
         with self._lock:
             self._now += seconds
             self._monotonic += seconds
+
+    def mark(self) -> Callable[[], None]:
+        """The way back to this instant, as often as it is called."""
+        now, monotonic = self._now, self._monotonic
+
+        def go_back() -> None:
+            with self._lock:
+                self._now, self._monotonic = now, monotonic
+
+        return go_back
 
     def __repr__(self) -> str:
         return f"ManualClock(now={self._now}, monotonic={self._monotonic})"

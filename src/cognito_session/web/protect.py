@@ -1,7 +1,7 @@
-"""protect: a Lambda handler that is called with a session, or not at all.
+"""protect: a Lambda handler that is called with a session, or not at all, whichever form its events have.
 
 Cookies are added to whatever the handler answers; a SessionError, the handler's own included, becomes the answer it
-stands for. A denial clears no cookie.
+stands for. A denial clears no cookie. WebSocket APIs' events are as websocket.py says.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cognito_session.core.outcome import Session
-    from cognito_session.manager import SessionManager
+    from cognito_session.manager import AsyncSessionManager, SessionManager
 
-__all__ = ["protect", "resolve_event"]
+__all__ = ["protect", "remaining_seconds", "resolve_event", "visit_of"]
 
 _SHORT_SECONDS = 6
 _warned: list[bool] = []
@@ -102,7 +102,7 @@ class _Call:
 
     def __init__(self, manager: SessionManager, event: Mapping[str, Any], context: Any, login_path: str | None) -> None:
         self.form = form_of(event)
-        self.visit = Visit(manager, request_of(event), remaining_seconds=remaining_seconds(context))
+        self.visit = visit_of(manager, self.form, event, context)
         self._login_path = login_path
 
     def admit(self, me: Session | None, *, optional: bool) -> Session | None:
@@ -118,6 +118,20 @@ class _Call:
     def refuse(self, error: SessionError) -> dict[str, Any]:
         """The answer an error stands for; a session that was refreshed before the handler refused still gets its cookie."""
         return respond(self.form, refusal(self.visit.request, error, login_path=self._login_path, cookies=self.visit.cookies))
+
+
+def visit_of(manager: SessionManager | AsyncSessionManager, form: Form, event: Mapping[str, Any], context: Any) -> Visit:
+    """The visit of an event, as its form brings it."""
+    if form is Form.MESSAGE:
+        from cognito_session.web.websocket import Message
+
+        return Message(manager, event)
+    kind = Visit
+    if form is Form.CONNECT:
+        from cognito_session.web.websocket import Handshake
+
+        kind = Handshake
+    return kind(manager, request_of(event), remaining_seconds=remaining_seconds(context))
 
 
 def _respond(form: Form, me: Session, status: int, body: Any) -> dict[str, Any]:

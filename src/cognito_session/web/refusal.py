@@ -53,4 +53,4 @@ def _sign_in(login_path: str, request: Request) -> str:
     from urllib.parse import quote
 
     here = request.path + (f"?{request.query}" if request.query else "")
-    return f"{login_path}{'&' if '?' in login_path else '?'}return_to={quote(here, safe='/')}"
+    return f"{login_path}{'&' if '?' in login_path else '?'}return_to={quote(here, safe='/', errors='replace')}"

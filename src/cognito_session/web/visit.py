@@ -57,9 +57,19 @@ class Visit:
     @property
     def cookies(self) -> tuple[str, ...]:
         """The Set-Cookie values that the response needs: what a sign-in or sign-out sent, else what serving asked for."""
-        outcome = self._outcome
-        served = outcome.session.set_cookies if outcome is not None and not isinstance(outcome, Rejected | SessionError) else ()
+        served = self.found.set_cookies if self.found is not None else ()
         return tuple(({cookie_name(line): line for line in served} | self._sent).values())
+
+    @property
+    def found(self) -> Session | None:
+        """The session where somebody has asked and there is one. Asks nothing and raises nothing."""
+        outcome = self._outcome
+        return None if outcome is None or isinstance(outcome, Rejected | SessionError) else outcome.session
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody has asked: then `session` answers at once, be it with an error."""
+        return self._outcome is not None
 
     @property
     def reason(self) -> Reason | None:

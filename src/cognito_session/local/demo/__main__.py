@@ -5,12 +5,13 @@ import errno
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final, TextIO
 
 from cognito_session.local.demo.script import run
-from cognito_session.local.demo.world import ACCESS_TOKEN_SECONDS, PASSWORD, USERNAME, World
-from cognito_session.local.gateway import Gateway, Handler
+from cognito_session.local.demo.world import ACCESS_TOKEN_SECONDS, World, base_url
+from cognito_session.local.gateway import Gateway
 from cognito_session.local.stack import StackError
 
 __all__ = ["main"]
@@ -56,14 +57,15 @@ def _tolerant(stream: TextIO) -> TextIO:
 
 
 def _serve(world: World, port: int | None, out: TextIO) -> int:
-    with _gateway(world.app(), port, out) as gateway:
+    with _gateway(world, port, out) as gateway:
+        people = "\n".join(f"  {each.username:<8}{each.password:<20}{each.remark}" for each in world.people)
         print(
             f"""
 cognito-session demo
 
-  open      http://localhost:{gateway.port}
-  user      {USERNAME}
-  password  {PASSWORD}
+  open  {base_url(gateway)}
+
+{people}
 
 An access token lives {ACCESS_TOKEN_SECONDS} seconds here: watch it being refreshed. Ctrl-C stops everything.
 If Safari does not stay signed in: it may refuse Secure cookies from http://localhost; take another browser.
@@ -81,12 +83,18 @@ If Safari does not stay signed in: it may refuse Secure cookies from http://loca
     return 0
 
 
-def _gateway(app: Handler, port: int | None, out: TextIO) -> Gateway:
+@contextmanager
+def _gateway(world: World, port: int | None, out: TextIO) -> Iterator[Gateway]:
     """On the port asked for, else on the first free one from the usual one on. Raises OSError."""
-    ports = range(_PORT, _PORT + _PORTS_TRIED) if port is None else (port,)
+    with ExitStack() as stack:
+        ports = range(_PORT, _PORT + _PORTS_TRIED) if port is None else (port,)
+        yield _first_free(world, ports, stack, out)
+
+
+def _first_free(world: World, ports: Iterable[int], stack: ExitStack, out: TextIO) -> Gateway:
     for each in ports:
         try:
-            return Gateway(app, each)
+            return stack.enter_context(world.served(each))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

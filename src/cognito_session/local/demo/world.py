@@ -1,70 +1,136 @@
-"""The demo's AWS: the embedded stack with a pool, an app client, a table and one user, and the sample app on it.
+"""The demo's AWS: the embedded stack with a pool, people and a table, and the sample app on it.
 
-Refresh tokens rotate, with Cognito's longest grace; access tokens live for seconds, so that one can watch.
+Refresh tokens rotate, with Cognito's longest grace; access tokens live for seconds, so that one can watch. The app is at
+localhost and Cognito at 127.0.0.1: two sites to a browser, as in production.
 """
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cognito_session import Session, SessionManager, SessionPolicy
-from cognito_session.aws.wire import open_wire
+from cognito_session.core.keyring import KEY_BYTES, new_entry
+from cognito_session.local.calls import Call
+from cognito_session.local.demo.account import EDITORS
 from cognito_session.local.demo.app import sample_app
-from cognito_session.local.demo.password import PasswordSignIn
-from cognito_session.local.gateway import Handler
-from cognito_session.local.stack import LocalStack
+from cognito_session.local.demo.backstage import Person
+from cognito_session.local.demo.doors import CALLBACK
+from cognito_session.local.gateway import Gateway, Handler
+from cognito_session.local.stack import LocalStack, Pool, User
 
-__all__ = ["ACCESS_TOKEN_SECONDS", "PASSWORD", "TABLE", "USERNAME", "World"]
+__all__ = ["ACCESS_TOKEN_SECONDS", "ALICE", "BOB", "PEOPLE", "TABLE", "World", "base_url"]
 
 ACCESS_TOKEN_SECONDS: Final = 20
 TABLE: Final = "sessions"
-USERNAME: Final = "alice"
-PASSWORD: Final = "Wonderland-1865"
+
+ALICE: Final = Person("alice", "Wonderland-1865", "in the group editors")
+BOB: Final = Person("bob", "Sherwood-1377!", "in no group")
+_CAROL: Final = Person("carol", "Christmas-1843", "has an authenticator app")
+_DAVE: Final = Person("dave", "Copperfield-1850", "gets a code by email")
+_ERIN: Final = Person("erin", "Temporary-1916!", "must choose a new password")
+PEOPLE: Final = (ALICE, BOB, _CAROL, _DAVE, _ERIN)
 _GRACE_SECONDS: Final = 60
+_LOG_LINES: Final = 2000
 
 
 @dataclass(frozen=True)
 class World:
-    """A stack with everything in it; `environment` is what the app's Lambda function would be given."""
+    """A stack with a pool, a table and people in it, and what they have: mail, authenticator apps."""
 
     stack: LocalStack
-    environment: Mapping[str, str]
+    pool: Pool
+    people: tuple[Person, ...] = PEOPLE
+    _authenticators: dict[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     @contextmanager
     def started(cls) -> Iterator["World"]:
         """A world that ends with the `with` block. Raises StackError."""
         with LocalStack.start() as stack:
-            pool = stack.create_pool(
-                groups=("readers",), access_token_seconds=ACCESS_TOKEN_SECONDS, rotation_grace_seconds=_GRACE_SECONDS
-            )
-            stack.create_user(pool, USERNAME, PASSWORD, groups=("readers",))
+            pool = stack.create_pool(groups=(EDITORS,), mfa="OPTIONAL")
             stack.create_table(TABLE, partition_key="sub", sort_key="sid", ttl_attribute="ttl")
-            names = {"SESSION_TABLE": TABLE, "PARTITION_KEY": "sub", "SORT_KEY": "sid"}
-            yield cls(stack, {**pool.environment(), **names})
+            world = cls(stack, pool)
+            world.add(ALICE, groups=(EDITORS,))
+            world.add(BOB)
+            world.add(_CAROL)
+            world.give_authenticator(_CAROL.username)
+            world.add(_DAVE)
+            stack.set_mfa(pool, _DAVE.username, "EMAIL_OTP", preferred="EMAIL_OTP")
+            stack.create_user(pool, _ERIN.username, temporary_password=_ERIN.password, email="erin@example.com")
+            yield world
 
-    def app(self) -> Handler:
-        """The sample app, in this world's environment and time."""
-        sessions = SessionManager.from_env(
-            cookie="token",
-            cookie_name="token",
-            policy=SessionPolicy(rotation_grace_seconds=_GRACE_SECONDS),
-            environ=self.environment,
-            clock=self.stack.clock,
+    def add(self, person: Person, groups: Iterable[str] = ()) -> User:
+        """Somebody with a confirmed address."""
+        email = f"{person.username}@example.com"
+        return self.stack.create_user(self.pool, person.username, person.password, groups=groups, email=email)
+
+    def give_authenticator(self, username: str) -> None:
+        """An authenticator app, asked for at each sign-in from now on."""
+        self._authenticators[username] = self.stack.enroll_totp(self.pool, username)
+
+    @contextmanager
+    def served(self, port: int = 0) -> Iterator[Gateway]:
+        """The sample app behind a gateway; `base_url` is where a browser finds it. Raises OSError where the port is taken."""
+        with Gateway(_not_yet, port, clock=self.stack.clock) as gateway:
+            gateway.handler = self.app(base_url(gateway))
+            yield gateway
+
+    def app(self, address: str) -> Handler:
+        """The sample app as it is at this address, in this world's environment and time."""
+        policy = SessionPolicy(rotation_grace_seconds=_GRACE_SECONDS, max_sessions=5)
+        sessions = SessionManager.from_env(policy=policy, environ=self.environment(address), clock=self.stack.clock)
+        return sample_app(sessions, self)
+
+    def environment(self, address: str) -> dict[str, str]:
+        """What the app's Lambda function would be given: an app client of its own, the table, keys made just now."""
+        client = self.stack.create_client(
+            self.pool,
+            access_token_seconds=ACCESS_TOKEN_SECONDS,
+            rotation_grace_seconds=_GRACE_SECONDS,
+            callback_urls=[address + CALLBACK],
+            logout_urls=[f"{address}/"],
         )
-        passwords = PasswordSignIn(open_wire(environ=self.environment), self.environment["CLIENT_ID"])
-        return sample_app(sessions, passwords, self)
-
-    def now(self) -> float:
-        """Epoch seconds of everyone here."""
-        return self.stack.clock.now()
+        names = {
+            "SESSION_TABLE": TABLE,
+            "PARTITION_KEY": "sub",
+            "SORT_KEY": "sid",
+            "SESSION_KEYS": new_entry(None, os.urandom(KEY_BYTES)),
+        }
+        return {**client.environment(), **names, "COGNITO_DOMAIN": client.domain, "APP_BASE_URL": address}
 
     def generation(self, me: Session) -> int:
         """Which generation of tokens the session's row holds; 0 where the row has gone."""
         row = self.stack.dynamodb().get_item(TABLE, {"sub": me.sub, "sid": me.sid})
         return int(row["gen"]) if row else 0
 
-    def refresh_calls(self) -> int:
-        """How many refresh calls the stack has seen."""
-        return sum(call.operation == "GetTokensFromRefreshToken" for call in self.stack.calls("cognito"))
+    def calls(self) -> list[Call]:
+        """What the stack has seen lately; a long log is begun anew."""
+        seen = self.stack.calls()
+        if len(seen) > _LOG_LINES:
+            self.stack.clear_calls()
+        return seen
+
+    def mail(self, username: str) -> str | None:
+        """The latest code that was sent to a user."""
+        sent = self.stack.outbox(username) if username else []
+        return sent[-1].code if sent else None
+
+    def authenticator(self, username: str) -> str | None:
+        """What this user's authenticator app shows now."""
+        secret = self._authenticators.get(username)
+        return None if secret is None else self.totp(secret)
+
+    def totp(self, secret: str) -> str:
+        """What an authenticator app with this secret shows now."""
+        return self.stack.totp(secret)
+
+
+def base_url(gateway: Gateway) -> str:
+    """Where a browser finds the app."""
+    return f"http://localhost:{gateway.port}"
+
+
+def _not_yet(_event: dict[str, object], _context: object) -> dict[str, object]:
+    return {"statusCode": 503, "body": "The demo is starting: reload in a moment."}

@@ -1,0 +1,153 @@
+"""CognitoUserPool: sign-up, sign-in and password operations of the user pools API as a UserPool.
+
+Every call is unsigned and sent at most once: a code or a password that was used must not be used again because an answer
+was lost. Errors are translated by their code, and by their message only where Cognito has one code for everything. What
+the operator must mend is a ConfigurationError, what could not be found out a ProviderUnavailable, all else a refusal. No
+error says anything of what was sent or of Cognito's own text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cognito_session.aws.cognito import secret_hash
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
+from cognito_session.core.ports import PoolRefusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cognito_session.aws.wire import Wire
+
+__all__ = ["CognitoUserPool"]
+
+_TIMEOUT_SECONDS: Final = 5.0
+_SERVER_ERROR: Final = 500
+_PASSING: Final = frozenset(
+    {
+        "TooManyRequestsException",
+        "ThrottlingException",
+        "InternalErrorException",
+        "ConcurrentModificationException",
+    }
+)
+_TRIGGER_CRASHED: Final = "UnexpectedLambdaException"
+"""Says nothing about the user, and leaves open whether the work was done: some triggers run afterwards."""
+_CLIENT: Final = "check CLIENT_ID and that USER_POOL_ID names its user pool and region"
+_POOL: Final = "check the user pool's settings (Cognito console: Authentication)"
+_PASSKEYS: Final = "turn on passkeys and set a relying party id for the user pool (Cognito console: Sign-in, Passkey)"
+_DELIVERY: Final = "check the user pool's roles for sending SMS and email (Cognito console: Authentication methods)"
+_TRIGGER: Final = "a Lambda trigger of the user pool answers in a form that Cognito does not know"
+_TO_MEND: Final = {
+    "ResourceNotFoundException": _CLIENT,
+    "InvalidClientException": _CLIENT,
+    "InvalidUserPoolConfigurationException": _POOL,
+    "OperationNotEnabledException": _POOL,
+    "UnsupportedOperationException": _POOL,
+    "FeatureUnavailableInTierException": "the user pool's feature plan does not include it (Cognito console: Settings)",
+    "UserPoolAddOnNotEnabledException": _POOL,
+    "SoftwareTokenMFANotFoundException": "turn on authenticator apps for the user pool (Cognito console: Sign-in, MFA)",
+    "WebAuthnNotEnabledException": _PASSKEYS,
+    "WebAuthnConfigurationMissingException": _PASSKEYS,
+    "InvalidSmsRoleAccessPolicyException": _DELIVERY,
+    "InvalidSmsRoleTrustRelationshipException": _DELIVERY,
+    "InvalidEmailRoleAccessPolicyException": _DELIVERY,
+    "InvalidLambdaResponseException": _TRIGGER,
+    "UnknownOperationException": "this endpoint does not know the operation",
+    "InvalidAction": "this endpoint does not know the operation",
+}
+
+
+class _Known(NamedTuple):
+    """Words of a message that are the operator's to mend, in lower case, and what to do."""
+
+    code: str
+    words: str
+    advice: str
+
+
+_SECRET: Final = "CLIENT_SECRET: Cognito does not accept it (Cognito console: App clients; a public client has none)"
+_KNOWN: Final = (
+    _Known("NotAuthorizedException", "secret hash", _SECRET),
+    _Known("NotAuthorizedException", "secret_hash", _SECRET),
+    _Known("NotAuthorizedException", "configured with secret", _SECRET),
+    _Known("NotAuthorizedException", "client secret", _SECRET),
+    _Known("InvalidParameterException", "not configured for secret", _SECRET),
+    _Known(
+        "InvalidParameterException",
+        "flow not enabled for this client",
+        "add ALLOW_USER_PASSWORD_AUTH to the app client's ExplicitAuthFlows, and ALLOW_USER_AUTH for the choice among first"
+        " factors (Cognito console: App clients, Authentication flows)",
+    ),
+    _Known(
+        "InvalidParameterException",
+        "not enabled for the client",
+        "add ALLOW_USER_AUTH to the app client's ExplicitAuthFlows (Cognito console: App clients, Authentication flows)",
+    ),
+    _Known(
+        "NotAuthorizedException",
+        "signup is not permitted",
+        "turn on self-registration for the user pool (AllowAdminCreateUserOnly is what forbids it)",
+    ),
+    _Known(
+        "NotAuthorizedException",
+        "required scopes",
+        "the session's access token lacks the scope aws.cognito.signin.user.admin: add it to the app client and to the scopes"
+        " that managed login asks for",
+    ),
+)
+
+
+class CognitoUserPool:
+    """Operations for one app client. `wire` is called for at the first use."""
+
+    def __init__(self, wire: Callable[[], Wire], *, client_id: str, client_secret: str | None) -> None:
+        self._wire = wire
+        self._client_id = client_id
+        self._client_secret = client_secret
+
+    def __repr__(self) -> str:
+        return f"CognitoUserPool(client_id={self._client_id!r})"
+
+    @property
+    def client_id(self) -> str:
+        """The app client's id."""
+        return self._client_id
+
+    def secret_hash(self, username: str) -> str | None:
+        """SECRET_HASH for this user name; None for a public client."""
+        return None if self._client_secret is None else secret_hash(username, self._client_id, self._client_secret)
+
+    def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
+        """One call, sent at most once and cut after 5 seconds; its answer, or what the user pool refuses.
+
+        Raises ProviderUnavailable (`.sent` as far as it is known) and ConfigurationError.
+        """
+        try:
+            return self._wire().call(
+                "cognito-idp", operation, payload, timeout_seconds=_TIMEOUT_SECONDS, signed=False, once=True
+            )
+        except ServiceError as error:
+            return _refusal(operation, error)
+        except NotSent as error:
+            raise ProviderUnavailable(f"Cognito: {error}", sent=False) from error
+        except AnswerLost as error:
+            raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
+
+
+def _refusal(operation: str, error: ServiceError) -> PoolRefusal:
+    """What an error answer means. Raises what is no refusal; an answer that is not Cognito's own is none."""
+    if error.code == _TRIGGER_CRASHED:
+        raise ProviderUnavailable(f"Cognito: {error}: a Lambda trigger of the user pool failed", sent=None) from error
+    if error.status >= _SERVER_ERROR or error.code in _PASSING or error.code.startswith("HTTP"):
+        raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
+    advice = _TO_MEND.get(error.code) or _advice(error)
+    if advice is not None:
+        raise ConfigurationError(f"Cognito refused {operation} ({error.code}): {advice}") from error
+    return PoolRefusal(error.code, error.message)
+
+
+def _advice(error: ServiceError) -> str | None:
+    words = error.message.lower()
+    return next((known.advice for known in _KNOWN if known.code == error.code and known.words in words), None)

@@ -1,0 +1,111 @@
+// What lives on a page: whether the session is still there, and on the profile the access token's life. Every page says
+// in data attributes what it was made with; without this script it shows the same, only not anew.
+"use strict";
+
+const ASK_EVERY_MS = 10_000;
+const TICK_MS = 250;
+const LOG_LINES = 30;
+const body = document.body;
+const at = (id) => document.getElementById(id);
+const tabs = "BroadcastChannel" in window ? new BroadcastChannel("session") : null;
+let asking = null; // the request under way
+let token = at("token")?.textContent ?? null;
+let expiresAt = null; // on this page's own clock, in milliseconds
+
+function standing() {
+  return `${body.dataset.session} ${body.dataset.name}`;
+}
+
+function isSignedIn() {
+  return body.dataset.session === "on";
+}
+
+function ended(why = "You have been signed out.", path = "/sign-in", name = "Sign in again") {
+  if (!isSignedIn()) return;
+  body.dataset.session = "ended";
+  expiresAt = null;
+  const onward = document.createElement("a");
+  onward.href = path === "/sign-in" ? `${path}?return_to=${encodeURIComponent(location.pathname)}` : path;
+  onward.textContent = name;
+  at("alert").append(why, " ", onward);
+  showLeft(0, "none: the session has ended");
+}
+
+// One request at a time, whoever asks: an answer that comes in order cannot put an older cookie over a newer one.
+function ask() {
+  asking ??= fetch("/status", { cache: "no-store" })
+    .then(async (response) => {
+      showCost(response.headers.get("X-Calls"));
+      if (response.status === 401) return ended();
+      if (response.ok) return show(await response.json());
+      return note("The server could not find out; it will be asked again.");
+    })
+    .catch(() => note("The server did not answer; it will be asked again."))
+    .finally(() => {
+      asking = null;
+    });
+  return asking;
+}
+
+function showCost(cost) {
+  const line = at("panel-live");
+  if (line === null || cost === null) return;
+  line.hidden = false;
+  line.textContent = `This page asked /status at ${new Date().toLocaleTimeString()}: ${cost}.`;
+}
+
+function note(text) {
+  const log = at("log");
+  if (log === null) return;
+  const line = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = new Date().toLocaleTimeString();
+  line.append(time, text);
+  log.append(line);
+  while (log.children.length > LOG_LINES) log.firstElementChild.remove();
+}
+
+function show(now) {
+  if (now.username !== body.dataset.name) return ended("Somebody else is signed in now.", location.pathname, "Look again");
+  if (token === null) return;
+  if (now.token !== token) note(`Token ${token} was over. Now it is ${now.token}, generation ${now.generation}.`);
+  token = now.token;
+  at("token").textContent = now.token;
+  at("generation").textContent = now.generation;
+  follow(now.left, now.life);
+}
+
+function follow(left, life) {
+  at("life").max = life;
+  expiresAt = performance.now() + left * 1000;
+  tick();
+}
+
+function showLeft(left, text) {
+  if (at("life") === null) return;
+  at("life").value = left;
+  at("left").textContent = text;
+}
+
+function tick() {
+  if (expiresAt === null) return;
+  const left = Math.max(0, (expiresAt - performance.now()) / 1000);
+  showLeft(left, `${Math.ceil(left)} s`);
+  if (left === 0) {
+    expiresAt = null;
+    ask();
+  }
+}
+
+for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
+if (isSignedIn()) {
+  setInterval(() => document.hidden || ask(), ASK_EVERY_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || ask());
+  window.addEventListener("pageshow", (event) => event.persisted && ask());
+  tabs?.addEventListener("message", ({ data }) => data === standing() || ask()); // see for ourselves what another tab says
+}
+if (at("token-life") !== null) {
+  follow(Number(at("token-life").dataset.left), Number(at("token-life").dataset.life));
+  setInterval(tick, TICK_MS);
+}
+if (body.dataset.session !== "unknown") tabs?.postMessage(standing());

@@ -1,0 +1,95 @@
+"""What a signed-in user does to their own account: another password, an authenticator app, a passkey.
+
+All of it goes by the session's access token, which must carry the scope aws.cognito.signin.user.admin: a sign-in without
+redirect always has it. Nothing here begins a session; changing the password ends the others.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.devices import revoke_all
+from cognito_session.core.errors import ProviderUnavailable, SessionUnavailable
+from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.steps import Flow, Report, ask
+from cognito_session.signin.authenticator import totp_secret_of
+from cognito_session.signin.limits import code_of, credential_of, is_password
+from cognito_session.signin.outcome import Done, PasskeyOptions, PasswordChanged, Refusal, Refused, TotpSecret
+from cognito_session.signin.verdict import refused_session
+
+if TYPE_CHECKING:
+    from cognito_session.core.outcome import Session
+    from cognito_session.signin.desk import Answer, Desk
+
+__all__ = ["begin_passkey", "begin_totp", "change_password", "complete_passkey", "confirm_totp"]
+
+
+def change_password(
+    desk: Desk, me: Session, previous: object, proposed: object, *, sign_out_others: bool
+) -> Flow[PasswordChanged | Refused]:
+    """ChangePassword. See PasswordFlows.change_password."""
+    if not is_password(previous):
+        return Refused(Refusal.WRONG_CREDENTIALS)
+    if not is_password(proposed):
+        return Refused(Refusal.INVALID_PASSWORD)
+    answer = yield from _by_token(desk, me, "ChangePassword", PreviousPassword=previous, ProposedPassword=proposed)
+    if isinstance(answer, PoolRefusal):
+        return refused_session(answer)
+    return PasswordChanged((yield from _others_ended(desk, me)) if sign_out_others else None)
+
+
+def _others_ended(desk: Desk, me: Session) -> Flow[int | None]:
+    """How many; None where that is not certain. The password is changed already, so an outage is no failure of that."""
+    try:
+        return (yield from revoke_all(desk.case, me.sub, keep=me.sid))
+    except SessionUnavailable as error:
+        yield from ask(Report("others_not_signed_out", me.sub, me.sid, error.reason))
+        return None
+
+
+def begin_totp(desk: Desk, me: Session, account: str | None) -> Flow[TotpSecret | Refused]:
+    """AssociateSoftwareToken. See PasswordFlows.begin_totp."""
+    answer = yield from _by_token(desk, me, "AssociateSoftwareToken")
+    if isinstance(answer, PoolRefusal):
+        return refused_session(answer)
+    return totp_secret_of(answer, issuer=desk.issuer, account=account or me.username)
+
+
+def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
+    """VerifySoftwareToken, then SetUserMFAPreference. See PasswordFlows.confirm_totp."""
+    typed = code_of(code)
+    if typed is None:
+        return Refused(Refusal.WRONG_CODE)
+    answer = yield from _by_token(desk, me, "VerifySoftwareToken", UserCode=typed)
+    if isinstance(answer, PoolRefusal):
+        return refused_session(answer)
+    if answer.get("Status") != "SUCCESS":
+        return Refused(Refusal.WRONG_CODE)
+    preference = {"AccessToken": me.access_token, "SoftwareTokenMfaSettings": {"Enabled": True, "PreferredMfa": True}}
+    answer = yield from desk.call_on("SetUserMFAPreference", preference)
+    return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
+
+
+def begin_passkey(desk: Desk, me: Session) -> Flow[PasskeyOptions | Refused]:
+    """StartWebAuthnRegistration. See PasswordFlows.begin_passkey."""
+    answer = yield from _by_token(desk, me, "StartWebAuthnRegistration")
+    if isinstance(answer, PoolRefusal):
+        return refused_session(answer)
+    options = answer.get("CredentialCreationOptions")
+    if not isinstance(options, dict):
+        raise ProviderUnavailable("Cognito: StartWebAuthnRegistration answered without CredentialCreationOptions", sent=True)
+    return PasskeyOptions(json.dumps(options))
+
+
+def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done | Refused]:
+    """CompleteWebAuthnRegistration. See PasswordFlows.complete_passkey."""
+    made = credential_of(credential)
+    if made is None:
+        return Refused(Refusal.INVALID_INPUT)
+    answer = yield from _by_token(desk, me, "CompleteWebAuthnRegistration", Credential=made)
+    return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
+
+
+def _by_token(desk: Desk, me: Session, operation: str, **payload: Any) -> Flow[Answer | PoolRefusal]:
+    return (yield from desk.call(operation, {"AccessToken": me.access_token, **payload}))

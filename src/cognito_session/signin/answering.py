@@ -1,0 +1,120 @@
+"""How a challenge is answered: what the person typed becomes what Cognito wants to hear.
+
+Which challenge it is says the sealed cookie, never the form. Nothing leaves without such a cookie, nor what cannot be an
+answer. Of a throttled or lost call the cookie stays, so that the same answer can be given again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.core.ports import PoolRefusal
+from cognito_session.signin.challenge import check_seals, find_challenge, keep_challenge
+from cognito_session.signin.limits import code_of, credential_of, is_attributes, is_password, is_username
+from cognito_session.signin.outcome import ChallengeRequired, Refusal, Refused, SignInOutcome
+from cognito_session.signin.step import CODES, PASSWORD, Visitor, asking_for_password, follow, shown
+from cognito_session.signin.verdict import refused_by_challenge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.steps import Flow
+    from cognito_session.signin.challenge import Challenge
+    from cognito_session.signin.desk import Desk
+
+__all__ = ["answer", "pending", "start"]
+
+_SELECT: Final = "SELECT_CHALLENGE"
+_SENT_WITHOUT_ASKING: Final = frozenset({"EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"})
+
+
+def start(
+    desk: Desk, username: object, *, preferred: str | None = None, presented: CookieHeaders = None, device: str | None = None
+) -> Flow[SignInOutcome]:
+    """Choice-based sign-in: InitiateAuth USER_AUTH. See PasswordFlows.start."""
+    check_seals(desk.case)
+    if not is_username(username):
+        return Refused(Refusal.WRONG_CREDENTIALS)
+    wish = {"PREFERRED_CHALLENGE": preferred} if preferred in _SENT_WITHOUT_ASKING else {}
+    said = yield from desk.call("InitiateAuth", desk.initiate("USER_AUTH", username, **wish))
+    return (yield from follow(desk, Visitor(username, username, presented, device, preferred), said))
+
+
+def pending(desk: Desk, presented: CookieHeaders) -> Flow[ChallengeRequired | None]:
+    """The challenge that waits, for a page that is loaded again. No call."""
+    waiting = yield from find_challenge(desk.case, presented)
+    return None if waiting is None else shown(desk, waiting)
+
+
+def answer(
+    desk: Desk,
+    response: object,
+    *,
+    presented: CookieHeaders,
+    challenge: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+    device: str | None = None,
+) -> Flow[SignInOutcome]:
+    """Answer the challenge of this browser. See PasswordFlows.answer."""
+    waiting = yield from find_challenge(desk.case, presented)
+    if waiting is None or challenge not in (None, waiting.name):
+        return Refused(Refusal.CHALLENGE_EXPIRED)
+    if response == PASSWORD and PASSWORD in waiting.prompt.choices:
+        next_one = asking_for_password(waiting)
+        return shown(desk, next_one, (yield from keep_challenge(desk.case, next_one)))
+    responses = _responses(waiting, response, attributes or {})
+    if isinstance(responses, Refused):
+        return responses
+    if waiting.name == "MFA_SETUP":
+        verified = yield from _verified(desk, waiting, responses["UserCode"])
+        if isinstance(verified, Refused):
+            return verified
+        said = yield from desk.call_on(
+            "RespondToAuthChallenge", desk.respond(waiting.answers, verified, desk.parameters(waiting.username))
+        )
+    else:
+        said = yield from desk.call(
+            "RespondToAuthChallenge",
+            desk.respond(waiting.answers, waiting.session, desk.parameters(waiting.username, **responses)),
+        )
+    visitor = Visitor(waiting.account, waiting.username, presented, device, answered=waiting)
+    return (yield from follow(desk, visitor, said))
+
+
+def _responses(waiting: Challenge, response: object, attributes: Mapping[str, str]) -> dict[str, str] | Refused:
+    """The ChallengeResponses besides the name, or what is wrong with the answer.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ChallengeResponseType.html
+    """
+    if waiting.name in CODES or waiting.name == "MFA_SETUP":
+        code = code_of(response)
+        return Refused(Refusal.WRONG_CODE) if code is None else {CODES.get(waiting.name, "UserCode"): code}
+    if waiting.name == "NEW_PASSWORD_REQUIRED":
+        return _new_password(waiting, response, attributes)
+    if waiting.name == PASSWORD:
+        chosen = {"ANSWER": PASSWORD} if waiting.answers == _SELECT else {}
+        return {**chosen, "PASSWORD": response} if is_password(response) else Refused(Refusal.WRONG_CREDENTIALS)
+    if waiting.name == "WEB_AUTHN":
+        known = isinstance(response, str) and credential_of(response) is not None
+        return {"CREDENTIAL": str(response)} if known else Refused(Refusal.INVALID_INPUT)
+    chosen_factor = is_username(response) and response in waiting.prompt.choices
+    return {"ANSWER": str(response)} if chosen_factor else Refused(Refusal.INVALID_INPUT)
+
+
+def _new_password(waiting: Challenge, response: object, attributes: Mapping[str, str]) -> dict[str, str] | Refused:
+    if not is_password(response):
+        return Refused(Refusal.INVALID_PASSWORD)
+    if not is_attributes(attributes) or not set(waiting.prompt.required_attributes) <= set(attributes):
+        return Refused(Refusal.INVALID_INPUT)
+    return {"NEW_PASSWORD": response, **{f"userAttributes.{name}": value for name, value in attributes.items()}}
+
+
+def _verified(desk: Desk, waiting: Challenge, code: str) -> Flow[str | Refused]:
+    """The Session that goes on after the authenticator app's first code."""
+    said = yield from desk.call("VerifySoftwareToken", {"Session": waiting.session, "UserCode": code})
+    if isinstance(said, PoolRefusal):
+        return refused_by_challenge(said)
+    if said.get("Status") != "SUCCESS":
+        return Refused(Refusal.WRONG_CODE)
+    return str(said.get("Session") or waiting.session)

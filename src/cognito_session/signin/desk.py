@@ -1,0 +1,70 @@
+"""Desk: where signing in without redirect is done: one manager's settings, its user pool, and how a call is put.
+
+A flow asks for outside calls by `call`; everything that Cognito wants in each of them (app client, SECRET_HASH) is added
+here. Which user name SECRET_HASH is made over is the caller's to say: Cognito wants the one that is sent beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cognito_session.core.errors import ProviderUnavailable
+from cognito_session.core.steps import Call, Flow, Sleep, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_session.core.case import Case
+    from cognito_session.core.ports import PoolRefusal, UserPool
+
+__all__ = ["Answer", "Desk"]
+
+_PAUSE_SECONDS: Final = 0.3
+
+Answer = dict[str, Any]
+
+
+class Desk(NamedTuple):
+    """`issuer` is how authenticator apps name this site."""
+
+    case: Case
+    pool: UserPool
+    issuer: str
+
+    def call(self, operation: str, payload: Mapping[str, Any]) -> Flow[Answer | PoolRefusal]:
+        """One call. Raises ProviderUnavailable and ConfigurationError."""
+        pool = self.pool
+        return (yield from ask(Call(lambda: pool.call(operation, payload))))
+
+    def call_on(self, operation: str, payload: Mapping[str, Any]) -> Flow[Answer | PoolRefusal]:
+        """One call within a step whose beginning Cognito has taken already, so that going back would cost the user more:
+        where it was certainly not done, it is tried once more.
+        """
+        try:
+            return (yield from self.call(operation, payload))
+        except ProviderUnavailable as error:
+            if error.sent is None:
+                raise
+        yield from ask(Sleep(_PAUSE_SECONDS))
+        return (yield from self.call(operation, payload))
+
+    def of_user(self, username: str, **more: Any) -> dict[str, Any]:
+        """The payload of SignUp and its kind."""
+        return {"ClientId": self.pool.client_id, "Username": username, **self._hash("SecretHash", username), **more}
+
+    def parameters(self, username: str, **more: str) -> dict[str, str]:
+        """AuthParameters or ChallengeResponses."""
+        return {"USERNAME": username, **self._hash("SECRET_HASH", username), **more}
+
+    def initiate(self, auth_flow: str, username: str, **more: str) -> dict[str, Any]:
+        """The payload of InitiateAuth."""
+        return {"ClientId": self.pool.client_id, "AuthFlow": auth_flow, "AuthParameters": self.parameters(username, **more)}
+
+    def respond(self, challenge: str, session: str, responses: Mapping[str, str]) -> dict[str, Any]:
+        """The payload of RespondToAuthChallenge."""
+        named = {"ClientId": self.pool.client_id, "ChallengeName": challenge, "Session": session}
+        return {**named, "ChallengeResponses": dict(responses)}
+
+    def _hash(self, name: str, username: str) -> dict[str, str]:
+        made = self.pool.secret_hash(username)
+        return {} if made is None else {name: made}

@@ -1,0 +1,204 @@
+"""PasswordFlows: signing up, in and out of a forgotten password on your own pages, without a redirect.
+
+    flows = sessions.password_flows()
+    match flows.sign_in(form["username"], form["password"], cookie_header=cookies, user_agent=agent):
+        case Established(session=me): ...            # send me.set_cookies
+        case ChallengeRequired() as step: ...        # send step.set_cookies, show a form for step.name and step.prompt
+        case Refused(reason=why): ...                # say so
+
+Values for what is decided; SessionUnavailable for what could not be found out, ConfigurationError for what the operator
+must mend. Forms that call these change something: keep the CSRF check of your front door on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.drivers.sync import run
+from cognito_session.signin import account, answering, passwords
+from cognito_session.signin.desk import Desk
+from cognito_session.web.device import device_label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.outcome import Session
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.signin.outcome import (
+        ChallengeRequired,
+        CodeSent,
+        Done,
+        PasskeyOptions,
+        PasswordChanged,
+        Refused,
+        SignInOutcome,
+        TotpSecret,
+    )
+
+__all__ = ["FlowsDesk", "PasswordFlows"]
+
+
+class FlowsDesk:
+    """What both classes hold: the manager, whose parts are read anew at each call."""
+
+    def __init__(self, manager: SessionManager | AsyncSessionManager, issuer: str | None) -> None:
+        self._manager = manager
+        self._issuer = issuer or urlsplit(manager.configuration.app_base_url or "").hostname or "cognito-session"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._manager!r})"
+
+    @property
+    def _desk(self) -> Desk:
+        pool = self._manager.ports.user_pool
+        if pool is None:
+            raise ConfigurationError("this manager's ports have no user_pool to sign in at")
+        return Desk(self._manager.case, pool, self._issuer)
+
+
+class PasswordFlows(FlowsDesk):
+    """For synchronous code. Text that a form did not send may be given as None: it is refused like an empty one."""
+
+    def register(
+        self, username: str | None, password: str | None, *, attributes: Mapping[str, str] | None = None
+    ) -> CodeSent | Done | Refused:
+        """Sign a new user up. CodeSent: ask for the code and call `confirm`; Done: confirmed already, by a Lambda trigger.
+
+        Give only those `attributes` that people may set about themselves, not a form as it came. Refused: username_exists,
+        invalid_password (the user pool's policy), invalid_input; code_not_sent, where the user now exists and `resend` is
+        the next step. Cognito itself tells here who has an account, unless people sign up by an alias, whose owner is told
+        by email.
+        """
+        return run(passwords.register(self._desk, username, password, attributes or {}), self._manager.ports)
+
+    def confirm(self, username: str | None, code: str | None) -> Done | Refused:
+        """Confirm a sign-up with the code that was sent. It signs nobody in.
+
+        Refused: wrong_code, also for one that has expired, was used or is for nobody; username_exists, where another user
+        has confirmed this email or phone number; too_many_attempts.
+        """
+        return run(passwords.confirm(self._desk, username, code), self._manager.ports)
+
+    def resend(self, username: str | None) -> CodeSent:
+        """Send the code of a sign-up again. The same answer whoever it is, and whether or not anything was sent."""
+        return run(passwords.resend(self._desk, username), self._manager.ports)
+
+    def sign_in(
+        self, username: str | None, password: str | None, *, cookie_header: CookieHeaders = None, user_agent: str | None = None
+    ) -> SignInOutcome:
+        """Sign in with a password; the app client needs ALLOW_USER_PASSWORD_AUTH.
+
+        The session that `cookie_header` stands for is ended when the new one begins. Refused: wrong_credentials for an
+        unknown user, a wrong password, a disabled user and one who is locked out for the moment alike, whatever
+        PreventUserExistenceErrors says; not_confirmed (Cognito tells it before it looks at the password: then `resend` and
+        `confirm`); password_reset_required (then `forgot_password`); too_many_sessions.
+        """
+        flow = passwords.sign_in(self._desk, username, password, presented=cookie_header, device=device_label(user_agent))
+        return run(flow, self._manager.ports)
+
+    def start(
+        self,
+        username: str | None,
+        *,
+        preferred: str | None = None,
+        cookie_header: CookieHeaders = None,
+        user_agent: str | None = None,
+    ) -> SignInOutcome:
+        """Sign in by choice: email code, SMS code, passkey or password; the app client needs ALLOW_USER_AUTH.
+
+        `preferred` is EMAIL_OTP, SMS_OTP, WEB_AUTHN or PASSWORD; without it, or where this user does not have it, the
+        challenge is SELECT_CHALLENGE, whose answer is one of `prompt.choices`. Refused: wrong_credentials. Cognito tells
+        here who has an account, and by which factors, unless the app client has PreventUserExistenceErrors ENABLED.
+        """
+        flow = answering.start(
+            self._desk, username, preferred=preferred, presented=cookie_header, device=device_label(user_agent)
+        )
+        return run(flow, self._manager.ports)
+
+    def pending(self, cookie_header: CookieHeaders) -> ChallengeRequired | None:
+        """The challenge that waits for this browser's answer, for a page that is loaded again; None where none does."""
+        return run(answering.pending(self._desk, cookie_header), self._manager.ports)
+
+    def answer(
+        self,
+        cookie_header: CookieHeaders,
+        response: str | None,
+        *,
+        challenge: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        user_agent: str | None = None,
+    ) -> SignInOutcome:
+        """Answer the challenge of this browser's cookie.
+
+        `response` is the code (SMS_MFA, EMAIL_OTP, SMS_OTP, SOFTWARE_TOKEN_MFA, and MFA_SETUP, where it is the first one of
+        the new authenticator app), the new password (NEW_PASSWORD_REQUIRED, with `attributes` for what
+        `prompt.required_attributes` names), the password (PASSWORD), one of `prompt.choices` (SELECT_CHALLENGE,
+        SELECT_MFA_TYPE), or the JSON text of the passkey's answer (WEB_AUTHN). Put `challenge`, the name, into the form and
+        give it here: then a form of another tab is refused and not taken for an answer to this challenge.
+
+        Refused: wrong_code, expired_code and wrong_credentials, after which the same challenge may be answered again as long
+        as Cognito allows; challenge_expired, where the sign-in begins anew; invalid_password, invalid_input,
+        too_many_attempts, too_many_sessions. Raises ConfigurationError where Cognito goes on with a challenge that is not
+        supported here: CUSTOM_CHALLENGE, DEVICE_SRP_AUTH and other SRP.
+        """
+        flow = answering.answer(
+            self._desk,
+            response,
+            presented=cookie_header,
+            challenge=challenge,
+            attributes=attributes,
+            device=device_label(user_agent),
+        )
+        return run(flow, self._manager.ports)
+
+    def forgot_password(self, username: str | None) -> CodeSent:
+        """Send a code for a new password. The same answer whoever it is, and whether or not anything was sent."""
+        return run(passwords.forgot_password(self._desk, username), self._manager.ports)
+
+    def confirm_forgot_password(self, username: str | None, code: str | None, new_password: str | None) -> Done | Refused:
+        """Set a new password with the code that was sent. It signs nobody in.
+
+        Sessions that are there go on: after the sign-in that follows, end them with `revoke_all(me.sub, keep=me.sid)`.
+        Refused: wrong_code, also for one that has expired, was never sent or is for nobody; invalid_password;
+        too_many_attempts, which Cognito says only of users who exist.
+        """
+        return run(passwords.confirm_forgot_password(self._desk, username, code, new_password), self._manager.ports)
+
+    def change_password(
+        self, me: Session, previous: str | None, proposed: str | None, *, sign_out_others: bool = True
+    ) -> PasswordChanged | Refused:
+        """Change the password of the signed-in user; all other sessions are ended and their tokens revoked.
+
+        This session and its tokens go on. Refused: wrong_credentials (`previous`), invalid_password (`proposed`),
+        too_many_attempts, sign_in_again.
+        """
+        flow = account.change_password(self._desk, me, previous, proposed, sign_out_others=sign_out_others)
+        return run(flow, self._manager.ports)
+
+    def begin_totp(self, me: Session, *, account_name: str | None = None) -> TotpSecret | Refused:
+        """A secret for the signed-in user's authenticator app, not in force until `confirm_totp`.
+
+        `account_name` (an email address) is what the app shows, the user name where none is given. Refused: sign_in_again.
+        """
+        return run(account.begin_totp(self._desk, me, account_name), self._manager.ports)
+
+    def confirm_totp(self, me: Session, code: str | None) -> Done | Refused:
+        """Take the authenticator app into use with its first code: from now on it is asked for at each sign-in.
+
+        Refused: wrong_code, sign_in_again.
+        """
+        return run(account.confirm_totp(self._desk, me, code), self._manager.ports)
+
+    def begin_passkey(self, me: Session) -> PasskeyOptions | Refused:
+        """What the browser of the signed-in user needs to make a passkey. Refused: sign_in_again."""
+        return run(account.begin_passkey(self._desk, me), self._manager.ports)
+
+    def complete_passkey(self, me: Session, credential: str | None) -> Done | Refused:
+        """Register the passkey: `credential` is the JSON text of what `navigator.credentials.create` brought.
+
+        Refused: invalid_input, challenge_expired, too_many_attempts, sign_in_again.
+        """
+        return run(account.complete_passkey(self._desk, me, credential), self._manager.ports)

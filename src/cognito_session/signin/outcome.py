@@ -1,0 +1,153 @@
+"""What signing in with a password, a code or a passkey can come to, as values.
+
+Denied is a value (`Refused`), "could not find out" an exception: an outage never looks like a refusal. A refusal says no
+more than its reason; Cognito's own texts are shown to nobody. Secrets do not show in any repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from cognito_session.core.hidden import hiding
+
+if TYPE_CHECKING:
+    from cognito_session.core.outcome import Session
+
+__all__ = [
+    "ChallengeRequired",
+    "CodeSent",
+    "Done",
+    "Established",
+    "PasskeyOptions",
+    "PasswordChanged",
+    "Prompt",
+    "Refusal",
+    "Refused",
+    "SignInOutcome",
+    "TotpSecret",
+]
+
+
+class Refusal(StrEnum):
+    """Why the answer is no. The values are stable.
+
+    wrong_credentials: the user name, the password or the passkey; nobody is told which, nor that a user is unknown,
+    disabled or locked out for the moment. wrong_code: where a user name was given beside it, also a code that has expired,
+    was never sent, or is for nobody. challenge_expired: the sign-in has to begin anew. sign_in_again: Cognito does not
+    honour this session's access token any more, or the user was signed out everywhere at this very moment. refused: a
+    firewall or a Lambda trigger of the user pool said no, or a reason that is not known here.
+    """
+
+    WRONG_CREDENTIALS = "wrong_credentials"
+    NOT_CONFIRMED = "not_confirmed"
+    PASSWORD_RESET_REQUIRED = "password_reset_required"
+    WRONG_CODE = "wrong_code"
+    EXPIRED_CODE = "expired_code"
+    CODE_NOT_SENT = "code_not_sent"
+    CHALLENGE_EXPIRED = "challenge_expired"
+    INVALID_PASSWORD = "invalid_password"
+    INVALID_INPUT = "invalid_input"
+    USERNAME_EXISTS = "username_exists"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    TOO_MANY_SESSIONS = "too_many_sessions"
+    SIGN_IN_AGAIN = "sign_in_again"
+    REFUSED = "refused"
+
+
+class Refused(NamedTuple):
+    """No. Send `set_cookies`, if there are any: the challenge then goes on with a new one."""
+
+    reason: Refusal
+    set_cookies: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return hiding(self, "set_cookies")
+
+
+class Established(NamedTuple):
+    """Signed in. The session's `set_cookies` bring its cookie and remove that of the challenge; send them all."""
+
+    session: Session
+
+    @property
+    def set_cookies(self) -> tuple[str, ...]:
+        """The session's."""
+        return self.session.set_cookies
+
+
+class Prompt(NamedTuple):
+    """What a page needs to put a challenge.
+
+    choices: of SELECT_CHALLENGE and SELECT_MFA_TYPE. destination and medium ("EMAIL", "SMS"): where a code went, masked by
+    Cognito. required_attributes: what NEW_PASSWORD_REQUIRED wants besides. secret (base32) and otpauth_uri (to be shown as
+    a QR code): of MFA_SETUP. credential_request: of WEB_AUTHN, PublicKeyCredentialRequestOptionsJSON as text, for
+    `PublicKeyCredential.parseRequestOptionsFromJSON`; None on a page that is shown again where it is too long to be kept.
+    """
+
+    choices: tuple[str, ...] = ()
+    destination: str | None = None
+    medium: str | None = None
+    required_attributes: tuple[str, ...] = ()
+    secret: str | None = None
+    otpauth_uri: str | None = None
+    credential_request: str | None = None
+
+    def __repr__(self) -> str:
+        return hiding(self, "secret", "otpauth_uri", "credential_request")
+
+
+class ChallengeRequired(NamedTuple):
+    """One more step. `name` is Cognito's ChallengeName; send `set_cookies`, show a form, give its answer to `answer`."""
+
+    name: str
+    prompt: Prompt = Prompt()
+    set_cookies: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return hiding(self, "set_cookies")
+
+
+class CodeSent(NamedTuple):
+    """A code is on its way, if there is anybody to send it to. `destination` is masked by Cognito, and None where naming
+    it would tell who has an account.
+    """
+
+    destination: str | None = None
+    medium: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done, and there is nothing more to say about it."""
+
+
+class PasswordChanged(NamedTuple):
+    """The password is another one now. `others_signed_out`: how many other sessions were ended; None where that could not
+    be completed or was not asked for, so that it should be offered (again): `revoke_all(me.sub, keep=me.sid)`.
+    """
+
+    others_signed_out: int | None = None
+
+
+class TotpSecret(NamedTuple):
+    """What an authenticator app is given, as base32 and as a URI to be shown as a QR code."""
+
+    secret: str
+    otpauth_uri: str
+
+    def __repr__(self) -> str:
+        return hiding(self, "secret", "otpauth_uri")
+
+
+class PasskeyOptions(NamedTuple):
+    """PublicKeyCredentialCreationOptionsJSON as text, for `PublicKeyCredential.parseCreationOptionsFromJSON`."""
+
+    credential_creation: str
+
+    def __repr__(self) -> str:
+        return hiding(self, "credential_creation")
+
+
+SignInOutcome = Established | ChallengeRequired | Refused

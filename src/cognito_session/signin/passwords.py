@@ -1,0 +1,92 @@
+"""Passwords from sign-up to reset, as flows: what each calls at Cognito, and how no answer tells who has an account.
+
+Where only a user name is given (a code sent again, a forgotten password), the answer is the same whatever Cognito says;
+what an operator should know is reported. What Cognito shows anyway stands in the docstrings of PasswordFlows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.steps import Flow, Report, ask
+from cognito_session.signin.limits import code_of, is_attributes, is_password, is_username
+from cognito_session.signin.outcome import CodeSent, Done, Refusal, Refused, SignInOutcome
+from cognito_session.signin.step import Visitor, follow
+from cognito_session.signin.verdict import refused_code, refused_sign_up
+
+if TYPE_CHECKING:
+    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.signin.desk import Answer, Desk
+
+__all__ = ["confirm", "confirm_forgot_password", "forgot_password", "register", "resend", "sign_in"]
+
+
+def register(desk: Desk, username: object, password: object, attributes: object) -> Flow[CodeSent | Done | Refused]:
+    """SignUp. See PasswordFlows.register."""
+    if not is_username(username) or not is_attributes(attributes):
+        return Refused(Refusal.INVALID_INPUT)
+    if not is_password(password):
+        return Refused(Refusal.INVALID_PASSWORD)
+    said = [{"Name": name, "Value": value} for name, value in attributes.items()]
+    answer = yield from desk.call("SignUp", desk.of_user(username, Password=password, UserAttributes=said))
+    if isinstance(answer, PoolRefusal):
+        return refused_sign_up(answer)
+    return Done() if answer.get("UserConfirmed") else _sent(answer)
+
+
+def confirm(desk: Desk, username: object, code: object) -> Flow[Done | Refused]:
+    """ConfirmSignUp. See PasswordFlows.confirm."""
+    typed = code_of(code)
+    if not is_username(username) or typed is None:
+        return Refused(Refusal.WRONG_CODE)
+    answer = yield from desk.call("ConfirmSignUp", desk.of_user(username, ConfirmationCode=typed))
+    return refused_code(answer) if isinstance(answer, PoolRefusal) else Done()
+
+
+def resend(desk: Desk, username: object) -> Flow[CodeSent]:
+    """ResendConfirmationCode. See PasswordFlows.resend."""
+    return (yield from _send_to_whom_it_may_concern(desk, "ResendConfirmationCode", username))
+
+
+def sign_in(
+    desk: Desk, username: object, password: object, *, presented: CookieHeaders = None, device: str | None = None
+) -> Flow[SignInOutcome]:
+    """InitiateAuth USER_PASSWORD_AUTH. See PasswordFlows.sign_in."""
+    if not is_username(username) or not is_password(password):
+        return Refused(Refusal.WRONG_CREDENTIALS)
+    payload = desk.initiate("USER_PASSWORD_AUTH", username, PASSWORD=password)
+    answer = yield from desk.call("InitiateAuth", payload)
+    return (yield from follow(desk, Visitor(username, username, presented, device), answer))
+
+
+def forgot_password(desk: Desk, username: object) -> Flow[CodeSent]:
+    """ForgotPassword. See PasswordFlows.forgot_password."""
+    return (yield from _send_to_whom_it_may_concern(desk, "ForgotPassword", username))
+
+
+def confirm_forgot_password(desk: Desk, username: object, code: object, new_password: object) -> Flow[Done | Refused]:
+    """ConfirmForgotPassword. See PasswordFlows.confirm_forgot_password."""
+    typed = code_of(code)
+    if not is_username(username) or typed is None:
+        return Refused(Refusal.WRONG_CODE)
+    if not is_password(new_password):
+        return Refused(Refusal.INVALID_PASSWORD)
+    payload = desk.of_user(username, ConfirmationCode=typed, Password=new_password)
+    answer = yield from desk.call("ConfirmForgotPassword", payload)
+    return refused_code(answer) if isinstance(answer, PoolRefusal) else Done()
+
+
+def _send_to_whom_it_may_concern(desk: Desk, operation: str, username: object) -> Flow[CodeSent]:
+    """One answer for everybody: an address, a limit or a refusal would each tell that somebody is there."""
+    if is_username(username):
+        answer = yield from desk.call(operation, desk.of_user(username))
+        if isinstance(answer, PoolRefusal) and answer.code != "UserNotFoundException":
+            yield from ask(Report("code_not_sent", "", None, f"{operation}: {answer.code}"))
+    return CodeSent()
+
+
+def _sent(answer: Answer) -> CodeSent:
+    details: Any = answer.get("CodeDeliveryDetails")
+    said: Answer = details if isinstance(details, dict) else {}
+    return CodeSent(said.get("Destination"), said.get("DeliveryMedium"))

@@ -1,0 +1,135 @@
+"""One manager in the test's world: its clock, store, pool and keys exchanged, and put back in the end.
+
+The user pool takes the manager's own ids, so its rules stand; so do its policy, its cookie and its table's layout. What the
+kit itself does for a manager goes past the watch: it is neither counted nor troubled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cognito_session.aws.keyring_source import FixedKeyring
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.establish import SignedIn, establish
+from cognito_session.core.outcome import Rejected
+from cognito_session.drivers.sync import Ports, run
+from cognito_session.testing import environment
+from cognito_session.testing.provider import PoolKeys, PoolProvider
+from cognito_session.testing.sign_in_page import SignInPage
+from cognito_session.testing.user_pool import PoolOperations
+from cognito_session.testing.watch import Waiting, WatchedKeys, WatchedPage, WatchedPool, WatchedProvider, WatchedStore
+from cognito_session.web.csrf import origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cognito_session import AsyncSessionManager, SessionManager
+    from cognito_session.core.outcome import Session
+    from cognito_session.core.steps import Flow, Report
+    from cognito_session.testing.world import World
+
+__all__ = ["Attachment"]
+
+T = TypeVar("T")
+_DOMAIN: Final = "https://sign-in.example"
+
+
+class Attachment:
+    """A manager of either kind, attached from construction until `put_back`."""
+
+    def __init__(self, manager: SessionManager | AsyncSessionManager, world: World) -> None:
+        names = manager.configuration
+        self.manager = manager
+        self._world = world
+        self._before = manager.case, manager.ports
+        self.pool = world.pool(names.user_pool_id, names.client_id)
+        if manager.case.policy.rotation_grace_seconds is not None:
+            self.pool.grace_seconds = manager.case.policy.rotation_grace_seconds
+        self.page = SignInPage(self.pool, _domain(manager.ports), world.clock)
+        self._own = self._unwatched()
+        self._keys = WatchedKeys(PoolKeys(world.clock), world)
+        manager.case = manager.case._replace(clock=world.clock, entropy=world.entropy)
+        manager.ports = self._watched()
+
+    def __repr__(self) -> str:
+        return f"Attachment({self.manager!r})"
+
+    @property
+    def cookie_name(self) -> str:
+        """The session cookie's name."""
+        return self.manager.case.cookie.name
+
+    @property
+    def origin(self) -> str:
+        """Where the application is, as far as its browsers know."""
+        return self.manager.csrf.own_origin or origin_of(environment.DEFAULTS["APP_BASE_URL"])
+
+    def establish(self, tokens: Mapping[str, object], user_agent: str | None) -> Session:
+        """Begin a session with Cognito's AuthenticationResult. Raises ValueError where the manager refuses one."""
+        found = self.run(establish(self.manager.case, SignedIn.of(dict(tokens)), device=user_agent))
+        if isinstance(found, Rejected):
+            raise ValueError(  # noqa: TRY004 - what is wrong is not a type but the sign-in
+                f"sign_in: the manager begins no session ({found.reason}): is it the policy's max_sessions?"
+            )
+        return found
+
+    def run(self, flow: Flow[T]) -> T:
+        """A flow's result, past the watch."""
+        return run(flow, self._own)
+
+    def forget_keys(self) -> None:
+        """The key set is to be fetched anew."""
+        self._keys.forget()
+
+    def mark(self) -> Callable[[], None]:
+        """The way back to the keys that are at hand now."""
+        return self._keys.mark()
+
+    def put_back(self) -> None:
+        """The manager as it was."""
+        self.manager.case, self.manager.ports = self._before
+
+    def _unwatched(self) -> Ports:
+        world, ports, names = self._world, self.manager.ports, self.manager.configuration
+        table = (names.session_table, names.session_store, names.partition_key, names.sort_key)
+        keyrings = None if ports.keyrings is None else FixedKeyring(environment.DEFAULTS["SESSION_KEYS"])
+        return ports._replace(
+            store=world.store(*table, one_row_per_user=ports.store.one_row_per_user),
+            provider=PoolProvider(self.pool),
+            keys=PoolKeys(world.clock),
+            clock=world.clock,
+            sleep=world.clock.advance,
+            on_event=None,
+            keyrings=keyrings,
+            user_pool=PoolOperations(self.pool),
+            authorization_server=self.page,
+        )
+
+    def _watched(self) -> Ports:
+        world, own = self._world, self._own
+        waiting = Waiting(world.clock, world)
+        return own._replace(
+            store=WatchedStore(own.store, world),
+            provider=WatchedProvider(PoolProvider(self.pool), world),
+            keys=self._keys,
+            sleep=waiting.sleep,
+            on_event=self._report,
+            user_pool=WatchedPool(PoolOperations(self.pool), world),
+            authorization_server=WatchedPage(self.page, world),
+            pause=waiting.pause,
+        )
+
+    def _report(self, report: Report) -> None:
+        """Written down, then told to the application's own hook."""
+        self._world.reports.append(report)
+        told = self._before[1].on_event
+        if told is not None:
+            told(report)
+
+
+def _domain(ports: Ports) -> str:
+    """The user pool's domain as it is configured, else one of the kit's."""
+    try:
+        return _DOMAIN if ports.authorization_server is None else ports.authorization_server.domain
+    except ConfigurationError:
+        return _DOMAIN

@@ -1,0 +1,249 @@
+"""Cognito: what pytest's fixture `cognito` is. Amazon Cognito and DynamoDB in memory, under a clock that the test turns.
+
+    def test_orders(cognito):
+        cognito.attach(sessions)                                  # the application's own manager, put back afterwards
+        event = cognito.event("http-v2", path="/orders", groups=["staff"])
+        assert handler(event, cognito.context)["statusCode"] == 200
+        cognito.expire()                                          # the next request refreshes
+        assert handler(event, cognito.context)["statusCode"] == 200
+
+No network, no cloud, no waiting. The protocol that runs is the real one, so what a test sees is what production does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from cognito_session.testing import asking
+from cognito_session.testing.attachment import Attachment
+from cognito_session.testing.browser import Browser
+from cognito_session.testing.client import client_of
+from cognito_session.testing.clock import ManualClock
+from cognito_session.testing.context import LambdaContext
+from cognito_session.testing.events import event as build_event
+from cognito_session.testing.interleaver import interleavings, play
+from cognito_session.testing.outages import Outages
+from cognito_session.testing.people import DEFAULT_USER, People, SignInOf
+from cognito_session.testing.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from cognito_session import AsyncSessionManager, SessionManager
+    from cognito_session.testing.asking import Body, Query, Site
+    from cognito_session.testing.events import EventForm
+    from cognito_session.testing.interleaver import Run
+
+    Manager = SessionManager | AsyncSessionManager
+    Who = str | Browser | None
+
+__all__ = ["Cognito"]
+
+M = TypeVar("M", "SessionManager", "AsyncSessionManager")
+_HANDSHAKES = ("websocket-connect", "authorizer-websocket")
+
+
+class Cognito(People, Outages):
+    """The test kit. A context manager: at its end every attached manager is as it was.
+
+    `clock`: a ManualClock to live by; it begins at a fixed instant in 2023, unless given.
+    """
+
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self._world = World(clock or ManualClock())
+        self._attachments: list[Attachment] = []
+        self._browser = self._last = Browser(self._world.clock)
+        self._named: dict[str, Browser] = {}
+
+    def __repr__(self) -> str:
+        return f"Cognito({len(self._attachments)} managers attached)"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.detach()
+
+    def attach(self, manager: M) -> M:
+        """Let this manager live here instead of at AWS: store, user pool, keys, clock. Its policy, cookie and table layout
+        stay. Attaching twice is harmless. Returns the manager.
+        """
+        if all(each.manager is not manager for each in self._attachments):
+            self._attachments.append(Attachment(manager, self._world))
+        return manager
+
+    def attach_session_call(self, cookie_name: str = "token") -> SessionManager:
+        """As `attach`, for an application that calls `session(cookie_name, event)` and has no manager of its own."""
+        from cognito_session.manager import default_manager
+
+        return self.attach(default_manager(cookie_name))
+
+    def detach(self) -> None:
+        """Put all managers back; the fixture does it when the test ends."""
+        while self._attachments:
+            self._attachments.pop().put_back()
+
+    # --- requests
+
+    def event(
+        self,
+        form: EventForm = "http-v2",
+        *,
+        method: str = "GET",
+        path: str = "/",
+        query: Query = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body = None,
+        groups: Collection[str] | None = None,
+        scopes: Collection[str] | None = None,
+        user: Who = None,
+        signed_in: bool = True,
+        cookies: Mapping[str, str] | str | None = None,
+        site: Site = "same-origin",
+        manager: Manager | None = None,
+    ) -> dict[str, Any]:
+        """A Lambda event of this form (see `cognito_session.testing.events`), signed in.
+
+        The user ("alice", unless `user` names another or a browser) is signed in once; from then on the browser has what
+        `keep` brought it, a sign-out too. Other `groups` or `scopes` than before are another sign-in. With `signed_in=False` it
+        comes without the session's cookie. `cookies` are added to the browser's; a text is the whole Cookie header instead.
+        `path` may have a query, or be a whole address. `site` is what Sec-Fetch-Site says of a request that changes
+        something: "cross-site" for another site's page, None for a program that says nothing. Raises ValueError and
+        ConfigurationError.
+        """
+        attachment = self._attachment(manager)
+        self._last = browser = self._signed_in(attachment, user, groups, scopes) if signed_in else self._whose(user)
+        browser.last_form = form
+        identity = browser.identity(attachment.cookie_name)
+        asked = asking.asking(
+            origin=attachment.origin,
+            method=method,
+            path=path,
+            query=query,
+            headers=headers or {},
+            site=site,
+            body=body,
+            cookie="",
+            at=self.clock.now(),
+            request_id=self._world.entropy.uuid(),
+            handshake=form in _HANDSHAKES,
+        )
+        asked = asked._replace(
+            cookie=_cookie_header(browser, asked.path, cookies, () if signed_in else (attachment.cookie_name,))
+        )
+        if signed_in and identity is not None:
+            asked = asked._replace(sub=identity.sub, sid=identity.sid)
+        return build_event(form, asked)
+
+    def client(
+        self,
+        app: Any,
+        *,
+        groups: Collection[str] | None = None,
+        scopes: Collection[str] | None = None,
+        user: Who = None,
+        signed_in: bool = True,
+        manager: Manager | None = None,
+    ) -> Any:
+        """The test client of the application's framework (Starlette, FastAPI, Flask, Django), signed in, over https.
+
+        The client keeps its cookies itself. Who signs in is as with `event`. Raises TypeError for an unknown application.
+        """
+        attachment = self._attachment(manager)
+        self._last = browser = self._signed_in(attachment, user, groups, scopes) if signed_in else self._whose(user)
+        without = () if signed_in else (attachment.cookie_name,)
+        return client_of(app, attachment.origin, browser.jar.cookies(without=without))
+
+    @property
+    def context(self) -> LambdaContext:
+        """A new Lambda context with 30 seconds left."""
+        return self.context_with(30)
+
+    def context_with(self, seconds: float) -> LambdaContext:
+        """A new Lambda context with so many seconds left, by the test's clock."""
+        return LambdaContext(self.clock, self._world.entropy.uuid(), seconds=seconds)
+
+    def keep(self, response: Any, *, form: EventForm | None = None) -> None:
+        """Let the browser of the last event take an answer's cookies; see Browser.keep."""
+        self._last.keep(response, form=form)
+
+    @property
+    def cookie_header(self) -> str:
+        """What the browser of the last event sends with a request for "/"."""
+        return self._last.cookie_header
+
+    # --- races
+
+    def interleave(self, first: Callable[[], Any], second: Callable[[], Any], *, order: str = "") -> Run:
+        """Run two requests that meet, each in its own thread, one turn at a time: a turn ends before the next call to DynamoDB
+        or Cognito. `order` is whose turn it is ("1221"); where it ends, the last one goes on. Coroutines are run as well.
+
+        Raises ValueError for an order that cannot be, TimeoutError for requests that get stuck.
+        """
+        return play(self._world.turns, (first, second), order)
+
+    def interleavings(
+        self,
+        first: Callable[[], Any],
+        second: Callable[[], Any],
+        *,
+        before: Callable[[], None] | None = None,
+        switches: int | None = 2,
+        limit: int = 500,
+    ) -> Iterator[Run]:
+        """One Run for every order in which the two can meet, each from the state of now: clock, rows, tokens and browsers.
+
+            for run in cognito.interleavings(lambda: handler(event, ctx), lambda: handler(event, ctx)):
+                assert run.first["statusCode"] == run.second["statusCode"] == 200
+
+        Orders with at most `switches` interruptions are tried (None: all), the simplest first, at most `limit`. `before` is
+        called before each run and after the last: there you make anew what is your own. When the loop ends everything is as it
+        was before. A run that fails is played again by `interleave(first, second, order=run.order)`.
+        """
+        world, browsers = self._world.mark(), [(each, each.jar.contents()) for each in self._browsers()]
+        keys = [each.mark() for each in self._attachments]
+
+        def begin_anew() -> None:
+            world()
+            for go_back in keys:
+                go_back()
+            for browser, contents in browsers:
+                browser.jar.refill(contents)
+            if before is not None:
+                before()
+
+        return interleavings(self._world.turns, (first, second), begin_anew=begin_anew, switches=switches, limit=limit)
+
+    # ---
+
+    def _browsers(self) -> set[Browser]:
+        return {self._browser, self._last, *self._named.values()}
+
+    def _whose(self, user: Who) -> Browser:
+        if user is None:
+            return self._browser
+        return user if isinstance(user, Browser) else self._named.setdefault(user, Browser(self.clock))
+
+    def _signed_in(
+        self, attachment: Attachment, user: Who, groups: Collection[str] | None, scopes: Collection[str] | None
+    ) -> Browser:
+        browser, name = self._whose(user), attachment.cookie_name
+        known = browser.identity(name) if browser.was_signed_in(name) else None
+        others = known is None or not _fits(groups, known.groups) or not _fits(scopes, known.scopes)
+        if not browser.was_signed_in(name) or (others and (groups is not None or scopes is not None)):
+            username = user if isinstance(user, str) else browser.username or DEFAULT_USER
+            self._sign_in(browser, attachment, SignInOf(username, groups, scopes))
+        return browser
+
+
+def _fits(wanted: Collection[str] | None, known: tuple[str, ...]) -> bool:
+    return wanted is None or tuple(wanted) == known
+
+
+def _cookie_header(browser: Browser, path: str, cookies: Mapping[str, str] | str | None, without: Collection[str]) -> str:
+    if isinstance(cookies, str):
+        return cookies
+    own = browser.jar.header(path, without=without)
+    added = [f"{name}={value}" for name, value in (cookies or {}).items()]
+    return "; ".join([*([own] if own else []), *added])

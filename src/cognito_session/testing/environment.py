@@ -1,0 +1,51 @@
+"""Harmless settings for tests, so that `SessionManager.from_env()` at the top of an application's module works on import.
+
+In pytest's configuration ask for them by `cognito_session_environment = true`; elsewhere, for example at the top of a
+conftest.py or with unittest:
+
+    from cognito_session.testing.environment import set_defaults
+    set_defaults(SORT_KEY="sid")               # your own first: they win over the defaults
+
+Nothing that is set is ever replaced. The ids name nothing at AWS, and the sealing key is known to everybody.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.core.keyring import new_entry
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+__all__ = ["DEFAULTS", "set_defaults"]
+
+DEFAULTS: Final = {
+    "USER_POOL_ID": "eu-central-1_Testing00",
+    "CLIENT_ID": "testing0client0of0cognito0session",
+    "SESSION_TABLE": "sessions-in-tests",
+    "SESSION_KEYS": new_entry(None, sha256(b"cognito_session.testing: no secret").digest()),
+    "AWS_REGION": "eu-central-1",
+    "COGNITO_DOMAIN": "https://sign-in.example",
+    "APP_BASE_URL": "https://app.example",
+}
+"""What is set where it is missing."""
+
+_INSTEAD: Final = {
+    "USER_POOL_ID": ("COGNITO_USER_POOL_ID",),
+    "CLIENT_ID": ("COGNITO_CLIENT_ID",),
+    "SESSION_TABLE": ("SESSION_STORE",),
+    "SESSION_KEYS": ("SESSION_SECRET_ARN",),
+    "AWS_REGION": ("AWS_DEFAULT_REGION",),
+}
+"""Other variables that say the same: where one of them is set, there is nothing to add, and two would disagree."""
+
+
+def set_defaults(environ: MutableMapping[str, str] = os.environ, *, prefix: str = "", **settings: str) -> None:
+    """Set what is missing in `environ`: `settings` first, then DEFAULTS. `prefix` is that of `from_env(prefix=...)`."""
+    for name, value in {**DEFAULTS, **settings}.items():
+        start = "" if name.startswith("AWS_") else prefix
+        if not any(environ.get(start + each) for each in (name, *_INSTEAD.get(name, ()))):
+            environ[start + name] = value

@@ -1,0 +1,108 @@
+"""What AWS adds to a request on its way to a function: request contexts, ARNs and forwarding headers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from cognito_session.testing.asking import Asking
+
+__all__ = ["arn", "forwarded", "function_url", "http_api", "load_balancer", "rest_api", "websocket"]
+
+_ACCOUNT: Final = "123456789012"
+_API: Final = "abcdef1234"
+_REGION: Final = "eu-central-1"
+_STAGE: Final = "prod"
+_SOURCE_IP: Final = "203.0.113.7"  # RFC 5737: for documentation
+_TARGETS: Final = f"arn:aws:elasticloadbalancing:{_REGION}:{_ACCOUNT}:targetgroup/functions/73e2d6bc24d8a067"
+
+
+def forwarded(asked: Asking) -> dict[str, str]:
+    """The headers that AWS adds."""
+    trace = f"Root=1-{int(asked.at):08x}-{asked.request_id.replace('-', '')[:24]}"
+    added = {"x-forwarded-for": _SOURCE_IP, "x-forwarded-port": "443", "x-forwarded-proto": "https", "x-amzn-trace-id": trace}
+    return {name: value for name, value in added.items() if name not in asked.headers}
+
+
+def arn(asked: Asking, route: str | None = None) -> str:
+    """The ARN of the route that an authorizer is asked about."""
+    return f"arn:aws:execute-api:{_REGION}:{_ACCOUNT}:{_API}/{_STAGE}/{route or asked.method + asked.path}"
+
+
+def http_api(asked: Asking) -> dict[str, Any]:
+    """An HTTP API's context, payload 2.0."""
+    return {
+        "accountId": _ACCOUNT,
+        "apiId": _API,
+        "domainName": asked.host,
+        "domainPrefix": asked.host.partition(".")[0],
+        "http": {
+            "method": asked.method,
+            "path": asked.path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": _SOURCE_IP,
+            "userAgent": asked.headers.get("user-agent", ""),
+        },
+        "requestId": asked.request_id,
+        "routeKey": "$default",
+        "stage": "$default",
+        "time": _time(asked),
+        "timeEpoch": round(asked.at * 1000),
+    }
+
+
+def function_url(asked: Asking) -> dict[str, Any]:
+    """A Function URL's context: an HTTP API's, of an account that is nobody's, with the URL's own id."""
+    return {**http_api(asked), "accountId": "anonymous", "apiId": _API, "domainPrefix": _API, "authentication": None}
+
+
+def rest_api(asked: Asking) -> dict[str, Any]:
+    """A REST API's context, which payload 1.0 of HTTP APIs repeats."""
+    return {
+        "resourceId": "123456",
+        "resourcePath": "/{proxy+}",
+        "httpMethod": asked.method,
+        "path": asked.path,
+        "protocol": "HTTP/1.1",
+        "identity": {"sourceIp": _SOURCE_IP, "userAgent": asked.headers.get("user-agent", "")},
+        **_common(asked),
+    }
+
+
+def websocket(asked: Asking, event_type: str) -> dict[str, Any]:
+    """A WebSocket API's context."""
+    message = {"messageId": asked.request_id[:16]} if event_type == "MESSAGE" else {}
+    return {
+        "routeKey": {"CONNECT": "$connect", "DISCONNECT": "$disconnect"}.get(event_type, "$default"),
+        "eventType": event_type,
+        "messageDirection": "IN",
+        "connectionId": "L0SM9cOFvHcCIhw=",
+        "connectedAt": round(asked.at * 1000),
+        "identity": {"sourceIp": _SOURCE_IP},
+        **message,
+        **_common(asked),
+    }
+
+
+def load_balancer() -> dict[str, Any]:
+    """A load balancer's context."""
+    return {"elb": {"targetGroupArn": _TARGETS}}
+
+
+def _common(asked: Asking) -> dict[str, Any]:
+    return {
+        "accountId": _ACCOUNT,
+        "apiId": _API,
+        "domainName": asked.host,
+        "domainPrefix": asked.host.partition(".")[0],
+        "extendedRequestId": "testing0extended=",
+        "requestId": asked.request_id,
+        "requestTime": _time(asked),
+        "requestTimeEpoch": round(asked.at * 1000),
+        "stage": _STAGE,
+    }
+
+
+def _time(asked: Asking) -> str:
+    return datetime.fromtimestamp(asked.at, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")

@@ -1,0 +1,89 @@
+"""Every order in which two requests can meet: one Run after another, each from the same beginning.
+
+Orders are tried by how often somebody is interrupted: first none, then once, then twice. Two interruptions find nearly every
+race that there is (Musuvathi and Qadeer, "Iterative context bounding for systematic testing of multithreaded programs",
+PLDI 2007).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.testing.turns import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cognito_session.testing.turns import Decision, Turns
+
+__all__ = ["Run", "interleavings", "play"]
+
+Works = tuple["Callable[[], Any]", "Callable[[], Any]"]
+
+
+class Run:
+    """One order, played. `order` is the sequence of turns, such as "112212": give it to `interleave` to play it again."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.decisions: tuple[Decision, ...] = tuple(stage.decisions)
+        self.order = "".join(str(decision.actor) for decision in self.decisions)
+
+    def __repr__(self) -> str:
+        return f"Run(order={self.order!r})"
+
+    @property
+    def first(self) -> Any:
+        """What the first request returned. Raises what it raised."""
+        return self._result(1)
+
+    @property
+    def second(self) -> Any:
+        """What the second request returned. Raises what it raised."""
+        return self._result(2)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The turns in words, such as "1 dynamodb UpdateItem commit"."""
+        return tuple(
+            f"{made.actor} {made.call.service} {made.call.operation} {made.call.purpose}".rstrip() for made in self.decisions
+        )
+
+    def _result(self, actor: int) -> Any:
+        if actor in self._stage.errors:
+            raise self._stage.errors[actor]
+        return self._stage.results[actor]
+
+
+def play(turns: Turns, works: Works, order: str = "") -> Run:
+    """One order; where it ends, whoever had the last turn goes on. Raises ValueError and TimeoutError."""
+    if not set(order) <= {"1", "2"}:
+        raise ValueError('order: expected a text like "1122", one digit a turn')
+    if turns.stage is not None:
+        raise ValueError("interleave: two requests are being interleaved already")
+    turns.stage = stage = Stage(works, [int(turn) for turn in order])
+    try:
+        stage.play()
+    finally:
+        turns.stage = None
+    return Run(stage)
+
+
+def interleavings(
+    turns: Turns, works: Works, *, begin_anew: Callable[[], None], switches: int | None, limit: int
+) -> Iterator[Run]:
+    """Runs of all orders with at most `switches` interruptions (None: any number), at most `limit` of them."""
+    waiting: deque[tuple[str, int]] = deque([("", 0)])
+    for _ in range(limit):
+        if not waiting:
+            break
+        order, interrupted = waiting.popleft()
+        begin_anew()
+        run = play(turns, works, order)
+        yield run
+        if switches is None or interrupted < switches:
+            later = range(len(order), len(run.decisions))
+            others = ((at, run.decisions[at].other) for at in later)
+            waiting.extend((run.order[:at] + str(other), interrupted + 1) for at, other in others if other is not None)
+    begin_anew()

@@ -1,0 +1,81 @@
+"""What a test does to time and to AWS: turn the clock, let services fail, heal them; and look at what was called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cognito_session.core.steps import Report
+    from cognito_session.testing.attachment import Attachment
+    from cognito_session.testing.calls import CallLog, Service
+    from cognito_session.testing.clock import ManualClock
+    from cognito_session.testing.world import World
+
+__all__ = ["Outages"]
+
+
+class Outages:
+    """The part of `Cognito` that makes trouble. Spans are in seconds."""
+
+    _world: World
+    _attachments: list[Attachment]
+
+    @property
+    def clock(self) -> ManualClock:
+        """The clock of all attached managers."""
+        return self._world.clock
+
+    @property
+    def calls(self) -> CallLog:
+        """What the application called, in order: `calls.reads`, `.writes` and `.cognito` count, `.clear()` begins anew."""
+        return self._world.calls
+
+    @property
+    def reports(self) -> list[Report]:
+        """What attached managers told their event hook, in order: "established", "ended", "reuse" ..."""
+        return self._world.reports
+
+    def advance(self, seconds: float) -> None:
+        """Turn the clock forward. Raises ValueError for a negative span."""
+        self._world.clock.advance(seconds)
+
+    def expire(self) -> None:
+        """Turn the clock to just after every access token issued so far has expired: the next request refreshes."""
+        latest = max((pool.state.last_expiry for pool in self._world.pools.values()), default=0)
+        self.advance(max(0.0, latest + 1 - self._world.clock.now()))
+
+    def fail(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
+        """Let "dynamodb", "cognito" or "keys" (the key set) not answer, for so many calls or until `heal`; nothing is done.
+
+        `only`: calls of this operation ("GetItem", "GetTokensFromRefreshToken" ...) or purpose ("read", "write", "acquire",
+        "commit", "seen" ...; see `calls`). With "keys" the keys at hand are forgotten, as in a new process. Raises ValueError.
+        """
+        self._world.trouble.add("fail", service, only=only, times=times)
+        if service == "keys":
+            for attachment in self._attachments:
+                attachment.forget_keys()
+
+    def throttle(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
+        """As `fail`, but the service says that it was asked too often."""
+        self._world.trouble.add("throttle", service, only=only, times=times)
+
+    def lose_answer(self, service: Service, *, times: int | None = 1, only: str | None = None) -> None:
+        """Let the service do what it is asked and its answer be lost: nobody knows whether it was done.
+
+        The crash of a worker after the call looks the same to everybody else. Of DynamoDB only writes are meant, unless `only`
+        says else.
+        """
+        if service == "dynamodb" and only is None:
+            only = "write"
+        self._world.trouble.add("lose_answer", service, only=only, times=times)
+
+    def heal(self) -> None:
+        """End all trouble. The clock stays where it is: a cool-down may still have to pass."""
+        self._world.trouble.clear()
+
+    def rotation(self, *, grace_seconds: float | None = 60) -> None:
+        """Turn refresh-token rotation on with this RetryGracePeriodSeconds, or off with None. It is off to begin with, unless
+        the manager's policy declares a grace.
+        """
+        for pool in self._world.pools.values():
+            pool.grace_seconds = grace_seconds

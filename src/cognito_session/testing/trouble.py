@@ -1,0 +1,68 @@
+"""Outages to come: which service, in what way, for which calls and how many of them.
+
+Nothing here knows what a session is; whoever carries out a call asks what is to happen to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from cognito_session.testing.calls import Call, Service
+
+__all__ = ["Kind", "Trouble"]
+
+Kind = Literal["fail", "throttle", "lose_answer"]
+"""fail: nothing is done. throttle: nothing is done, and Cognito or DynamoDB says so. lose_answer: done, the answer lost."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """One kind of trouble. `left`: for so many calls, None for all."""
+
+    kind: Kind
+    service: Service
+    only: str | None
+    left: int | None
+
+    def befalls(self, call: Call) -> bool:
+        return self.left != 0 and call.service == self.service and (self.only is None or call.is_called(self.only))
+
+
+class Trouble:
+    """What is going to go wrong. The oldest plan that fits a call befalls it."""
+
+    def __init__(self) -> None:
+        self._plans: list[_Plan] = []
+
+    def add(self, kind: Kind, service: Service, *, only: str | None, times: int | None) -> None:
+        """Plan it. `only` is an operation or a purpose (see Call). Raises ValueError."""
+        if service not in ("dynamodb", "cognito", "keys"):
+            raise ValueError(f'expected "dynamodb", "cognito" or "keys", not {service!r}')
+        if times is not None and times < 1:
+            raise ValueError(f"times: expected 1 or more, or None for all calls, not {times}")
+        self._plans.append(_Plan(kind, service, only, times))
+
+    def befalling(self, call: Call) -> Kind | None:
+        """What happens to this call; a plan for so many calls has one less to come."""
+        for plan in self._plans:
+            if plan.befalls(call):
+                if plan.left is not None:
+                    plan.left -= 1
+                return plan.kind
+        return None
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self._plans.clear()
+
+    def copy(self) -> Trouble:
+        """The same plans, of which each has its own count."""
+        made = Trouble()
+        made._plans = [_Plan(plan.kind, plan.service, plan.only, plan.left) for plan in self._plans]
+        return made
+
+    def become(self, other: Trouble) -> None:
+        """The plans of `other`, from its counts."""
+        self._plans = other.copy()._plans  # noqa: SLF001 - another one of these

@@ -1,0 +1,213 @@
+"""The ASGI middleware: each request gets a Visit, each response what that visit needs. Knows no framework.
+
+1. Nobody is asked for until the application asks: a public page is served in an outage and is left as it is.
+2. What changes something is checked for its origin before the application runs, and so is every WebSocket handshake.
+3. Cookies and caching headers join the message that begins the response, whatever made it: a redirect, an error, a stream.
+4. A SessionError that nobody has answered becomes the answer it stands for; any other exception passes through untouched.
+https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.web.csrf import Csrf, CsrfVerdict, csrf_refusal
+from cognito_session.web.current import visiting
+from cognito_session.web.protect import remaining_seconds
+from cognito_session.web.refusal import refusal
+from cognito_session.web.request import Request, headers_of
+from cognito_session.web.response import cache_control, lacking, vary
+from cognito_session.web.visit import Visit
+
+if TYPE_CHECKING:
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.web.response import Response
+
+__all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Pairs = list[tuple[bytes, bytes]]
+
+_SCOPE_KEY: Final = "cognito_session"
+_POLICY_VIOLATION, _INTERNAL_ERROR, _TRY_AGAIN_LATER = 1008, 1011, 1013
+"""WebSocket close codes (RFC 6455 7.4.1 and its registry)."""
+
+
+class CognitoSessionMiddleware:
+    """Sessions for any ASGI application: `CognitoSessionMiddleware(app, sessions)`, or a framework's `add_middleware`.
+
+    `login_path`: where a person without a session is sent who asked for a page. Several of them, each with a manager of its
+    own, may stand around one application: each checks what changes something, so name trusted origins in all of them. One
+    around a mounted application whose manager is already there steps aside.
+
+    An exception that is no SessionError belongs to whoever stands outside. Where that is Starlette's error middleware its
+    500 goes out without us: a cookie that was due is not lost by that, the next request is sent it again. To have it on
+    that 500 as well, wrap the whole application instead of adding the middleware to it.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sessions: SessionManager | AsyncSessionManager,
+        *,
+        login_path: str | None = None,
+        scope_key: str = _SCOPE_KEY,
+    ) -> None:
+        self.app = app
+        self.sessions = sessions
+        self.login_path = login_path
+        self.scope_key = scope_key
+
+    def __repr__(self) -> str:
+        return f"CognitoSessionMiddleware({self.sessions!r})"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        visits = scope.get(self.scope_key, ())
+        if scope["type"] not in ("http", "websocket") or any(visit.manager is self.sessions for visit in visits):
+            await self.app(scope, receive, send)
+            return
+        visit = Visit(self.sessions, request_of(scope), remaining_seconds=remaining_seconds(scope.get("aws.context")))
+        # Written into the scope itself, as Starlette's own middlewares do: a copy would hide from whoever stands outside
+        # what the router below writes there (the route, for metrics).
+        scope[self.scope_key] = (visit, *visits)
+        with visiting(visit):
+            await self._serve(visit, scope, receive, _Answer(send, visit, scope))
+
+    async def _serve(self, visit: Visit, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            if scope["type"] == "http":
+                await visit.acheck_csrf()
+            elif _is_foreign(self.sessions.csrf, visit.request):
+                await receive()  # the handshake may be answered only once it has been taken
+                raise csrf_refusal()
+            await self.app(scope, receive, answer.send)
+        except SessionError as error:
+            if answer.over or (answer.begun and scope["type"] == "http"):
+                raise
+            await answer.refuse(error, self.login_path)
+
+
+def visit_of(
+    scope: Scope, sessions: SessionManager | AsyncSessionManager | None = None, *, scope_key: str = _SCOPE_KEY
+) -> Visit:
+    """The connection's Visit for this manager, which may be left out where there is only one.
+
+    Raises ConfigurationError where no middleware has made one.
+    """
+    found: list[Visit] = [visit for visit in scope.get(scope_key, ()) if sessions is None or visit.manager is sessions]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigurationError("several session managers serve this application: say which one is meant")
+    raise ConfigurationError(
+        "no CognitoSessionMiddleware of this manager stands around the application: add it"
+        " (app.add_middleware(CognitoSessionMiddleware, sessions), or CognitoAuth(sessions).init_app(app))"
+    )
+
+
+def request_of(scope: Scope) -> Request:
+    """The scope of a request or of a WebSocket handshake (which is a GET) as a Request.
+
+    Below an adapter that hands on Lambda's event (Mangum) the cookies are taken from there: the adapter joins several
+    Cookie headers with commas, which no cookie parser takes apart again.
+    """
+    headers = headers_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    event = scope.get("aws.event")
+    if event is not None and "cookie" in headers:
+        from cognito_session.web.lambda_event import cookie_headers
+
+        headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
+    return Request(scope.get("method", "GET"), _path(scope), scope.get("query_string", b"").decode("latin-1"), headers)
+
+
+def _path(scope: Scope) -> str:
+    """The path as it was sent; where the server does not say, it is spelled anew."""
+    raw: bytes | None = scope.get("raw_path")
+    if raw:
+        return raw.partition(b"?")[0].decode("latin-1")
+    from urllib.parse import quote
+
+    return quote(scope["path"], safe="/:@!$&'()*+,;=~")
+
+
+def _is_foreign(csrf: Csrf, handshake: Request) -> bool:
+    """Whether another site's page opens this WebSocket: browsers let it, and send the cookies along (RFC 6455 10.2).
+
+    Held to the rules of requests that change something, by both headers at once. Neither is there for a program, which
+    holds no one else's cookies.
+    """
+    asked = handshake._replace(method="POST")
+    by_origin = asked._replace(headers={name: value for name, value in asked.headers.items() if name != "sec-fetch-site"})
+    return CsrfVerdict.REFUSED in (csrf.verdict(asked), csrf.verdict(by_origin))
+
+
+class _Answer:
+    """What is sent back on one connection: the message that begins it takes along what the visit needs."""
+
+    def __init__(self, send: Send, visit: Visit, scope: Scope) -> None:
+        self.begun = self.over = False
+        self._send = send
+        self._visit = visit
+        self._is_http = scope["type"] == "http"
+        self._may_deny = "websocket.http.response" in (scope.get("extensions") or {})
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the application on."""
+        kind = message["type"]
+        self.over = self.over or kind in ("websocket.close", "websocket.http.response.start")
+        if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
+            self.begun = True
+            if self._visit.consulted:
+                message = {**message, "headers": self._headers(kind, message.get("headers") or ())}
+        await self._send(message)
+
+    async def refuse(self, error: SessionError, login_path: str | None) -> None:
+        """Say what the error stands for: by a response, or by closing a WebSocket that can be told nothing else."""
+        response = refusal(self._visit.request, error, login_path=login_path)
+        if self._is_http:
+            await self._respond("http.response", response)
+        elif self._may_deny and not self.begun:
+            await self._respond("websocket.http.response", response)
+        else:
+            await self.send({"type": "websocket.close", "code": _close_code(error), "reason": error.reason})
+
+    async def _respond(self, kind: str, response: Response) -> None:
+        body = response.body.encode()
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        headers.append((b"content-length", str(len(body)).encode("latin-1")))
+        await self.send({"type": f"{kind}.start", "status": response.status, "headers": headers})
+        await self.send({"type": f"{kind}.body", "body": body})
+
+    def _headers(self, kind: str, given: Iterable[tuple[bytes, bytes]]) -> Pairs:
+        pairs = [(bytes(name), bytes(value)) for name, value in given]
+        return (pairs if kind == "websocket.accept" else _uncached(pairs, self._visit)) + _cookies(pairs, self._visit)
+
+
+def _close_code(error: SessionError) -> int:
+    return {500: _INTERNAL_ERROR, 503: _TRY_AGAIN_LATER}.get(error.status, _POLICY_VIOLATION)
+
+
+def _said(pairs: Pairs, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for found, value in pairs if found.lower() == name]
+
+
+def _cookies(pairs: Pairs, visit: Visit) -> Pairs:
+    """The visit's cookies, but for those whose name the application has set itself."""
+    return [(b"set-cookie", line.encode("latin-1")) for line in lacking(visit.cookies, _said(pairs, b"set-cookie"))]
+
+
+def _uncached(pairs: Pairs, visit: Visit) -> Pairs:
+    """The headers with what keeps this response from being given to anybody else."""
+    wanted = {
+        b"cache-control": cache_control(", ".join(_said(pairs, b"cache-control")), sets_cookie=bool(visit.cookies)),
+        b"vary": vary(", ".join(_said(pairs, b"vary"))),
+    }
+    kept = [(name, value) for name, value in pairs if name.lower() not in wanted]
+    return kept + [(name, value.encode("latin-1")) for name, value in wanted.items()]

@@ -1,0 +1,239 @@
+"""Django: a middleware, `request.cognito_session`, a decorator and a mixin; sync and async.
+
+    MIDDLEWARE = [..., "cognito_session.web.django.CognitoSessionMiddleware"]
+    COGNITO_SESSION = {"USER_POOL_ID": ..., "CLIENT_ID": ..., "SESSION_TABLE": ..., "SESSION_KEYS": ..., "LOGIN_PATH": "/login"}
+
+The dictionary takes every keyword of SessionManager.from_env, in capitals or not, and MANAGER (a manager or its dotted path);
+what is not set comes from the environment.
+
+`request.cognito_session` is a Session or None, found out when first read. That can take a while, so an async view says
+`await request.acognito_session()` first, which works in every view. From then on, and below `session_required` and the
+mixin from the beginning, the plain attribute can be read there too, by templates for instance. Read on the event loop before
+that it raises a ConfigurationError that says so: an attribute cannot wait, and None would pass for "nobody is signed in".
+
+Requests from other sites that change something are refused here. Django's own CsrfViewMiddleware may stand beside it, and
+its @csrf_exempt speaks for that one alone: ours is "CSRF": {"EXEMPT": ["/webhooks/*"]}.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings as django_settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+
+from cognito_session.core.errors import SessionError
+from cognito_session.web import establish as turns
+from cognito_session.web.current import visiting
+from cognito_session.web.django_call import Call, call_of, request_of, respond
+from cognito_session.web.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from cognito_session.core.outcome import Session
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.web.visit import Visit
+
+__all__ = [
+    "CognitoSessionMiddleware",
+    "SessionRequest",
+    "SessionRequiredMixin",
+    "aestablish",
+    "asign_out",
+    "establish",
+    "request_of",
+    "respond",
+    "session_manager",
+    "session_required",
+    "sign_out",
+    "visit_of",
+]
+
+_SETTINGS: Final = "COGNITO_SESSION"
+_ATTRIBUTE: Final = "cognito_session"
+_UNSET: Final[Mapping[str, Any]] = {}
+_read: dict[str, tuple[Mapping[str, Any], Settings]] = {}
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CognitoSessionMiddleware:
+    """Sessions for a Django project; set up by `settings.COGNITO_SESSION`. Raises ConfigurationError.
+
+    A person without a session who asked for a page is sent to LOGIN_PATH (a path or the name of a URL), else to LOGIN_URL
+    where the project has set that: Django's own default names a page that may not exist. An empty LOGIN_PATH sends nobody
+    anywhere. The way back is in `return_to`.
+
+    For a second manager, with a cookie of another name, put a subclass beside it that has another `settings_name` and
+    `attribute`; the decorator, the mixin and the functions are told which `attribute` is meant.
+    """
+
+    sync_capable = True
+    async_capable = True
+    settings_name = _SETTINGS
+    attribute = _ATTRIBUTE
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.settings = _settings(self.settings_name)
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """The response with what the browser needs; where Django runs asynchronously, a coroutine."""
+        call = Call(self.settings.manager, request, attribute=self.attribute, login_path=self.login_path)
+        return (self._aserve if self._is_async else self._serve)(call, request)
+
+    def _serve(self, call: Call, request: HttpRequest) -> HttpResponse:
+        with visiting(call.visit):
+            try:
+                call.visit.check_csrf()
+            except SessionError as error:
+                return call.finish(call.refuse(error))
+            return call.finish(self.get_response(request))
+
+    async def _aserve(self, call: Call, request: HttpRequest) -> HttpResponse:
+        with visiting(call.visit):
+            try:
+                await call.visit.acheck_csrf()
+            except SessionError as error:
+                return call.finish(call.refuse(error))
+            return call.finish(await self.get_response(request))
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The answer to a SessionError of a view; of several middlewares, that one's whose session it is about."""
+        if not isinstance(error, SessionError):
+            return None
+        answer: HttpResponse = error.respond() if error.responder else call_of(request, self.attribute).refuse(error)
+        return answer
+
+    def login_path(self) -> str | None:
+        """Where to sign in."""
+        given = self.settings.login_path
+        if given is None and django_settings.is_overridden("LOGIN_URL"):
+            given = django_settings.LOGIN_URL
+        return str(resolve_url(given)) if given else None
+
+
+class SessionRequest(HttpRequest):  # type: ignore[misc] # Django publishes no types
+    """What a request is below the middleware: for annotations."""
+
+    cognito_session: Session | None
+
+    async def acognito_session(self) -> Session | None:
+        """As `cognito_session`, in async views too."""
+        return await call_of(self, _ATTRIBUTE).asession()
+
+
+class SessionRequiredMixin:
+    """For class-based views, sync and async; put it first. The attributes are the guards of Session.require."""
+
+    any_group: Collection[str] | None = None
+    all_groups: Collection[str] = ()
+    scopes: Collection[str] = ()
+    max_age: int | None = None
+    session_attribute = _ATTRIBUTE
+
+    def dispatch(self, request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:
+        """As View.dispatch, with a session or not at all."""
+        guards = {name: getattr(self, name) for name in ("any_group", "all_groups", "scopes", "max_age")}
+        guarded = _aguarded if getattr(self, "view_is_async", False) else _guarded
+        dispatch = super().dispatch  # type: ignore[misc] # View's: a mixin stands before it
+        return guarded(dispatch, guards, self.session_attribute, request, *arguments, **keywords)
+
+
+@overload
+def session_required(view: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def session_required(
+    *,
+    any_group: Collection[str] | None = None,
+    all_groups: Collection[str] = (),
+    scopes: Collection[str] = (),
+    max_age: int | None = None,
+    attribute: str = _ATTRIBUTE,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def session_required(view: Any = None, /, *, attribute: str = _ATTRIBUTE, **guards: Any) -> Any:
+    """A function view, sync or async, that is called with a session or not at all. The guards are Session.require's."""
+    if view is None:
+        return functools.partial(session_required, attribute=attribute, **guards)
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:
+        return _guarded(view, guards, attribute, request, *arguments, **keywords)
+
+    @functools.wraps(view)
+    async def guarded_coroutine(request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:
+        return await _aguarded(view, guards, attribute, request, *arguments, **keywords)
+
+    return guarded_coroutine if iscoroutinefunction(view) else guarded
+
+
+def _guarded(
+    view: Callable[..., Any], guards: Mapping[str, Any], attribute: str, request: HttpRequest, *arguments: Any, **keywords: Any
+) -> Any:
+    call = call_of(request, attribute)
+    call.admit(call.session(), guards)
+    return view(request, *arguments, **keywords)
+
+
+async def _aguarded(
+    view: Callable[..., Any], guards: Mapping[str, Any], attribute: str, request: HttpRequest, *arguments: Any, **keywords: Any
+) -> Any:
+    call = call_of(request, attribute)
+    call.admit(await call.asession(), guards)
+    return await view(request, *arguments, **keywords)
+
+
+def visit_of(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> Visit:
+    """The request's Visit. Raises ConfigurationError where no middleware has made one."""
+    return call_of(request, attribute).visit
+
+
+def establish(request: HttpRequest, tokens: object, *, attribute: str = _ATTRIBUTE) -> Session:
+    """Begin a session with Cognito's AuthenticationResult; its cookie goes out with whatever the view returns or raises.
+
+    The session that the request's own cookie stood for is ended. Raises as SessionManager.establish.
+    """
+    return turns.establish(visit_of(request, attribute=attribute), tokens)
+
+
+async def aestablish(request: HttpRequest, tokens: object, *, attribute: str = _ATTRIBUTE) -> Session:
+    """As `establish`."""
+    return await turns.aestablish(visit_of(request, attribute=attribute), tokens)
+
+
+def sign_out(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> None:
+    """End the session, revoke its tokens, and delete the cookie with whatever the view returns or raises.
+
+    The cookie is deleted in any case. Raises SessionUnavailable where the session may still be alive elsewhere.
+    """
+    turns.sign_out(visit_of(request, attribute=attribute))
+
+
+async def asign_out(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> None:
+    """As `sign_out`."""
+    await turns.asign_out(visit_of(request, attribute=attribute))
+
+
+def session_manager(settings_name: str = _SETTINGS) -> SessionManager | AsyncSessionManager:
+    """The process's manager of these settings: the one that the middleware uses. Raises ConfigurationError."""
+    return _settings(settings_name).manager
+
+
+def _settings(name: str) -> Settings:
+    """Read once, for all handlers of the process: a manager keeps connections and keys."""
+    given = getattr(django_settings, name, None) or _UNSET
+    known = _read.get(name)
+    if known is None or known[0] is not given:
+        known = _read[name] = (given, Settings.of(given, spelled=name + '["{}"]'))
+    return known[1]

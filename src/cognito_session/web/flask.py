@@ -1,0 +1,199 @@
+"""Flask: an extension, a decorator, and the session of the request.
+
+    sessions = CognitoSession()                 # at module level; sessions.init_app(app) in the application factory
+
+    @app.get("/admin")
+    @session_required(any_group=["admin"])      # below the route; sync and async views
+    def admin():
+        return {"hello": current_session().username}
+
+Set up by `app.config`: COGNITO_SESSION_ before any keyword of SessionManager.from_env, in capitals
+(COGNITO_SESSION_USER_POOL_ID, COGNITO_SESSION_SESSION_TABLE, ...), COGNITO_SESSION_MANAGER and COGNITO_SESSION_LOGIN_PATH;
+what is not set comes from the environment. Cookies are written outside the application, so that they go out with whatever a
+view, an error handler or abort() makes; Flask's own `session` is left alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
+
+import flask
+
+from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.web import establish as turns
+from cognito_session.web import wsgi
+from cognito_session.web.refusal import refusal
+from cognito_session.web.settings import Settings
+from cognito_session.web.visit import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from werkzeug.wrappers import Request as WerkzeugRequest
+
+    from cognito_session.core.outcome import Session
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.web.request import Request
+    from cognito_session.web.response import Response
+
+__all__ = [
+    "CognitoSession",
+    "current_session",
+    "current_visit",
+    "establish",
+    "request_of",
+    "respond",
+    "session_manager",
+    "session_required",
+    "sign_out",
+]
+
+_NAME: Final = "cognito_session"
+_PREFIX: Final = "COGNITO_SESSION_"
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CognitoSession:
+    """Sessions for Flask applications, each with a manager of its own.
+
+    `manager` beats `app.config`. `login_path`: where a person without a session is sent who asked for a page. Requests from
+    other sites that change something are refused before any view runs. Raises ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        app: flask.Flask | None = None,
+        manager: SessionManager | AsyncSessionManager | None = None,
+        *,
+        login_path: str | None = None,
+    ) -> None:
+        self._manager = manager
+        self._login_path = login_path
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: flask.Flask, manager: SessionManager | AsyncSessionManager | None = None) -> None:
+        """Serve this application's sessions. An error handler of the application for SessionError is kept."""
+        if _NAME in app.extensions:
+            raise ConfigurationError("CognitoSession: this application has one already")
+        settings = app.extensions[_NAME] = self._settings(app, manager or self._manager)
+        app.wsgi_app = _Outside(app.wsgi_app, settings.manager)  # type: ignore[method-assign] # Flask's way to wrap it
+        app.before_request(_check_csrf)
+        app.context_processor(lambda: {"current_session": current_session})
+        if SessionError not in app.error_handler_spec[None][None]:
+            app.register_error_handler(SessionError, _refuse)
+
+    def _settings(self, app: flask.Flask, manager: SessionManager | AsyncSessionManager | None) -> Settings:
+        given = {name.removeprefix(_PREFIX): value for name, value in app.config.items() if name.startswith(_PREFIX)}
+        login_path = self._login_path if self._login_path is not None else given.get("LOGIN_PATH")
+        if manager is not None:
+            return Settings(manager, login_path)
+        return Settings.of({**given, "LOGIN_PATH": login_path}, spelled=_PREFIX + "{}")
+
+
+class _Outside(wsgi.CognitoSessionMiddleware):
+    """The WSGI middleware around the application."""
+
+    def admit(self, visit: Visit) -> None:
+        """Left to the application: its error handlers are to see that refusal as well."""
+
+
+def session_manager() -> SessionManager | AsyncSessionManager:
+    """The manager of the application at hand. Raises ConfigurationError where it has none."""
+    return _settings().manager
+
+
+def current_visit() -> Visit:
+    """The request's Visit. Raises ConfigurationError where the application has no CognitoSession."""
+    environ, manager = flask.request.environ, session_manager()
+    try:
+        return wsgi.visit_of(environ, manager)
+    except ConfigurationError:  # app.test_request_context(): it came through no WSGI server
+        return wsgi.begin_visit(environ, manager)
+
+
+def current_session() -> Session | None:
+    """Who is asking, found out at most once a request; None where nobody is signed in, and outside a request.
+
+    Templates have it too. Raises SessionUnavailable, ConfigurationError.
+    """
+    return current_visit().session() if flask.has_request_context() else None
+
+
+def establish(tokens: object) -> Session:
+    """Begin a session with Cognito's AuthenticationResult; its cookie goes out with whatever the view returns or raises.
+
+    The session that the request's own cookie stood for is ended. Raises as SessionManager.establish.
+    """
+    return turns.establish(current_visit(), tokens)
+
+
+def sign_out() -> None:
+    """End the session, revoke its tokens, and delete the cookie with whatever the view returns or raises.
+
+    The cookie is deleted in any case. Raises SessionUnavailable where the session may still be alive elsewhere.
+    """
+    turns.sign_out(current_visit())
+
+
+@overload
+def session_required(view: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def session_required(
+    *,
+    any_group: Collection[str] | None = None,
+    all_groups: Collection[str] = (),
+    scopes: Collection[str] = (),
+    max_age: int | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def session_required(view: Any = None, /, **guards: Any) -> Any:
+    """A view that is called with a session or not at all; put it below the route. The guards are Session.require's."""
+    if view is None:
+        return functools.partial(session_required, **guards)
+
+    @functools.wraps(view)
+    def guarded(*arguments: Any, **keywords: Any) -> Any:
+        current_visit().required().require(**guards)
+        return view(*arguments, **keywords)
+
+    @functools.wraps(view)
+    async def guarded_coroutine(*arguments: Any, **keywords: Any) -> Any:
+        (await current_visit().arequired()).require(**guards)
+        return await view(*arguments, **keywords)
+
+    return guarded_coroutine if inspect.iscoroutinefunction(view) else guarded
+
+
+def request_of(request: WerkzeugRequest) -> Request:
+    """A request of Flask or Werkzeug as ours."""
+    return wsgi.request_of(request.environ)
+
+
+def respond(response: Response) -> flask.Response:
+    """A response of ours as Flask's, each Set-Cookie a header of its own."""
+    native = flask.Response(response.body, response.status, dict(response.headers))
+    for line in response.cookies:
+        native.headers.add("Set-Cookie", line)
+    return native
+
+
+def _settings() -> Settings:
+    settings = flask.current_app.extensions.get(_NAME)
+    if settings is None:
+        raise ConfigurationError("this application has no CognitoSession: CognitoSession(app), or init_app(app)")
+    return settings  # type: ignore[no-any-return]
+
+
+def _check_csrf() -> None:
+    current_visit().check_csrf()
+
+
+def _refuse(error: SessionError) -> flask.Response:
+    return respond(refusal(request_of(flask.request), error, login_path=_settings().login_path))

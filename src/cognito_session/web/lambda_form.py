@@ -1,0 +1,73 @@
+"""The form of a Lambda event: which service sent it, told by what its events always have, and so how it must be answered.
+
+Function URLs send HTTP APIs' payload 2.0. What is not served is refused by name: Lambda@Edge, whose answers have another
+shape and whose functions have no environment variables, and VPC Lattice, which no browser reaches.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from cognito_session.core.errors import ConfigurationError
+
+__all__ = ["Form", "form_of"]
+
+_SHAPES: Final = (
+    "an API Gateway REST event (payload 1.0: headers, multiValueHeaders, requestContext), an HTTP API or Function URL event"
+    " (version \"2.0\", headers, cookies, requestContext), a load balancer's (requestContext.elb) or a WebSocket API's"
+    " (requestContext.eventType)"
+)
+_WEBSOCKET_EVENTS: Final = ("CONNECT", "MESSAGE", "DISCONNECT")
+
+
+class Form(Enum):
+    """How an event is read and its answer spelled."""
+
+    V1 = "1.0"
+    """API Gateway's payload 1.0: REST APIs, and HTTP APIs that ask for it."""
+    V2 = "2.0"
+    """Payload 2.0: HTTP APIs and Function URLs."""
+    ALB = "alb"
+    """A load balancer's target group as it is by default: one value a header."""
+    ALB_MULTI = "alb-multi"
+    """A target group with `lambda.multi_value_headers.enabled`."""
+    CONNECT = "$connect"
+    """A WebSocket API's handshake, which brings the browser's headers."""
+    MESSAGE = "message"
+    """Everything later on the connection, its end included: no headers of the browser's."""
+
+
+def form_of(event: Any) -> Form:
+    """The event's form. Raises ConfigurationError that names the shapes for anything else."""
+    if isinstance(event, Mapping):
+        context = event.get("requestContext")
+        if isinstance(context, Mapping):
+            _refuse_lattice(context)
+            if "elb" in context:
+                return Form.ALB_MULTI if isinstance(event.get("multiValueHeaders"), Mapping) else Form.ALB
+            if context.get("eventType") in _WEBSOCKET_EVENTS:
+                return Form.CONNECT if context["eventType"] == "CONNECT" else Form.MESSAGE
+        if event.get("version") == "2.0" and "requestContext" in event:
+            return Form.V2
+        if "requestContext" in event and ("headers" in event or "multiValueHeaders" in event):
+            return Form.V1
+        _refuse_by_name(event)
+    raise ConfigurationError(f"the event has no known shape: expected {_SHAPES}")
+
+
+def _refuse_lattice(context: Mapping[str, Any]) -> None:
+    if "serviceNetworkArn" in context or "serviceArn" in context:
+        raise ConfigurationError(f"the event is VPC Lattice's, which is not served: expected {_SHAPES}")
+
+
+def _refuse_by_name(event: Mapping[str, Any]) -> None:
+    records = event.get("Records")
+    first = records[0] if isinstance(records, list) and records else None
+    if isinstance(first, Mapping) and "cf" in first:
+        raise ConfigurationError(f"the event is Lambda@Edge's, which is not served: expected {_SHAPES}")
+    if "raw_path" in event:
+        raise ConfigurationError(f"the event is VPC Lattice's, which is not served: expected {_SHAPES}")

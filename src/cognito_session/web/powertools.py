@@ -1,0 +1,176 @@
+"""A middleware for the event handler of Powertools for AWS Lambda: REST and HTTP APIs, Function URLs, load balancers.
+
+    app = APIGatewayRestResolver()
+    app.use(middlewares=[session_middleware(sessions)])
+
+    @app.get("/me")
+    def me():
+        return {"sub": app.context["session"].sub}      # or current_session()
+
+Powertools' `Cookie` cannot say every Set-Cookie line, its load balancer without multi-value headers sends the last cookie
+only, and a route's `cache_control` is applied after every middleware: all three are seen to here. What it turns into a
+response outside of the middlewares (a response that fails validation) gets no cookie; the browser's next request heals that.
+https://docs.powertools.aws.dev/lambda/python/latest/core/event_handler/api_gateway/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import Response as PowertoolsResponse
+from aws_lambda_powertools.event_handler.depends import DependencyResolutionError
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from aws_lambda_powertools.shared.cookies import Cookie
+
+from cognito_session.core.errors import SessionError
+from cognito_session.web.current import serving
+from cognito_session.web.lambda_answer import set_cookie_spellings
+from cognito_session.web.lambda_event import Form, form_of
+from cognito_session.web.protect import visit_of
+from cognito_session.web.refusal import refusal
+from cognito_session.web.response import cache_control, cookie_name, lacking, vary
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import ApiGatewayResolver
+
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.web.visit import Visit
+
+__all__ = ["session_middleware"]
+
+Answer = PowertoolsResponse[Any]
+Middleware = Callable[["ApiGatewayResolver", Callable[["ApiGatewayResolver"], Answer]], Answer]
+
+_VISIT = "_cognito_session_visit"
+
+
+def session_middleware(
+    sessions: SessionManager | AsyncSessionManager, *, optional: bool = False, login_path: str | None = None
+) -> Middleware:
+    """A middleware for `app.use(middlewares=[...])` or for one route's `middlewares=[...]`, also under `resolve_async`.
+
+    The session is in `app.context["session"]` (None with `optional` where nobody is signed in) and `current_session()`.
+    Refusals, and errors that Powertools knows how to answer, are answered with the cookies that are due. `login_path`: where
+    a person without a session is sent who asked for a page. Two of them at one request ask once.
+    """
+
+    def session_of_request(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
+        form, visit = _visit(app, sessions)
+        try:
+            visit.check_csrf()
+            me = visit.session() if optional else visit.required()
+            app.context["session"] = me
+            with serving(me):
+                answer = _answer(app, next_middleware)
+        except SessionError as error:
+            made = refusal(visit.request, error, login_path=login_path)
+            answer = PowertoolsResponse(status_code=made.status, body=made.body, headers=dict(made.headers))
+        return _finished(form, answer, visit.cookies)
+
+    return session_of_request
+
+
+def _visit(app: ApiGatewayResolver, sessions: SessionManager | AsyncSessionManager) -> tuple[Form, Visit]:
+    """This manager's visit of the request, made once: an outer middleware may have asked already."""
+    event = app.current_event.raw_event
+    form = form_of(event)
+    known: dict[int, Visit] = app.context.setdefault(_VISIT, {})
+    if id(sessions) not in known:
+        known[id(sessions)] = visit_of(sessions, form, event, app.lambda_context)
+    return form, known[id(sessions)]
+
+
+def _answer(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
+    """The route's response; of an error that an exception handler or Powertools itself would answer, that answer.
+
+    Powertools would make it outside of the middlewares, where no cookie can be added.
+    """
+    try:
+        return next_middleware(app)
+    except SessionError:
+        raise
+    except Exception as raised:
+        error = _cause(raised)
+        if isinstance(error, SessionError):
+            raise error from raised
+        found = _handled(app, error)
+        if found is None:
+            raise
+        return found
+
+
+def _cause(error: Exception) -> Exception:
+    """What a dependency of the route raised, which Powertools wraps."""
+    cause = error.__cause__
+    return cause if isinstance(error, DependencyResolutionError) and isinstance(cause, Exception) else error
+
+
+def _handled(app: ApiGatewayResolver, error: Exception) -> Answer | None:
+    own = app.exception_handler_manager.lookup_exception_handler(type(error))
+    if own is not None:
+        try:
+            made: Answer = own(error)
+        except ServiceError as other:
+            error = other
+        else:
+            return made
+    if not isinstance(error, ServiceError):
+        return None
+    return PowertoolsResponse(
+        status_code=error.status_code,
+        content_type="application/json",
+        body={"statusCode": error.status_code, "message": error.msg},
+    )
+
+
+class _Line(Cookie):
+    """A Set-Cookie value as it is, to the letter."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(name=cookie_name(line), value="")
+        self._line = line
+
+    def __str__(self) -> str:
+        return self._line
+
+
+class _Headers(dict[str, Any]):
+    """Headers in which a route's `cache_control`, set at the very end, stays as strict as the session needs."""
+
+    sets_cookie: bool = False
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        strict = isinstance(value, str) and name.lower() == "cache-control"
+        super().__setitem__(name, cache_control(value, sets_cookie=self.sets_cookie) if strict else value)
+
+
+def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
+    """The response with the cookies it lacks, `Cache-Control` and `Vary`; Set-Cookie where this form loses none."""
+    in_headers = [text for name, value in answer.headers.items() if name.lower() == "set-cookie" for text in _texts(value)]
+    present = [*(str(cookie) for cookie in answer.cookies), *in_headers]
+    ours = lacking(cookies, present)
+    lines = [*present, *ours]
+    headers = _Headers({name: value for name, value in answer.headers.items() if name.lower() not in _REPLACED})
+    headers.sets_cookie = bool(ours)
+    headers["Cache-Control"] = cache_control(_said(answer.headers, "cache-control"), sets_cookie=bool(ours))
+    headers["Vary"] = vary(_said(answer.headers, "vary"))
+    answer.cookies = []
+    if form is Form.ALB:
+        headers |= dict(zip(set_cookie_spellings(), lines, strict=False))
+    else:
+        answer.cookies += [_Line(line) for line in lines]
+    answer.headers = headers
+    return answer
+
+
+_REPLACED = frozenset({"set-cookie", "cache-control", "vary"})
+
+
+def _said(headers: Mapping[str, Any], wanted: str) -> str:
+    return ", ".join(text for name, value in headers.items() if name.lower() == wanted for text in _texts(value))
+
+
+def _texts(value: Any) -> list[str]:
+    """Powertools' headers are texts, lists of texts, or None for a header that is not to be sent."""
+    return [value] if isinstance(value, str) else [str(item) for item in value or ()]

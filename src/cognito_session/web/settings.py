@@ -1,0 +1,94 @@
+"""Settings of an application, as Flask's config and Django's settings hold them, become a manager.
+
+Every keyword of `SessionManager.from_env` may be set, in capitals or not; None counts as unset, and what is not set comes
+from the environment. `MANAGER` may be a manager, the dotted path of one, or of a class with `from_env`. The class is named,
+not imported: the manager puts us together and not the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cognito_session.configuration import Configuration
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.policy import SessionPolicy
+from cognito_session.web.csrf import Csrf
+
+if TYPE_CHECKING:
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+
+__all__ = ["Settings"]
+
+_DEFAULT: Final = "cognito_session.SessionManager"
+_OBJECTS: Final = {"store": "SESSION_STORE", "keys": "SESSION_KEYS"}
+"""Keywords that take an object, and the setting that takes a text."""
+
+
+class Settings(NamedTuple):
+    """What a front door is set up with."""
+
+    manager: SessionManager | AsyncSessionManager
+    login_path: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], *, spelled: str) -> Settings:
+        """From names and values; `spelled` is how a name is written where they come from, as "COGNITO_SESSION_{}".
+
+        Raises ConfigurationError, which names the setting.
+        """
+        values = {name.lower(): value for name, value in given.items() if value is not None}
+        login_path = values.pop("login_path", None)
+        manager = _named(values.pop("manager", _DEFAULT), spelled)
+        if isinstance(manager, type):
+            return cls(manager.from_env(**_keywords(manager, values, spelled)), login_path)  # type: ignore[attr-defined]
+        if values:
+            raise ConfigurationError(
+                f"{_spell(spelled, min(values))}: {_spell(spelled, 'manager')} is a finished manager, which takes no settings"
+            )
+        return cls(manager, login_path)
+
+
+def _keywords(manager: Any, values: dict[str, Any], spelled: str) -> dict[str, Any]:
+    """The keywords of the manager's `from_env`, each checked."""
+    known = {*Configuration.__slots__, *signature(manager).parameters, *signature(manager.from_env).parameters}
+    for name, value in values.items():
+        if name not in known - {"configuration", "keywords"}:
+            raise ConfigurationError(f"{_spell(spelled, name)}: no such setting; SessionManager.from_env says which there are")
+        if name in _OBJECTS and isinstance(value, str):
+            raise ConfigurationError(
+                f"{_spell(spelled, name)}: takes an object; a text goes to {_spell(spelled, _OBJECTS[name])}"
+            )
+    made = {"policy": SessionPolicy, "csrf": Csrf}
+    return values | {
+        name: _made(kind, values[name], _spell(spelled, name))
+        for name, kind in made.items()
+        if isinstance(values.get(name), Mapping)
+    }
+
+
+def _made(kind: Any, values: Mapping[str, Any], spelled: str) -> Any:
+    """A policy or CSRF settings that were written as a mapping."""
+    try:
+        return kind(**{name.lower(): value for name, value in values.items()})
+    except TypeError as error:
+        raise ConfigurationError(f"{spelled}: expected the keywords of {kind.__name__}") from error
+
+
+def _named(manager: Any, spelled: str) -> Any:
+    """What a dotted path names; anything else as it is."""
+    if not isinstance(manager, str):
+        return manager
+    module, _, name = manager.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{_spell(spelled, 'manager')}: expected a manager or its dotted path, like myproject.sessions.sessions"
+        ) from error
+
+
+def _spell(spelled: str, name: str) -> str:
+    return spelled.format(name.upper())

@@ -1,0 +1,100 @@
+"""WebSocket APIs: who opens a connection, and whether that session still lives when a message comes over it.
+
+1. `$connect` is a GET that a page of any site may send with our cookies: an Origin that is there must be ours or a trusted
+   one (RFC 6455 10.2; browsers always send it). Its answer cannot set a cookie: after a refresh the page's next ordinary
+   request brings the new one.
+2. A message brings no cookie. `SessionManager.authorizer()` on `$connect` puts `sub` and `sid` into the context that API
+   Gateway repeats in `requestContext.authorizer` of every event of the connection, where no client can write
+   (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html).
+3. A message is served from the row, read consistently, and nothing is written: no refresh, no mark, no sliding idle end. The
+   browser's cookie could not follow, and would be taken for a stolen one. Once the row's access token has expired, messages
+   are refused as `token_expired` until an ordinary request of the page has refreshed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.data import data_of
+from cognito_session.core.devices import is_live
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.lookup import stored_token
+from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
+from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.steps import Flow, Load, ask
+from cognito_session.web.csrf import CsrfVerdict, csrf_refusal
+from cognito_session.web.request import Request
+from cognito_session.web.visit import Visit
+
+if TYPE_CHECKING:
+    from cognito_session.core.case import Case
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+
+__all__ = ["Handshake", "Message", "connected_session"]
+
+
+class Handshake(Visit):
+    """A `$connect`: resolved from its cookie, and checked as a request that changes something, though it is a GET.
+
+    Without Origin and Sec-Fetch-Site it is no browser's, so that nobody's cookie was sent for them.
+    """
+
+    def check_csrf(self) -> None:
+        """Refuse a page that is not ours. Raises SessionForbidden."""
+        if self.manager.csrf.verdict(self.request._replace(method="POST")) is CsrfVerdict.REFUSED:
+            raise csrf_refusal()
+
+    async def acheck_csrf(self) -> None:
+        """As `check_csrf`."""
+        self.check_csrf()
+
+
+class Message(Visit):
+    """A later event of a connection: whose it is was found out at `$connect`, and so was where it comes from."""
+
+    def __init__(self, manager: SessionManager | AsyncSessionManager, event: Mapping[str, Any]) -> None:
+        super().__init__(manager, Request("", "/", "", {}))
+        self._context = event["requestContext"].get("authorizer")
+
+    def check_csrf(self) -> None:
+        """Nothing: the handshake was checked, and nobody else can write to the connection."""
+
+    async def acheck_csrf(self) -> None:
+        """As `check_csrf`."""
+
+    def _flow(self) -> Flow[Outcome]:
+        context = self._context if isinstance(self._context, Mapping) else {}
+        sub, sid = context.get("sub"), context.get("sid")
+        if not (isinstance(sub, str) and sub and isinstance(sid, str) and sid):
+            raise ConfigurationError(
+                "a WebSocket message does not say whose it is: put sessions.authorizer() on the API's $connect route"
+            )
+        return connected_session(self.manager.case, sub, sid)
+
+
+def connected_session(case: Case, sub: str, sid: str) -> Flow[Outcome]:
+    """The session that a connection was opened with, if it still lives and its access token is valid; one consistent read.
+
+    A row that other sign-in code has written over since, or wrote and nobody has refreshed yet, is another session's.
+    Raises StoreUnavailable.
+    """
+    key = SessionKey(sub, sid)
+    row = yield from ask(Load(key))
+    record = None if row is None else SessionRecord.from_row(key, row)
+    if record is None or record.bare or record.sid != sid or not is_live(record, case.now()):
+        return Rejected(Reason.SESSION_ENDED)
+    token = yield from stored_token(case, record)
+    if token.expires_at <= case.clock.now():
+        return Rejected(Reason.TOKEN_EXPIRED)
+    return Active(
+        Session.of(
+            token,
+            sid=sid,
+            auth_time=record.auth_time,
+            expires_at=record.abs_exp,
+            now=case.now(),
+            data=data_of(record),
+            data_version=record.data_version,
+        )
+    )

@@ -1,0 +1,208 @@
+"""WSGI: middleware for any WSGI application, without a framework (PEP 3333).
+
+    application = CognitoSessionMiddleware(application, SessionManager.from_env(), login_path="/login")
+
+    me = visit_of(environ).session()        # a Session or None; .required() raises what becomes a 401
+
+Requests from other sites that change something are refused before the application runs. Cookies and caching headers are
+added when it calls start_response: what is asked for after that, while the body is sent, comes too late for them. A
+SessionError that the application raises is answered; one raised while its body is sent is left to the server.
+"""
+
+from __future__ import annotations
+
+import sys
+from http import HTTPStatus
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.web.current import visiting
+from cognito_session.web.protect import remaining_seconds
+from cognito_session.web.refusal import refusal
+from cognito_session.web.request import Request, headers_of
+from cognito_session.web.response import cache_control, lacking, vary
+from cognito_session.web.visit import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+
+__all__ = ["CognitoSessionMiddleware", "begin_visit", "lambda_context", "request_of", "sent_path", "visit_of"]
+
+_VISITS: Final = "cognito_session.visits"
+"""Where the visits are in the environ, one of each manager."""
+
+_LAMBDA: Final = (
+    ("apig_wsgi.full_event", "apig_wsgi.context"),
+    ("serverless.event", "serverless.context"),
+    ("awsgi.event", "awsgi.context"),
+)
+"""Where the adapters that run a WSGI application in Lambda (apig-wsgi, serverless-wsgi, aws-wsgi) leave event and context."""
+
+_IN_A_PATH: Final = "/:@!$&'()*+,;=~"
+"""What need not be escaped in a path (RFC 3986 3.3), besides letters, digits and `_.-`."""
+
+Headers = list[tuple[str, str]]
+
+
+class CognitoSessionMiddleware:
+    """Sessions for the WSGI application `app`.
+
+    `sessions`: the manager. `login_path`: where a person without a session is sent who asked for a page; as the browser
+    sees it, where the application is mounted below a path. Several of them, each with a manager of its own, may stand
+    around one application.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, sessions: SessionManager | AsyncSessionManager, *, login_path: str | None = None
+    ) -> None:
+        self.app = app
+        self.sessions = sessions
+        self.login_path = login_path
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The application's answer with what the browser needs, or the refusal that an error stands for."""
+        visit = begin_visit(environ, self.sessions)
+        answer = _Answer(visit, start_response)
+        try:
+            with visiting(visit):
+                self.admit(visit)
+                return answer.begun(self.app(environ, answer.start))
+        except SessionError as error:
+            return answer.refuse(error, self.login_path)
+
+    def admit(self, visit: Visit) -> None:
+        """Refuse what may not reach the application. Raises SessionForbidden."""
+        visit.check_csrf()
+
+
+class _Answer:
+    """One answer on its way out: whether it has begun, and what is added when it does."""
+
+    def __init__(self, visit: Visit, start_response: StartResponse) -> None:
+        self._visit = visit
+        self._start_response = start_response
+        self._started = False
+
+    def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Callable[[bytes], object]:
+        """The application's start_response."""
+        self._started = True
+        return self._start_response(status, _with_session_headers(self._visit, headers), *([exc_info] if exc_info else []))
+
+    def begun(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """The body, taken as far as it must go to begin: an application that is a generator does nothing before that."""
+        if self._started:
+            return body
+        rest = iter(body)
+        try:
+            first = list(islice(rest, 1))
+        except BaseException:
+            _close(body)
+            raise
+        return _Body(chain(first, rest), body)
+
+    def refuse(self, error: SessionError, login_path: str | None) -> Iterable[bytes]:
+        """The answer that `error` stands for, instead of one whose headers may have been named but not sent."""
+        request = self._visit.request
+        response = refusal(request, error, login_path=login_path, cookies=self._visit.cookies)
+        body = response.body.encode()
+        headers = [*({"Content-Type": "text/plain"} | dict(response.headers)).items(), ("Content-Length", str(len(body)))]
+        headers += [("Set-Cookie", line) for line in response.cookies]
+        status = f"{response.status} {HTTPStatus(response.status).phrase}"
+        # With exc_info a server replaces the headers it was given, or raises the error again where they have been sent.
+        self._start_response(status, headers, *([sys.exc_info()] if self._started else []))
+        return [] if request.method == "HEAD" else [body]
+
+
+class _Body:
+    """A body whose first bytes have already been taken."""
+
+    def __init__(self, chunks: Iterator[bytes], body: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        """The server has finished with it, or given up."""
+        _close(self._body)
+
+
+def _close(body: Iterable[bytes]) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _with_session_headers(visit: Visit, headers: Headers) -> Headers:
+    """The application's headers, with cookies and caching headers exactly where the answer depends on the session."""
+    if not visit.consulted:
+        return headers
+    said = {name: ", ".join(values) for name, values in headers_of(headers).items()}
+    cookies = lacking(visit.cookies, [value for name, value in headers if name.lower() == "set-cookie"])
+    return [
+        *((name, value) for name, value in headers if name.lower() not in ("cache-control", "vary")),
+        ("Cache-Control", cache_control(said.get("cache-control"), sets_cookie=bool(visit.cookies))),
+        ("Vary", vary(said.get("vary"))),
+        *(("Set-Cookie", line) for line in cookies),
+    ]
+
+
+def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSessionManager | None = None) -> Visit:
+    """The request's Visit for this manager, which may be left out where there is only one. Raises ConfigurationError."""
+    found: list[Visit] = [visit for visit in environ.get(_VISITS, ()) if sessions is None or visit.manager is sessions]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigurationError("several session managers serve this application: say which one is meant")
+    raise ConfigurationError("no CognitoSessionMiddleware of this manager stands around the application: wrap it in one")
+
+
+def begin_visit(environ: WSGIEnvironment, sessions: SessionManager | AsyncSessionManager) -> Visit:
+    """A Visit, left in the environ for `visit_of`; it takes the place of an outer one of the same manager."""
+    visit = Visit(sessions, request_of(environ), remaining_seconds=remaining_seconds(lambda_context(environ)))
+    environ[_VISITS] = (visit, *(other for other in environ.get(_VISITS, ()) if other.manager is not sessions))
+    return visit
+
+
+def request_of(environ: Mapping[str, Any]) -> Request:
+    """The environ as a Request. Its path is the whole one, with what the application is mounted below (SCRIPT_NAME).
+
+    Below an adapter that hands on Lambda's event the cookies are taken from there: the adapter joins several Cookie headers
+    with commas, which no cookie parser takes apart again.
+    """
+    path = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
+    method, query = str(environ.get("REQUEST_METHOD", "")), str(environ.get("QUERY_STRING", ""))
+    headers = _headers(environ)
+    event = _left_by_lambda(environ, 0)
+    if event is not None and "cookie" in headers:
+        from cognito_session.web.lambda_event import cookie_headers
+
+        headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
+    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", query, headers)
+
+
+def lambda_context(environ: Mapping[str, Any]) -> Any:
+    """Lambda's context, where an adapter has left it; else None."""
+    return _left_by_lambda(environ, 1)
+
+
+def _left_by_lambda(environ: Mapping[str, Any], which: int) -> Any:
+    return next((environ[names[which]] for names in _LAMBDA if names[which] in environ), None)
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The request's headers (PEP 3333; RFC 3875 4.1.18)."""
+    pairs = [(name[5:], value) for name, value in environ.items() if name.startswith("HTTP_") and isinstance(value, str)]
+    pairs += [(name, environ[name]) for name in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(name)]
+    return headers_of((name.replace("_", "-"), value) for name, value in pairs)
+
+
+def sent_path(path: str | bytes) -> str:
+    """A path that the server has decoded, escaped again as a browser sends it."""
+    return quote(path, safe=_IN_A_PATH)

@@ -1,0 +1,69 @@
+"""One world, one site, one browser for all tests here; one user and one context of the browser for each test."""
+
+from __future__ import annotations
+
+import pytest
+
+from browser.chromium import Chromium
+from browser.site import Site
+from browser.visitor import Visitor
+from cognito_session.local.demo.world import World
+
+_CHROMIUM: pytest.StashKey[Chromium] = pytest.StashKey()
+
+
+def chromium_of(config: pytest.Config) -> Chromium:
+    """The run's browser; started by the first who asks."""
+    if _CHROMIUM not in config.stash:
+        try:
+            config.stash[_CHROMIUM] = chromium = Chromium()
+        except RuntimeError as error:
+            pytest.fail(str(error), pytrace=False)
+        config.add_cleanup(chromium.stop)
+    return config.stash[_CHROMIUM]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """A test with a visitor runs in the browser's thread."""
+    if "visit" not in pyfuncitem.fixturenames:
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    chromium_of(pyfuncitem.config).run(pyfuncitem.obj, **arguments)
+    return True
+
+
+@pytest.fixture(scope="session")
+def served():
+    """The demo's world with its site in it."""
+    with World.started() as world, world.served() as gateway:
+        yield Site(world, gateway)
+
+
+@pytest.fixture
+def site(served):
+    """The site, without trouble left behind."""
+    served.world.stack.clear_faults()
+    yield served
+    served.world.stack.clear_faults()
+
+
+@pytest.fixture
+def user(site):
+    """Somebody new, in no group."""
+    return site.somebody()
+
+
+@pytest.fixture
+def visit(request, site):
+    """Makes visitors, each with a browser of their own (a context: cookies, storage); looks afterwards for broken scripts."""
+    chromium = chromium_of(request.config)
+    visitors: list[Visitor] = []
+
+    def make(**options):
+        visitors.append(Visitor(site, chromium.browser.new_context(**options)))
+        return visitors[-1]
+
+    yield make
+    chromium.run(lambda: [visitor.leave() for visitor in visitors])
+    assert [fault for visitor in visitors for fault in visitor.faults] == []

@@ -1,0 +1,57 @@
+"""The demo's site as the browser tests see it: its address, its people, what its pages cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from cognito_session.local.demo.backstage import Person
+from cognito_session.local.demo.tally import Tally
+from cognito_session.local.demo.world import World, base_url
+from cognito_session.local.gateway import Gateway
+
+__all__ = ["NEW_PASSWORD", "PASSWORD", "Site"]
+
+PASSWORD = "Password-1865!"
+NEW_PASSWORD = "Password-1871!"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site in one world, shared by all tests."""
+
+    world: World
+    gateway: Gateway
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        return base_url(self.gateway)
+
+    @property
+    def cognito(self) -> str:
+        """Where Cognito is."""
+        return self.world.stack.url
+
+    @property
+    def stack(self) -> Any:
+        """The embedded stack."""
+        return self.world.stack
+
+    def somebody(self, *groups: str) -> Person:
+        """A new user."""
+        person = Person(f"person-{next(_numbers)}", PASSWORD, "")
+        self.world.add(person, groups=groups)
+        return person
+
+    def a_name(self) -> str:
+        """A user name that nobody has."""
+        return f"newcomer-{next(_numbers)}"
+
+    def cost(self, act: Any) -> Tally:
+        """What AWS was asked while something was done."""
+        before = max((call.number for call in self.world.calls()), default=0)
+        act()
+        return Tally.of(call for call in self.world.calls() if call.number > before)

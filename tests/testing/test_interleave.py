@@ -1,0 +1,226 @@
+"""Two requests that meet: every order is played once, each from the same beginning, and races show themselves."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from cognito_session import Active, SessionConflict
+from cognito_session.core.change import Change
+from cognito_session.testing import turns
+
+
+def served(sessions, header):
+    return isinstance(sessions.resolve(header), Active)
+
+
+@pytest.fixture
+def header(cognito, sessions):
+    """The cookie of a session of an attached manager, used once; nothing counted yet."""
+    cognito.attach(sessions)
+    header = cognito.sign_in("alice", groups=["staff"]).cookie_header
+    assert served(sessions, header)
+    cognito.calls.clear()
+    return header
+
+
+def test_every_order_once(cognito, sessions, header):
+    """Two requests with one call each have two turns each, and meet in the six orders that there are."""
+    works = (lambda: served(sessions, header),) * 2
+    runs = list(cognito.interleavings(*works, switches=None))
+    assert sorted(run.order for run in runs) == ["1122", "1212", "1221", "2112", "2121", "2211"]
+    assert all(run.first is run.second is True for run in runs)
+
+
+def test_the_simplest_orders_come_first_and_a_limit_holds(cognito, sessions, header):
+    """Nobody interrupted, then once, then twice; never more than the limit."""
+
+    def thrice():
+        return [served(sessions, header) for _ in range(3)]
+
+    orders = [run.order for run in cognito.interleavings(thrice, thrice)]
+    interrupted = [sum(a != b for a, b in zip(order, order[1:], strict=False)) for order in orders]
+    assert orders[:2] == ["11112222", "22221111"]
+    assert interrupted == sorted(interrupted)
+    assert (max(interrupted), len(orders)) == (3, len(set(orders)))
+    assert [run.order for run in cognito.interleavings(thrice, thrice, limit=4)] == orders[:4]
+
+
+def test_an_expiry_met_by_two_requests(cognito, handler):
+    """Rotation without grace, the hardest setting: in every order one refresh, both served, nobody logged out."""
+    cognito.rotation(grace_seconds=0)
+    event = cognito.event("http-v2", groups=["staff"])
+    handler(event, cognito.context)
+    cognito.expire()
+    cognito.calls.clear()
+    played = 0
+    for run in cognito.interleavings(lambda: handler(event, cognito.context), lambda: handler(event, cognito.context)):
+        assert run.first["statusCode"] == run.second["statusCode"] == 200, run
+        assert cognito.calls.cognito == 1, run
+        played += 1
+    assert played > 10
+
+
+def test_a_sign_out_meets_a_refresh(cognito, sessions, header):
+    """Whatever the order, after both the session has ended and no refresh token of it works."""
+    cognito.rotation(grace_seconds=60)
+    cognito.expire()
+    outcomes = set()
+    for run in cognito.interleavings(lambda: served(sessions, header), lambda: sessions.sign_out(header)):
+        assert len(run.second) == 1, run
+        outcomes.add(run.first)
+        assert sessions.resolve(header).reason == "session_ended", run
+        (pool,) = cognito._world.pools.values()
+        assert all(pool.refresh(token).code == "NotAuthorizedException" for token in [*pool.state.grants]), run
+    assert outcomes == {True, False}
+
+
+def test_a_store_without_conditions_is_found_out(cognito, sessions, header, monkeypatch):
+    """What the orders can find: were writes not conditional, two requests would both refresh and one would be refused."""
+    monkeypatch.setattr(Change, "allowed_on", lambda *_: True)
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+    works = (lambda: served(sessions, header),) * 2
+    assert any(cognito.calls.cognito > 1 for _ in cognito.interleavings(*works))
+
+
+def test_a_race_in_the_application(cognito, sessions, header):
+    """A handler that looks, calls and then books sells one seat twice: some order shows it, and shows it again."""
+    booked: list[str] = []
+
+    def book():
+        free = not booked
+        me = sessions.resolve(header).session
+        if free:
+            booked.append(me.username)
+        return free
+
+    runs = list(cognito.interleavings(book, book, before=booked.clear))
+    failing = [run for run in runs if run.first and run.second]
+    assert 0 < len(failing) < len(runs)
+    again = cognito.interleave(book, book, order=failing[0].order)
+    assert (again.first, again.second, booked) == (True, True, ["alice", "alice"])
+    assert again.steps == failing[0].steps
+
+
+def test_data_saved_by_two_requests(cognito, sessions, header):
+    """Optimistic versions hold in every order: both save, or one is told of the conflict and nothing of it is stored."""
+    told = set()
+
+    def save(name):
+        me = sessions.resolve(header).session
+        try:
+            sessions.save_data(me, {**me.data, name: 1})
+        except SessionConflict:
+            return False
+        return True
+
+    for run in cognito.interleavings(lambda: save("a"), lambda: save("b")):
+        stored = sessions.resolve(header).session.data
+        assert set(stored) == {name for name, saved in (("a", run.first), ("b", run.second)) if saved}, run
+        told.add((run.first, run.second))
+    assert told == {(True, True), (True, False), (False, True)}
+
+
+def test_each_run_begins_anew(cognito, sessions, header):
+    """Clock, rows, tokens, calls, trouble, browsers and reports are those of the beginning."""
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+    cognito.lose_answer("cognito")
+    began, seen = cognito.clock.now(), []
+
+    def look():
+        seen.append((cognito.clock.now(), cognito.cookie_header, len(cognito.calls), len(cognito.reports)))
+
+    def change():
+        cognito.keep(["x=1; Path=/"])
+        return sessions.sign_out(header)
+
+    runs = cognito.interleavings(lambda: served(sessions, header), change, before=look)
+    steps = {step for run in runs for step in run.steps}
+    assert {"1 cognito GetTokensFromRefreshToken refresh", "1 clock pause", "2 dynamodb UpdateItem logout"} <= steps
+    assert len(seen) > 10
+    assert set(seen) == {(began, "", 0, 0)}
+    assert (cognito.clock.now(), cognito.cookie_header, len(cognito.calls), len(cognito.reports)) == (began, "", 0, 0)
+
+
+def test_waiting_lets_the_other_go_on(cognito, sessions, header):
+    """Who waits for a lease is not played to the end of its patience before the holder may commit."""
+    cognito.expire()
+    run = cognito.interleave(lambda: served(sessions, header), lambda: served(sessions, header), order="111222")
+    assert (run.first, run.second) == (True, True)
+    assert "2 clock pause" in run.steps
+    assert cognito.calls.cognito == 1
+
+
+def test_coroutines_meet_as_well(cognito, async_sessions, header):
+    """Each runs on an event loop of its own; the asynchronous driver's threads are stepped too."""
+    cognito.attach(async_sessions)
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+
+    async def ask():
+        return (await async_sessions.resolve(header)).session.username
+
+    cognito.calls.clear()
+    orders = []
+    for run in cognito.interleavings(ask, ask):
+        assert run.first == run.second == "alice", run
+        assert cognito.calls.cognito == 1, run
+        orders.append(run.order)
+    assert len(set(orders)) == len(orders) > 10
+
+
+def test_orders_are_the_same_every_time(cognito, sessions, header):
+    """Nothing is left to threads: two explorations give the same runs."""
+    cognito.expire()
+    works = (lambda: served(sessions, header),) * 2
+    first, second = ([(run.order, run.steps) for run in cognito.interleavings(*works)] for _ in range(2))
+    assert first == second
+    assert len(first) > 10
+
+
+def test_what_a_request_raises_is_raised_by_its_result(cognito, sessions, header):
+    """The other's result is there all the same."""
+
+    def fails():
+        served(sessions, header)
+        raise KeyError("bug")
+
+    run = cognito.interleave(fails, lambda: served(sessions, header))
+    with pytest.raises(KeyError, match="bug"):
+        run.first  # noqa: B018 - reading it is the test
+    assert run.second is True
+    assert repr(run) == "Run(order='1122')"
+
+
+def test_requests_that_wait_for_each_other_are_given_up(cognito, sessions, header, monkeypatch):
+    """A lock of the application's own held over a call: an error that says so, and threads that end."""
+    monkeypatch.setattr(turns, "_STUCK_SECONDS", 0.3)
+    lock = threading.Lock()
+
+    def locked():
+        with lock:
+            return served(sessions, header)
+
+    before = threading.active_count()
+    with pytest.raises(TimeoutError, match="request 2 neither called"):
+        cognito.interleave(locked, locked, order="12")
+    assert threading.active_count() == before
+    assert cognito.interleave(lambda: served(sessions, header), lambda: None).first is True
+
+
+def test_orders_that_cannot_be(cognito, sessions, header):
+    """Other digits, turns of one who has ended, and one pair within another are errors."""
+
+    def ask():
+        return served(sessions, header)
+
+    with pytest.raises(ValueError, match="1122"):
+        cognito.interleave(ask, ask, order="13")
+    with pytest.raises(ValueError, match="turn 3 to request 1, which has ended"):
+        cognito.interleave(ask, ask, order="111")
+    run = cognito.interleave(lambda: cognito.interleave(ask, ask), ask)
+    with pytest.raises(ValueError, match="already"):
+        run.first  # noqa: B018 - reading it is the test

@@ -1,0 +1,210 @@
+"""Outages as a test asks for them: what they do to a request, how long they last, and that nobody loses a session by them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import pytest
+
+from cognito_session.core.errors import KeysUnavailable, LeaseBusy, ProviderUnavailable, SessionUnavailable, StoreUnavailable
+from cognito_session.core.ports import NewTokens, RefreshRequest
+
+
+@pytest.fixture
+def browser(cognito, sessions):
+    """Somebody who has used the attached manager's session once; nothing counted yet."""
+    cognito.attach(sessions)
+    browser = cognito.sign_in("alice", groups=["staff"])
+    assert sessions.resolve(browser.cookie_header).session.username == "alice"
+    cognito.calls.clear()
+    return browser
+
+
+def served(sessions, browser):
+    return sessions.resolve(browser.cookie_header).session
+
+
+def endings(cognito):
+    return [(call.operation, call.ending) for call in cognito.calls]
+
+
+def test_dynamodb_down(cognito, sessions, browser):
+    """No row, no answer: a 503, and after healing the same cookie is served."""
+    cognito.fail("dynamodb")
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            served(sessions, browser)
+    assert endings(cognito) == [("GetItem", "failed")] * 3
+    cognito.heal()
+    assert served(sessions, browser).username == "alice"
+
+
+def test_cognito_down(cognito, sessions, browser):
+    """A valid token is served; an expired one waits for Cognito and survives its outage."""
+    cognito.fail("cognito")
+    assert served(sessions, browser).username == "alice"
+    cognito.expire()
+    with pytest.raises(ProviderUnavailable):
+        served(sessions, browser)
+    cognito.heal()
+    cognito.advance(60)
+    assert served(sessions, browser).username == "alice"
+
+
+def test_cognito_throttling(cognito, sessions, browser):
+    """A throttled refresh is not tried again at once: the cool-down is kept for all requests."""
+    cognito.expire()
+    cognito.throttle("cognito", times=1)
+    for _ in range(3):
+        with pytest.raises(SessionUnavailable):
+            served(sessions, browser)
+    assert cognito.calls.cognito == 1
+    cognito.advance(10)
+    assert served(sessions, browser).username == "alice"
+
+
+def test_times(cognito, sessions, browser):
+    """So many calls fail and no more."""
+    cognito.fail("dynamodb", times=2)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            served(sessions, browser)
+    assert served(sessions, browser).username == "alice"
+
+
+def test_only_some_calls(cognito, sessions, browser):
+    """By operation, by purpose or by kind: the commit fails twice and is repeated, the rest goes on."""
+    cognito.expire()
+    cognito.fail("dynamodb", only="commit", times=2)
+    assert served(sessions, browser).username == "alice"
+    commits = [call.ending for call in cognito.calls if call.purpose == "commit"]
+    assert commits == ["failed", "failed", "done"]
+    cognito.expire()
+    cognito.fail("dynamodb", only="GetItem", times=1)
+    with pytest.raises(StoreUnavailable):
+        served(sessions, browser)
+    cognito.fail("dynamodb", only="write", times=2)
+    with pytest.raises(StoreUnavailable):
+        served(sessions, browser)
+
+
+def test_the_key_set_down(cognito, sessions, browser):
+    """A new process without keys cannot check a new sign-in; ordinary requests of sealed cookies need none."""
+    cognito.fail("keys")
+    assert served(sessions, browser).username == "alice"
+    with pytest.raises(KeysUnavailable):
+        sessions.establish(cognito.tokens("bob"))
+    cognito.heal()
+    assert sessions.establish(cognito.tokens("bob")).username == "bob"
+
+
+def test_keys_are_fetched_once(cognito, sessions, browser):
+    """As in a real process, the key set is fetched for the first token and held."""
+    for name in ("bob", "carol"):
+        sessions.establish(cognito.tokens(name))
+    assert [call.operation for call in cognito.calls if call.service == "keys"] == ["jwks"]
+
+
+@pytest.mark.parametrize("grace_seconds", [None, 60])
+def test_an_answer_of_cognito_lost(cognito, sessions, browser, grace_seconds):
+    """The refresh was done and nobody heard of it: the lease runs out and the session is refreshed again."""
+    cognito.rotation(grace_seconds=grace_seconds)
+    cognito.expire()
+    cognito.lose_answer("cognito")
+    cognito.calls.clear()
+    assert served(sessions, browser).username == "alice"
+    assert endings(cognito).count(("GetTokensFromRefreshToken", "lost")) == 1
+    assert endings(cognito).count(("GetTokensFromRefreshToken", "done")) == 1
+
+
+def test_without_grace_a_lost_answer_ends_the_session(cognito, sessions, browser):
+    """What the docs say cannot be saved ends as a clear denial, not as an endless 503."""
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+    cognito.lose_answer("cognito")
+    with pytest.raises(LeaseBusy):
+        sessions.resolve(browser.cookie_header)
+    cognito.advance(10)
+    assert sessions.resolve(browser.cookie_header).reason == "refresh_lost"
+
+
+def test_an_answer_of_dynamodb_lost(cognito, sessions, browser):
+    """A commit that was written and not acknowledged is found to be done: one refresh, no second one."""
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+    cognito.lose_answer("dynamodb", only="commit")
+    assert served(sessions, browser).username == "alice"
+    assert cognito.calls.cognito == 1
+    assert [call.ending for call in cognito.calls if call.purpose == "commit"] == ["lost", "refused"]
+
+
+def test_lost_answers_of_dynamodb_are_those_of_writes(cognito, sessions, browser):
+    """Unless it is said otherwise a read's answer is not lost: that would be a failure like any other."""
+    cognito.lose_answer("dynamodb")
+    assert served(sessions, browser).username == "alice"
+    cognito.expire()
+    assert served(sessions, browser).username == "alice"
+    assert ("UpdateItem", "lost") in endings(cognito)
+
+
+def test_waiting_moves_the_clock_and_nothing_else(cognito, async_sessions, browser):
+    """The asynchronous driver waits by the test's clock as well: a lost answer costs seconds there and none here."""
+    cognito.attach(async_sessions)
+    cognito.expire()
+    cognito.lose_answer("cognito")
+    began = cognito.clock.now()
+    outcome = asyncio.run(asyncio.wait_for(async_sessions.resolve(browser.cookie_header), 10))
+    assert outcome.session.username == "alice"
+    assert 6 <= cognito.clock.now() - began < 20
+
+
+def test_requests_in_real_threads_wait_for_each_other(cognito, sessions, browser):
+    """Eight threads at an expiry: one refresh, all served, although waiting takes no time."""
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+    barrier, found = threading.Barrier(8), []
+
+    def ask():
+        barrier.wait(10)
+        found.append(sessions.resolve(browser.cookie_header))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [outcome.session.username for outcome in found] == ["alice"] * 8
+    assert cognito.calls.cognito == 1
+
+
+def test_an_outage_is_a_503_for_people_and_programs(cognito, sessions, browser):
+    """A handler answers by itself, with Retry-After, and keeps the cookie."""
+    handler = sessions.protect(lambda event, context, me: {"statusCode": 200})
+    cognito.fail("dynamodb")
+    answer = handler(cognito.event("rest"), cognito.context)
+    assert (answer["statusCode"], json.loads(answer["body"])["reason"]) == (503, "store_unavailable")
+    assert answer["headers"]["Retry-After"] == "1"
+    cognito.keep(answer)
+    assert cognito.cookie_header == browser.cookie_header
+
+
+def test_what_cannot_be_meant_is_refused(cognito):
+    """Misspelled services and no times at all are errors."""
+    with pytest.raises(ValueError, match="dynamodb"):
+        cognito.fail("dynamo")
+    with pytest.raises(ValueError, match="times"):
+        cognito.fail("cognito", times=0)
+
+
+def test_a_lost_answer_says_so(cognito, sessions, browser):
+    """The fault is the port's own: nobody knows whether it was done."""
+    tokens = cognito.tokens("bob")
+    cognito.lose_answer("cognito")
+    cognito.rotation(grace_seconds=0)
+    request = RefreshRequest(tokens["RefreshToken"], "bob", None, float("inf"))
+    with pytest.raises(ProviderUnavailable) as caught:
+        sessions.ports.provider.refresh(request)
+    assert caught.value.sent is None
+    assert not isinstance(sessions.ports.provider.refresh(request), NewTokens)
