@@ -506,3 +506,18 @@ def test_a_sealed_row_without_keys_is_the_operators(alone):
         alone.manager().resolve(cookie)
     assert rows(alone) == before
     assert isinstance(manager.resolve(cookie), Refreshed)
+
+
+def test_a_refresh_that_keeps_its_origin_is_not_reported_as_changed(many):
+    """The id of a sealed session is made of the origin and is not the origin: only a real change is news to operators."""
+    reports, user = Reports(), many.user()
+    manager = sealed(many, on_event=reports)
+    me = manager.establish(many.sign_in(user))
+    many.expire()
+    refreshed = manager.resolve(cookie_of(me))
+    assert isinstance(refreshed, Refreshed)
+    assert reports.named("origin_changed") == []
+    many.stack.set_rules(origin_jti_changes=True)
+    many.expire()
+    assert isinstance(manager.resolve(cookie_of(refreshed.session)), Refreshed)
+    assert len(reports.named("origin_changed")) == 1

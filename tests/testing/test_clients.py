@@ -7,8 +7,6 @@ from typing import Annotated
 
 import pytest
 
-pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient` is deprecated")
-
 
 @pytest.fixture(params=["sync", "async"])
 def manager(request, cognito):
@@ -231,7 +229,12 @@ def test_django(tmp_path):
     program = tmp_path / "site_in_tests.py"
     program.write_text(DJANGO)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", program.stem], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-m", program.stem],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 

@@ -125,13 +125,16 @@ def test_budgets_can_be_asserted(cognito, handler):
 def test_everything_is_put_back(sessions, async_sessions):
     """After the kit's end both managers have the very case and ports they had, also where a test failed."""
     before = [(manager.case, manager.ports) for manager in (sessions, async_sessions)]
-    with pytest.raises(ZeroDivisionError), Cognito() as kit:
-        kit.attach(sessions)
-        kit.attach(sessions)
-        kit.attach(async_sessions)
-        assert sessions.case.clock is kit.clock
+
+    def fails(kit):
+        for manager in (sessions, sessions, async_sessions):
+            assert kit.attach(manager) is manager
+            assert manager.case.clock is kit.clock
         assert sessions.ports.store is not before[0][1].store
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Cognito() as kit:
+        fails(kit)
     now = [(manager.case, manager.ports) for manager in (sessions, async_sessions)]
     assert all(a is b for one, other in zip(before, now, strict=True) for a, b in zip(one, other, strict=True))
 
@@ -210,7 +213,13 @@ def test_a_session_without_a_request(cognito):
     """session() makes what a handler is given, and needs no manager: guards work on it."""
     me = cognito.session("bob", groups=["staff"], scopes=["a"], data={"theme": "dark"}, claims={"tenant": "t1"})
     assert isinstance(me, Session)
-    assert (me.username, me.groups, me.scopes, me.data["theme"], me.claims["tenant"]) == ("bob", ("staff",), {"a"}, "dark", "t1")
+    assert (me.username, me.groups, me.scopes, me.data["theme"], me.claims["tenant"]) == (
+        "bob",
+        ("staff",),
+        {"a"},
+        "dark",
+        "t1",
+    )
     me.require(any_group=["staff"], scopes=["a"], max_age=60)
 
 
@@ -274,7 +283,7 @@ def test_groups_change_with_the_next_refresh(cognito, sessions):
 
 
 def test_a_user_who_was_disabled_can_be_enabled(cognito, sessions):
-    """enable undoes disable; while it lasts nobody signs in."""
+    """Enable undoes disable; while it lasts nobody signs in."""
     cognito.attach(sessions)
     browser = cognito.sign_in("alice")
     cognito.disable()
@@ -308,7 +317,9 @@ def test_reprs_hold_no_secret(cognito, sessions):
     browser = cognito.sign_in()
     value = browser.cookie_header.partition("=")[2]
     pool = cognito._pool(None)
-    shown = f"{cognito!r} {browser!r} {browser.jar!r} {pool!r} {pool.state!r} {cognito._attachments!r} {browser.jar.cookies()!r}"
+    shown = (
+        f"{cognito!r} {browser!r} {browser.jar!r} {pool!r} {pool.state!r} {cognito._attachments!r} {browser.jar.cookies()!r}"
+    )
     assert isinstance(browser, Browser)
     assert value not in shown
     assert all(text not in shown for text in pool.state.grants)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_the_simplest_orders_come_first_and_a_limit_holds(cognito, sessions, hea
         return [served(sessions, header) for _ in range(3)]
 
     orders = [run.order for run in cognito.interleavings(thrice, thrice)]
-    interrupted = [sum(a != b for a, b in zip(order, order[1:], strict=False)) for order in orders]
+    interrupted = [sum(a != b for a, b in pairwise(order)) for order in orders]
     assert orders[:2] == ["11112222", "22221111"]
     assert interrupted == sorted(interrupted)
     assert (max(interrupted), len(orders)) == (3, len(set(orders)))
@@ -143,6 +144,20 @@ def test_each_run_begins_anew(cognito, sessions, header):
     assert len(seen) > 10
     assert set(seen) == {(began, "", 0, 0)}
     assert (cognito.clock.now(), cognito.cookie_header, len(cognito.calls), len(cognito.reports)) == (began, "", 0, 0)
+
+
+def test_a_run_may_sign_somebody_in(cognito, sessions):
+    """What a run does to browsers is undone: each signs in anew, and its event has a cookie."""
+    cognito.attach(sessions)
+    handler = sessions.protect(lambda event, context, me: {"statusCode": 200, "body": me.username})
+
+    def ask():
+        return handler(cognito.event("http-v2", user="bob", groups=["staff"]), cognito.context)["body"]
+
+    runs = [(run.first, run.second) for run in cognito.interleavings(ask, ask)]
+    assert set(runs) == {("bob", "bob")}
+    assert len(runs) > 3
+    assert cognito._named == {}
 
 
 def test_waiting_lets_the_other_go_on(cognito, sessions, header):

@@ -161,22 +161,38 @@ def test_waiting_moves_the_clock_and_nothing_else(cognito, async_sessions, brows
 
 
 def test_requests_in_real_threads_wait_for_each_other(cognito, sessions, browser):
-    """Eight threads at an expiry: one refresh, all served, although waiting takes no time."""
+    """Thirty-two threads at an expiry: one refresh, all served, although waiting takes next to no time."""
     cognito.rotation(grace_seconds=0)
     cognito.expire()
-    barrier, found = threading.Barrier(8), []
+    barrier, found = threading.Barrier(32), []
 
     def ask():
         barrier.wait(10)
         found.append(sessions.resolve(browser.cookie_header))
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    threads = [threading.Thread(target=ask) for _ in range(32)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert [outcome.session.username for outcome in found] == ["alice"] * 8
+    assert [outcome.session.username for outcome in found] == ["alice"] * 32
     assert cognito.calls.cognito == 1
+
+
+def test_many_coroutines_wait_for_each_other(cognito, async_sessions, browser):
+    """Fifty at an expiry on one event loop: one refresh, all served, and the clock does not run away with so many waiting."""
+    cognito.attach(async_sessions)
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+    began = cognito.clock.now()
+
+    async def all_of_them():
+        return await asyncio.gather(*(async_sessions.resolve(browser.cookie_header) for _ in range(50)))
+
+    outcomes = asyncio.run(asyncio.wait_for(all_of_them(), 30))
+    assert [outcome.session.username for outcome in outcomes] == ["alice"] * 50
+    assert cognito.calls.cognito == 1
+    assert cognito.clock.now() - began < 6
 
 
 def test_an_outage_is_a_503_for_people_and_programs(cognito, sessions, browser):

@@ -59,7 +59,7 @@ def test_an_id_token_of_a_code_has_nonce_and_at_hash(pool, clock):
 
 
 def test_every_token_is_another(pool):
-    """jti and event_id differ, origin_jti is the sign-in's."""
+    """Jti and event_id differ, origin_jti is the sign-in's."""
     first = pool.sign_in("alice")
     tokens = [verify(each["AccessToken"], keys(), pool.rules) for each in (first, refreshed(pool, first["RefreshToken"]))]
     other = verify(pool.sign_in("alice")["AccessToken"], keys(), pool.rules)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -145,14 +148,48 @@ def test_what_the_pool_does_not_know_is_said_loudly(call):
         call("InitiateAuth", AuthFlow="USER_SRP_AUTH")
 
 
+# --- the library's own password flows
+
+
+def test_password_flows_with_a_second_factor(cognito, sessions):
+    """A wrong password, the right one, a code, and a session whose cookie the browser keeps."""
+    cognito.attach(sessions)
+    cognito.user("alice", groups=["staff"], mfa="EMAIL_OTP")
+    flows = sessions.password_flows()
+    assert flows.sign_in("alice", "wrong").reason == flows.sign_in("nobody", PASSWORD).reason == "wrong_credentials"
+    step = flows.sign_in("alice", PASSWORD)
+    cognito.keep(step)
+    assert (step.name, step.prompt.medium) == ("EMAIL_OTP", "EMAIL")
+    cognito.keep(flows.answer(cognito.cookie_header, "000000"))
+    established = flows.answer(cognito.cookie_header, CODE)
+    assert established.session.groups == ("staff",)
+    cognito.keep(established)
+    assert [pair.partition("=")[0] for pair in cognito.cookie_header.split("; ")] == ["__Host-session"]
+    handler = sessions.protect(lambda event, context, me: {"statusCode": 200, "body": me.username})
+    assert handler(cognito.event("http-v2"), cognito.context)["body"] == "alice"
+
+
+def test_password_flows_from_sign_up_on(cognito, async_sessions):
+    """Register, confirm and sign in by the asynchronous flows."""
+    cognito.attach(async_sessions)
+    flows = async_sessions.password_flows()
+
+    async def journey():
+        await flows.register("dora", "First-one-1", attributes={"email": "dora@example.org"})
+        early = await flows.sign_in("dora", "First-one-1")
+        await flows.confirm("dora", CODE)
+        return early.reason, await flows.sign_in("dora", "First-one-1")
+
+    early, established = asyncio.run(journey())
+    assert (early, established.session.username) == ("not_confirmed", "dora")
+
+
 # --- managed login
 
 
 @pytest.fixture(params=["sync", "async"])
 def login(request, cognito):
     """start(event) and callback(event) of an attached manager of either kind, as Lambda handlers."""
-    import asyncio
-
     manager = cognito.attach(request.getfixturevalue("sessions" if request.param == "sync" else "async_sessions"))
     made = manager.managed_login()
     if request.param == "sync":
@@ -166,7 +203,7 @@ def location(answer):
 
 @pytest.mark.parametrize("form", ["http-v2", "rest", "alb", "alb-multi"])
 def test_managed_login_from_start_to_session(cognito, login, form):
-    """start redirects, authorize comes back with a code, callback sets the session's cookie, and the next event carries it."""
+    """Start redirects, authorize comes back with a code, callback sets the session's cookie, and the next event carries it."""
     start, callback = login
     answer = start(cognito.event(form, path="/login?return_to=/orders", signed_in=False))
     cognito.keep(answer)
@@ -223,9 +260,6 @@ def test_a_code_is_bound_to_what_it_was_asked_for_with(cognito, login):
 
 
 def challenge_of(verifier):
-    from base64 import urlsafe_b64encode
-    from hashlib import sha256
-
     return urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 

@@ -228,6 +228,20 @@ def asking_the_visit(request):
     return named(visit_of(request).session())
 
 
+class Wrapped:
+    """A request as Django REST framework wraps it."""
+
+    def __init__(self, request):
+        self._request = request
+
+    def __getattr__(self, name):
+        return getattr(self._request, name)
+
+
+def guarded_only(request):
+    return session_required(public)(Wrapped(request))
+
+
 async def hasty(request):
     return named(request.cognito_session)
 
@@ -292,6 +306,7 @@ class Urls:
         path("hasty", hasty),
         path("patient", patient),
         path("visit", asking_the_visit),
+        path("wrapped", guarded_only),
         path("itself", answering_itself),
         path("cached", cache_page(60)(who)),
         path("exempt", csrf_exempt(changes)),
@@ -752,6 +767,7 @@ def test_djangos_cache_keeps_no_page_of_anybody(app, manager):
                 for to in ("/cached", "/visit", "/s/me", "/a/me"):
                     assert [ask(to, cookie=cookie).json["me"] for cookie in cookies] == [user.username for user in users]
                     assert ask(to).json == {"me": None}
+                assert [ask("/wrapped", cookie=each).status for each in (*cookies, None)] == [200, 200, 401]
             kept = len(cache._cache)
             ask_wsgi("/s/public", cookie=cookies[0])
             assert (kept, len(cache._cache)) == (0, 0 if len(middlewares) == 1 else 2)

@@ -6,8 +6,11 @@ import asyncio
 import functools
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,10 +39,16 @@ from cognito_session.web.protect import protect, resolve_event
 from support.tokens import SUB
 
 COOKIE = "token=new; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax"
+LOAD_BALANCER = {"httpMethod": "GET", "requestContext": {"elb": {"targetGroupArn": "arn:x"}}}
 EVENTS = {
+    "alb": {**LOAD_BALANCER, "headers": {"cookie": "token=x"}},
+    "alb-multi": {**LOAD_BALANCER, "multiValueHeaders": {"cookie": ["token=x"]}},
     "v1": {"headers": {"Cookie": "token=x"}, "multiValueHeaders": None, "requestContext": {"httpMethod": "GET"}},
     "v2": {"version": "2.0", "headers": {}, "cookies": ["token=x"], "requestContext": {"http": {"method": "GET"}}},
 }
+
+
+PATHS = {"PYTHONPATH": str(Path(protect_module.__file__).parents[2])}
 
 
 class Context:
@@ -129,8 +138,14 @@ def never(event, context, me):
 
 
 def cookies_of(response: dict) -> list[str]:
-    """The Set-Cookie values of an answer in either form."""
-    return response.get("cookies") or (response.get("multiValueHeaders") or {}).get("Set-Cookie") or []
+    """The Set-Cookie values of an answer in any form."""
+    return [*response.get("cookies", ()), *all_of(response, "Set-Cookie")]
+
+
+def all_of(response: dict, wanted: str) -> list[str]:
+    """Every value of a header."""
+    lists = {**{name: [value] for name, value in response.get("headers", {}).items()}, **response.get("multiValueHeaders", {})}
+    return [value for name, values in lists.items() if name.lower() == wanted.lower() for value in values]
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
@@ -151,8 +166,8 @@ def test_without_a_session_nobody_is_called(made, rejected, event):
     assert response["statusCode"] == 401
     assert json.loads(response["body"]) == {"error": "unauthorized", "reason": "idle_timeout"}
     assert cookies_of(response) == []
-    assert response["headers"]["Cache-Control"] == "no-store"
-    assert response["headers"]["Vary"] == "Cookie"
+    assert all_of(response, "Cache-Control") == ["no-store"]
+    assert all_of(response, "Vary") == ["Cookie"]
 
 
 def test_an_outage_is_a_503(made):
@@ -187,8 +202,8 @@ def test_a_new_cookie_is_added_to_whatever_the_handler_answers(made, refreshed, 
     """Cookies of a refresh go out with the handler's own, which are kept."""
     assert cookies_of(made(refreshed, lambda *_: {"statusCode": 204, "body": ""})(event, None)) == [COOKIE]
     assert cookies_of(made(refreshed, lambda *_: {"hello": 1})(event, None)) == [COOKIE]
-    own = {"cookies": ["own=1"]} if event is EVENTS["v2"] else {"multiValueHeaders": {"Set-Cookie": ["own=1"]}}
-    assert cookies_of(made(refreshed, lambda *_: {"statusCode": 200, **own})(event, None)) == ["own=1", COOKIE]
+    for own in ({"cookies": ["own=1"]}, {"multiValueHeaders": {"Set-Cookie": ["own=1"]}}, {"headers": {"set-cookie": "own=1"}}):
+        assert cookies_of(made(refreshed, lambda *_, own=own: {"statusCode": 200, **own})(event, None)) == ["own=1", COOKIE]
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
@@ -224,6 +239,18 @@ def test_any_other_error_of_the_handler_is_the_handler_s(made, active):
 
     with pytest.raises(KeyError, match="bug"):
         made(active, body)(EVENTS["v2"], None)
+
+
+def test_optional_and_refused_in_each_form(made, refreshed, rejected):
+    """Guests are served in every form, and a refusal after a refresh carries the cookie in every form."""
+
+    def forbidden(*_):
+        raise SessionForbidden("no")
+
+    for event in EVENTS.values():
+        assert made(rejected, lambda _e, _c, me: f"{me}", optional=True)(event, None)["body"] == "None"
+        refusal = made(refreshed, forbidden)(event, None)
+        assert (refusal["statusCode"], cookies_of(refusal)) == (403, [COOKIE])
 
 
 def test_an_event_of_no_known_shape_is_an_error(made, active):
@@ -325,6 +352,14 @@ def test_a_protected_handler_keeps_its_name(active):
 
     assert protect(active, handler, optional=False).__name__ == "handler"
     assert protect(active, handler, optional=False).__doc__ == "Says hello."
+
+
+def test_decorating_loads_nothing_that_a_cold_start_need_not_pay_for():
+    """No event loop, no address parser, no Powertools, no HTTP module before a request needs one."""
+    heavy = ["asyncio", "urllib.parse", "http", "aws_lambda_powertools", "cognito_session.web.websocket", "html"]
+    program = f"import sys, cognito_session.web.protect; print([name for name in {heavy} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True, env=PATHS)
+    assert shown.stdout.strip() == "[]"
 
 
 def test_protect_works_with_and_without_parentheses(active, rejected):

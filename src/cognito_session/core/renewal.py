@@ -22,6 +22,7 @@ from cognito_session.core.errors import (
     StoreUnavailable,
     TokenError,
 )
+from cognito_session.core.establish import session_id
 from cognito_session.core.identify import authenticate
 from cognito_session.core.outcome import Outcome, Reason, Refreshed, Rejected, Session
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, REFUSAL_PATIENCE_SECONDS, lease_seconds
@@ -171,7 +172,7 @@ class Renewal:
     def _keep(self, leased: SessionRecord, lease: Lease, tokens: NewTokens, spent: str) -> Flow[Outcome | None]:
         """Verify, commit, and serve what was committed."""
         access, verified = yield from self._examined(leased, lease, tokens)
-        if not leased.bare and access.origin_jti != leased.sid:
+        if not leased.bare and session_id(self.case, access.origin_jti) != leased.sid:
             yield from ask(Report("origin_changed", leased.key.sub, leased.sid))
         new = yield from self._sealed(leased, access, tokens.refresh_token or spent, verified=verified)
         outcome = yield from self._commit(leased, lease, new)

@@ -8,6 +8,8 @@ from cognito_session.testing.answer import set_cookie_lines
 from cognito_session.testing.cookie_jar import CookieJar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cognito_session.core.ports import Clock
     from cognito_session.testing.events import EventForm
 
@@ -60,6 +62,18 @@ class Browser:
         self.username, self.sub = identity.username, identity.sub
         for line in lines:
             self.jar.keep(line)
+
+    def mark(self) -> Callable[[], None]:
+        """The way back to what it is now."""
+        contents, sign_ins = self.jar.contents(), dict(self.sign_ins)
+        others = self.username, self.sub, self.last_form
+
+        def go_back() -> None:
+            self.jar.refill(contents)
+            self.sign_ins = dict(sign_ins)
+            self.username, self.sub, self.last_form = others
+
+        return go_back
 
     def was_signed_in(self, cookie_name: str) -> bool:
         """Whether it has ever had a session under this cookie, by the kit or by the application's own sign-in."""

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, overload
 
 __all__ = ["Call", "CallLog", "Ending", "Service"]
 
-Service = Literal["dynamodb", "cognito", "keys", "clock"]
+Service = Literal["dynamodb", "cognito", "keys"]
 Ending = Literal["done", "refused", "failed", "lost"]
 """refused: a condition did not hold, or Cognito said no. failed: nothing was done. lost: done, and the answer was lost."""
 
@@ -21,9 +21,12 @@ _READS = frozenset({"GetItem", "Query"})
 
 
 class Call(NamedTuple):
-    """One call. `operation` is AWS's name for it; `purpose` says what a write was for ("acquire", "commit", "seen" ...)."""
+    """One call. `operation` is AWS's name for it; `purpose` says what a write was for ("acquire", "commit", "seen" ...).
 
-    service: Service
+    The service "clock" is there in the turns of an interleaved run only, for its beginning and its pauses.
+    """
+
+    service: Service | Literal["clock"]
     operation: str
     purpose: str = ""
     ending: Ending = "done"

@@ -22,29 +22,28 @@ from cognito_session.testing.client import client_of
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.context import LambdaContext
 from cognito_session.testing.events import event as build_event
-from cognito_session.testing.interleaver import interleavings, play
 from cognito_session.testing.outages import Outages
 from cognito_session.testing.people import DEFAULT_USER, People, SignInOf
+from cognito_session.testing.races import Races
 from cognito_session.testing.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection
 
     from cognito_session import AsyncSessionManager, SessionManager
     from cognito_session.testing.asking import Body, Query, Site
     from cognito_session.testing.events import EventForm
-    from cognito_session.testing.interleaver import Run
 
     Manager = SessionManager | AsyncSessionManager
     Who = str | Browser | None
 
 __all__ = ["Cognito"]
 
-M = TypeVar("M", "SessionManager", "AsyncSessionManager")
+M = TypeVar("M", bound="SessionManager | AsyncSessionManager")
 _HANDSHAKES = ("websocket-connect", "authorizer-websocket")
 
 
-class Cognito(People, Outages):
+class Cognito(People, Outages, Races):
     """The test kit. A context manager: at its end every attached manager is as it was.
 
     `clock`: a ManualClock to live by; it begins at a fixed instant in 2023, unless given.
@@ -173,52 +172,7 @@ class Cognito(People, Outages):
         """What the browser of the last event sends with a request for "/"."""
         return self._last.cookie_header
 
-    # --- races
-
-    def interleave(self, first: Callable[[], Any], second: Callable[[], Any], *, order: str = "") -> Run:
-        """Run two requests that meet, each in its own thread, one turn at a time: a turn ends before the next call to DynamoDB
-        or Cognito. `order` is whose turn it is ("1221"); where it ends, the last one goes on. Coroutines are run as well.
-
-        Raises ValueError for an order that cannot be, TimeoutError for requests that get stuck.
-        """
-        return play(self._world.turns, (first, second), order)
-
-    def interleavings(
-        self,
-        first: Callable[[], Any],
-        second: Callable[[], Any],
-        *,
-        before: Callable[[], None] | None = None,
-        switches: int | None = 2,
-        limit: int = 500,
-    ) -> Iterator[Run]:
-        """One Run for every order in which the two can meet, each from the state of now: clock, rows, tokens and browsers.
-
-            for run in cognito.interleavings(lambda: handler(event, ctx), lambda: handler(event, ctx)):
-                assert run.first["statusCode"] == run.second["statusCode"] == 200
-
-        Orders with at most `switches` interruptions are tried (None: all), the simplest first, at most `limit`. `before` is
-        called before each run and after the last: there you make anew what is your own. When the loop ends everything is as it
-        was before. A run that fails is played again by `interleave(first, second, order=run.order)`.
-        """
-        world, browsers = self._world.mark(), [(each, each.jar.contents()) for each in self._browsers()]
-        keys = [each.mark() for each in self._attachments]
-
-        def begin_anew() -> None:
-            world()
-            for go_back in keys:
-                go_back()
-            for browser, contents in browsers:
-                browser.jar.refill(contents)
-            if before is not None:
-                before()
-
-        return interleavings(self._world.turns, (first, second), begin_anew=begin_anew, switches=switches, limit=limit)
-
     # ---
-
-    def _browsers(self) -> set[Browser]:
-        return {self._browser, self._last, *self._named.values()}
 
     def _whose(self, user: Who) -> Browser:
         if user is None:

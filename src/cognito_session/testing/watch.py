@@ -34,7 +34,7 @@ __all__ = ["Waiting", "WatchedKeys", "WatchedPage", "WatchedPool", "WatchedProvi
 
 A = TypeVar("A")
 
-_BREATH_SECONDS: Final = 0.002
+_BREATH_SECONDS: Final = 0.005
 
 
 def _carried_out(world: World, call: Call, work: Callable[[], A], refused: Callable[[A], bool] = lambda _: False) -> A:
@@ -202,15 +202,20 @@ class Waiting:
         self._world = world
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass on the test's clock."""
+        """Let so many seconds pass on the test's clock; those who wait at the same time wait together."""
+        wake_at = self._clock.monotonic() + seconds
         alone = self._world.turns.step(Call("clock", PAUSE)) or threading.active_count() == 1
         if not alone:
             time.sleep(_BREATH_SECONDS)
-        self._clock.advance(seconds)
+        self._reach(wake_at)
 
     async def pause(self, seconds: float) -> None:
         """As `sleep`, for the asynchronous driver."""
         import asyncio
 
+        wake_at = self._clock.monotonic() + seconds
         await asyncio.sleep(0 if self._world.turns.step(Call("clock", PAUSE)) else _BREATH_SECONDS)
-        self._clock.advance(seconds)
+        self._reach(wake_at)
+
+    def _reach(self, instant: float) -> None:
+        self._clock.advance(max(0.0, instant - self._clock.monotonic()))

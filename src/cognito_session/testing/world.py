@@ -56,7 +56,7 @@ class World:
         turn_back, count, calls = self.clock.mark(), self.entropy.count, [*self.calls]
         trouble, reports = self.trouble.copy(), [*self.reports]
         rows = [(store, deepcopy(store.rows)) for store in self._stores.values()]
-        states = [(pool, deepcopy(pool.state)) for pool in self.pools.values()]
+        states = [(pool, deepcopy(pool.state), pool.grace_seconds) for pool in self.pools.values()]
 
         def go_back() -> None:
             turn_back()
@@ -66,7 +66,7 @@ class World:
             self.reports[:] = reports
             for store, then in rows:
                 store.rows = deepcopy(then)
-            for pool, state in states:
-                pool.state = deepcopy(state)
+            for pool, state, grace_seconds in states:
+                pool.state, pool.grace_seconds = deepcopy(state), grace_seconds
 
         return go_back

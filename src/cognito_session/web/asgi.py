@@ -134,7 +134,7 @@ def _path(scope: Scope) -> str:
         return raw.partition(b"?")[0].decode("latin-1")
     from urllib.parse import quote
 
-    return quote(scope["path"], safe="/:@!$&'()*+,;=~")
+    return quote(scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")
 
 
 def _is_foreign(csrf: Csrf, handshake: Request) -> bool:

@@ -102,8 +102,9 @@ def call_of(request: HttpRequest, attribute: str) -> Call:
             ' "cognito_session.web.django.CognitoSessionMiddleware"'
         )
     # Django's cache, where its middleware stands below ours or cache_page around the view, takes the page before we have said
-    # that it varies: everybody would be given it. This is the one word that it listens to.
-    request._cache_update_cache = False  # noqa: SLF001 - Django has no public one
+    # that it varies: everybody would be given it. This is the one word that it listens to. (`_request`: what Django REST
+    # framework has wrapped.)
+    getattr(request, "_request", request)._cache_update_cache = False  # noqa: SLF001 - Django has no public one
     return call
 
 
