@@ -14,7 +14,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 README = DOCS.parent / "README.md"
-GUIDES = sorted(DOCS.glob("guides/*.md"))
+GUIDES = [*sorted(DOCS.glob("guides/*.md")), DOCS / "testing.md"]
 PAGES = [*sorted(DOCS.rglob("*.md")), README, DOCS.parent / "CONTRIBUTING.md", DOCS.parent / "CHANGELOG.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"# (\w+\.py)\n")

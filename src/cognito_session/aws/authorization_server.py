@@ -100,6 +100,8 @@ def _read(status: int, body: bytes) -> dict[str, Any] | GrantRefused:
     if status == _OK and isinstance(found.get("access_token"), str):
         return found
     error = found.get("error") if status != _OK else None
+    if not isinstance(error, str):
+        error = None
     if error in _ABOUT_THE_CODE:
         return GrantRefused(str(error))
     if error in _MISCONFIGURED:

@@ -10,6 +10,7 @@ No text of Cognito's error is shown: its code chooses among sentences of ours (R
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
@@ -45,7 +46,8 @@ _SILENT_REFUSALS: Final = frozenset(
     {"login_required", "interaction_required", "consent_required", "account_selection_required"}
 )
 """What `prompt=none` brings where a person would have to do something: they are simply not signed in."""
-_MAX_CODE_CHARS: Final = 2048
+_CODE: Final = re.compile(r"[ -~]{1,2048}")
+"""Visible ASCII (RFC 6749 A.11)."""
 
 _STOPS: Final = {
     "sign_in_cancelled": (403, "Sign-in was cancelled", "Nothing has changed. You can sign in whenever you like."),
@@ -104,7 +106,7 @@ class _Answer(NamedTuple):
         state, code, error = (request.parameters(name) for name in ("state", "code", "error"))
         if len(state) != 1 or len(code) + len(error) != 1:
             return None
-        if code and not 0 < len(code[0]) <= _MAX_CODE_CHARS:
+        if code and not _CODE.fullmatch(code[0]):
             return None
         return cls(state[0], code[0] if code else None, error[0] if error else None)
 

@@ -22,7 +22,7 @@ __all__ = ["Entry", "LoginSite"]
 _TEXTS: Final = {
     "identity_provider": re.compile(r"[\w .:/@-]{1,64}"),
     "language": re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{2,4})?"),
-    "login_hint": re.compile(r"[^\x00-\x1f\x7f]{1,256}"),
+    "login_hint": re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}"),
 }
 _PROMPTS: Final = frozenset({"none", "login", "select_account", "consent"})
 
