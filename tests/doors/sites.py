@@ -41,6 +41,7 @@ from doors.page import GUARDS, LOGIN, ROUTES, Box, Said, say
 from doors.wires import Ask, gateway
 from doors.wires import asgi as through_asgi
 from doors.wires import wsgi as through_wsgi
+from support.stack import in_thread
 
 __all__ = ["DOORS"]
 
@@ -240,21 +241,25 @@ def fastapi_door(*, asynchronous: bool) -> Any:
     return lambda app, sessions, box: through_asgi(_fastapi(app, box, asynchronous=asynchronous))
 
 
+def _with_a_loop(site: FastAPI, event: Any, context: Any) -> Any:
+    """Mangum takes the thread's loop when it is made, and leaves one behind where there is none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return Mangum(site, lifespan="off")(event, context)
+    finally:
+        loop.close()
+
+
 def mangum_door(form: str) -> Any:
     """The FastAPI application, unchanged, in Lambda."""
 
     def build(app: Any, sessions: Any, box: Box) -> Ask:
-        handler = Mangum(_fastapi(app, box, asynchronous=True), lifespan="off")
+        site = _fastapi(app, box, asynchronous=True)
 
         def in_a_loop(event: Any, context: Any) -> Any:
-            """Lambda's main thread has a loop; here each request may be in any thread."""
-            loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(loop)
-            try:
-                return handler(event, context)
-            finally:
-                asyncio.set_event_loop(None)
-                loop.close()
+            """In a thread of its own with a loop of its own: Lambda's main thread has one, ours is pytest's."""
+            return in_thread(_with_a_loop, site, event, context).result()
 
         return gateway(form, in_a_loop, SimpleNamespace())
 
