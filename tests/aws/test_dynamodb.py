@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from itertools import count
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import boto3
@@ -526,6 +527,29 @@ def test_a_strange_five_hundred_is_an_outage(status):
     store = DynamoDBStore(lambda: Refusing(f"HTTP{status}", status), table="rows", partition_key="sub", sort_key=None)
     with pytest.raises(StoreUnavailable):
         store.load(KEY)
+
+
+@every_question
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 413])
+def test_an_answer_that_is_not_dynamodb_s_own_is_an_outage(ask, status):
+    """A proxy's page, whatever its status, says nothing of a row: it is neither missing nor written, nor anybody's error."""
+    store = DynamoDBStore(lambda: Refusing(f"HTTP{status}", status), table="rows", partition_key="sub", sort_key=None)
+    with pytest.raises(StoreUnavailable):
+        ask(store)
+
+
+@every_question
+@pytest.mark.parametrize("spelled", [[], {"token": None}, {"token": {}}, {"gen": {"N": "secret text"}}, {"gen": {"N": [1]}}])
+def test_an_item_that_cannot_be_read_is_an_outage(ask, spelled):
+    """What is not spelled as DynamoDB spells items is no missing row, and no error repeats it."""
+    answer = {"Item": spelled, "Items": [spelled], "Attributes": spelled or [1]}
+    wire = SimpleNamespace(call=lambda *_, **__: answer)
+    store = DynamoDBStore(lambda: wire, table="rows", partition_key="sub", sort_key=None)
+    with pytest.raises(StoreUnavailable) as caught:
+        ask(store)
+    assert "secret text" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
 
 
 class Forgetful:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -93,8 +94,9 @@ class Visitor:
         self.is_at("/", page)
 
     def is_at(self, path: str, page: Page | None = None) -> None:
-        """Wait until this is the address."""
-        expect(page or self.page).to_have_url(self.site.url + path)
+        """Wait until this is the address, whatever of it is percent-encoded."""
+        page = page or self.page
+        page.wait_for_url(lambda url: unquote(url) == unquote(self.site.url + path))
 
     def sees(self, heading: str, page: Page | None = None) -> None:
         """Wait until this is the page's one heading."""

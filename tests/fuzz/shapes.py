@@ -28,7 +28,7 @@ _NUMBERS = st.one_of(
 
 @st.composite
 def one_in(draw: st.DrawFn, times: int, rare: st.SearchStrategy[Any], usual: st.SearchStrategy[Any]) -> Any:
-    """From `rare` once in so many times. (`one_of` counts a strategy that is named twice once.)"""
+    """From `rare` once in so many times: `one_of` would count a strategy that is named twice only once."""
     return draw(usual if draw(st.integers(1, times)) > 1 else rare)
 
 
@@ -66,7 +66,9 @@ def _json_texts(draw: st.DrawFn) -> str:
         depth = draw(st.sampled_from([5, 100, 400, 900, 980, 2000]))
         return "[" * depth + text + "]" * depth
     if kind == 3:
-        return draw(st.sampled_from(["NaN", "-Infinity", "1e999", "-0", "01", "9" * 4000, "9" * 5000, "'x'", "\ufeff{}", '"\\ud800"']))
+        return draw(
+            st.sampled_from(["NaN", "-Infinity", "1e999", "-0", "01", "9" * 4000, "9" * 5000, "'x'", "\ufeff{}", '"\\ud800"'])
+        )
     return damaged_by(draw, text) if kind == 4 else text
 
 

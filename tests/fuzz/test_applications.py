@@ -41,7 +41,13 @@ ANSWERED = one_in(
     st.sampled_from(
         [
             *(("content-type", "text/html"), ("Cache-Control", "public, max-age=60"), ("cache-control", "private")),
-            *(("vary", "accept"), ("Vary", "*"), ("set-cookie", "theme=dark"), ("Set-Cookie", f"{COOKIE}=own"), ("set-cookie", "")),
+            *(
+                ("vary", "accept"),
+                ("Vary", "*"),
+                ("set-cookie", "theme=dark"),
+                ("Set-Cookie", f"{COOKIE}=own"),
+                ("set-cookie", ""),
+            ),
         ]
     ),
 )
@@ -94,7 +100,11 @@ def latin(pairs):
 def _scopes(draw: st.DrawFn):
     """The scope of a request or of a WebSocket handshake; below Mangum also with Lambda's event."""
     path, query = draw(PATHS), draw(TEXTS).encode("utf-8", "surrogatepass")
-    scope = {"type": draw(st.sampled_from(["http", "http", "http", "websocket", "lifespan"])), "path": path, "query_string": query}
+    scope = {
+        "type": draw(st.sampled_from(["http", "http", "http", "websocket", "lifespan"])),
+        "path": path,
+        "query_string": query,
+    }
     scope["headers"] = latin(whole(draw(st.lists(ASKED, max_size=5))))
     if scope["type"] == "http":
         scope["method"] = draw(METHODS)

@@ -89,7 +89,9 @@ ANSWERS = one_in(
 def sent(form: Form, answer) -> list[str]:
     """The Set-Cookie values that reach the browser of an answer in this form, by AWS's pages."""
     single = [(name, value) for name, value in (answer.get("headers") or {}).items() if name.lower() == "set-cookie"]
-    many = [(n, v) for n, values in (answer.get("multiValueHeaders") or {}).items() if n.lower() == "set-cookie" for v in values]
+    many = [
+        (n, v) for n, values in (answer.get("multiValueHeaders") or {}).items() if n.lower() == "set-cookie" for v in values
+    ]
     match form:
         case Form.V2:
             return list(answer.get("cookies", []))

@@ -1,4 +1,4 @@
-"""What is made of a request before anybody is looked up: whether it may change something, where it may be sent, what it says."""
+"""What is made of a request before anybody is looked up: may it change something, where may it be sent, what does it say."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def plain_verdict(csrf, request):
     host=one_in(5, damaged(st.just("app.example")), HOSTS),
     own=st.sampled_from([None, None, "https://app.example"]),
 )
-def test_who_may_change_something(method, path, site, origin, host, own):
+def test_who_may_change_something(*, method, path, site, origin, host, own):
     """The verdict on any headers is the one that the rules, written down once more, come to."""
     csrf = Csrf([TRUSTED], ["/webhooks/*", "/hook"], header_token=True, own_origin=own)
     request = asked(method, path, ("sec-fetch-site", site), ("Origin", origin), ("HOST", host))
@@ -91,7 +91,9 @@ def _csrf_tokens(draw: st.DrawFn):
     return draw(one_in(3, TEXTS, damaged(st.just(text)).filter(lambda found: found.strip() != text))), False
 
 
-@fuzz(sees={"passes", "refused", "unavailable"}, given=_csrf_tokens(), cookie=one_in(3, st.sampled_from(["", "x"]), st.just(None)))
+@fuzz(
+    sees={"passes", "refused", "unavailable"}, given=_csrf_tokens(), cookie=one_in(3, st.sampled_from(["", "x"]), st.just(None))
+)
 def test_a_request_that_proves_itself_by_the_session_s_token(given, cookie):
     """Without Origin and Sec-Fetch-Site only the session's own token lets a change through, and only with its cookie."""
     token, own = given
@@ -131,7 +133,23 @@ def test_the_origin_of_any_address(address):
 
 PIECES = [
     *("/", "//", "\\", "/\\", "%2f", "%2F", "%5c", "%252f", "%25", "%09", "\t", "\n", "\r", "%0d%0a", "%00", "\x7f", " ", "."),
-    *("evil.example", "https:", "http://", "javascript:", "@", ":", "?", "#", "orders", "a=b", "&", "..", "%E2%80%A8", "\u3002", "\uff0f"),
+    *(
+        "evil.example",
+        "https:",
+        "http://",
+        "javascript:",
+        "@",
+        ":",
+        "?",
+        "#",
+        "orders",
+        "a=b",
+        "&",
+        "..",
+        "%E2%80%A8",
+        "\u3002",
+        "\uff0f",
+    ),
 ]
 
 
@@ -171,7 +189,9 @@ def test_return_to_stays_here(wanted, bare):
 # --- refusals, parameters, labels
 
 ERRORS = [SessionRequired(), SessionForbidden(), SessionUnavailable(retry_after=3), ConfigurationError("x")]
-QUERIES = st.lists(st.sampled_from(["a=1", "a", "&", "a=%ff", "=", ";", "%61=2", "a=b=c", "code=x", "\ud800=\udfff", "+"]), max_size=8)
+QUERIES = st.lists(
+    st.sampled_from(["a=1", "a", "&", "a=%ff", "=", ";", "%61=2", "a=b=c", "code=x", "\ud800=\udfff", "+"]), max_size=8
+)
 
 
 @fuzz(
@@ -193,7 +213,7 @@ QUERIES = st.lists(st.sampled_from(["a=1", "a", "&", "a=%ff", "=", ";", "%61=2",
     error=one_in(2, st.sampled_from(ERRORS), st.just(SessionRequired())),
     login_path=one_in(3, st.none(), st.sampled_from([LOGIN, "/login?lang=de"])),
 )
-def test_any_request_can_be_refused(method, path, query, headers, error, login_path):
+def test_any_request_can_be_refused(*, method, path, query, headers, error, login_path):
     """Whatever was asked for: the refusal is a redirect to our sign-in, a page or JSON, and repeats nothing of it elsewhere."""
     response = refusal(Request(method, path, query, headers_of(headers)), error, login_path=login_path)
     assert response.headers["Cache-Control"] == "no-store"

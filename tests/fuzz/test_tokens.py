@@ -120,7 +120,8 @@ def test_the_key_id_of_any_text(text):
 
 
 @fuzz(
-    sees={"accepted", "MalformedToken", "UnknownKey", "InvalidSignature", "InvalidClaim", "ConfigurationError"}, text=_texts(ACCESS)
+    sees={"accepted", "MalformedToken", "UnknownKey", "InvalidSignature", "InvalidClaim", "ConfigurationError"},
+    text=_texts(ACCESS),
 )
 def test_verify_takes_what_was_signed_and_fits(text):
     """What verify lets through was signed with our key, by PyJWT's word too, and has the promised types."""

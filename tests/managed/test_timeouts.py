@@ -120,6 +120,20 @@ def test_a_poll_does_not_extend(app):
     assert manager.resolve(cookie, extend=False) == Rejected("idle_timeout")
 
 
+@both
+def test_a_poll_that_refreshes_does_not_extend(app, kind):
+    """Also where a poll brings the session a new token, the idle end stays where it was; an ordinary refresh moves it."""
+    clock, manager, cookie = begun(app, kind, idle_seconds=2000)
+    ends = [session_rows(app)[0]["idle_exp"]]
+    for extend in (False, True):
+        passing(app, clock, 620)
+        outcome = manager.resolve(cookie, extend=extend)
+        assert isinstance(outcome, Refreshed)
+        cookie = cookie_of(outcome.session)
+        ends.append(session_rows(app)[0]["idle_exp"])
+    assert ends == [ends[0], ends[0], clock.now() + 2000]
+
+
 def test_sliding_stops_at_the_absolute_end(app):
     """The idle end never slides beyond the absolute one, and where it stands there nothing is written any more."""
     clock, manager, cookie = begun(app, idle_seconds=200, absolute_seconds=300)

@@ -50,6 +50,10 @@ class Site:
     def _run(self, answer: Any) -> Any:
         return asyncio.run(answer) if self._asynchronous else answer
 
+    async def pause(self, seconds: float) -> None:
+        """What the asynchronous manager does instead of waiting: the stack's clock goes on."""
+        self.app.stack.advance(seconds)
+
     def request(self, method: str, path: str, *headers: tuple[str, str], jar: dict[str, str] | None = None) -> Request:
         """What the browser sends: its cookies of this site with it."""
         jar = self.jar if jar is None else jar

@@ -769,6 +769,17 @@ def test_a_longer_outage_after_the_set_up_was_verified(setting_up, fault):
     setting_up.arrived(setting_up.answer(stack.totp(setting_up.secret)), setting_up.user)
 
 
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
+def test_an_answer_that_was_lost_in_the_set_up(setting_up, fault):
+    """Where nobody knows whether the sign-in was done, it is not sent once more: an exception after one call."""
+    setting_up.app.stack.fault("RespondToAuthChallenge", fault)
+    with pytest.raises(ProviderUnavailable) as caught:
+        setting_up.answer(setting_up.app.stack.totp(setting_up.secret))
+    assert caught.value.sent is None
+    assert setting_up.calls() == ["VerifySoftwareToken", "RespondToAuthChallenge"]
+    setting_up.nobody()
+
+
 def test_a_short_outage_when_the_secret_is_asked_for(stack):
     """Throttled once: asked again at once; for longer: an exception, no cookie, and the next sign-in works."""
     counter = counter_at(stack, mfa="ON")

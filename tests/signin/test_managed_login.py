@@ -326,7 +326,7 @@ def test_dynamodb_is_down_at_the_callback(site, operation):
     """A 503 page and no cookie: nobody is signed in by a session that is not recorded."""
     back = site.sign_in_at_cognito(site.start(), site.app.user())
     site.app.stack.fault(operation, "error500", times=None)
-    site.manager.ports = site.manager.ports._replace(sleep=site.app.stack.advance)
+    site.manager.ports = site.manager.ports._replace(sleep=site.app.stack.advance, pause=site.pause)
     response = site.callback(back)
     assert response.status == 503
     assert COOKIE not in site.jar

@@ -40,7 +40,9 @@ def test_no_secret_in_a_log_an_address_or_a_page(site, caplog, trouble):
     """Code, verifier and tokens appear in no log line, no Location and no page of ours, in success and in trouble."""
     caplog.set_level(logging.DEBUG)
     listening = Listening(site.manager.ports.authorization_server)
-    site.manager.ports = site.manager.ports._replace(authorization_server=listening, sleep=site.app.stack.advance)
+    site.manager.ports = site.manager.ports._replace(
+        authorization_server=listening, sleep=site.app.stack.advance, pause=site.pause
+    )
     address = site.start(return_to="/deep")
     if trouble == "nonce":
         address = address.replace(query_of(address)["nonce"], "0" * 32)

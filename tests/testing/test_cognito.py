@@ -75,6 +75,7 @@ def test_users_and_devices(cognito, sessions):
     def who(event):
         return sessions.resolve(event["cookies"][0]).session
 
+    assert cognito.cookie_header == bob.cookie_header != ""
     assert (phone.sub, phone.username) == (laptop.sub, "alice")
     assert phone.sub != bob.sub
     assert who(cognito.event("http-v2")).sub == bob.sub

@@ -132,18 +132,22 @@ def test_each_run_begins_anew(cognito, sessions, header):
     began, seen = cognito.clock.now(), []
 
     def look():
-        seen.append((cognito.clock.now(), cognito.cookie_header, len(cognito.calls), len(cognito.reports)))
+        counts = len(cognito.calls), len(cognito.reports), cognito.context.aws_request_id
+        seen.append((cognito.clock.now(), cognito.cookie_header, *counts))
 
     def change():
         cognito.keep(["x=1; Path=/"])
         return sessions.sign_out(header)
 
     runs = cognito.interleavings(lambda: served(sessions, header), change, before=look)
-    steps = {step for run in runs for step in run.steps}
+    steps = set()
+    for run in runs:
+        steps.update(run.steps)
+        assert "lost" in {call.ending for call in cognito.calls}
     assert {"1 cognito GetTokensFromRefreshToken refresh", "1 clock pause", "2 dynamodb UpdateItem logout"} <= steps
     assert len(seen) > 10
-    assert set(seen) == {(began, "", 0, 0)}
-    assert (cognito.clock.now(), cognito.cookie_header, len(cognito.calls), len(cognito.reports)) == (began, "", 0, 0)
+    assert set(seen) == {(began, header, 0, 0, seen[0][-1])}
+    assert (cognito.clock.now(), cognito.cookie_header, len(cognito.calls), len(cognito.reports)) == (began, header, 0, 0)
 
 
 def test_a_run_may_sign_somebody_in(cognito, sessions):
@@ -152,12 +156,13 @@ def test_a_run_may_sign_somebody_in(cognito, sessions):
     handler = sessions.protect(lambda event, context, me: {"statusCode": 200, "body": me.username})
 
     def ask():
-        return handler(cognito.event("http-v2", user="bob", groups=["staff"]), cognito.context)["body"]
+        own = handler(cognito.event("http-v2", groups=["staff"]), cognito.context)["body"]
+        return own, handler(cognito.event("http-v2", user="bob"), cognito.context)["body"]
 
     runs = [(run.first, run.second) for run in cognito.interleavings(ask, ask)]
-    assert set(runs) == {("bob", "bob")}
+    assert set(runs) == {(("alice", "bob"), ("alice", "bob"))}
     assert len(runs) > 3
-    assert cognito._named == {}
+    assert (cognito._named, cognito._browser.username) == ({}, "")
 
 
 def test_waiting_lets_the_other_go_on(cognito, sessions, header):

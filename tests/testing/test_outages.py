@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from cognito_session import SessionManager, SessionPolicy
 from cognito_session.core.errors import KeysUnavailable, LeaseBusy, ProviderUnavailable, SessionUnavailable, StoreUnavailable
 from cognito_session.core.ports import NewTokens, RefreshRequest
 
@@ -91,7 +92,8 @@ def test_only_some_calls(cognito, sessions, browser):
 
 
 def test_the_key_set_down(cognito, sessions, browser):
-    """A new process without keys cannot check a new sign-in; ordinary requests of sealed cookies need none."""
+    """Keys at hand are forgotten, as in a new process: no new sign-in can be checked. Sealed cookies need no keys."""
+    assert sessions.establish(cognito.tokens("carol")).username == "carol"
     cognito.fail("keys")
     assert served(sessions, browser).username == "alice"
     with pytest.raises(KeysUnavailable):
@@ -128,6 +130,17 @@ def test_without_grace_a_lost_answer_ends_the_session(cognito, sessions, browser
         sessions.resolve(browser.cookie_header)
     cognito.advance(10)
     assert sessions.resolve(browser.cookie_header).reason == "refresh_lost"
+
+
+def test_a_grace_that_the_policy_declares(cognito, environ):
+    """Where the manager says that rotation is on, it is on in its pool, with that grace."""
+    policy = SessionPolicy(rotation_grace_seconds=30)
+    cognito.attach(SessionManager.from_env(environ=environ, policy=policy))
+    (pool,) = cognito._world.pools.values()
+    old = cognito.tokens("alice")["RefreshToken"]
+    assert pool.refresh(old)["RefreshToken"] != old
+    cognito.advance(30)
+    assert pool.refresh(old).code == "RefreshTokenReuseException"
 
 
 def test_an_answer_of_dynamodb_lost(cognito, sessions, browser):

@@ -37,11 +37,16 @@ def read_answer(service: str, operation: str, status: int, body: bytes, retry_af
 
 
 def read_object(service: str, body: bytes) -> dict[str, Any] | None:
-    """The JSON object in `body`, or None where there is none. An error name must be text: botocore's parser needs it."""
+    """The JSON object in `body`, or None where there is none. An error name must be text: botocore's parser needs it.
+
+    UTF-8 and no lone surrogates: AWS sends none, and a text that cannot be encoded would fail far from here.
+    """
     if not body and service in _MAY_BE_EMPTY:
         return {}
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode("utf-8"))
+        if b"\\u" in body:  # only an escape can spell a lone surrogate
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and isinstance(document.get("__type", ""), str) else None

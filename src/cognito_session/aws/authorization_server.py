@@ -7,9 +7,9 @@ operator to mend. https://docs.aws.amazon.com/cognito/latest/developerguide/toke
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.aws.answer import read_object
 from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
@@ -92,11 +92,7 @@ def domain_address(domain: str, region: str) -> str:
 
 
 def _read(status: int, body: bytes) -> dict[str, Any] | GrantRefused:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    found: dict[str, Any] = document if isinstance(document, dict) else {}
+    found = read_object("oauth2", body) or {}
     if status == _OK and isinstance(found.get("access_token"), str):
         return found
     error = found.get("error") if status != _OK else None

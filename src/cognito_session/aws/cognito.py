@@ -13,6 +13,7 @@ from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.token import MAX_TOKEN_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +172,10 @@ def _new_tokens(answer: dict[str, Any]) -> NewTokens:
     if not isinstance(result, dict) or not isinstance(access, str):
         raise ProviderUnavailable("Cognito's refresh answered without an access token", sent=True)
     refresh_token = result.get("RefreshToken")
-    return NewTokens(access, refresh_token if isinstance(refresh_token, str) and refresh_token else None)
+    rotated = refresh_token if isinstance(refresh_token, str) and refresh_token else None
+    if max(len(access), len(rotated or "")) > MAX_TOKEN_CHARS:
+        raise ProviderUnavailable("Cognito's refresh answered with a token that is too long to be one", sent=True)
+    return NewTokens(access, rotated)
 
 
 def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:

@@ -100,7 +100,8 @@ class DynamoDBStore:
         rows: list[Row] = []
         for _ in range(_MAX_PAGES):
             page = self._read("Query", payload)
-            rows += [self._row(item) for item in page.get("Items", [])]
+            items = page.get("Items", [])
+            rows += [self._row(item) for item in (items if isinstance(items, list) else [items])]
             if "LastEvaluatedKey" not in page:
                 return rows
             payload["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -114,13 +115,20 @@ class DynamoDBStore:
             found[self._sort_key] = {"S": key.sid}
         return found
 
-    def _row(self, item: dict[str, Any]) -> Row:
-        """Attributes by our names. A stranger's that is called `sub` or `sid` where the keys have other names is not read."""
-        return {
-            self._columns.get(column, column): from_attribute(value)
-            for column, value in item.items()
-            if column in self._columns or column not in self._names
-        }
+    def _row(self, item: Any) -> Row:
+        """Attributes by our names. A stranger's that is called `sub` or `sid` where the keys have other names is not read.
+
+        Raises StoreUnavailable for what DynamoDB does not spell so: that is no missing row.
+        """
+        try:
+            return {
+                self._columns.get(column, column): from_attribute(value)
+                for column, value in item.items()
+                if column in self._columns or column not in self._names
+            }
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            pass  # what these errors say may be out of the row: none of them is chained
+        raise StoreUnavailable("DynamoDB: expected an item with typed attributes", reason="unreadable_record")
 
     def _payload(self, change: Change) -> dict[str, Any]:
         expression = _Expression(self._names)
@@ -187,8 +195,8 @@ class DynamoDBStore:
 
 def _a_condition_failed(error: ServiceError) -> bool:
     """A transaction is cancelled for conflicts and throttling as well; each item's reason says which."""
-    reasons = error.body.get("CancellationReasons") or []
-    codes = {reason.get("Code") for reason in reasons if isinstance(reason, dict)}
+    reasons = error.body.get("CancellationReasons")
+    codes = [reason.get("Code") for reason in reasons if isinstance(reason, dict)] if isinstance(reasons, list) else []
     return "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in error.message
 
 
@@ -210,7 +218,8 @@ _OUTAGES: Final = frozenset(
 
 
 def _is_outage(error: ServiceError) -> bool:
-    return error.code in _OUTAGES or error.status >= 500  # noqa: PLR2004 - RFC 9110 15.6
+    """Also for an answer that is not DynamoDB's own (a proxy's page): nothing may be concluded from it."""
+    return error.code in _OUTAGES or error.status >= 500 or error.code.startswith("HTTP")  # noqa: PLR2004 - RFC 9110 15.6
 
 
 class _Expression:

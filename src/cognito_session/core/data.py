@@ -29,7 +29,7 @@ def data_of(record: SessionRecord) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(record.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreUnavailable("session row: attribute data: expected JSON", reason="unreadable_record") from error
     return found if isinstance(found, dict) else {}
 

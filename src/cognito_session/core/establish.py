@@ -21,6 +21,7 @@ from cognito_session.core.policy import PATIENCE_SECONDS, TOMBSTONE_SECONDS
 from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, WriteAll, ask
+from cognito_session.core.token import MAX_TOKEN_CHARS
 from cognito_session.core.vault import seal_secret
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ class SignedIn(NamedTuple):
             result = result["AuthenticationResult"]
         found: dict[str, Any] = result if isinstance(result, dict) else {}
         access, refresh = found.get("AccessToken"), found.get("RefreshToken")
-        if not isinstance(access, str) or not isinstance(refresh, str) or not refresh:
+        if not isinstance(access, str) or not isinstance(refresh, str) or not 0 < len(refresh) <= MAX_TOKEN_CHARS:
             raise ConfigurationError(
                 "establish: expected Cognito's AuthenticationResult with AccessToken and RefreshToken; a sign-in"
                 " flow that issues no refresh token cannot carry a session"
             )
         device = found.get("NewDeviceMetadata")
         device_key = device.get("DeviceKey") if isinstance(device, dict) else None
-        return cls(access, refresh, device_key)
+        return cls(access, refresh, device_key if isinstance(device_key, str) else None)
 
 
 def establish(
@@ -135,7 +136,7 @@ def _land_among(case: Case, creation: Change) -> Flow[Rejected | None]:
     give_up = case.clock.monotonic() + PATIENCE_SECONDS
     while case.clock.monotonic() < give_up:
         row = (yield from ask(Load(user))) or {}
-        not_before, count = row.get("not_before"), row.get("sign_ins")
+        not_before, count = SessionRecord.from_row(user, row).not_before, _sign_ins(row)
         if not_before is not None and not_before >= creation.put["auth_time"]:
             return Rejected(Reason.SIGNED_OUT)
         allowed = either("not_before", Test("not_before", "absent"), Test("not_before", "<", creation.put["auth_time"]))
@@ -153,6 +154,13 @@ def _land_among(case: Case, creation: Change) -> Flow[Rejected | None]:
         delay = next_delay(delay, case.entropy)
         yield from ask(Sleep(delay))
     raise LeaseBusy("other sign-ins of this user kept getting in between")
+
+
+def _sign_ins(row: Row) -> int | None:
+    count = row.get("sign_ins")
+    if count is None or type(count) is int:
+        return count
+    raise StoreUnavailable("session row: attribute sign_ins: expected a whole number", reason="unreadable_record")
 
 
 def _counted(case: Case, count: int | None) -> Row:

@@ -246,7 +246,7 @@ class Resolution:
 
     def _renew(self, record: SessionRecord, standing: Standing, *, valid: bool) -> Flow[Outcome | None]:
         """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
-        renewal = Renewal(self.case, self.credential, self._patience())
+        renewal = Renewal(self.case, self.credential, self._patience(), extend=self.extend)
         try:
             outcome = yield from renewal.run(record)
         except ConfigurationError as error:

@@ -44,12 +44,13 @@ _COOL_DOWN_SECONDS: Final = (1, 2, 4, 8, 15, 30)
 
 
 class Renewal:
-    """One attempt to give a record its next generation. `patience_until` is monotonic."""
+    """One attempt to give a record its next generation. `patience_until` is monotonic; `extend`: whether the idle end moves."""
 
-    __slots__ = ("case", "credential", "patience_until")
+    __slots__ = ("case", "credential", "extend", "patience_until")
 
-    def __init__(self, case: Case, credential: Credential, patience_until: float) -> None:
+    def __init__(self, case: Case, credential: Credential, patience_until: float, *, extend: bool = True) -> None:
         self.case = case
+        self.extend = extend
         self.credential = credential
         self.patience_until = patience_until
 
@@ -256,7 +257,8 @@ class Renewal:
         end = self.case.policy.absolute_end(now)
         adopted: Row = {"created_at": now, "abs_exp": end, "ttl": end, "username": new.access.username}
         adopted["auth_time"] = self._sign_in_time(new.access)
-        idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp)
+        moves = self.extend or leased.bare
+        idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp) if moves else None
         current = standing_of(self.credential, leased) is Standing.CURRENT
         same_origin = self._presenter_descends_from(new)
         jti = self.credential.token.jti if same_origin and isinstance(self.credential, TokenCredential) else None

@@ -29,9 +29,21 @@ CALLS: Final = (
     Call("dynamodb", "UpdateItem", "rows"),
     Call("secretsmanager", "GetSecretValue", "secret"),
     Call("cognito-idp", "AdminUserGlobalSignOut", "everywhere"),
+    Call("cognito-idp", "AssociateSoftwareToken", "public"),
+    Call("cognito-idp", "ChangePassword", "public"),
+    Call("cognito-idp", "CompleteWebAuthnRegistration", "public"),
+    Call("cognito-idp", "ConfirmForgotPassword", "public"),
+    Call("cognito-idp", "ConfirmSignUp", "public"),
+    Call("cognito-idp", "ForgotPassword", "public"),
     Call("cognito-idp", "GetTokensFromRefreshToken", "public"),
     Call("cognito-idp", "InitiateAuth", "public"),
+    Call("cognito-idp", "ResendConfirmationCode", "public"),
+    Call("cognito-idp", "RespondToAuthChallenge", "public"),
     Call("cognito-idp", "RevokeToken", "public"),
+    Call("cognito-idp", "SetUserMFAPreference", "public"),
+    Call("cognito-idp", "SignUp", "public"),
+    Call("cognito-idp", "StartWebAuthnRegistration", "public"),
+    Call("cognito-idp", "VerifySoftwareToken", "public"),
 )
 
 TRANSACTION_PARTS: Final = {"ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem"}

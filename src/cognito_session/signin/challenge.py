@@ -77,7 +77,10 @@ def keep_challenge(case: Case, challenge: Challenge) -> Flow[str]:
     check_seals(case)
     cookie = challenge_cookie(case)
     for prompt in (challenge.prompt, challenge.prompt._replace(credential_request=None)):
-        sealed = yield from _sealed(case, cookie, challenge._replace(prompt=prompt))
+        text = _text(challenge._replace(prompt=prompt))
+        if len(text) > MAX_COOKIE_BYTES:  # sealed it is longer still, and beyond a limit it cannot be sealed
+            continue
+        sealed = yield from seal_value(case, text, purpose=_PURPOSE, context=(cookie.name,))
         if len(cookie.name) + len(sealed) <= MAX_COOKIE_BYTES:
             return cookie.set_line(sealed, max_age_seconds=CHALLENGE_SECONDS)
     raise ConfigurationError(
@@ -116,10 +119,9 @@ def forgetting(case: Case, headers: CookieHeaders) -> tuple[str, ...]:
     return (cookie.delete_line(),) if seen.values or seen.malformed else ()
 
 
-def _sealed(case: Case, cookie: Cookie, challenge: Challenge) -> Flow[str]:
+def _text(challenge: Challenge) -> bytes:
     shown = {name: value for name, value in challenge.prompt._asdict().items() if value}
-    text = json.dumps([*challenge[:-1], shown], separators=(",", ":"), ensure_ascii=False)
-    return (yield from seal_value(case, text.encode(), purpose=_PURPOSE, context=(cookie.name,)))
+    return json.dumps([*challenge[:-1], shown], separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _parsed(opened: bytes) -> Challenge:

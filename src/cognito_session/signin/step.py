@@ -177,7 +177,7 @@ def _list(text: object) -> list[Any]:
     """The list in a challenge parameter, which Cognito sends as JSON text."""
     try:
         parsed = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     return parsed if isinstance(parsed, list) else []
 

@@ -32,7 +32,7 @@ def from_text(text: object) -> Row:
     try:
         found = json.loads(text if isinstance(text, str) else "")
         row = {name: _value(item) for name, item in found.items()} if isinstance(found, dict) else None
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         row = None
     if row is None:  # out here, because a JSONDecodeError carries the whole row, and a chained one still does
         raise StoreUnavailable("session row: expected attributes in JSON", reason="unreadable_record")

@@ -164,12 +164,12 @@ class Cognito(People, Outages, Races):
         return LambdaContext(self.clock, self._world.entropy.uuid(), seconds=seconds)
 
     def keep(self, response: Any, *, form: EventForm | None = None) -> None:
-        """Let the browser of the last event take an answer's cookies; see Browser.keep."""
+        """Let the browser of the last event or sign-in take an answer's cookies; see Browser.keep."""
         self._last.keep(response, form=form)
 
     @property
     def cookie_header(self) -> str:
-        """What the browser of the last event sends with a request for "/"."""
+        """What the browser of the last event or sign-in sends with a request for "/"."""
         return self._last.cookie_header
 
     # ---

@@ -51,6 +51,7 @@ class People:
     _world: World
     _attachments: list[Attachment]
     _browser: Browser
+    _last: Browser
     _named: dict[str, Browser]
 
     def user(
@@ -92,7 +93,7 @@ class People:
         `groups` are the user's from now on; `auth_time` (epoch seconds) is when the sign-in happened, now unless given;
         `claims` are added to the access tokens, as by a pre token generation trigger. Sign in twice for two devices.
         """
-        self._browser = browser = Browser(self._world.clock)
+        self._browser = self._last = browser = Browser(self._world.clock)
         wanted = SignInOf(username, groups, scopes, auth_time, claims, user_agent)
         self._sign_in(browser, self._attachment(manager), wanted)
         return browser

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.web.csrf import Csrf, CsrfVerdict, csrf_refusal
+from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
@@ -84,7 +84,7 @@ class CognitoSessionMiddleware:
         try:
             if scope["type"] == "http":
                 await visit.acheck_csrf()
-            elif _is_foreign(self.sessions.csrf, visit.request):
+            elif not self.sessions.csrf.admits_handshake(visit.request):
                 await receive()  # the handshake may be answered only once it has been taken
                 raise csrf_refusal()
             await self.app(scope, receive, answer.send)
@@ -135,17 +135,6 @@ def _path(scope: Scope) -> str:
     from urllib.parse import quote
 
     return quote(scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")
-
-
-def _is_foreign(csrf: Csrf, handshake: Request) -> bool:
-    """Whether another site's page opens this WebSocket: browsers let it, and send the cookies along (RFC 6455 10.2).
-
-    Held to the rules of requests that change something, by both headers at once. Neither is there for a program, which
-    holds no one else's cookies.
-    """
-    asked = handshake._replace(method="POST")
-    by_origin = asked._replace(headers={name: value for name, value in asked.headers.items() if name != "sec-fetch-site"})
-    return CsrfVerdict.REFUSED in (csrf.verdict(asked), csrf.verdict(by_origin))
 
 
 class _Answer:

@@ -5,7 +5,8 @@
    such as the address bar), passes; `same-site` and `cross-site` only from a trusted origin.
 3. Without it, Origin must be exactly ours or a trusted one. With neither the request is refused.
 4. With `header_token` a request that has neither may prove itself by the session's own token in X-CSRF-Token.
-(W3C Fetch Metadata; OWASP CSRF Prevention Cheat Sheet; RFC 10017 6.1.3.3.2)
+5. A WebSocket handshake is a GET that any page can send: both headers are held to these rules, where they are there.
+(W3C Fetch Metadata; OWASP CSRF Prevention Cheat Sheet; RFC 10017 6.1.3.3.2; RFC 6455 10.2)
 """
 
 from __future__ import annotations
@@ -86,6 +87,16 @@ class Csrf(_Csrf):
         if origin is not None:
             return CsrfVerdict.PASSES if trusted or self._is_own(origin, request) else CsrfVerdict.REFUSED
         return CsrfVerdict.SILENT
+
+    def admits_handshake(self, request: Request) -> bool:
+        """Whether a WebSocket may be opened: browsers let any page do it, and send our cookies along (RFC 6455 10.2).
+
+        Sec-Fetch-Site alone does not decide here: Origin must be fine as well, where it is there. A handshake with neither
+        header is no browser's, so that nobody's cookie was sent for them.
+        """
+        asked = request._replace(method="POST")
+        by_origin = asked._replace(headers={name: value for name, value in asked.headers.items() if name != "sec-fetch-site"})
+        return CsrfVerdict.REFUSED not in (self.verdict(asked), self.verdict(by_origin))
 
     def _is_exempt(self, path: str) -> bool:
         """A path that a router may read as another one (dots, escapes) is exempt only where it is named letter by letter."""

@@ -71,9 +71,9 @@ def _query(event: Mapping[str, Any], *, decoded: bool) -> str:
         return "&".join(f"{name}={value}" for name, value in pairs)
     if not pairs:
         return ""
-    from urllib.parse import urlencode
+    from urllib.parse import quote, urlencode
 
-    return urlencode(pairs, errors="surrogatepass")
+    return urlencode(pairs, errors="surrogatepass", quote_via=quote)
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

@@ -23,7 +23,7 @@ from cognito_session.core.lookup import stored_token
 from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
 from cognito_session.core.record import SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, ask
-from cognito_session.web.csrf import CsrfVerdict, csrf_refusal
+from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.request import Request
 from cognito_session.web.visit import Visit
 
@@ -35,14 +35,11 @@ __all__ = ["Handshake", "Message", "connected_session"]
 
 
 class Handshake(Visit):
-    """A `$connect`: resolved from its cookie, and checked as a request that changes something, though it is a GET.
-
-    Without Origin and Sec-Fetch-Site it is no browser's, so that nobody's cookie was sent for them.
-    """
+    """A `$connect`: resolved from its cookie, and checked for where it comes from, though it is a GET."""
 
     def check_csrf(self) -> None:
         """Refuse a page that is not ours. Raises SessionForbidden."""
-        if self.manager.csrf.verdict(self.request._replace(method="POST")) is CsrfVerdict.REFUSED:
+        if not self.manager.csrf.admits_handshake(self.request):
             raise csrf_refusal()
 
     async def acheck_csrf(self) -> None:

@@ -72,7 +72,7 @@ def button_form(
     """One button that changes something; `of_what` is for those who hear the button without what stands around it."""
     parts = [hidden(name, value) for name, value in (fields or {}).items()]
     template = '<form method="post" action="{action}">{parts}<button class="{kind}">{button}{of_what}</button></form>'
-    unseen = html('<span class="unseen">: {of_what}</span>', of_what=of_what) if of_what else None
+    unseen = html('<span class="unseen"> {of_what}</span>', of_what=of_what) if of_what else None
     return html(template, action=action, parts=parts, kind=kind, button=button, of_what=unseen)
 
 

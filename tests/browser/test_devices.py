@@ -1,0 +1,98 @@
+"""Devices in two real browsers: the list, one signed out from the other, and what each of them notices."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+
+def devices(visitor):
+    """The list's entries."""
+    return visitor.page.locator("ul.devices > li")
+
+
+def test_this_one_is_marked(visit, user):
+    """Two browsers, two sessions; exactly the one that asks is marked."""
+    alice, elsewhere = visit(), visit(user_agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Mobile/15E148 Safari/604.1")
+    alice.sign_in(user)
+    elsewhere.managed(user)
+    for visitor, here in ((alice, "Chrome on Linux"), (elsewhere, "Safari on iPhone")):
+        visitor.go("/devices")
+        expect(devices(visitor)).to_have_count(2)
+        marked = devices(visitor).filter(has_text="this one")
+        expect(marked).to_have_count(1)
+        expect(marked).to_contain_text(here)
+
+
+def test_signing_another_one_out(visit, user):
+    """One button ends it: the other browser notices when it is looked at again, and has to sign in."""
+    alice, elsewhere = visit(), visit()
+    alice.sign_in(user)
+    elsewhere.managed(user, "/profile")
+    alice.go("/devices")
+    alice.page.get_by_role("button", name="Sign out Chrome").click()
+    alice.reads("That session has ended")
+    expect(devices(alice)).to_have_count(1)
+    elsewhere.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(elsewhere.page.get_by_role("alert")).to_contain_text("You have been signed out.")
+    elsewhere.is_signed_out()
+    alice.page.reload()
+    alice.is_signed_in(user)
+
+
+def test_an_open_page_notices_by_itself(visit, user):
+    """A page that nobody touches asks now and then, and says that the session has ended."""
+    alice, elsewhere = visit(), visit()
+    alice.sign_in(user)
+    elsewhere.page.clock.install()
+    elsewhere.sign_in(user, "/devices")
+    alice.go("/devices")
+    alice.press("Sign out all others")
+    alice.reads("All your other sessions have ended.")
+    elsewhere.page.clock.run_for(11_000)
+    expect(elsewhere.page.get_by_role("alert")).to_contain_text("You have been signed out.")
+
+
+def test_all_others(visit, user):
+    """All but this one end; this one goes on."""
+    alice, others = visit(), [visit(), visit()]
+    for visitor in (*others, alice):
+        visitor.sign_in(user)
+    alice.go("/devices")
+    alice.press("Sign out all others")
+    alice.is_at("/devices?done=others")
+    expect(devices(alice)).to_have_count(1)
+    for visitor in others:
+        visitor.is_signed_out()
+
+
+def test_everywhere(visit, user):
+    """All end, this one too, and Cognito asks for the password again."""
+    alice, elsewhere = visit(), visit()
+    alice.managed(user)
+    elsewhere.sign_in(user)
+    alice.go("/devices")
+    alice.press("Sign out everywhere")
+    alice.is_at("/")
+    assert alice.session_cookie() is None
+    elsewhere.is_signed_out()
+    alice.begin_managed()
+    expect(alice.page.get_by_label("Password")).to_be_visible()
+
+
+def test_only_one_s_own(visit, site, user):
+    """The number of somebody else's session, put into the form, ends nothing."""
+    alice, bob, other = visit(), visit(), site.somebody()
+    alice.sign_in(user)
+    bob.sign_in(other)
+    third = visit()
+    third.sign_in(other)
+    third.go("/devices")
+    theirs = third.page.locator("input[name=sid]").first.get_attribute("value")
+    second = visit()
+    second.sign_in(user)
+    alice.go("/devices")
+    alice.page.locator("input[name=sid]").first.evaluate("(field, value) => { field.value = value; }", theirs)
+    alice.page.get_by_role("button", name="Sign out Chrome").click()
+    alice.reads("That session had ended already.")
+    bob.go("/profile")
+    bob.is_signed_in(other)

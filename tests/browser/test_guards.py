@@ -1,0 +1,162 @@
+"""What not everybody may do, in a real browser: groups, step-up, forms of other sites, frames."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from browser.site import PASSWORD
+from cognito_session.local.demo.account import MAX_AGE_SECONDS
+from cognito_session.local.gateway import Gateway
+
+FORM = """<!doctype html><title>Elsewhere</title>
+<form method="post" action="{action}">{fields}<button>Win a prize</button></form>
+<iframe src="{site}/profile" title="framed"></iframe>"""
+
+
+@pytest.fixture
+def elsewhere(site):
+    """Another site on another port, whose page posts to ours: the address of the page, by host name."""
+    page = []
+
+    def handler(_event, _context):
+        return {"statusCode": 200, "headers": {"Content-Type": "text/html; charset=utf-8"}, "body": page[0]}
+
+    with Gateway(handler) as gateway:
+
+        def at(host, action, **fields):
+            inputs = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in fields.items())
+            page[:] = [FORM.format(action=site.url + action, fields=inputs, site=site.url)]
+            return f"http://{host}:{gateway.port}/"
+
+        yield at
+
+
+def test_a_group_s_page(visit, site):
+    """A member sees it; somebody else gets a 403 that names the group, and is still signed in."""
+    alice, bob = visit(), visit()
+    alice.sign_in(site.somebody("editors"))
+    assert alice.go("/editors") == 200
+    alice.reads("Drafts")
+    bob.sign_in(site.somebody())
+    assert bob.go("/editors") == 403
+    bob.sees("For editors only")
+    bob.reads("in no group")
+    assert bob.go("/profile") == 200
+
+
+def test_who_joins_a_group_gets_in_at_the_next_refresh(visit, site, user):
+    """Groups are those of the access token: a new one counts from the next token on."""
+    alice = visit()
+    alice.sign_in(user)
+    assert alice.go("/editors") == 403
+    who = {"UserPoolId": site.world.pool.user_pool_id, "Username": user.username}
+    site.stack.cognito("AdminAddUserToGroup", GroupName="editors", **who)
+    site.stack.advance(3600)
+    assert alice.go("/editors") == 200
+
+
+def test_step_up(visit, site, user):
+    """A sign-in that is too old asks for the password again, though Cognito still remembers the browser; then it goes on."""
+    alice = visit()
+    alice.managed(user)
+    assert alice.go("/transfer") == 200
+    site.stack.advance(MAX_AGE_SECONDS + 1)
+    assert alice.go("/transfer") == 403
+    alice.sees("Is it still you?")
+    alice.press("Enter the password again")
+    alice.prove(user)
+    alice.is_at("/transfer")
+    alice.fill(marbles="3", to="bob")
+    alice.press("Send")
+    alice.reads("3 marbles are on their way.")
+
+
+def test_step_up_counts_where_it_matters(visit, site, user):
+    """A form that was open for too long is refused when it is sent, and nothing was done."""
+    alice = visit()
+    alice.sign_in(user, "/transfer")
+    site.stack.advance(MAX_AGE_SECONDS + 1)
+    alice.fill(marbles="3", to="bob")
+    alice.press("Send")
+    alice.sees("Is it still you?")
+
+
+@pytest.mark.parametrize("marbles", ["0", "101", "-3", "3.5", "many", ""])
+def test_only_marbles(visit, user, marbles):
+    """What is no number of marbles is said beside the form, with the name kept."""
+    alice = visit()
+    alice.sign_in(user, "/transfer")
+    alice.page.locator("form").last.evaluate("(form) => { form.noValidate = true; }")
+    alice.fill(marbles=marbles, to="bob")
+    alice.press("Send")
+    alice.reads("A whole number from 1 to 100")
+    expect(alice.page.get_by_label("To")).to_have_value("bob")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("/sign-out", {"where": "everywhere"}),
+        ("/profile", {"accent": "plum", "note": "hacked"}),
+        ("/transfer", {"marbles": "100", "to": "mallory"}),
+        ("/password", {"previous": PASSWORD, "proposed": "Hacked-1865!"}),
+    ],
+)
+def test_a_form_of_another_site_does_nothing(visit, user, elsewhere, host, action, fields):
+    """A 403, whether the page is on another site or only on another port of ours, where the cookie does come along."""
+    alice = visit()
+    alice.sign_in(user, "/profile")
+    alice.go(elsewhere(host, action, **fields))
+    with alice.page.expect_response(lambda response: response.url.endswith(action) and response.request.method == "POST") as told:
+        alice.page.get_by_role("button").click()
+    assert told.value.status == 403
+    alice.go("/profile")
+    alice.is_signed_in(user)
+    expect(alice.page.get_by_label("Note")).to_have_value("")
+    alice.faults.clear()  # the other site's frame and form are not ours to keep quiet
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_sign_in_from_another_site(visit, user, elsewhere, host):
+    """Nobody is signed in as somebody else by a form of another site (login CSRF)."""
+    victim = visit()
+    victim.go(elsewhere(host, "/sign-in", username=user.username, password=user.password))
+    victim.page.get_by_role("button").click()
+    victim.sees("This came from another site")
+    assert victim.session_cookie() is None
+    victim.faults.clear()
+
+
+def test_no_other_site_can_frame_it(visit, user, elsewhere):
+    """The page of the session does not show in a frame of another site, not even of one on another port of ours."""
+    alice = visit()
+    alice.sign_in(user)
+    alice.go(elsewhere("localhost", "/sign-out"))
+    framed = alice.page.frame_locator("iframe")
+    expect(framed.locator("body")).not_to_contain_text(user.username)
+    assert any("frame-ancestors" in fault for fault in alice.faults)
+    alice.faults.clear()
+
+
+def test_a_link_from_another_site_finds_one_signed_in(visit, user, elsewhere):
+    """Coming from elsewhere by a link is no reason to be signed out: the cookie is Lax, not Strict."""
+    alice = visit()
+    alice.sign_in(user)
+    alice.go(elsewhere("127.0.0.1", "/sign-out"))
+    alice.page.evaluate("(address) => { location.href = address; }", f"{alice.site.url}/profile")
+    alice.sees("Profile")
+    alice.is_signed_in(user)
+    alice.faults.clear()
+
+
+def test_without_a_session_a_form_is_a_401(visit, user):
+    """What was typed into a page of an ended session is not kept, and the page says to sign in."""
+    alice = visit()
+    alice.sign_in(user, "/profile")
+    alice.context.clear_cookies(name="__Host-session")
+    alice.press("Save")
+    alice.sees("Please sign in")
+    assert alice.go("/nothing") == 404
+    alice.sees("There is nothing here")
