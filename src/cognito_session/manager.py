@@ -36,6 +36,7 @@ from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import TypedDict, Unpack
 
     from cognito_session.aws.wire import Wire
     from cognito_session.core.cookie import CookieHeaders
@@ -47,6 +48,35 @@ if TYPE_CHECKING:
     from cognito_session.signin.login_site import LoginSite
     from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
     from cognito_session.web.authorizer import Authorizer
+    from cognito_session.web.protect import Handler, OptionalHandler, ProtectedHandler
+
+    class ManagerSettings(TypedDict, total=False):
+        """The keywords of `from_env`: names of things at AWS, then what the constructor takes."""
+
+        session_table: str | None
+        client_id: str | None
+        user_pool_id: str | None
+        partition_key: str | None
+        sort_key: str | None
+        client_secret: str | None
+        session_keys: str | None
+        session_secret_arn: str | None
+        session_store: str | None
+        cognito_domain: str | None
+        app_base_url: str | None
+        cookie: CookieKind
+        cookie_name: str | None
+        policy: SessionPolicy | None
+        boto3_session: Any
+        clients: Mapping[str, Any] | None
+        store: SessionStore | None
+        provider: IdentityProvider | None
+        keys: KeySource | None
+        keyring: Callable[[], str] | None
+        clock: Clock | None
+        csrf: Csrf | None
+        on_event: Callable[[Report], None] | None
+
 
 __all__ = ["AsyncSessionManager", "SessionManager", "default_manager", "session"]
 
@@ -238,9 +268,11 @@ class SessionManager(_Manager):
     """
 
     @classmethod
-    def from_env(cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Any) -> SessionManager:
+    def from_env(
+        cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Unpack[ManagerSettings]
+    ) -> SessionManager:
         """From the environment (see Configuration.from_env); keywords win, and are the constructor's otherwise."""
-        configuration, rest = cls._configured(environ, prefix, keywords)
+        configuration, rest = cls._configured(environ, prefix, dict(keywords))
         return cls(configuration, environ=environ, **rest)
 
     def resolve(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True) -> Outcome:
@@ -329,13 +361,23 @@ class SessionManager(_Manager):
 
     @overload
     def protect(
-        self, handler: Callable[..., Any], *, optional: bool = False, login_path: str | None = None
-    ) -> Callable[..., Any]: ...
+        self, handler: Handler, *, optional: Literal[False] = False, login_path: str | None = None
+    ) -> ProtectedHandler: ...
 
     @overload
     def protect(
-        self, handler: None = None, *, optional: bool = False, login_path: str | None = None
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
+        self, handler: OptionalHandler, *, optional: Literal[True], login_path: str | None = None
+    ) -> ProtectedHandler: ...
+
+    @overload
+    def protect(
+        self, handler: None = None, *, optional: Literal[False] = False, login_path: str | None = None
+    ) -> Callable[[Handler], ProtectedHandler]: ...
+
+    @overload
+    def protect(
+        self, handler: None = None, *, optional: Literal[True], login_path: str | None = None
+    ) -> Callable[[OptionalHandler], ProtectedHandler]: ...
 
     def protect(
         self, handler: Callable[..., Any] | None = None, *, optional: bool = False, login_path: str | None = None
@@ -363,9 +405,11 @@ class AsyncSessionManager(_Manager):
     """The same sessions for asynchronous code, on whatever event loop calls."""
 
     @classmethod
-    def from_env(cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Any) -> AsyncSessionManager:
+    def from_env(
+        cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Unpack[ManagerSettings]
+    ) -> AsyncSessionManager:
         """As SessionManager.from_env."""
-        configuration, rest = cls._configured(environ, prefix, keywords)
+        configuration, rest = cls._configured(environ, prefix, dict(keywords))
         return cls(configuration, environ=environ, **rest)
 
     async def resolve(

@@ -19,9 +19,22 @@ from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Protocol
 
     from cognito_session.core.outcome import Session
     from cognito_session.manager import AsyncSessionManager, SessionManager
+
+    Handler = Callable[[Any, Any, Session], Any]
+    OptionalHandler = Callable[[Any, Any, Session | None], Any]
+
+    class ProtectedHandler(Protocol):
+        """What Lambda calls. `aio` is the coroutine function, where the handler is one."""
+
+        aio: Any
+
+        def __call__(self, event: Any, context: Any = None) -> Any:
+            """The answer in the event's form."""
+
 
 __all__ = ["protect", "remaining_seconds", "resolve_event", "visit_of"]
 
