@@ -48,7 +48,16 @@ if TYPE_CHECKING:
     from cognito_session.signin.login_site import LoginSite
     from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
     from cognito_session.web.authorizer import Authorizer
-    from cognito_session.web.protect import Handler, OptionalHandler, ProtectedHandler
+    from cognito_session.web.protect import (
+        AsyncHandler,
+        Handler,
+        OptionalAsyncHandler,
+        OptionalHandler,
+        OptionalProtector,
+        ProtectedCoroutine,
+        ProtectedHandler,
+        Protector,
+    )
 
     class ManagerSettings(TypedDict, total=False):
         """The keywords of `from_env`: names of things at AWS, then what the constructor takes."""
@@ -361,8 +370,18 @@ class SessionManager(_Manager):
 
     @overload
     def protect(
+        self, handler: AsyncHandler, *, optional: Literal[False] = False, login_path: str | None = None
+    ) -> ProtectedCoroutine: ...
+
+    @overload
+    def protect(
         self, handler: Handler, *, optional: Literal[False] = False, login_path: str | None = None
     ) -> ProtectedHandler: ...
+
+    @overload
+    def protect(
+        self, handler: OptionalAsyncHandler, *, optional: Literal[True], login_path: str | None = None
+    ) -> ProtectedCoroutine: ...
 
     @overload
     def protect(
@@ -372,12 +391,10 @@ class SessionManager(_Manager):
     @overload
     def protect(
         self, handler: None = None, *, optional: Literal[False] = False, login_path: str | None = None
-    ) -> Callable[[Handler], ProtectedHandler]: ...
+    ) -> Protector: ...
 
     @overload
-    def protect(
-        self, handler: None = None, *, optional: Literal[True], login_path: str | None = None
-    ) -> Callable[[OptionalHandler], ProtectedHandler]: ...
+    def protect(self, handler: None = None, *, optional: Literal[True], login_path: str | None = None) -> OptionalProtector: ...
 
     def protect(
         self, handler: Callable[..., Any] | None = None, *, optional: bool = False, login_path: str | None = None

@@ -12,7 +12,10 @@ def devices(visitor):
 
 def test_this_one_is_marked(visit, user):
     """Two browsers, two sessions; exactly the one that asks is marked."""
-    alice, elsewhere = visit(), visit(user_agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Mobile/15E148 Safari/604.1")
+    alice, elsewhere = (
+        visit(),
+        visit(user_agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Mobile/15E148 Safari/604.1"),
+    )
     alice.sign_in(user)
     elsewhere.managed(user)
     for visitor, here in ((alice, "Chrome on Linux"), (elsewhere, "Safari on iPhone")):

@@ -165,7 +165,7 @@ def test_the_back_button_after_sign_out_shows_nothing(visit, user):
 
 def test_data_is_kept_with_the_session(visit, user):
     """A colour and a note survive a reload; markup in the note is text; the next session begins without them."""
-    note = "<b>caucus</b> & \"race\" {brace} <!--panel-->"
+    note = '<b>caucus</b> & "race" {brace} <!--panel-->'
     alice = visit()
     alice.sign_in(user, "/profile")
     alice.page.get_by_label("Plum").check()

@@ -50,7 +50,9 @@ def test_the_script_is_one_small_file(visit):
     for path in ("/", "/sign-in", "/sign-up"):
         visitor.go(path)
         assert visitor.page.locator("[style], script:not([src]), style").count() == 0
-        assert visitor.page.evaluate("[...document.querySelectorAll('*')].every((e) => ![...e.attributes].some((a) => /^on/.test(a.name)))")
+        assert visitor.page.evaluate(
+            "[...document.querySelectorAll('*')].every((e) => ![...e.attributes].some((a) => /^on/.test(a.name)))"
+        )
     assert {address.removeprefix(visitor.site.url) for address in asked} <= {
         *("/", "/sign-in", "/sign-up", "/app.css", "/app.js", "/icon.svg", "/favicon.ico")
     }

@@ -86,7 +86,7 @@ def test_a_cookie_header_is_read_as_the_rfc_says(request):
 
 
 def kept_by_a_browser(line):
-    """What a browser keeps of a Set-Cookie value: name, value and attributes by RFC 6265bis 5.6, None where it keeps nothing."""
+    """What a browser keeps of a Set-Cookie value by RFC 6265bis 5.6: name, value, attributes; None where it keeps nothing."""
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", line):
         return None
     pair, *rest = line.split(";")

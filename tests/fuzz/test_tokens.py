@@ -120,7 +120,8 @@ def test_the_key_id_of_any_text(text):
 
 
 @fuzz(
-    sees={"accepted", "MalformedToken", "UnknownKey", "InvalidSignature", "InvalidClaim", "ConfigurationError"},
+    sees={"accepted", "MalformedToken", "InvalidSignature", "InvalidClaim"},
+    rarely={"UnknownKey", "ConfigurationError"},
     text=_texts(ACCESS),
 )
 def test_verify_takes_what_was_signed_and_fits(text):
@@ -137,7 +138,7 @@ def test_verify_takes_what_was_signed_and_fits(text):
     return "accepted"
 
 
-@fuzz(sees={"accepted", "MalformedToken", "InvalidClaim", "ConfigurationError"}, text=_texts(ACCESS))
+@fuzz(sees={"accepted", "MalformedToken", "InvalidClaim"}, rarely={"ConfigurationError"}, text=_texts(ACCESS))
 def test_parse_takes_what_fits(text):
     """What parse lets through has the promised types, whoever signed it."""
     try:
@@ -151,7 +152,8 @@ def test_parse_takes_what_fits(text):
 
 
 @fuzz(
-    sees={"accepted", "MalformedToken", "UnknownKey", "InvalidSignature", "InvalidClaim"},
+    sees={"accepted", "MalformedToken", "InvalidSignature", "InvalidClaim"},
+    rarely={"UnknownKey"},
     text=_texts(ID),
     nonce=st.sampled_from(["n-1", "n-1", "n-1", "n-2", ""]),
     now=st.sampled_from([ISSUED_AT, ISSUED_AT, ISSUED_AT - 11, ISSUED_AT + 3600]),

@@ -18,22 +18,46 @@ from cognito_session.web.response import lacking
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Protocol
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Protocol, overload
 
     from cognito_session.core.outcome import Session
     from cognito_session.manager import AsyncSessionManager, SessionManager
 
     Handler = Callable[[Any, Any, Session], Any]
     OptionalHandler = Callable[[Any, Any, Session | None], Any]
+    AsyncHandler = Callable[[Any, Any, Session], Coroutine[Any, Any, Any]]
+    OptionalAsyncHandler = Callable[[Any, Any, Session | None], Coroutine[Any, Any, Any]]
 
     class ProtectedHandler(Protocol):
-        """What Lambda calls. `aio` is the coroutine function, where the handler is one."""
-
-        aio: Any
+        """What Lambda calls."""
 
         def __call__(self, event: Any, context: Any = None) -> Any:
             """The answer in the event's form."""
+            ...
+
+    class ProtectedCoroutine(ProtectedHandler, Protocol):
+        """The same of an async handler; `aio` is the coroutine function, for who is on an event loop already."""
+
+        async def aio(self, event: Any, context: Any = None) -> Any:
+            """The answer in the event's form."""
+            ...
+
+    class Protector(Protocol):
+        """A decorator for handlers that are called with a session."""
+
+        @overload
+        def __call__(self, handler: AsyncHandler, /) -> ProtectedCoroutine: ...
+        @overload
+        def __call__(self, handler: Handler, /) -> ProtectedHandler: ...
+
+    class OptionalProtector(Protocol):
+        """A decorator for handlers that are called with a session or with None."""
+
+        @overload
+        def __call__(self, handler: OptionalAsyncHandler, /) -> ProtectedCoroutine: ...
+        @overload
+        def __call__(self, handler: OptionalHandler, /) -> ProtectedHandler: ...
 
 
 __all__ = ["protect", "remaining_seconds", "resolve_event", "visit_of"]

@@ -18,7 +18,7 @@ _DONE: Final = {
     "others": "All your other sessions have ended.",
 }
 _DEVICE: Final = """<li class="card device"{current}><div>
-<h3>{device}{badge}</h3>
+<h2>{device}{badge}</h2>
 <p class="hint">Signed in {created}<br>Last seen {seen}</p>
 </div>{button}</li>
 """

@@ -34,7 +34,7 @@ _WHO: Final = """<dl>
 <div class="actions"><a class="button quiet" href="/password">Change the password</a>
 {totp}</div>"""
 _TOKEN: Final = """<div id="token-life" data-left="{left}" data-life="{life}">
-<p class="life"><label for="life">Life left</label> <output id="left" for="life">{left} s</output></p>
+<p class="life"><label for="life">Life left</label> <output id="left" for="life" aria-live="off">{left} s</output></p>
 <progress id="life" max="{life}" value="{left}">{left} of {life} seconds</progress>
 <dl>
 <dt>Token</dt><dd><code id="token">{token}</code></dd>
