@@ -1,16 +1,30 @@
-"""One app for all doors, and each door built once: what differs between tests is who asks."""
+"""One site for all doors, each door built once, and somebody in front of it."""
 
 from __future__ import annotations
 
 import pytest
 
-from doors.page import Box
-from doors.sites import DOORS, SEALED
+from cognito_session import current_session
+from cognito_session.web.csrf import Csrf
+from doors.doors import DOORS
+from doors.page import ADMINS, TRUSTED, Box, Site
 from doors.visitor import Visitor
 from managed.scene import ring
 from support.stack import fresh, make_app, shared_stack
 
-_built = {}
+
+@pytest.fixture(scope="session")
+def site(request):
+    """A pool with rotation and no grace, the hardest setting, a table with a sort key, and a manager of either kind."""
+    app = make_app(shared_stack(request.config), sort_key="sid", groups=(ADMINS,), rotation_grace_seconds=0)
+    sealed = {"cookie": "sealed", "cookie_name": None, "session_keys": ring(1), "csrf": Csrf(trusted_origins=[TRUSTED])}
+    return Site(app, app.manager(**sealed), app.async_manager(**sealed), Box())
+
+
+@pytest.fixture(scope="session")
+def doors(site):
+    """Every door by name."""
+    return {name: build(site) for name, build in DOORS.items()}
 
 
 @pytest.fixture
@@ -19,28 +33,21 @@ def stack(request):
     yield from fresh(shared_stack(request.config))
 
 
-def built(stack, name):
-    """The door, its app and its box; made when first asked for."""
-    if not _built:
-        app = make_app(stack, sort_key="sid", groups=("admins",))
-        SEALED["session_keys"] = ring(1)
-        _built[None] = app
-    if name not in _built:
-        app, box = _built[None], Box()
-        _built[name] = (app, box, DOORS[name](app, lambda: app.manager(**SEALED), box))
-    return _built[name]
-
-
 @pytest.fixture(params=DOORS)
-def visitor(stack, request):
-    """Somebody at one of the doors, not signed in."""
-    app, box, ask = built(stack, request.param)
-    made = Visitor(app, box, ask, door=request.param)
-    stack.clear_calls()
-    return made
+def door(request):
+    """The name of a door; a test that not every door can do names those that can."""
+    return request.param
 
 
 @pytest.fixture
-def everywhere(stack):
+def visitor(stack, site, doors, door):
+    """Somebody at the door, not signed in. After every request nobody is current any more."""
+    site.box.changes.clear()
+    yield Visitor(site, door, doors[door])
+    assert current_session() is None
+
+
+@pytest.fixture
+def everywhere(stack, site, doors):
     """One visitor at every door."""
-    return [Visitor(*built(stack, name), door=name) for name in DOORS]
+    return [Visitor(site, name, ask) for name, ask in doors.items()]

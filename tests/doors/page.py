@@ -1,7 +1,7 @@
 """The one application that stands behind every door: which paths need whom, and what is said there.
 
 A door obtains the session in its own idiom and hands it over; what is said is the same everywhere. `Said` is put into the
-door's own response; `missing` is the door's own way to say that there is nothing.
+door's own response: its own redirect, its own way to say that there is nothing, its own stream.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
-from cognito_session import SessionForbidden, current_session
+from cognito_session import AsyncSessionManager, SessionForbidden, SessionManager, current_session
+from support.stack import App
 
-__all__ = ["ADMINS", "LOGIN", "ROUTES", "Box", "Said", "say"]
+__all__ = ["ADMINS", "GUARDS", "LOGIN", "MAX_AGE", "PARTS", "ROUTES", "TRUSTED", "Box", "Said", "Site", "say"]
 
 LOGIN: Final = "/login"
-ADMINS: Final = ["admins"]
-ROUTES: Final = {
-    # path: (who is needed, method)
+ADMINS: Final = "admins"
+TRUSTED: Final = "https://admin.example.test"
+"""An origin whose pages may change something here."""
+ROUTES: Final[dict[str, tuple[str | None, str]]] = {
+    # path: (who is needed, method); what answers GET answers HEAD
     "/public": (None, "GET"),
     "/me": ("required", "GET"),
     "/maybe": ("optional", "GET"),
@@ -25,47 +28,65 @@ ROUTES: Final = {
     "/change": ("required", "POST"),
     "/admins": ("admins", "GET"),
     "/recent": ("recent", "GET"),
+    "/stream": ("required", "GET"),
     "/boom": ("required", "GET"),
     "/own-cookie": ("required", "GET"),
     "/private": ("required", "GET"),
     "/sign-in": (None, "POST"),
     "/sign-out": (None, "POST"),
 }
-MAX_AGE: Final = 3000
-GUARDS: Final[dict[str, dict[str, Any]]] = {"admins": {"any_group": ADMINS}, "recent": {"max_age": MAX_AGE}}
+MAX_AGE: Final = 300
+GUARDS: Final[dict[str | None, dict[str, Any]]] = {"admins": {"any_group": [ADMINS]}, "recent": {"max_age": MAX_AGE}}
+PARTS: Final = ("one ", "after ", "another")
+"""What is streamed."""
+
+_JSON: Final = {"Content-Type": "application/json"}
+_TEXT: Final = {"Content-Type": "text/plain"}
 
 
 class Box:
-    """What the next sign-in signs in with."""
+    """What the next sign-in signs in with, and everything that was changed."""
 
     tokens: Any = None
 
+    def __init__(self) -> None:
+        self.changes: list[str] = []
+
+
+class Site(NamedTuple):
+    """What the application is made of, whatever the door: one table, one manager of each kind."""
+
+    app: App
+    manager: SessionManager
+    async_manager: AsyncSessionManager
+    box: Box
+
 
 class Said(NamedTuple):
-    """What the application answers; `missing`: in the door's own way."""
+    """What the application answers. Of `location`, `missing` and `parts` each door has its own way to say it."""
 
     status: int
     headers: dict[str, str]
-    body: str
+    body: str = ""
+    location: str | None = None
     missing: bool = False
+    parts: tuple[str, ...] = ()
 
 
-def say(path: str, me: Any) -> Said:
-    """What is said at this path to this session, or to nobody."""
+def say(site: Site, path: str, me: Any, body: str = "") -> Said:
+    """What is said at this path to this session, or to nobody; `body` is what was posted."""
     if ROUTES[path][0] is not None:
         assert current_session() == me, "current_session() is the session being served"
-    as_json = {"Content-Type": "application/json"}
     name = json.dumps({"username": None if me is None else me.username})
-    if path == "/redirect":
-        return Said(302, {"Location": "/elsewhere", "Content-Type": "text/plain"}, "")
-    if path == "/missing":
-        return Said(404, {}, "", missing=True)
+    if path == "/change":
+        site.box.changes.append(body)
     if path == "/boom":
-        raise SessionForbidden("not today", reason="forbidden")
-    if path == "/own-cookie":
-        return Said(200, {**as_json, "Set-Cookie": "theme=dark; Path=/"}, name)
-    if path == "/private":
-        return Said(200, {**as_json, "Cache-Control": "private, max-age=60", "Vary": "Accept-Encoding"}, name)
-    if path == "/public":
-        return Said(200, {**as_json, "Cache-Control": "public, max-age=60"}, name)
-    return Said(200, as_json, name)
+        raise SessionForbidden("not today", reason="not_today")
+    return {
+        "/redirect": Said(302, {}, location="/elsewhere"),
+        "/missing": Said(404, {}, missing=True),
+        "/stream": Said(200, _TEXT, "".join(PARTS), parts=PARTS),
+        "/own-cookie": Said(200, _JSON | {"Set-Cookie": "theme=dark; Path=/"}, name),
+        "/private": Said(200, _JSON | {"Cache-Control": "private, max-age=60", "Vary": "Accept-Encoding"}, name),
+        "/public": Said(200, _JSON | {"Cache-Control": "public, max-age=60"}, name),
+    }.get(path, Said(200, _JSON, name))
