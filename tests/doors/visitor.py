@@ -81,7 +81,10 @@ def body_of(answer: Answer) -> Any:
 
 
 class Seen(NamedTuple):
-    """An answer without what is the door's own: the order and case of headers, the words of its redirects and 404s."""
+    """An answer without what is the door's own: the order and case of headers, the words of its redirects and 404s.
+
+    The type of a body that is not there is the door's own as well.
+    """
 
     status: int
     headers: dict[str, list[str]]
@@ -93,7 +96,7 @@ def seen(answer: Answer, username: str = "") -> Seen:
     """What can be compared; the user's name, a cookie's value and its age to the second differ from visit to visit."""
     names = ["location", "cache-control", "vary", "retry-after", "content-security-policy", "www-authenticate"]
     own_words = answer.status in (302, 404)
-    names += [] if own_words else ["content-type"]
+    names += [] if own_words or not answer.body else ["content-type"]
     headers = {name: values for name in names if (values := answer.values(name))}
     cookies = sorted((line.partition("=")[0], _ageless(line)) for line in answer.cookies)
     return Seen(answer.status, headers, cookies, "" if own_words else answer.body.decode().replace(username or "-", "-"))

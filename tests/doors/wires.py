@@ -1,4 +1,7 @@
-"""How a request reaches an application of each kind, without any framework's test client: ASGI, WSGI, and Lambda's gateways."""
+"""How a request reaches an application of each kind, without any framework's test client: ASGI, WSGI, and Lambda's gateways.
+
+What comes back is what a browser would be sent. No server sends a body after HEAD (RFC 9110 9.3.2).
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def asgi(application: Any) -> Ask:
         await asyncio.wait_for(application(scope, receive, send), 30)
         head = next(message for message in sent if message["type"] == "http.response.start")
         pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head["headers"]]
-        return Answer(head["status"], pairs, b"".join(message.get("body", b"") for message in sent))
+        return _sent(call, Answer(head["status"], pairs, b"".join(message.get("body", b"") for message in sent)))
 
     return lambda call: asyncio.run(exchange(call))
 
@@ -70,7 +73,7 @@ def wsgi(application: Any) -> Ask:
             if hasattr(body, "close"):
                 body.close()
         status, headers = begun[-1]
-        return Answer(status, [(name, value.strip(" \t")) for name, value in headers], content)  # RFC 9110 5.5
+        return _sent(call, Answer(status, [(name, value.strip(" \t")) for name, value in headers], content))  # RFC 9110 5.5
 
     return ask
 
@@ -106,6 +109,10 @@ def gateway(name: str, handler: Any, context: Any = None) -> Ask:
     between = GATEWAYS[name]
 
     def ask(call: Call) -> Answer:
-        return between.answer(handler(between.event(call), context))
+        return _sent(call, between.answer(handler(between.event(call), context)))
 
     return ask
+
+
+def _sent(call: Call, answer: Answer) -> Answer:
+    return answer._replace(body=b"") if call.method == "HEAD" else answer

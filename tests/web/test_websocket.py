@@ -85,6 +85,8 @@ def test_a_handshake_without_one_is_refused(sessions, app):
         (("https://evil.test", "cross-site"), 403),
         ((OURS, "cross-site"), 403),
         ((None, "cross-site"), 403),
+        (("https://evil.test", "same-origin"), 403),
+        (("https://evil.test", "none"), 403),
         (("https://x.example.test", "same-site"), 403),
         ((f"{OURS}.evil.test", None), 403),
         ((f"{OURS}:8443", None), 403),
