@@ -13,14 +13,16 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-__all__ = ["ACTION_SECONDS", "TEST_SECONDS", "Chromium", "executable"]
+__all__ = ["ACTION_SECONDS", "TEST_SECONDS", "Chromium", "chromium_of", "executable"]
 
 TEST_SECONDS = 60.0
 ACTION_SECONDS = 10.0
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]  # as root, and with a small /dev/shm
+# The first two: as root, and with a small /dev/shm. The third: what a software renderer draws is not worth its start.
+_ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 _MISSING = (
     "the browser tests need Chromium: `apt-get install chromium` (Debian, Ubuntu), or name a Chrome or Chromium of your own"
     " in CHROMIUM=/path/to/it. What make test installs with pip is Playwright, which brings no browser."
@@ -88,6 +90,17 @@ class Chromium:
             job[0].set_exception(error)
 
 
+def chromium_of(config: pytest.Config) -> Chromium:
+    """The run's browser; started by the first who asks."""
+    if _CHROMIUM not in config.stash:
+        try:
+            config.stash[_CHROMIUM] = chromium = Chromium()
+        except RuntimeError as error:
+            pytest.fail(str(error), pytrace=False)
+        config.add_cleanup(chromium.stop)
+    return config.stash[_CHROMIUM]
+
+
 def _do(future: Future[Any], work: Any, arguments: Any, keywords: Any) -> None:
     try:
         result = work(*arguments, **keywords)
@@ -95,3 +108,6 @@ def _do(future: Future[Any], work: Any, arguments: Any, keywords: Any) -> None:
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+_CHROMIUM: pytest.StashKey[Chromium] = pytest.StashKey()

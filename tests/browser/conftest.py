@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from browser.chromium import Chromium
+from browser.chromium import chromium_of
 from browser.site import Site
 from browser.visitor import Visitor
 from cognito_session.local.demo.world import World
-
-_CHROMIUM: pytest.StashKey[Chromium] = pytest.StashKey()
-
-
-def chromium_of(config: pytest.Config) -> Chromium:
-    """The run's browser; started by the first who asks."""
-    if _CHROMIUM not in config.stash:
-        try:
-            config.stash[_CHROMIUM] = chromium = Chromium()
-        except RuntimeError as error:
-            pytest.fail(str(error), pytrace=False)
-        config.add_cleanup(chromium.stop)
-    return config.stash[_CHROMIUM]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,9 +19,10 @@ _OUTLINE = """() => {
         if (!field.labels?.length) wrong.push(`no label: ${field.outerHTML}`);
     for (const each of all("a, button, summary"))
         if (!each.textContent.trim() && !each.ariaLabel) wrong.push(`no name: ${each.outerHTML}`);
-    for (const each of all("[aria-labelledby], [aria-describedby]"))
-        for (const id of `${each.getAttribute("aria-labelledby") ?? ""} ${each.getAttribute("aria-describedby") ?? ""}`.split(" "))
-            if (id && !document.getElementById(id)) wrong.push(`nothing called ${id}`);
+    for (const name of ["aria-labelledby", "aria-describedby", "for"])
+        for (const each of all(`[${name}]`))
+            for (const id of each.getAttribute(name).split(" "))
+                if (!document.getElementById(id)) wrong.push(`nothing called ${id}`);
     let level = 1;
     for (const heading of all("main h1, main h2, main h3, main h4")) {
         const now = Number(heading.tagName[1]);
@@ -62,11 +63,12 @@ _CONTRAST = """(least) => {
     const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (words.nextNode()) {
         const element = words.currentNode.parentElement;
-        if (!words.currentNode.textContent.trim() || !element.checkVisibility() || element.closest(":disabled, .unseen")) continue;
+        const text = words.currentNode.textContent.trim();
+        if (!text || element.closest(":disabled, .unseen") || !element.checkVisibility()) continue;
         const below = paper(element);
         const both = [light(below), light(over(getComputedStyle(element).color, below))].sort((a, b) => b - a);
         const ratio = (both[0] + 0.05) / (both[1] + 0.05);
-        if (ratio < least) wrong.add(`${ratio.toFixed(2)}:1 ${words.currentNode.textContent.trim().slice(0, 40)}`);
+        if (ratio < least) wrong.add(`${ratio.toFixed(2)}:1 ${text.slice(0, 40)}`);
     }
     return [...wrong];
 }"""

@@ -52,6 +52,7 @@ class Site:
 
     def cost(self, act: Any) -> Tally:
         """What AWS was asked while something was done."""
-        before = max((call.number for call in self.world.calls()), default=0)
+        meter = self.world.meter
+        mark = meter.mark()
         act()
-        return Tally.of(call for call in self.world.calls() if call.number > before)
+        return meter.since(mark)

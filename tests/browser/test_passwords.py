@@ -158,6 +158,23 @@ def test_choosing_a_way(visit, user, way):
     alice.sees(f"Hello, {user.username}")
 
 
+def test_a_passkey(visit, user):
+    """Chosen, asked of the browser, and its answer signs in; without a passkey the page says so and stays."""
+    alice = visit()
+    alice.go("/sign-in")
+    alice.page.get_by_text("Without a password").click()
+    alice.page.locator("#choose-username").fill(user.username)
+    alice.press("Choose a way")
+    alice.press("With a passkey")
+    alice.sees("Use your passkey")
+    authenticator = alice.authenticator()
+    alice.press("Use the passkey")
+    alice.reads("This browser brought no passkey.")
+    authenticator.add_passkey("localhost")
+    alice.press("Use the passkey")
+    alice.sees(f"Hello, {user.username}")
+
+
 def test_a_challenge_that_took_too_long(visit, site, user):
     """Cognito's patience is over: the sign-in begins anew, and says why."""
     site.world.give_authenticator(user.username)

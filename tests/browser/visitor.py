@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from browser.authenticator import Authenticator
 from browser.chromium import ACTION_SECONDS
 
 __all__ = ["COOKIE", "Visitor"]
@@ -125,6 +126,10 @@ class Visitor:
         found = [cookie for cookie in self.context.cookies(self.site.url) if cookie["name"] == COOKIE]
         assert len(found) < 2
         return found[0] if found else None
+
+    def authenticator(self) -> Authenticator:
+        """An authenticator for passkeys, without any, in the tab in front."""
+        return Authenticator(self.context.new_cdp_session(self.page))
 
     def code(self) -> str:
         """The code in the demo's box."""

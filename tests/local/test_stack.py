@@ -106,6 +106,18 @@ def test_it_listens_on_loopback_only(stack):
     assert listening == [f"0100007F:{port:04X}"]
 
 
+def test_the_call_log_from_a_number_on(stack, app):
+    """With `after` come the calls numbered above it, also when earlier ones have been cleared."""
+    for _ in range(3):
+        app.dynamodb("ListTables", {})
+    first, second, third = stack.calls("dynamodb")[-3:]
+    assert [call.number for call in stack.calls(after=first.number)] == [second.number, third.number]
+    stack.clear_calls()
+    assert stack.calls(after=third.number) == []
+    app.dynamodb("ListTables", {})
+    assert [call.operation for call in stack.calls(after=first.number)] == ["ListTables"]
+
+
 def test_the_call_log_names_calls_and_no_tokens(stack, app):
     """Every request is logged with service, operation, status, error and caller; the stack's own are not."""
     pool = stack.create_pool()

@@ -149,4 +149,4 @@ def errors() -> list[SessionError]:
 
 
 app = APIGatewayRestResolver()
-app.use(middlewares=[session_middleware(sessions, login_path="/login")])
+app.use(middlewares=[session_middleware(sessions, login_path="/login")])  # pyright: ignore[reportUnknownMemberType] # Powertools leaves it open

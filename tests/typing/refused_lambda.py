@@ -16,12 +16,14 @@ SessionManager.from_env(client_id=7)  # refused
 SessionPolicy(60)  # refused
 SessionPolicy(idle_second=60)  # refused
 SessionPolicy(on_reuse="ignore")  # refused
+SessionPolicy(idle_seconds="600")  # refused
 Csrf(trusted_origin=["https://x.example"])  # refused
+Csrf(exempt=5)  # refused
 
 
 @sessions.protect  # refused
 def without_a_session(_event: dict[str, Any], _context: Any) -> Any:
-    """protect gives three arguments."""
+    """Called with three arguments."""
     return None
 
 
@@ -68,7 +70,7 @@ def outcomes(header: str) -> str:
 
 def unmatched(header: str) -> str:  # refused
     """One outcome is forgotten."""
-    match sessions.resolve(header):
+    match sessions.resolve(header):  # refused by pyright
         case Active(session=me):
             return me.sub
 
@@ -82,7 +84,7 @@ def calls(event: dict[str, Any]) -> None:
     print(current_session().sub)  # refused
     print(sessions.sign_out("a=b").value)  # refused
     print(sessions.sessions_of("sub")[0].token)  # refused
-    sessions.authorizer(any_group=["admin"])({}, None).principal  # refused
+    print(sessions.authorizer(any_group=["admin"])({}, None).principal)  # refused
 
 
 async def waits() -> None:

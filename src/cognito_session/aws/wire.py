@@ -94,9 +94,11 @@ class Wire(Protocol):
         be sent twice where a kept connection drops, so it must be conditional or idempotent. `once` is sent at most
         once and ends within `timeout_seconds`, name resolution included.
         """
+        ...
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """The body of a 200 answer; any other status is a ServiceError "HTTP404", redirects included."""
+        ...
 
     def post_form(
         self,
@@ -111,6 +113,7 @@ class Wire(Protocol):
 
         `basic` is (client id, client secret) for HTTP Basic authentication (RFC 6749 2.3.1).
         """
+        ...
 
 
 def open_wire(

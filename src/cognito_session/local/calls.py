@@ -4,6 +4,7 @@ A call is written down when it arrives and completed when it is answered, so tha
 It names the operation and how it ended and never holds a token, a secret or any other part of a body.
 """
 
+from bisect import bisect_right
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,9 +47,10 @@ class CallLog:
         self._calls.append(call)
         return call
 
-    def rows(self, service: str | None = None) -> list[dict[str, Any]]:
-        """The calls, of one service or of all, as plain values."""
-        return [asdict(call) for call in self._calls if service in (None, call.service)]
+    def rows(self, service: str | None = None, after: int = 0) -> list[dict[str, Any]]:
+        """The calls numbered higher than `after`, of one service or of all, as plain values."""
+        begin = bisect_right(self._calls, after, key=lambda call: call.number)
+        return [asdict(call) for call in self._calls[begin:] if service in (None, call.service)]
 
     def clear(self) -> None:
         """Forget the calls; numbering goes on."""

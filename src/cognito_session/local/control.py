@@ -72,9 +72,9 @@ class Control:
             forget()
         return {}
 
-    async def calls(self, service: str | None = None) -> dict[str, Any]:
-        """The call log."""
-        return {"calls": self._calls.rows(service)}
+    async def calls(self, service: str | None = None, after: int = 0) -> dict[str, Any]:
+        """The call log, from the call after that number."""
+        return {"calls": self._calls.rows(service, after)}
 
     async def clear_calls(self) -> dict[str, Any]:
         """Empty the call log."""

@@ -42,9 +42,9 @@ class Controls:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def calls(self, service: str | None = None) -> list[Call]:
-        """The requests seen so far, of "cognito", "dynamodb", "jwks", "oauth2", "other" or all."""
-        return [Call(**row) for row in self._wire.control("calls", service=service)["calls"]]
+    def calls(self, service: str | None = None, *, after: int = 0) -> list[Call]:
+        """The requests seen so far, of "cognito", "dynamodb", "jwks", "oauth2", "other" or all, numbered above `after`."""
+        return [Call(**row) for row in self._wire.control("calls", service=service, after=after)["calls"]]
 
     def count(self, operation: str, *, caller: str | None = None) -> int:
         """How many requests of an operation were seen, of one caller or of all."""

@@ -101,7 +101,7 @@ class Migration:
         adopt: Callable[[str], None] | None = None,
         delete_old: bool = False,
         dry_run: bool = False,
-        progress: Callable[[], None] = lambda: None,
+        progress: Callable[[], object] = lambda: None,
     ) -> None:
         self._tables = tables
         self._old, self._new = _Names.of(old), _Names.of(new)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 __all__ = ["Asking", "Body", "Query", "Site", "asking"]
@@ -17,7 +17,7 @@ Query = str | Mapping[str, str | Sequence[str]] | None
 Body = str | bytes | Mapping[str, Any] | None
 """Text as it stands, bytes as base64, a mapping as JSON."""
 
-Site = str | None
+Site = Literal["same-origin", "same-site", "cross-site", "none"] | None
 """Sec-Fetch-Site: "same-origin", "same-site", "cross-site" or "none"; None for a caller that is no browser."""
 
 _ELSEWHERE: Final = {"same-site": "https://other.{host}", "cross-site": "https://elsewhere.example"}

@@ -70,7 +70,7 @@ class Stage:
         self.decisions: list[Decision] = []
         self.results: dict[int, Any] = {}
         self.errors: dict[int, BaseException] = {}
-        self._works = dict(zip((1, 2), works, strict=True))
+        self._works: dict[int, Callable[[], Any]] = dict(zip((1, 2), works, strict=True))
         self._order = deque(order)
         self._waiting: dict[int, deque[_Ticket]] = {1: deque(), 2: deque()}
         self._ended: set[int] = set()

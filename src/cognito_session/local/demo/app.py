@@ -9,8 +9,7 @@ them out. Whatever keeps a session is `sessions`; the rest is routes and pages.
 """
 
 from collections.abc import Mapping
-from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 from cognito_session import SessionManager
 from cognito_session.local.demo import pages_refused
@@ -20,18 +19,12 @@ from cognito_session.local.demo.credentials import Credentials
 from cognito_session.local.demo.doors import Doors
 from cognito_session.local.demo.guard import Guard
 from cognito_session.local.demo.journal import Journal
-from cognito_session.local.demo.layout import Answer
+from cognito_session.local.demo.static_files import PATHS, static_file
 from cognito_session.local.gateway import Handler
 
 __all__ = ["sample_app"]
 
 Routes = Mapping[tuple[str, str], Handler]
-
-_STATIC: Final = {
-    "/app.css": "text/css; charset=utf-8",
-    "/app.js": "text/javascript; charset=utf-8",
-    "/icon.svg": "image/svg+xml",
-}
 
 
 def sample_app(sessions: SessionManager, backstage: Backstage) -> Handler:
@@ -43,7 +36,7 @@ def sample_app(sessions: SessionManager, backstage: Backstage) -> Handler:
         **Doors(sessions, flows, backstage).routes(guard),
         **Credentials(flows, backstage).routes(guard),
     }
-    journal = Journal(backstage.calls, unobserved=_STATIC)
+    journal = Journal(backstage.meter, unobserved=PATHS)
     return _secured(journal.around(_routed(routes)), sessions.configuration.cognito_domain or "")
 
 
@@ -53,8 +46,8 @@ def _routed(routes: Routes) -> Handler:
     def handler(event: dict[str, Any], context: Any) -> Any:
         method, path = event["requestContext"]["http"]["method"], event["rawPath"]
         method = "GET" if method == "HEAD" else method
-        if method == "GET" and path in _STATIC:
-            return _static(path)
+        if method == "GET" and path in PATHS:
+            return static_file(event)
         route = routes.get((method, path))
         if route is None:
             return pages_refused.not_this_way() if path in paths else pages_refused.not_found()
@@ -84,9 +77,3 @@ def _secured(app: Handler, cognito: str) -> Handler:
         return {**answer, "headers": {**ours, **answer["headers"]}}
 
     return secured
-
-
-def _static(path: str) -> Answer:
-    text = files(__package__).joinpath("static", path.removeprefix("/")).read_text(encoding="utf-8")
-    headers = {"Content-Type": _STATIC[path], "Cache-Control": "no-cache"}
-    return {"statusCode": 200, "headers": headers, "body": text}

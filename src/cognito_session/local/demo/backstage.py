@@ -7,9 +7,9 @@ sent by email, the six digits of an authenticator app.
 from typing import NamedTuple, Protocol
 
 from cognito_session import Session
-from cognito_session.local.calls import Call
 from cognito_session.local.demo.components import card
 from cognito_session.local.demo.markup import Html, html, joined
+from cognito_session.local.demo.tally import Meter
 
 __all__ = ["Backstage", "Person", "authenticator", "mailbox", "people_card"]
 
@@ -32,8 +32,9 @@ class Backstage(Protocol):
     def generation(self, me: Session) -> int:
         """Which generation of tokens the session's row holds; the first is 1."""
 
-    def calls(self) -> list[Call]:
-        """What the stack has seen."""
+    @property
+    def meter(self) -> Meter:
+        """What the stack sees, counted."""
 
     def mail(self, username: str) -> str | None:
         """The latest code that was sent to a user."""

@@ -34,7 +34,9 @@ def field(
     required: bool = True,
     at: str | None = None,
 ) -> Html:
-    """A text field, under the id `at` where its name is taken on the page; `completion` is autocomplete's word (HTML 4.10.18.7), `most` the longest text, `wrong` after a refusal."""
+    """A text field, under the id `at` where its name is taken on the page; `completion` is autocomplete's word (HTML
+    4.10.18.7), `most` the longest text, `wrong` after a refusal.
+    """
     at = at or name
     described = [*(["problem"] if wrong else []), *([f"{at}-hint"] if hint else [])]
     plain = Html(' autocapitalize="none" spellcheck="false"') if kind in ("text", "email") else None

@@ -14,7 +14,6 @@ from cognito_session.local.gateway import Handler
 from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.managed_login import ManagedLogin
 from cognito_session.signin.outcome import ChallengeRequired, Established, Refusal, Refused, SignInOutcome
-from cognito_session.signin.return_to import safe_return_to
 from cognito_session.signin.sign_out import Where
 
 __all__ = ["CALLBACK", "Doors"]

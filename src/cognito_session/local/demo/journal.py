@@ -10,13 +10,12 @@ Requests that overlap see each other's calls, which the panel says.
 import re
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from cognito_session.local.calls import Call
 from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.tally import Tally
+from cognito_session.local.demo.tally import Meter, Tally
 from cognito_session.local.gateway import Handler
 
 __all__ = ["PANEL", "Journal"]
@@ -40,10 +39,10 @@ class _Entry(NamedTuple):
 
 
 class Journal:
-    """`calls` gives the stack's log; `unobserved` are paths that call nothing."""
+    """`meter` reads the stack's log; `unobserved` are paths that call nothing."""
 
-    def __init__(self, calls: Callable[[], list[Call]], unobserved: Collection[str] = ()) -> None:
-        self._calls = calls
+    def __init__(self, meter: Meter, unobserved: Collection[str] = ()) -> None:
+        self._meter = meter
         self._unobserved = frozenset(unobserved)
         self._lock = threading.Lock()
         self._browsers: OrderedDict[str, deque[_Entry]] = OrderedDict()
@@ -57,10 +56,10 @@ class Journal:
             if event["rawPath"] in self._unobserved:
                 return app(event, context)
             began, alone = self._begin()
-            before = max((call.number for call in self._calls()), default=0)
+            mark = self._meter.mark()
             try:
                 answer = app(event, context)
-                tally = Tally.of(call for call in self._calls() if call.number > before)
+                tally = self._meter.since(mark)
             finally:
                 alone = self._end(began) and alone
             return self._noted(event, answer, tally, shared=not alone)

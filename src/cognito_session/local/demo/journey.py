@@ -34,6 +34,7 @@ class Journey:
 
     def __init__(self, world: World, browser: Browser) -> None:
         self._world = world
+        self._meter = world.meter
         self._browser = browser
         self._kept = ""
         self._other = Browser(browser.home, "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Mobile Safari/604.1")
@@ -119,7 +120,7 @@ class Journey:
 
     def end_the_other(self) -> str:
         """From the first device; the second is told at its next request."""
-        sid = self._browser.get("/devices").fields()["sid"]
+        sid = self._browser.get("/devices").fields().get("sid", "")
         reply, cost = self._measured(lambda: self._browser.post("/devices/sign-out", sid=sid))
         _expect(reply.location == "/devices?done=one", "the session ended", reply)
         denied = self._other.ask("/status")
@@ -181,9 +182,9 @@ class Journey:
 
     def _measured(self, act: Callable[[], T]) -> tuple[T, Tally]:
         """What was answered, and what the stack saw meanwhile."""
-        before = max((call.number for call in self._world.calls()), default=0)
+        mark = self._meter.mark()
         answered = act()
-        return answered, Tally.of(call for call in self._world.calls() if call.number > before)
+        return answered, self._meter.since(mark)
 
     def _all_at_once(self) -> list[Reply]:
         together = threading.Barrier(PARALLEL)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from cognito_session import Session
 from cognito_session.local.demo.journal import PANEL
 from cognito_session.local.demo.markup import Html, html, joined
+from cognito_session.local.demo.static_files import address_of
 
 __all__ = ["ACCENTS", "UNKNOWN", "Answer", "Unknown", "page", "see_other"]
 
@@ -42,9 +43,9 @@ _PAGE: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title} - cognito-session demo</title>
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/app.css">
-<script src="/app.js" defer></script>
+<link rel="icon" href="{icon}" type="image/svg+xml">
+<link rel="stylesheet" href="{style}">
+<script src="{script}" defer></script>
 </head>
 <body data-session="{session}" data-name="{name}">
 <a class="skip" href="#main">Skip to the content</a>
@@ -61,7 +62,9 @@ _PAGE: Final = """<!doctype html>
 </main>
 {panel}
 </div>
-<footer class="foot"><p>A sample Lambda handler on an embedded Cognito and DynamoDB. Nothing here leaves this computer.</p></footer>
+<footer class="foot">
+<p>A sample Lambda handler on an embedded Cognito and DynamoDB. Nothing here leaves this computer.</p>
+</footer>
 </body>
 </html>
 """
@@ -74,7 +77,7 @@ def page(
     heading: str,
     body: Html,
     *,
-    me: Session | None | Unknown = UNKNOWN,
+    me: Session | Unknown | None = UNKNOWN,
     here: str = "",
     status: int = 200,
     title: str | None = None,
@@ -83,12 +86,15 @@ def page(
     signed_in = isinstance(me, Session)
     text = html(
         _PAGE,
+        icon=address_of("/icon.svg"),
+        style=address_of("/app.css"),
+        script=address_of("/app.js"),
         accent=_accent(me),
         title=title or heading,
         session="unknown" if me is UNKNOWN else "on" if signed_in else "off",
         name=me.username if isinstance(me, Session) else "",
         navigation=_navigation(here) if signed_in else None,
-        who=html(_WHO, username=me.username) if isinstance(me, Session) else None if here == "/sign-in" else _STRANGER,
+        who=_who(me, here),
         heading=heading,
         body=body,
         panel=PANEL,
@@ -103,6 +109,12 @@ def see_other(path: str, cookies: tuple[str, ...] = ()) -> Answer:
     return {"statusCode": 303, "headers": headers, "body": "", "cookies": list(cookies)}
 
 
+def _who(me: Session | Unknown | None, here: str) -> Html | None:
+    if isinstance(me, Session):
+        return html(_WHO, username=me.username)
+    return _STRANGER if me is None and here != "/sign-in" else None
+
+
 def _navigation(here: str) -> Html:
     links = joined(
         html('<li><a href="{path}"{current}>{name}</a></li>', path=path, name=name, current=_current(here == path))
@@ -115,7 +127,7 @@ def _current(is_here: bool) -> Html | None:
     return Html(' aria-current="page"') if is_here else None
 
 
-def _accent(me: Session | None | Unknown) -> str:
+def _accent(me: Session | Unknown | None) -> str:
     """The colour that the session's data names, where it is one of ours."""
     chosen = me.data.get("accent") if isinstance(me, Session) else None
     return chosen if chosen in ACCENTS else ACCENTS[0]

@@ -104,8 +104,10 @@ def _passkey(prompt: Prompt, carried: list[Html]) -> Html:
     """The script asks the browser for the passkey, and sends the form."""
     template = """<form method="post" action="/challenge" data-passkey="{request}">{carried}
 <input type="hidden" name="answer" value="">
+<p id="passkey-problem" role="alert"></p>
 <p class="actions"><button type="button" disabled>Use the passkey</button></p></form>
-<p class="hint" data-without-script>A passkey needs scripts, which this browser does not run.</p>"""
+<p class="hint" data-without-script>A passkey needs scripts, which this browser does not run.</p>
+<p class="hint">The embedded Cognito checks no passkey's signature: this shows the way, and proves nothing.</p>"""
     return html(template, request=prompt.credential_request or "", carried=joined(carried))
 
 

@@ -28,7 +28,7 @@ KNOWN: Final = {
     ),
     503: (
         "Please try again in a moment",
-        "A service that we depend on did not answer. You are still signed in, and nothing has changed.",
+        "A service that we depend on did not answer. Nothing has changed: who was signed in still is.",
         ("/", "Go to the start"),
     ),
 }

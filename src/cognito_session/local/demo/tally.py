@@ -1,15 +1,15 @@
-"""Tally: what some requests cost at AWS, as reads, writes and calls to Cognito; the operations themselves beside it.
+"""Tally: what something cost at AWS, as reads, writes and calls to Cognito; the operations themselves beside it.
 
 A transaction counts as one write, a query as one read, as DynamoDB is asked and not as it bills. The key set is counted by
 itself: it is fetched once in a long time, whoever asks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from cognito_session.local.calls import Call
 
-__all__ = ["Tally", "counted"]
+__all__ = ["Meter", "Tally", "counted"]
 
 _READS: Final = frozenset({"GetItem", "Query", "BatchGetItem", "Scan"})
 _WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"})
@@ -41,6 +41,23 @@ class Tally(NamedTuple):
     def __str__(self) -> str:
         told = [counted(self.reads, "read"), counted(self.writes, "write"), f"{counted(self.cognito, 'call')} to Cognito"]
         return ", ".join([*told, *(["the key set"] if self.key_sets else [])])
+
+
+class Meter:
+    """What the stack saw between two looks at its log; `calls` gives the calls after a number."""
+
+    def __init__(self, calls: Callable[[int], list[Call]]) -> None:
+        self._calls = calls
+        self._last = 0
+
+    def mark(self) -> int:
+        """Where the log ends now."""
+        self._last = max((call.number for call in self._calls(self._last)), default=self._last)
+        return self._last
+
+    def since(self, mark: int) -> Tally:
+        """All that came after."""
+        return Tally.of(self._calls(mark))
 
 
 def counted(number: int, noun: str) -> str:

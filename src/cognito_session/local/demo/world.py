@@ -12,11 +12,11 @@ from typing import Final
 
 from cognito_session import Session, SessionManager, SessionPolicy
 from cognito_session.core.keyring import KEY_BYTES, new_entry
-from cognito_session.local.calls import Call
 from cognito_session.local.demo.account import EDITORS
 from cognito_session.local.demo.app import sample_app
 from cognito_session.local.demo.backstage import Person
 from cognito_session.local.demo.doors import CALLBACK
+from cognito_session.local.demo.tally import Meter
 from cognito_session.local.gateway import Gateway, Handler
 from cognito_session.local.stack import LocalStack, Pool, User
 
@@ -32,7 +32,6 @@ _DAVE: Final = Person("dave", "Copperfield-1850", "gets a code by email")
 _ERIN: Final = Person("erin", "Temporary-1916!", "must choose a new password")
 PEOPLE: Final = (ALICE, BOB, _CAROL, _DAVE, _ERIN)
 _GRACE_SECONDS: Final = 60
-_LOG_LINES: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -105,12 +104,10 @@ class World:
         row = self.stack.dynamodb().get_item(TABLE, {"sub": me.sub, "sid": me.sid})
         return int(row["gen"]) if row else 0
 
-    def calls(self) -> list[Call]:
-        """What the stack has seen lately; a long log is begun anew."""
-        seen = self.stack.calls()
-        if len(seen) > _LOG_LINES:
-            self.stack.clear_calls()
-        return seen
+    @property
+    def meter(self) -> Meter:
+        """What the stack sees, counted."""
+        return Meter(lambda after: self.stack.calls(after=after))
 
     def mail(self, username: str) -> str | None:
         """The latest code that was sent to a user."""

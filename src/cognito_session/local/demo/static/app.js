@@ -97,6 +97,22 @@ function tick() {
   }
 }
 
+// A passkey (W3C Web Authentication): Cognito's question goes to the browser, its answer into the form.
+async function usePasskey(form) {
+  try {
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(form.dataset.passkey));
+    form.elements.answer.value = JSON.stringify(await navigator.credentials.get({ publicKey }));
+    form.submit();
+  } catch {
+    at("passkey-problem").textContent = "This browser brought no passkey. Try again, or begin anew and choose another way.";
+  }
+}
+
+for (const form of document.querySelectorAll("[data-passkey]")) {
+  const button = form.querySelector("button");
+  button.disabled = false;
+  button.addEventListener("click", () => usePasskey(form));
+}
 for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
 if (isSignedIn()) {
   setInterval(() => document.hidden || ask(), ASK_EVERY_MS);
