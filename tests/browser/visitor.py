@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -18,6 +17,7 @@ from browser.chromium import ACTION_SECONDS
 __all__ = ["COOKIE", "Visitor"]
 
 COOKIE = "__Host-session"
+expect.set_options(timeout=ACTION_SECONDS * 1000)
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
 
 
@@ -96,8 +96,9 @@ class Visitor:
 
     def is_at(self, path: str, page: Page | None = None) -> None:
         """Wait until this is the address, whatever of it is percent-encoded."""
-        page = page or self.page
-        page.wait_for_url(lambda url: unquote(url) == unquote(self.site.url + path))
+        bare, mark, query = path.partition("?")
+        pattern = re.escape(self.site.url + bare + mark) + re.escape(query).replace("/", "(?:/|%2F)")
+        expect(page or self.page).to_have_url(re.compile(f"^{pattern}$"))
 
     def sees(self, heading: str, page: Page | None = None) -> None:
         """Wait until this is the page's one heading."""
