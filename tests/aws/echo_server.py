@@ -49,6 +49,11 @@ class EchoServer:
     def url(self):
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
+    @property
+    def is_idle(self):
+        """Whether every connection has been closed."""
+        return not self._open
+
     def start(self):
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         self.port = self._listener.getsockname()[1]
@@ -63,10 +68,10 @@ class EchoServer:
             self._close(connection)
 
     def _close(self, connection):
-        self._open.discard(connection)
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
         connection.close()
+        self._open.discard(connection)
 
     def _accept(self, listener):
         while True:

@@ -22,6 +22,7 @@ from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, endpoint
 from cognito_session.aws.wire_botocore import BotocoreWire
 from cognito_session.aws.wire_curl import CurlWire
 from cognito_session.core.errors import ConfigurationError
+from support.stack import eventually
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalr/XUtn+FEMI=K7"}
 BASE = {**KEYS, "AWS_REGION": "eu-central-1"}
@@ -183,7 +184,7 @@ def test_idle_close(kind, server):
     server.idle_seconds = 0.1
     wire = make(kind, server.url)
     read(wire)
-    time.sleep(0.3)
+    assert eventually(lambda: server.is_idle)
     assert read(wire)["Item"]
     assert [r.connection for r in server.requests] == [1, 2]
 
