@@ -10,6 +10,7 @@ from cognito_session import ConfigurationError, SessionManager, SessionRequired,
 from cognito_session.aws.answer import read_answer
 from cognito_session.aws.authorization_server import _read
 from cognito_session.aws.cognito import CognitoProvider
+from cognito_session.aws.keyring_source import SecretsManagerText
 from cognito_session.aws.wire import ServiceError
 from cognito_session.core.errors import InvalidClaim, MalformedToken, ProviderUnavailable, StoreUnavailable
 from cognito_session.core.establish import SignedIn
@@ -120,6 +121,14 @@ def test_an_answer_of_aws_that_is_no_unicode(body):
 def test_an_answer_of_aws_with_a_pair_of_surrogates():
     """Escaped as it mostly is, an emoji is a text like any other."""
     assert read_answer("cognito-idp", "X", 200, b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 100_000, '{"SESSION_KEYS": "1.AAAA'])
+def test_a_secret_that_is_no_json_object(text):
+    """The operator is told, and no error that is raised or chained holds the secret."""
+    with pytest.raises(ConfigurationError, match="SESSION_SECRET_ARN") as caught:
+        SecretsManagerText(Wire(200, spelled({"SecretString": text}).encode()), "arn:x")()
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(

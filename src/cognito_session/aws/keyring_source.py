@@ -87,9 +87,12 @@ class SecretsManagerText:
         if not text.lstrip().startswith("{"):
             return text if name == "SESSION_KEYS" else None
         try:
-            found: Any = json.loads(text).get(name)
-        except ValueError as error:
-            raise _unusable() from error
+            members: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            members = None
+        if not isinstance(members, dict):  # out here, because a JSONDecodeError carries the whole secret, chained or not
+            raise _unusable()
+        found = members.get(name)
         return found if isinstance(found, str) and found else None
 
     def __call__(self) -> str:
