@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cognito_session.core.base64url import canonical_base64url, to_base64url
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.credential import SealedCredential
 from cognito_session.core.errors import ConfigurationError, SessionError, SessionUnavailable, TokenError
-from cognito_session.core.keyring import KeyEntry, Keyring, canonical_base64url, new_entry, to_base64url
+from cognito_session.core.keyring import KeyEntry, Keyring, new_entry
 from cognito_session.core.seal import (
     AT_REST,
     COOKIE,

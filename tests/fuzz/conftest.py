@@ -7,12 +7,16 @@ from fuzz.harness import FIGURES, thorough
 
 def pytest_terminal_summary(terminalreporter):
     """A line for each target: inputs, seconds, and how often each verdict was given."""
-    if not thorough() or not FIGURES:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    found = [(report, value) for report in reports for name, value in report.user_properties if name == FIGURES]
+    if not thorough() or not found:
         return
     terminalreporter.section("fuzzing")
-    for found in FIGURES:
-        verdicts = ", ".join(f"{verdict} {count:,}" for verdict, count in found.tally.most_common())
-        mark = "" if found.passed else "FAILED "
-        terminalreporter.write_line(f"{mark}{found.name}: {found.examples:,} in {found.seconds:.0f} s ({verdicts})")
-    total, failed = sum(found.examples for found in FIGURES), sum(not found.passed for found in FIGURES)
-    terminalreporter.write_line(f"{len(FIGURES)} targets, {total:,} inputs, {failed} targets with a finding")
+    for report, figures in found:
+        verdicts = ", ".join(f"{verdict} {count:,}" for verdict, count in sorted(figures["tally"].items()))
+        mark = "FAILED " if report.failed else ""
+        inputs, seconds = sum(figures["tally"].values()), figures["seconds"]
+        terminalreporter.write_line(f"{mark}{report.head_line}: {inputs:,} in {seconds:.0f} s ({verdicts})")
+    total = sum(sum(figures["tally"].values()) for _, figures in found)
+    failed = sum(report.failed for report, _ in found)
+    terminalreporter.write_line(f"{len(found)} targets, {total:,} inputs, {failed} targets with a finding")

@@ -14,13 +14,16 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Collection
 from secrets import randbits
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning
 
-__all__ = ["FIGURES", "Figures", "fuzz", "thorough"]
+__all__ = ["FIGURES", "fuzz", "thorough"]
+
+FIGURES = "fuzzing"
+"""Name of the property in which a target's report says how long it took and how often each verdict was given."""
 
 _FEW = 100
 _TURNS = 8
@@ -31,20 +34,6 @@ _ROUND = 10_000
 Target = Callable[..., str]
 
 
-class Figures(NamedTuple):
-    """What one target's run came to."""
-
-    name: str
-    examples: int
-    seconds: float
-    tally: Counter[str]
-    passed: bool
-
-
-FIGURES: list[Figures] = []
-"""Of every target that has run."""
-
-
 def thorough() -> int:
     """How many examples each target is asked for; 0 in a normal run."""
     return int(os.environ.get("FUZZ_EXAMPLES") or 0)
@@ -52,18 +41,17 @@ def thorough() -> int:
 
 def fuzz(
     *, sees: Collection[str], rarely: Collection[str] = (), **strategies: st.SearchStrategy[Any]
-) -> Callable[[Target], Callable[[], None]]:
+) -> Callable[[Target], Callable[..., None]]:
     """Make a test of a target: a few inputs in a normal run, FUZZ_EXAMPLES where that is set."""
 
-    def decorate(target: Target) -> Callable[[], None]:
-        def test() -> None:
+    def decorate(target: Target) -> Callable[..., None]:
+        def test(record_property: Callable[[str, object], None]) -> None:
             tally: Counter[str] = Counter()
-            began, passed = time.perf_counter(), False
+            began = time.perf_counter()
             try:
                 _run(target, strategies, tally, sees)
-                passed = True
-            finally:
-                FIGURES.append(Figures(target.__name__, tally.total(), time.perf_counter() - began, tally, passed))
+            finally:  # as a property of the test's report, which comes back from whichever process runs it
+                record_property(FIGURES, {"seconds": time.perf_counter() - began, "tally": dict(tally)})
             missing = {*sees, *(rarely if thorough() >= _ROUND else ())} - set(tally)
             assert not missing, f"never seen: {sorted(missing)}; seen: {dict(tally)}"
 

@@ -25,7 +25,7 @@ from fuzz.harness import fuzz
 from fuzz.kit import COOKIE, ENVIRONMENT, kit
 from fuzz.shapes import JSON, JSON_TEXTS, TEXTS, damaged, json_bytes, one_in, spelled
 from fuzz.test_answers import answered
-from fuzz.test_cookies import kept_by_a_browser
+from fuzz.test_cookies import kept_by_a_browser, plainly_read
 from fuzz.test_requests import leaves
 
 DOMAIN = ENVIRONMENT["COGNITO_DOMAIN"]
@@ -205,7 +205,7 @@ def _jars(draw: st.DrawFn, jar: dict, name: str):
             return {n: v for n, v in jar.items() if n != name}, False
         case 1:
             value = draw(damaged(st.just(jar[name])))
-            return {**jar, name: value}, value.strip(" \t") == jar[name]
+            return {**jar, name: value}, jar[name] in plainly_read(name, f"{name}={value}")[0]
         case 2:
             return {**jar, name: draw(st.sampled_from([v for n, v in jar.items() if n != name] or ["x"]))}, False
         case 3:
@@ -284,7 +284,7 @@ def test_the_flows_of_a_browser_are_five_at_most(headers):
     gone = {name for name, age in ages.items() if age == "0"}
     assert ages.keys() - gone == {f"{FLOW}{fresh.state}"}
     alive = sorted((name for name in whole if not sealed_flows()[name][1].is_over(now)), key=_age)
-    if len(parts) < 20:  # beyond that not all are looked at
+    if len(parts) < 20 and max(map(len, headers), default=0) <= 65_536:  # beyond that not all are looked at
         assert gone & named == (named - set(alive)) | set(alive[4:])
         for name in whole:
             found = run(find_transaction(manager.case, name.removeprefix(FLOW), headers), manager.ports)

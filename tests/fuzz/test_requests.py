@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from hypothesis import strategies as st
@@ -42,6 +43,14 @@ def asked(method, path, *headers):
     return Request(method, path, "", headers_of((name, value) for name, value in headers if value is not None))
 
 
+def hostname(host):
+    """Of a Host header's value, without its port; None where Python's own reader has none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:  # "[]"
+        return None
+
+
 def plain_verdict(csrf, request):
     """The rules of CSRF, written down once more, without patterns."""
     path, header = request.path, {name: ", ".join(values) for name, values in request.headers.items()}
@@ -59,8 +68,10 @@ def plain_verdict(csrf, request):
     elif origin is not None and "host" in header:
         host = header["host"].lower()
         letters = set(string.ascii_lowercase + string.digits + "-.:[]")
-        secure, name = origin == f"https://{host}", urlsplit(f"//{host}").hostname if set(host) <= letters else None
-        passes = passes or (bool(name) and (secure or (origin == f"http://{host}" and name == "localhost")))
+        name = hostname(host) if set(host) <= letters else None
+        passes = passes or (
+            bool(name) and (origin == f"https://{host}" or (origin == f"http://{host}" and name == "localhost"))
+        )
     return CsrfVerdict.PASSES if passes else CsrfVerdict.REFUSED
 
 
@@ -83,10 +94,16 @@ def test_who_may_change_something(*, method, path, site, origin, host, own):
     return found.name
 
 
+@lru_cache(maxsize=1)
+def csrf_token() -> str:
+    """One of the session's: each call to the manager makes another."""
+    return kit().manager.csrf_token(kit().manager.resolve(f"{COOKIE}={kit().cookie}").session)
+
+
 @st.composite
 def _csrf_tokens(draw: st.DrawFn):
     """A token for X-CSRF-Token, and whether it is this session's own."""
-    text = kit().manager.csrf_token(kit().manager.resolve(f"{COOKIE}={kit().cookie}").session)
+    text = csrf_token()
     if draw(st.integers(1, 3)) == 1:
         return text, True
     return draw(one_in(3, TEXTS, damaged(st.just(text)).filter(lambda found: found.strip() != text))), False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cognito_session.core.keyring import to_base64url
+from cognito_session.core.base64url import to_base64url
 from cognito_session.testing.clock import ManualClock
 
 __all__ = ["NAME", "Reports", "by_hand", "ring", "rows", "sealed", "session_rows", "value_of"]

@@ -13,9 +13,10 @@ import traceback
 import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
+from cognito_session.core.base64url import to_base64url
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.establish import SignedIn
-from cognito_session.core.keyring import Keyring, to_base64url
+from cognito_session.core.keyring import Keyring
 from managed.scene import Reports, rows, value_of
 from support.stack import COOKIE, cookie_of, event_v2, make_app
 from support.tokens import flipped

@@ -462,6 +462,28 @@ def test_a_ciphertext_that_was_tampered_with(alone, change, name):
     assert done(app.stack) == [READ]
 
 
+@pytest.mark.parametrize("later", [True, False])
+@pytest.mark.parametrize("shift", [-1, 1, 86_400, 10**30])
+def test_a_row_whose_access_exp_is_not_its_token_s(alone, shift, later):
+    """By it is decided who is served: moved to the future it serves nobody, before or after the token's own end. A past one
+    is refreshed, which puts it right.
+    """
+    app, reports = alone, Reports()
+    manager, user = sealed(app, on_event=reports), app.user()
+    cookie = begun(app, manager, user)
+    stored(app, user, lambda row: {"access_exp": row["access_exp"] + shift})
+    if later:
+        app.expire()
+    if later and shift <= 1:
+        assert manager.resolve(cookie).session.sub == user.sub
+        assert not reports.named("tampered")
+        return
+    with pytest.raises(SessionUnavailable) as caught:
+        manager.resolve(cookie)
+    assert caught.value.reason == "unreadable_record"
+    assert [report.sub for report in reports.named("tampered")] == [user.sub]
+
+
 def test_a_foreign_sign_in_ends_what_a_sealed_cookie_stands_for(alone):
     """Other sign-in code replaced the token in the one row: the sealed cookie of the session before is displaced, unwritten."""
     manager, user = sealed(alone), alone.user()

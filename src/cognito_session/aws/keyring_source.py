@@ -6,12 +6,12 @@ so that keys rotate without a restart. A failed renewal keeps the keys at hand.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.aws.fork import ProcessLock
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable
+from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.keyring import Keyring
 
 if TYPE_CHECKING:
@@ -87,11 +87,9 @@ class SecretsManagerText:
         if not text.lstrip().startswith("{"):
             return text if name == "SESSION_KEYS" else None
         try:
-            members: Any = json.loads(text)
-        except (ValueError, RecursionError):
-            members = None
-        if not isinstance(members, dict):  # out here, because a JSONDecodeError carries the whole secret, chained or not
-            raise _unusable()
+            members: Any = read_json(text)
+        except NotJson as error:
+            raise _unusable() from error
         found = members.get(name)
         return found if isinstance(found, str) and found else None
 

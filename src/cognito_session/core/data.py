@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core import writes
 from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable
+from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.record import SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, Write, ask
 
@@ -28,8 +29,8 @@ def data_of(record: SessionRecord) -> dict[str, Any]:
     if record.bare or record.data is None:
         return {}
     try:
-        found = json.loads(record.data)
-    except (ValueError, RecursionError) as error:
+        found = read_json(record.data)
+    except NotJson as error:
         raise StoreUnavailable("session row: attribute data: expected JSON", reason="unreadable_record") from error
     return found if isinstance(found, dict) else {}
 

@@ -10,8 +10,8 @@ import hmac
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from cognito_session.core.base64url import to_base64url
 from cognito_session.core.errors import InvalidClaim
-from cognito_session.core.keyring import to_base64url
 from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
 from cognito_session.core.token import verified_claims
 

@@ -9,14 +9,13 @@ Knows nothing of ciphers; keys never show in repr or in an error.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
-from binascii import a2b_base64, b2a_base64
 from typing import Final, NamedTuple
 
+from cognito_session.core.base64url import canonical_base64url, to_base64url
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.hidden import hiding
 
-__all__ = ["KEY_BYTES", "KeyEntry", "Keyring", "canonical_base64url", "new_entry", "to_base64url"]
+__all__ = ["KEY_BYTES", "KeyEntry", "Keyring", "new_entry"]
 
 KEY_BYTES: Final = 32
 _MAX_ENTRIES: Final = 16
@@ -83,25 +82,6 @@ def new_entry(keyring: Keyring | None, random_bytes: bytes) -> str:
         raise ValueError(f"new_entry: expected {KEY_BYTES} random bytes")
     sequence = keyring.newest.sequence + 1 if keyring is not None else 1
     return f"{sequence}.{to_base64url(random_bytes)}"
-
-
-def to_base64url(raw: bytes) -> str:
-    """Base64url without padding (RFC 7515 2)."""
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def canonical_base64url(text: str) -> bytes | None:
-    """The bytes that `text` is the one unpadded base64url spelling of, None where it is not."""
-    try:
-        standard = text.encode("ascii").translate(_TO_STANDARD)
-        decoded = a2b_base64(standard + b"=" * (-len(standard) % 4))
-    except ValueError:
-        return None
-    return decoded if b2a_base64(decoded, newline=False).rstrip(b"=") == standard else None
-
-
-_TO_STANDARD: Final = bytes.maketrans(b"-_+/", b"+/!!")
-"""The other alphabet's + and / become what neither has. Without base64's wrappers: this is on every request's path."""
 
 
 def _entry(text: str, position: int) -> KeyEntry:

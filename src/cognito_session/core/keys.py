@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cognito_session.core.base64url import canonical_base64url
 from cognito_session.core.errors import KeysUnavailable
 
 if TYPE_CHECKING:
@@ -81,10 +82,4 @@ def _signing_key(entry: Any) -> SigningKey | None:
 
 def _uint(text: str) -> int:
     """The number, 0 where the text is not base64url: a key that cannot be imported must not be kept."""
-    from base64 import urlsafe_b64decode, urlsafe_b64encode
-
-    try:
-        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        return 0
-    return int.from_bytes(decoded, "big") if urlsafe_b64encode(decoded).rstrip(b"=") == text.encode("ascii") else 0
+    return int.from_bytes(canonical_base64url(text) or b"", "big")

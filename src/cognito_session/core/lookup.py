@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.credential import Credential, TokenCredential
-from cognito_session.core.errors import StoreUnavailable, TokenError
+from cognito_session.core.errors import InvalidClaim, StoreUnavailable, TokenError
 from cognito_session.core.identify import authenticate
 from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, LoadAll, Report, ask
@@ -51,14 +51,17 @@ def _that_knows(jti: str, rows: Sequence[Row], key: SessionKey) -> tuple[Session
 def stored_token(case: Case, record: SessionRecord) -> Flow[AccessToken]:
     """The row's access token, expired or not: verified before it was sealed into the row; a plain one is verified now.
 
-    Raises StoreUnavailable for one that was moved, cut or altered, and reports it.
+    Raises StoreUnavailable for one that was moved, cut or altered, or that expires at another time than the row says (by
+    which it is decided whether it may be served), and reports it.
     """
     sid = record.sid or record.key.sid
     try:
         text = yield from open_secret(case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
-        if text != record.access_token and not record.unverified:
-            return parse(text, case.rules)
-        return (yield from authenticate(case, text))
+        sealed = text != record.access_token and not record.unverified
+        token = parse(text, case.rules) if sealed else (yield from authenticate(case, text))
+        if token.expires_at != record.access_exp:
+            raise InvalidClaim("exp", "the instant that the row holds as access_exp")
+        return token
     except TokenError as error:
         yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
         raise StoreUnavailable(

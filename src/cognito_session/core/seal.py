@@ -19,9 +19,10 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from cognito_session.core.base64url import canonical_base64url, to_base64url
 from cognito_session.core.credential import SealedCredential
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
-from cognito_session.core.keyring import canonical_base64url, to_base64url
+from cognito_session.core.json_text import read_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -126,8 +127,8 @@ def open_cookie(keyring: Keyring, text: str, *, pool: str, client_id: str, cooki
     """The credential in a cookie value. Raises as `open_sealed` does."""
     plaintext = open_sealed(keyring, text, purpose=COOKIE, context=(pool, client_id, cookie_name))
     try:
-        sub, sid, gen, *_ = json.loads(plaintext.decode("utf-8"))
-    except (ValueError, TypeError, RecursionError) as error:
+        sub, sid, gen, *_ = read_json(plaintext)
+    except (ValueError, TypeError) as error:
         raise _not_a_credential() from error
     if not (isinstance(sub, str) and isinstance(sid, str) and type(gen) is int and gen >= 0):
         raise _not_a_credential()
@@ -163,9 +164,13 @@ def open_secret(keyring: Keyring | None, stored: str, *, pool: str, client_id: s
     text = stored[len(STORED_PREFIX) :]
     try:
         plaintext = open_sealed(keyring, text, purpose=AT_REST, context=(pool, client_id, sub, sid, attribute))
-        return plaintext.decode("utf-8", "surrogatepass")
-    except (MalformedSeal, UnicodeDecodeError) as error:
+    except MalformedSeal as error:
         raise _damaged(attribute) from error
+    try:
+        return plaintext.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        pass
+    raise _damaged(attribute)  # out here: a UnicodeDecodeError carries the whole secret, chained or not
 
 
 def _was_sealed(stored: str) -> bool:

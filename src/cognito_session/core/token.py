@@ -8,14 +8,14 @@ canonical base64url, no duplicate JSON members, bounded sizes.
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NewType
 
+from cognito_session.core.base64url import canonical_base64url
 from cognito_session.core.errors import ConfigurationError, InvalidClaim, InvalidSignature, MalformedToken, UnknownKey
 from cognito_session.core.hidden import hiding
+from cognito_session.core.json_text import NotJson, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,20 +190,16 @@ def _decoded(segment: str) -> bytes:
     """Base64url without padding, canonical only (RFC 7515 2): one value has one spelling."""
     if not segment or len(segment) > _MAX_SEGMENT_CHARS:
         raise MalformedToken(f"token part: expected 1 to {_MAX_SEGMENT_CHARS} characters")
-    try:
-        raw = segment.encode("ascii")
-        decoded = urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
-    except ValueError as error:
-        raise MalformedToken("token part: expected base64url") from error
-    if urlsafe_b64encode(decoded).rstrip(b"=") != raw:
+    decoded = canonical_base64url(segment)
+    if decoded is None:
         raise MalformedToken("token part: expected canonical base64url without padding")
     return decoded
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        parsed = read_json(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except NotJson as error:
         raise MalformedToken("token part: expected a strict UTF-8 JSON object") from error
     if not isinstance(parsed, dict):
         raise MalformedToken("token part: expected a JSON object")

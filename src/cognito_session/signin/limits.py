@@ -6,10 +6,11 @@ over is taken, None and lists among it, and refused without an error.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
+
+from cognito_session.core.json_text import NotJson, read_json
 
 __all__ = ["code_of", "credential_of", "is_attributes", "is_password", "is_username"]
 
@@ -57,8 +58,8 @@ def credential_of(value: object) -> dict[str, Any] | None:
     if not isinstance(value, str) or len(value) > _MAX_CREDENTIAL_CHARS or not _is_unicode(value):
         return None
     try:
-        parsed = json.loads(value)
-    except (ValueError, RecursionError):
+        parsed = read_json(value)
+    except NotJson:
         return None
     return parsed if isinstance(parsed, dict) else None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.establish import SignedIn, establish
+from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Flow, Report, Revoke, ask
@@ -176,8 +177,8 @@ def _choices(name: str, offered: object, known: tuple[str, ...]) -> tuple[str, .
 def _list(text: object) -> list[Any]:
     """The list in a challenge parameter, which Cognito sends as JSON text."""
     try:
-        parsed = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+        parsed = read_json(text) if isinstance(text, str) else None
+    except NotJson:
         parsed = None
     return parsed if isinstance(parsed, list) else []
 

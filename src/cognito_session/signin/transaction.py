@@ -13,10 +13,10 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cognito_session.core.base64url import to_base64url
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
-from cognito_session.core.keyring import to_base64url
 from cognito_session.core.vault import open_value, seal_value
 
 if TYPE_CHECKING:
