@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
@@ -117,6 +116,5 @@ def _pairs_named(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?:^|;)[ \t]*{re.escape(name)}=([^;]*)")
 
 
-def _values_of(name: str, header: str) -> Iterable[str]:
-    for pair in islice(_pairs_named(name).finditer(header), MAX_EXAMINED):
-        yield pair[1].strip(" \t")
+def _values_of(name: str, header: str) -> list[str]:
+    return [value.strip(" \t") for value in _pairs_named(name).findall(header)[:MAX_EXAMINED]]

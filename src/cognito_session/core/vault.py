@@ -23,6 +23,7 @@ __all__ = ["open_cookie", "open_secret", "open_value", "seal_cookie", "seal_secr
 
 A = TypeVar("A")
 _NONCE_BYTES = seal.NONCE_BYTES
+_AT_HAND = Keyrings()
 
 
 def open_cookie(case: Case, text: str) -> Flow[SealedCredential]:
@@ -36,7 +37,7 @@ def open_cookie(case: Case, text: str) -> Flow[SealedCredential]:
 
 def seal_cookie(case: Case, credential: SealedCredential) -> Flow[str]:
     """A fresh cookie value for the credential."""
-    ring = yield from ask(Keyrings())
+    ring = yield from ask(_AT_HAND)
     return seal.seal_cookie(
         ring,
         credential,
@@ -64,7 +65,7 @@ def seal_secret(case: Case, secret: str, *, sub: str, sid: str, attribute: str) 
     """The secret as it is stored: sealed where keys are configured, else plainly as the seed stores it."""
     if not case.seals:
         return secret
-    ring = yield from ask(Keyrings())
+    ring = yield from ask(_AT_HAND)
     return seal.seal_secret(
         ring,
         secret,
@@ -82,7 +83,7 @@ def seal_value(case: Case, plaintext: bytes, *, purpose: str, context: tuple[str
 
     Raises ConfigurationError where there are no keys.
     """
-    ring = yield from ask(Keyrings())
+    ring = yield from ask(_AT_HAND)
     whole = (_pool(case), _client(case), *context)
     return seal.seal(ring, plaintext, purpose=purpose, context=whole, nonce=case.entropy(_NONCE_BYTES))
 
@@ -95,7 +96,7 @@ def open_value(case: Case, text: str, *, purpose: str, context: tuple[str, ...] 
 
 def _with_keyring(use: Callable[[Keyring], A]) -> Flow[A]:
     try:
-        return use((yield from ask(Keyrings())))
+        return use((yield from ask(_AT_HAND)))
     except SealKeyUnavailable:
         return use((yield from ask(Keyrings(newer=True))))
 
