@@ -323,7 +323,7 @@ class SessionManager(_Manager):
         Raises SessionConflict (409) where another request changed it since `me` was served, SessionRequired where the
         session has ended, ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
         """
-        return me.with_data(data, run(save_data(me, data), self.ports))
+        return me.with_data(data, run(save_data(self.case, me, data), self.ports))
 
     def csrf_token(self, me: Session) -> str:
         """A token for X-CSRF-Token, for pages of browsers too old for Sec-Fetch-Site and Origin (`Csrf(header_token=True)`).
@@ -459,7 +459,7 @@ class AsyncSessionManager(_Manager):
 
     async def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
         """As SessionManager.save_data."""
-        return me.with_data(data, await self._run(save_data(me, data)))
+        return me.with_data(data, await self._run(save_data(self.case, me, data)))
 
     def managed_login(
         self,

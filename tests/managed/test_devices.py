@@ -175,6 +175,26 @@ def test_revoke_all_but_one(many):
     assert isinstance(manager.resolve(cookie), Active)
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_revoke_all_where_one_row_cannot_be_read(many, keep):
+    """Other code wrote over an attribute of one session: it serves nobody, all others end, and then the outage is told."""
+    manager, user = sealed(many), many.user()
+    *_, broken = device(many, manager, user)
+    (row,) = session_rows(many, user)
+    lost, _, gone = device(many, manager, user)
+    _, me, kept = device(many, manager, user)
+    many.stack.dynamodb().put_item(many.table, {**row, "gen": "x"})
+    with pytest.raises(SessionUnavailable) as caught:
+        manager.revoke_all(user.sub, keep=me.sid if keep else None)
+    assert caught.value.reason == "unreadable_record"
+    assert manager.resolve(gone) == Rejected("session_ended")
+    assert is_dead(many, lost)
+    assert isinstance(manager.resolve(kept), Active if keep else Rejected)
+    for call in (lambda: manager.resolve(broken), lambda: manager.sessions_of(user.sub)):
+        with pytest.raises(SessionUnavailable):
+            call()
+
+
 def test_revoke_all_in_the_one_row_layout(alone):
     """The one session ends, or stays where it is the kept one; a user without a row is forbidden earlier sign-ins too."""
     manager, user = sealed(alone), alone.user()

@@ -16,6 +16,7 @@ from cognito_session.core.record import SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, Write, ask
 
 if TYPE_CHECKING:
+    from cognito_session.core.case import Case
     from cognito_session.core.outcome import Session
 
 __all__ = ["MAX_DATA_BYTES", "data_of", "save_data"]
@@ -35,7 +36,7 @@ def data_of(record: SessionRecord) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def save_data(session: Session, data: Mapping[str, Any]) -> Flow[int]:
+def save_data(case: Case, session: Session, data: Mapping[str, Any]) -> Flow[int]:
     """Replace the data of a session as it was read; the new version.
 
     Raises SessionConflict where somebody else wrote since, SessionRequired where the session has ended, StoreUnavailable,
@@ -53,8 +54,9 @@ def save_data(session: Session, data: Mapping[str, Any]) -> Flow[int]:
         raise _conflict()
     if text == (record.data or "{}"):  # compared with the row: what `session.data` holds may have been changed in place
         return session.data_version
-    written = yield from ask(Write(writes.save_data(record, text)))
-    if not written.applied:
+    op = case.fresh_id()
+    written = yield from ask(Write(writes.save_data(record, text, op)))
+    if not written.applied and (written.found or {}).get("data_op") != op:  # a resend after a lost answer meets its own write
         raise _conflict()
     return session.data_version + 1
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cognito_session.core import writes
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.ending import end_now
-from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable
+from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable
 from cognito_session.core.outcome import Reason
 from cognito_session.core.policy import TOMBSTONE_SECONDS
 from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
@@ -45,13 +45,28 @@ def sessions_of(case: Case, sub: str, *, current: str | None = None) -> Flow[lis
 
 
 def live_records(case: Case, sub: str) -> Flow[list[SessionRecord]]:
-    """The records that a cookie could still be served from."""
+    """The records that a cookie could still be served from. Raises StoreUnavailable where a row cannot be read."""
+    records, unreadable = yield from _live_and_unreadable(case, sub)
+    if unreadable is not None:
+        raise unreadable
+    return records
+
+
+def _live_and_unreadable(case: Case, sub: str) -> Flow[tuple[list[SessionRecord], StoreUnavailable | None]]:
+    """The live records, and what is wrong with a row that cannot be read."""
     rows = yield from ask(LoadAll(sub))
-    now = case.now()
-    records = [
-        SessionRecord.from_row(SessionKey(sub, str(row.get("sid", ""))), row) for row in rows if row.get("sid") != USER_SID
-    ]
-    return [record for record in records if is_live(record, now)]
+    now, records, unreadable = case.now(), [], None
+    for row in rows:
+        if row.get("sid") == USER_SID:
+            continue
+        try:
+            record = SessionRecord.from_row(SessionKey(sub, str(row.get("sid", ""))), row)
+        except StoreUnavailable as error:
+            unreadable = error
+            continue
+        if is_live(record, now):
+            records.append(record)
+    return records, unreadable
 
 
 def is_live(record: SessionRecord, now: int) -> bool:
@@ -91,12 +106,14 @@ def revoke_all(case: Case, sub: str, *, keep: str | None = None) -> Flow[int]:
     """End all sessions of the user, or all but `keep`; how many were ended.
 
     Without `keep` Cognito's own tokens of the user are revoked as well (AdminUserGlobalSignOut), where the role allows it;
-    where not, "global_sign_out_failed" is reported. Raises SessionUnavailable: then call again.
+    where not, "global_sign_out_failed" is reported. Raises SessionUnavailable: then call again. A row that cannot be read
+    serves nobody; all others are ended before StoreUnavailable speaks of it.
     """
     yield from _forbid_earlier_sign_ins(case, sub, keep)
     ended, usernames = 0, set()
     for _ in range(_ROUNDS):
-        others = [record for record in (yield from live_records(case, sub)) if keep is None or record.sid != keep]
+        records, unreadable = yield from _live_and_unreadable(case, sub)
+        others = [record for record in records if keep is None or record.sid != keep]
         if not others:
             break
         for record in others:
@@ -107,6 +124,8 @@ def revoke_all(case: Case, sub: str, *, keep: str | None = None) -> Flow[int]:
     if keep is None:
         for username in usernames or {sub}:
             yield from _global_sign_out(sub, username)
+    if unreadable is not None:
+        raise unreadable
     return ended
 
 

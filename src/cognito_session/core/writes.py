@@ -180,11 +180,11 @@ def _idle(now: int, idle_exp: int | None) -> Row:
     return {} if idle_exp is None else {"idle_exp": idle_exp, "active_at": now}
 
 
-def save_data(record: SessionRecord, text: str) -> Change:
-    """Replace the session's data, from the version that was read."""
+def save_data(record: SessionRecord, text: str, op: str) -> Change:
+    """Replace the session's data, from the version that was read. `op` is fresh: by it a write is known as one's own."""
     version = equals("data_version", record.data_version) if record.data_version else absent("data_version")
     when = (equals("sid", record.sid), equals("state", ACTIVE), version)
-    return Change(Move.DATA, record.key, when, put={"data": text, "data_version": record.data_version + 1})
+    return Change(Move.DATA, record.key, when, put={"data": text, "data_version": record.data_version + 1, "data_op": op})
 
 
 def exists(attr: str) -> Clause:
