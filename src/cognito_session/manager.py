@@ -31,6 +31,7 @@ from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.token import TokenRules
 from cognito_session.drivers.sync import Ports, run
+from cognito_session.web.base_path import base_path_of
 from cognito_session.web.csrf import Csrf, origin_of
 from cognito_session.web.device import device_label
 
@@ -126,6 +127,7 @@ class _Manager:
                 ' a secret in SESSION_SECRET_ARN; or carry the access token itself with cookie="token"'
             )
         self.csrf = _csrf(csrf or Csrf(), configuration.app_base_url)
+        self.base_path = base_path_of(configuration.app_base_url)
         store = store or self._store()
         self.case = Case(
             policy=policy or SessionPolicy(),

@@ -68,6 +68,7 @@ class FixedManager:
         self.outcome = outcome
         self.asked: list[tuple[Any, float | None]] = []
         self.csrf = Csrf()
+        self.base_path = ""
         self.ports = Ports(store=None, provider=None, keys=None, clock=None, sleep=None)
 
     def resolve(self, cookie_header: Any, *, remaining_seconds: float | None = None) -> Any:

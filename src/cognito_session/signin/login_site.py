@@ -48,7 +48,10 @@ class Entry(NamedTuple):
 
 
 class LoginSite(NamedTuple):
-    """Addresses and paths of one application's sign-in. `login_path` is where the application calls `start`."""
+    """Addresses and paths of one application's sign-in. `login_path` is where the application calls `start`.
+
+    `callback_path` and `after_sign_out` follow `base_url`; the other two are as a browser asks for them.
+    """
 
     base_url: str
     client_id: str

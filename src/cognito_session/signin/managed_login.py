@@ -19,6 +19,7 @@ from cognito_session.signin.callback import LoginCase, begin, come_back
 from cognito_session.signin.login_site import Entry, LoginSite
 from cognito_session.signin.return_to import own_path, safe_return_to
 from cognito_session.signin.sign_out import sign_out
+from cognito_session.web.base_path import base_path_of, below
 from cognito_session.web.native import door_of
 from cognito_session.web.refusal import refusal
 from cognito_session.web.visit import Visit
@@ -52,7 +53,11 @@ class _ManagedLogin:
     def _start(self, request: Request, return_to: str | None, entry: Entry) -> Flow[Response]:
         wanted = request.parameters("return_to") if return_to is None else [return_to]
         only = wanted[0] if len(wanted) == 1 else None
-        return begin(self._case(), request, safe_return_to(only, self.site.after_sign_in), entry.checked())
+        return begin(self._case(), request, self._own(only, self.site.after_sign_in), entry.checked())
+
+    def _own(self, wanted: str | None, default: str = "/") -> str:
+        """`wanted`, or `default` where it is no path of this site; as a browser asks for it."""
+        return below(base_path_of(self.site.base_url), safe_return_to(wanted, default))
 
     def _refused(self, door: Door, error: SessionError) -> Any:
         return door.respond(refusal(door.request, error, login_path=self.site.login_path))
@@ -98,7 +103,7 @@ class ManagedLogin(_ManagedLogin):
             Visit(self._manager, door.request).check_csrf()
         except SessionError as error:
             return self._refused(door, error)
-        return self._answer(door, lambda: sign_out(self._case(), door.request, where, safe_return_to(return_to)))
+        return self._answer(door, lambda: sign_out(self._case(), door.request, where, self._own(return_to)))
 
     def _answer(self, door: Door, flow: Any) -> Any:
         try:
@@ -138,7 +143,7 @@ class AsyncManagedLogin(_ManagedLogin):
             await Visit(self._manager, door.request).acheck_csrf()
         except SessionError as error:
             return self._refused(door, error)
-        return await self._answer(door, lambda: sign_out(self._case(), door.request, where, safe_return_to(return_to)))
+        return await self._answer(door, lambda: sign_out(self._case(), door.request, where, self._own(return_to)))
 
     async def _answer(self, door: Door, flow: Any) -> Any:
         from cognito_session.drivers import aio
@@ -167,4 +172,6 @@ def login_site(
         "after_sign_out": after_sign_out,
     }
     checked = {name: own_path(path, name) for name, path in paths.items()}
+    for name in ("login_path", "after_sign_in"):
+        checked[name] = below(base_path_of(base_url), checked[name])
     return LoginSite(base_url.rstrip("/"), client_id, tuple(dict.fromkeys(("openid", *scopes))), **checked)

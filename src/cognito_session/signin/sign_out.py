@@ -33,7 +33,7 @@ Where = Literal["here", "elsewhere", "everywhere"]
 def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -> Flow[Response]:
     """The answer to the sign-out form. CSRF has been checked. Raises SessionUnavailable where other sessions may live on."""
     if request.method != "POST":
-        return page(405, "Not this way", "Use the sign-out button.", link=("/", "Home"))
+        return page(405, "Not this way", "Use the sign-out button.", link=(login.site.after_sign_in, "Home"))
     if where == "elsewhere":
         return (yield from _elsewhere(login, request, return_to))
     if where == "everywhere":

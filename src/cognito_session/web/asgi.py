@@ -159,7 +159,7 @@ class _Answer:
 
     async def refuse(self, error: SessionError, login_path: str | None) -> None:
         """Say what the error stands for: by a response, or by closing a WebSocket that can be told nothing else."""
-        response = refusal(self._visit.request, error, login_path=login_path)
+        response = refusal(self._visit.request, error, login_path=login_path, base_path=self._visit.manager.base_path)
         if self._is_http:
             await self._respond("http.response", response)
         elif self._may_deny and not self.begun:

@@ -78,7 +78,9 @@ class Call:
 
     def refuse(self, error: SessionError) -> HttpResponse:
         """The answer that `error` stands for."""
-        return respond(refusal(self.visit.request, error, login_path=self._login_path()))
+        return respond(
+            refusal(self.visit.request, error, login_path=self._login_path(), base_path=self.visit.manager.base_path)
+        )
 
     def finish(self, response: HttpResponse) -> HttpResponse:
         """The response, with cookies and caching headers exactly where it depends on the session."""

@@ -132,7 +132,9 @@ class CognitoAuth:
             raise
 
     def _respond(self, connection: HTTPConnection, error: SessionError) -> Response:
-        return starlette.respond(refusal(starlette.request_of(connection), error, login_path=self.login_path))
+        return starlette.respond(
+            refusal(starlette.request_of(connection), error, login_path=self.login_path, base_path=self.sessions.base_path)
+        )
 
     async def _refuse(self, connection: HTTPConnection, error: Exception) -> Response:
         """The answer to a request; a WebSocket is left to the middleware, which knows whether it has been accepted."""

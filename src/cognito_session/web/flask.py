@@ -196,4 +196,7 @@ def _check_csrf() -> None:
 
 
 def _refuse(error: SessionError) -> flask.Response:
-    return respond(refusal(request_of(flask.request), error, login_path=_settings().login_path))
+    settings = _settings()
+    return respond(
+        refusal(request_of(flask.request), error, login_path=settings.login_path, base_path=settings.manager.base_path)
+    )

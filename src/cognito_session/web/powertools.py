@@ -64,7 +64,7 @@ def session_middleware(
             with serving(me):
                 answer = _answer(app, next_middleware)
         except SessionError as error:
-            made = refusal(visit.request, error, login_path=login_path)
+            made = refusal(visit.request, error, login_path=login_path, base_path=sessions.base_path)
             answer = PowertoolsResponse(status_code=made.status, body=made.body, headers=dict(made.headers))
         return _finished(form, answer, visit.cookies)
 

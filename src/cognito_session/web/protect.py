@@ -154,7 +154,16 @@ class _Call:
 
     def refuse(self, error: SessionError) -> dict[str, Any]:
         """The answer an error stands for; a session that was refreshed before the handler refused still gets its cookie."""
-        return respond(self.form, refusal(self.visit.request, error, login_path=self._login_path, cookies=self.visit.cookies))
+        return respond(
+            self.form,
+            refusal(
+                self.visit.request,
+                error,
+                login_path=self._login_path,
+                base_path=self.visit.manager.base_path,
+                cookies=self.visit.cookies,
+            ),
+        )
 
 
 def visit_of(manager: SessionManager | AsyncSessionManager, form: Form, event: Mapping[str, Any], context: Any) -> Visit:

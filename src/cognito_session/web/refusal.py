@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.errors import ConfigurationError, SessionRequired
+from cognito_session.web.base_path import below
 from cognito_session.web.response import json_response, redirect
 
 if TYPE_CHECKING:
@@ -27,15 +28,26 @@ _PAGES = {
 }
 
 
-def refusal(request: Request, error: SessionError, *, login_path: str | None = None, cookies: tuple[str, ...] = ()) -> Response:
-    """The answer that `error` stands for; `cookies` are those of a session that was refreshed before it was refused."""
+def refusal(
+    request: Request,
+    error: SessionError,
+    *,
+    login_path: str | None = None,
+    base_path: str = "",
+    cookies: tuple[str, ...] = (),
+) -> Response:
+    """The answer that `error` stands for; `cookies` are those of a session that was refreshed before it was refused.
+
+    `login_path` and the request's own path are below `base_path` for a browser.
+    """
     if isinstance(error, ConfigurationError):
         import logging
 
         logging.getLogger("cognito_session").error("%s", error)
     if request.is_navigation:
+        login_path = login_path and below(base_path, login_path)
         if isinstance(error, SessionRequired) and login_path is not None and request.method in ("GET", "HEAD"):
-            return redirect(_sign_in(login_path, request), cookies=cookies)
+            return redirect(_sign_in(login_path, below(base_path, request.path), request.query), cookies=cookies)
         from cognito_session.web.page import page
 
         title, text = _PAGES.get(error.status, _PAGES[500])
@@ -48,9 +60,9 @@ def _retry(error: SessionError) -> dict[str, str]:
     return {name: value for name, value in error.public_headers().items() if name == "Retry-After"}
 
 
-def _sign_in(login_path: str, request: Request) -> str:
+def _sign_in(login_path: str, path: str, query: str) -> str:
     """The way to sign in, and back here afterwards."""
     from urllib.parse import quote
 
-    here = request.path + (f"?{request.query}" if request.query else "")
+    here = path + (f"?{query}" if query else "")
     return f"{login_path}{'&' if '?' in login_path else '?'}return_to={quote(here, safe='/', errors='replace')}"

@@ -108,7 +108,9 @@ class _Answer:
     def refuse(self, error: SessionError, login_path: str | None) -> Iterable[bytes]:
         """The answer that `error` stands for, instead of one whose headers may have been named but not sent."""
         request = self._visit.request
-        response = refusal(request, error, login_path=login_path, cookies=self._visit.cookies)
+        response = refusal(
+            request, error, login_path=login_path, base_path=self._visit.manager.base_path, cookies=self._visit.cookies
+        )
         body = response.body.encode()
         headers = [*({"Content-Type": "text/plain"} | dict(response.headers)).items(), ("Content-Length", str(len(body)))]
         headers += [("Set-Cookie", line) for line in response.cookies]
