@@ -56,8 +56,13 @@ def test_a_path_below_it(base, path, found):
 def manager(cognito):
     """Of an application on a REST API's own domain."""
     environ = {
-        **{"USER_POOL_ID": "eu-central-1_TestPool1", "CLIENT_ID": "client", "SESSION_TABLE": "sessions", "SORT_KEY": "sid"},
-        **{"SESSION_KEYS": ring(1), "COGNITO_DOMAIN": "https://login.example", "APP_BASE_URL": STAGE},
+        "USER_POOL_ID": "eu-central-1_TestPool1",
+        "CLIENT_ID": "client",
+        "SESSION_TABLE": "sessions",
+        "SORT_KEY": "sid",
+        "SESSION_KEYS": ring(1),
+        "COGNITO_DOMAIN": "https://login.example",
+        "APP_BASE_URL": STAGE,
     }
     return cognito.attach(SessionManager.from_env(environ=environ))
 
