@@ -7,12 +7,13 @@ carries. Whatever waits has a limit. Must not know sessions or rows.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
+from cognito_session.ops.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from cognito_session.aws.wire import Wire
     from cognito_session.core.ports import Clock
 
-__all__ = ["Finding", "Layout", "Tables", "Wanted", "check", "create", "key_differences"]
+__all__ = ["Layout", "Tables", "Wanted", "check", "create", "key_differences"]
 
 TTL_ATTRIBUTE: Final = "ttl"
 _TIMEOUT_SECONDS: Final = 10.0
@@ -58,18 +59,6 @@ class Wanted(NamedTuple):
     pitr: bool = True
     deletion_protection: bool = False
     tags: Mapping[str, str] = {}
-
-
-class Finding(NamedTuple):
-    """One thing that is not as wanted: a problem, a difference that works all the same, or a note.
-
-    `mend` is the operation and payload that put it right, where a call can.
-    """
-
-    level: Literal["problem", "difference", "note"]
-    what: str
-    fix: str
-    mend: tuple[str, dict[str, Any]] | None = None
 
 
 class Tables:

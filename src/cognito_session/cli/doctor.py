@@ -1,0 +1,73 @@
+"""`cognito-session doctor`: what is wrong with a setup, each with its fix; with `--live` what holds at the real user pool."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+from tqdm import tqdm
+
+from cognito_session.aws.wire import open_wire
+from cognito_session.clock import SystemClock
+from cognito_session.configuration import Configuration
+from cognito_session.ops.doctor import Doctor, Paths
+from cognito_session.ops.probe import Probe
+
+if TYPE_CHECKING:
+    from cognito_session.cli.surroundings import Surroundings
+    from cognito_session.ops.finding import Finding
+
+__all__ = ["doctor"]
+
+_PASSWORD = "COGNITO_SESSION_PROBE_PASSWORD"
+
+
+@click.command()
+@click.option("--session-days", default=7, show_default=True, help="The policy's absolute timeout.")
+@click.option("--callback-path", default="/auth/callback", show_default=True, help="What managed_login() was given.")
+@click.option("--after-sign-out", default="/", show_default=True, help="What managed_login() was given.")
+@click.option("--live", is_flag=True, help="Also sign a test user in, several times, and try what Amazon does not document.")
+@click.option("--username", help=f"With --live: the test user. The password is asked for, or read from {_PASSWORD}.")
+@click.pass_obj
+def doctor(
+    here: Surroundings, *, session_days: int, callback_path: str, after_sign_out: str, live: bool, username: str | None
+) -> None:
+    """Print what is wrong with the setup, each with its fix; exit status 1 where there is a problem.
+
+    Reads what the application reads: USER_POOL_ID, CLIENT_ID, SESSION_TABLE and so on. Changes nothing. The app client's
+    settings need cognito-idp:DescribeUserPoolClient, the table's dynamodb:Describe*.
+
+    --live signs a test user of the user pool in and out again: it must have no second factor, and the app client needs
+    ALLOW_USER_PASSWORD_AUTH. It waits for the rotation's grace, a minute at most.
+    """
+    if live and not username:
+        raise click.UsageError("--live needs --username, a test user of the user pool")
+    names = Configuration.from_env(here.environ, prefix=here.prefix)
+    wire = open_wire(environ=here.environ)
+    examined = Doctor(wire, names, here.environ, session_days=session_days, paths=Paths(callback_path, after_sign_out))
+    problems = 0
+    for part, findings in examined.examine():
+        problems += _tell(part, findings)
+    if live:
+        password = here.environ.get(_PASSWORD) or click.prompt(f"Password of {username}", hide_input=True, err=True)
+        probe = Probe(wire, names, grace_seconds=examined.grace_seconds, clock=SystemClock(), sleep=_wait)
+        problems += _tell("user pool", list(probe.ask(username or "", password)))
+    sys.exit(1 if problems else 0)
+
+
+def _tell(part: str, findings: list[Finding]) -> int:
+    """One part's findings; how many are problems."""
+    problems = sum(finding.level == "problem" for finding in findings)
+    if not any(finding.level != "note" for finding in findings):
+        click.echo(f"{part}: ok")
+    for finding in findings:
+        click.echo(f"{part}: {finding}")
+    return problems
+
+
+def _wait(seconds: float) -> None:
+    """Until the grace is over, with a bar."""
+    for _ in tqdm(range(round(seconds)), unit=" s", desc="waiting for the grace to end", disable=None, file=sys.stderr):
+        time.sleep(1)

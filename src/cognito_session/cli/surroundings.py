@@ -1,0 +1,51 @@
+"""Surroundings: the environment that a command works in, as its options change it; and how errors end a command."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from cognito_session.aws.wire import WireError, open_wire
+from cognito_session.configuration import Configuration
+from cognito_session.core.errors import SessionError
+from cognito_session.ops.table import Layout, Tables
+
+__all__ = ["Commands", "Surroundings"]
+
+
+class Commands(click.Group):
+    """Errors of the library end as one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See click.Group."""
+        try:
+            return super().invoke(ctx)
+        except (SessionError, WireError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+class Surroundings:
+    """The environment, as the options of the command change it."""
+
+    def __init__(self, prefix: str, endpoint: str | None, region: str | None) -> None:
+        self.prefix = prefix
+        named = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_REGION": region}
+        self.environ = {**os.environ, **{name: value for name, value in named.items() if value}}
+
+    def layout(self, table: str | None = None) -> Layout:
+        """Of SESSION_TABLE, or of the table that is named."""
+        return Layout.from_env(self.environ, prefix=self.prefix, table=table)
+
+    def tables(self) -> Tables:
+        """DynamoDB's."""
+        return Tables(open_wire(environ=self.environ))
+
+    def configuration(self) -> Configuration:
+        """With the user pool and the app client; the table is the command's own."""
+        return Configuration.from_env(self.environ, prefix=self.prefix, session_table=self.variable("SESSION_TABLE") or "none")
+
+    def variable(self, name: str) -> str | None:
+        """A variable of ours, None where it is empty."""
+        return self.environ.get(self.prefix + name) or None

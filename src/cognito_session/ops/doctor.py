@@ -1,0 +1,136 @@
+"""What is wrong with a setup, each with its fix: configuration, keys, key set, app client, table.
+
+Every part is looked at, whatever another one came to. Nothing is changed and nobody is signed in (probe.py does that).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cognito_session.aws.endpoint import endpoint_for
+from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.keyring_source import FixedKeyring, SecretsManagerText
+from cognito_session.aws.wire import ServiceError, WireError
+from cognito_session.clock import SystemClock
+from cognito_session.core.errors import SessionError
+from cognito_session.core.keyring import Keyring
+from cognito_session.ops.app_client import Expected, check_app_client, grace_seconds
+from cognito_session.ops.finding import Finding
+from cognito_session.ops.table import Layout, Tables, Wanted, check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cognito_session.aws.wire import Wire
+    from cognito_session.configuration import Configuration
+
+__all__ = ["Doctor", "Paths"]
+
+_TIMEOUT_SECONDS: Final = 10.0
+_DENIED: Final = frozenset({"AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"})
+
+
+class Paths(NamedTuple):
+    """What managed_login() was given: they follow APP_BASE_URL."""
+
+    callback: str = "/auth/callback"
+    after_sign_out: str = "/"
+
+
+class Doctor:
+    """Looks at one application's setup. `session_days` is its policy's absolute end.
+
+    `grace_seconds`, once `examine` has been through, is the app client's; None where rotation is off or it is not known.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        names: Configuration,
+        environ: Mapping[str, str],
+        *,
+        session_days: int = 7,
+        paths: Paths | None = None,
+    ) -> None:
+        self._wire = wire
+        self._names = names
+        self._environ = environ
+        self._session_days = session_days
+        self._paths = paths or Paths()
+        self.grace_seconds: int | None = None
+
+    def examine(self) -> Iterator[tuple[str, list[Finding]]]:
+        """Each part's name and what is wrong with it. Raises nothing that a part can bring."""
+        parts: dict[str, Callable[[], list[Finding]]] = {
+            "keys": self._keys,
+            "key set": self._key_set,
+            "app client": self._app_client,
+            "managed login": self._managed_login,
+            "table": self._table,
+        }
+        for name, look in parts.items():
+            try:
+                yield name, look()
+            except (SessionError, WireError) as error:
+                yield name, [Finding("problem", str(error), "Mend this first, then run this again.")]
+
+    def _keys(self) -> list[Finding]:
+        names = self._names
+        if names.session_keys is not None:
+            ring = FixedKeyring(names.session_keys).keyring(newer=False)
+        elif names.session_secret_arn is not None:
+            ring = Keyring.parse(SecretsManagerText(lambda: self._wire, names.session_secret_arn)())
+        else:
+            fix = "Sealed cookies and managed login need them: `cognito-session keys new` prints an entry for SESSION_KEYS."
+            return [Finding("difference", "there are no sealing keys: secrets at rest are stored as they are", fix)]
+        if len(ring.entries) == 1:
+            return []
+        fix = "Take the last ones away once the sessions that they sealed have ended."
+        return [Finding("note", f"{len(ring.entries)} keys open what was sealed, the first one seals", fix)]
+
+    def _key_set(self) -> list[Finding]:
+        names = self._names
+        url = f"{endpoint_for('cognito-idp', names.pool_region, self._environ)}/{names.user_pool_id}/.well-known/jwks.json"
+        CognitoKeySource(lambda: self._wire, url=url, clock=SystemClock()).keys(None)
+        return []
+
+    def _app_client(self) -> list[Finding]:
+        names = self._names
+        payload = {"UserPoolId": names.user_pool_id, "ClientId": names.client_id}
+        try:
+            answer = self._wire.call("cognito-idp", "DescribeUserPoolClient", payload, timeout_seconds=_TIMEOUT_SECONDS)
+        except ServiceError as error:
+            if error.code in _DENIED:
+                fix = "Allow cognito-idp:DescribeUserPoolClient on the user pool to whoever runs this (not to the application)."
+                return [Finding("difference", f"its settings could not be read ({error.code})", fix)]
+            if error.code == "ResourceNotFoundException":
+                return [Finding("problem", "the user pool has no such app client", "Check USER_POOL_ID and CLIENT_ID.")]
+            raise
+        address = names.app_base_url.rstrip("/") if names.app_base_url and names.cognito_domain else None
+        expected = Expected(
+            names.client_secret,
+            self._session_days,
+            callback_url=address and address + self._paths.callback,
+            logout_url=address and address + self._paths.after_sign_out,
+        )
+        client = answer["UserPoolClient"]
+        self.grace_seconds = grace_seconds(client)
+        return check_app_client(client, expected)
+
+    def _managed_login(self) -> list[Finding]:
+        """Its two settings come together; without either an application has a sign-in of its own."""
+        names = self._names
+        if (names.cognito_domain is None) == (names.app_base_url is None):
+            return []
+        if names.cognito_domain is None:
+            fix = "Set COGNITO_DOMAIN (Cognito console: Domain) if managed_login() is used; APP_BASE_URL alone is for CSRF."
+            return [Finding("note", "APP_BASE_URL is set and COGNITO_DOMAIN is not", fix)]
+        fix = "Set it to your application's address, like https://app.example."
+        return [Finding("problem", "COGNITO_DOMAIN is set and APP_BASE_URL is not", fix)]
+
+    def _table(self) -> list[Finding]:
+        names = self._names
+        if names.session_store is not None:
+            return []
+        layout = Layout(names.session_table, names.partition_key, names.sort_key)
+        return check(Tables(self._wire), Wanted(layout))

@@ -1,0 +1,222 @@
+"""What Amazon does not document of refresh tokens, found out at a real user pool with a test user's own sign-ins.
+
+The protocol is safe under every answer; the probe says which one holds, and whether the library knows the words that Cognito
+refuses with. Each sign-in is revoked in the end. The refresh calls are the library's own.
+https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cognito_session.aws.cognito import CognitoProvider
+from cognito_session.aws.user_pool import CognitoUserPool
+from cognito_session.aws.wire import ServiceError
+from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.core.ports import NewTokens, PoolRefusal, RefreshRequest
+from cognito_session.core.token import unverified_claims
+from cognito_session.ops.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cognito_session.aws.wire import Wire
+    from cognito_session.configuration import Configuration
+    from cognito_session.core.ports import Clock
+
+__all__ = ["Probe"]
+
+_SECONDS_TO_SEND: Final = 30.0
+_BEYOND_GRACE_SECONDS: Final = 3
+_WRONG_SECRET: Final = "0" * 51
+"""As long as Cognito's own, so that it is no malformed one."""
+
+
+class _Told(NamedTuple):
+    """What came of one refresh: new tokens, or Cognito's code and message with what the library takes them for."""
+
+    tokens: NewTokens | None
+    code: str = ""
+    message: str = ""
+    taken_for: str = ""
+
+    def __repr__(self) -> str:
+        return f"_Told({self.code!r}, {self.taken_for!r})"
+
+
+class _Hearing:
+    """A wire that remembers the latest error answer."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.heard: ServiceError | None = None
+
+    def call(self, service: str, operation: str, payload: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+        """See aws.wire.Wire."""
+        self.heard = None
+        try:
+            return self._wire.call(service, operation, payload, **how)
+        except ServiceError as error:
+            self.heard = error
+            raise
+
+    def get(self, url: str, **how: Any) -> bytes:
+        """See aws.wire.Wire."""
+        return self._wire.get(url, **how)
+
+    def post_form(self, url: str, fields: Mapping[str, str], **how: Any) -> tuple[int, bytes]:
+        """See aws.wire.Wire."""
+        return self._wire.post_form(url, fields, **how)
+
+
+class Probe:
+    """Asks one app client. The test user needs no second factor, the app client ALLOW_USER_PASSWORD_AUTH.
+
+    `grace_seconds` is the app client's, None where rotation is off or it is not known; `sleep` waits so many seconds.
+    """
+
+    def __init__(
+        self, wire: Wire, names: Configuration, *, grace_seconds: int | None, clock: Clock, sleep: Callable[[float], None]
+    ) -> None:
+        self._wire = _Hearing(wire)
+        self._names = names
+        self._grace_seconds = grace_seconds
+        self._clock = clock
+        self._sleep = sleep
+
+    def ask(self, username: str, password: str) -> Iterator[Finding]:
+        """Everything, one fact after another. Raises ConfigurationError where the user cannot be signed in."""
+        for question in (self._one_refresh, self._second_use, self._after_the_end, self._wrong_secret):
+            began = self._sign_in(username, password)
+            try:
+                yield from question(began)
+            finally:
+                self._revoke(began["RefreshToken"])
+
+    # --- questions
+
+    def _one_refresh(self, began: dict[str, Any]) -> Iterator[Finding]:
+        told = self._refresh(began["RefreshToken"])
+        if told.tokens is None:
+            yield _problem(f"a fresh refresh token was refused: {told.code}: {told.message}")
+            return
+        before, after = unverified_claims(began["AccessToken"]), unverified_claims(told.tokens.access_token)
+        rotated = told.tokens.refresh_token not in (None, began["RefreshToken"])
+        yield _fact("a refresh brings a new refresh token" if rotated else "a refresh brings no new refresh token")
+        if after.get("origin_jti") is None:
+            yield _problem("access tokens carry no origin_jti: turn on EnableTokenRevocation")
+        elif after["origin_jti"] == before.get("origin_jti"):
+            yield _fact("origin_jti survives a refresh")
+        else:
+            yield _fact("origin_jti changes at a refresh: a row of other sign-in code signs its user out once")
+        kept = after.get("auth_time") == before.get("auth_time")
+        yield _fact("auth_time survives a refresh" if kept else "auth_time changes at a refresh; sessions keep the sign-in's")
+
+    def _second_use(self, began: dict[str, Any]) -> Iterator[Finding]:
+        """The crash that the grace is for: the old token again, the tokens that came of both uses, the old one after it."""
+        old = began["RefreshToken"]
+        first = self._refresh(old)
+        if first.tokens is None or first.tokens.refresh_token in (None, old):
+            yield _fact("a refresh token stays usable, used or not")
+            return
+        second = self._refresh(old)
+        if second.tokens is None:
+            yield _fact(f"a second use at once is refused ({second.code}): a worker's death can end a session (401)")
+            yield from _known(second, "dead", "a used refresh token")
+        elif second.tokens.refresh_token == first.tokens.refresh_token:
+            yield _fact("a second use within the grace brings the same new token")
+        else:
+            lives = self._refresh(first.tokens.refresh_token or "").tokens is not None
+            yield _fact(
+                "a second use within the grace brings another token, and the first one stays valid"
+                if lives
+                else "a second use within the grace brings another token, and the first one is dead"
+            )
+        yield from self._late_use(old, (second.tokens or first.tokens).refresh_token or "")
+
+    def _late_use(self, old: str, newest: str) -> Iterator[Finding]:
+        if self._grace_seconds is None:
+            yield Finding("note", "a use after the grace was not tried", "Its length is not known: see the app client above.")
+            return
+        self._sleep(self._grace_seconds + _BEYOND_GRACE_SECONDS)
+        late = self._refresh(old)
+        if late.tokens is not None:
+            yield _problem(f"a refresh token is still usable {_BEYOND_GRACE_SECONDS} s after its grace")
+            return
+        yield from _known(late, "dead", "a use after the grace")
+        lives = self._refresh(newest).tokens is not None
+        yield _fact(f"a use after the grace {'ends nothing else' if lives else 'ends the newest token too'}")
+
+    def _after_the_end(self, began: dict[str, Any]) -> Iterator[Finding]:
+        self._revoke(began["RefreshToken"])
+        told = self._refresh(began["RefreshToken"])
+        if told.tokens is not None:
+            yield _problem("a revoked refresh token is still usable")
+        else:
+            yield from _known(told, "dead", "a revoked token")
+
+    def _wrong_secret(self, began: dict[str, Any]) -> Iterator[Finding]:
+        if self._names.client_secret is None:
+            return
+        yield from _known(self._refresh(began["RefreshToken"], _WRONG_SECRET), "misconfigured", "a wrong client secret")
+        lives = self._refresh(began["RefreshToken"]).tokens is not None
+        yield _fact("it costs nobody the session") if lives else _problem("a wrong client secret ends the session")
+
+    # --- the library's own calls
+
+    def _sign_in(self, username: str, password: str) -> dict[str, Any]:
+        pool = CognitoUserPool(lambda: self._wire, client_id=self._names.client_id, client_secret=self._names.client_secret)
+        parameters = {"USERNAME": username, "PASSWORD": password}
+        proof = pool.secret_hash(username)
+        if proof is not None:
+            parameters["SECRET_HASH"] = proof
+        payload = {"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": self._names.client_id, "AuthParameters": parameters}
+        answer = pool.call("InitiateAuth", payload)
+        result = {} if isinstance(answer, PoolRefusal) else answer.get("AuthenticationResult") or {}
+        if not (isinstance(result.get("AccessToken"), str) and isinstance(result.get("RefreshToken"), str)):
+            raise ConfigurationError(
+                "the test user cannot be signed in: expected a user with this password and no second factor"
+            )
+        return dict(result)
+
+    def _refresh(self, refresh_token: str, client_secret: str | None = None) -> _Told:
+        provider = self._provider(client_secret or self._names.client_secret)
+        request = RefreshRequest(refresh_token, None, None, self._clock.monotonic() + _SECONDS_TO_SEND)
+        try:
+            found = provider.refresh(request)
+        except ConfigurationError:
+            return self._told("misconfigured")
+        return _Told(found) if isinstance(found, NewTokens) else self._told(found.verdict)
+
+    def _told(self, taken_for: str) -> _Told:
+        heard = self._wire.heard
+        return _Told(None, heard.code if heard else "", heard.message if heard else "", taken_for)
+
+    def _revoke(self, refresh_token: str) -> None:
+        try:
+            self._provider(self._names.client_secret).revoke(refresh_token)
+        except SessionError:  # it ends by itself, and what was found out counts
+            return
+
+    def _provider(self, client_secret: str | None) -> CognitoProvider:
+        return CognitoProvider(
+            lambda: self._wire, client_id=self._names.client_id, client_secret=client_secret, clock=self._clock
+        )
+
+
+def _fact(what: str) -> Finding:
+    return Finding("note", what, "The protocol holds under it.")
+
+
+def _problem(what: str) -> Finding:
+    return Finding("problem", what, "Sessions are not safe on this app client: report it with this output.")
+
+
+def _known(told: _Told, wanted: str, what: str) -> Iterator[Finding]:
+    """Whether the library takes Cognito's words for what they are; its message is shown, it holds nothing of the token."""
+    said = f"{what} is refused with {told.code}: {told.message}"
+    if told.taken_for == wanted:
+        yield _fact(said)
+    else:
+        fix = "Report it: until it is known, such a session ends only after 15 minutes of refusals, or not at all."
+        yield Finding("difference", f"{said}, which the library takes for {told.taken_for or 'success'}", fix)

@@ -1,0 +1,308 @@
+"""`doctor` on the stack: a setup that is right, every part that is wrong, and what a live user pool does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cognito_session.aws.wire import NotSent, ServiceError, open_wire
+from cognito_session.configuration import Configuration
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.ops.app_client import Expected, check_app_client, grace_seconds
+from cognito_session.ops.doctor import Doctor
+from cognito_session.ops.probe import Probe
+from managed.scene import ring
+from support.stack import PASSWORD, done, make_pool
+
+ADDRESS = "https://app.example"
+URLS = {"callback_urls": (f"{ADDRESS}/auth/callback",), "logout_urls": (f"{ADDRESS}/",)}
+CLIENT = {
+    "EnableTokenRevocation": True,
+    "PreventUserExistenceErrors": "ENABLED",
+    "RefreshTokenValidity": 30,
+    "TokenValidityUnits": {"RefreshToken": "days"},
+    "AllowedOAuthFlowsUserPoolClient": True,
+    "AllowedOAuthFlows": ["code"],
+    "AllowedOAuthScopes": ["openid", "email"],
+    "CallbackURLs": list(URLS["callback_urls"]),
+    "LogoutURLs": list(URLS["logout_urls"]),
+}
+EXPECTED = Expected(None, 7, *URLS["callback_urls"], *URLS["logout_urls"])
+
+
+def setup(stack, command, pool, table, **more):
+    """An operator's environment: managed login, sealing keys, a table that the command made."""
+    env = {
+        **pool.environment(),
+        "SESSION_TABLE": table,
+        "SORT_KEY": "sid",
+        "SESSION_KEYS": ring(1),
+        "COGNITO_DOMAIN": stack.url,
+        "APP_BASE_URL": ADDRESS,
+        **more,
+    }
+    command("table", "create", env=env)
+    stack.clear_calls()
+    return env
+
+
+@pytest.fixture
+def right(stack, command):
+    """A setup with nothing wrong, and the user pool it is on."""
+    pool = make_pool(stack, rotation_grace_seconds=60, **URLS)
+    return setup(stack, command, pool, "doctor-right")
+
+
+def test_a_setup_that_is_right(stack, command, right):
+    """Every part is ok; what is worth knowing is said; nothing is written and nobody signed in."""
+    said = command("doctor", env=right).stdout
+    for part in ("keys", "key set", "app client", "managed login", "table"):
+        assert f"{part}: ok" in said
+    assert "SessionPolicy(rotation_grace_seconds=60)" in said
+    assert not [line for line in said.splitlines() if "problem" in line or "difference" in line]
+    assert set(done(stack)) <= {
+        "DescribeUserPoolClient",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "DescribeContinuousBackups",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "words"),
+    [
+        ({"SESSION_KEYS": "1.short"}, "keys", "entry 1"),
+        ({"CLIENT_SECRET": "x" * 51}, "app client", "the app client has none"),
+        ({"CLIENT_ID": "unknown"}, "app client", "no such app client"),
+        ({"APP_BASE_URL": "https://other.example"}, "app client", "https://other.example/auth/callback is not among"),
+        ({"APP_BASE_URL": ""}, "managed login", "APP_BASE_URL is not"),
+        ({"SESSION_TABLE": "nowhere"}, "table", "there is no table nowhere"),
+        ({"SORT_KEY": ""}, "table", "its sort key is sid"),
+        ({"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": "http://127.0.0.1:9"}, "key set", "could not be fetched"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_each_part_that_is_wrong(command, right, change, part, words):
+    """A problem of its part, with its fix, exit status 1; the other parts are looked at all the same."""
+    said = command("doctor", env=right | change, status=1).stdout
+    assert [line for line in said.splitlines() if line.startswith(f"{part}: problem: ") and words in line]
+    assert {line.partition(":")[0] for line in said.splitlines()} == {"keys", "key set", "app client", "managed login", "table"}
+    assert "SESSION_KEYS" not in said or "1.short" not in said
+
+
+def test_what_the_configuration_lacks(command, right):
+    """Without a user pool there is nothing to look at: one line that names the variable."""
+    said = command("doctor", env={**right, "USER_POOL_ID": "", "COGNITO_USER_POOL_ID": ""}, status=1)
+    assert "USER_POOL_ID is not set" in said.stderr
+
+
+def test_other_settings_that_are_no_problem(command, right):
+    """No keys is a difference, several keys and CSRF without managed login are notes, and a file needs no table."""
+    said = command("doctor", env=right | {"SESSION_KEYS": "", "COGNITO_DOMAIN": ""}).stdout
+    assert "keys: difference: there are no sealing keys" in said
+    assert "managed login: note: APP_BASE_URL is set" in said
+    said = command("doctor", env=right | {"SESSION_KEYS": ring(2, 1), "SESSION_STORE": "sqlite:///x.db"}).stdout
+    assert "keys: note: 2 keys" in said
+
+
+class Secret:
+    """A wire on which Secrets Manager holds one text."""
+
+    def __init__(self, text):
+        self._text = text
+
+    def call(self, service, operation, payload, **how):
+        assert (operation, payload) == ("GetSecretValue", {"SecretId": "arn:x"})
+        return {"SecretString": self._text}
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [(ring(1), None), (ring(3, 2), "note"), (json.dumps({"SESSION_KEYS": ring(1)}), None), ("{}", "problem"), ("x", "problem")],
+    ids=["keys", "two", "json", "no member", "no keys"],
+)
+def test_the_secret_that_holds_the_keys(right, text, level):
+    """Keys in Secrets Manager are read; a secret that cannot be used is said to be one."""
+    names = Configuration.from_env({**right, "SESSION_KEYS": "", "SESSION_SECRET_ARN": "arn:x"})
+    ((name, found),) = [next(Doctor(Secret(text), names, right).examine())]
+    assert (name, [each.level for each in found]) == ("keys", [level] if level else [])
+
+
+class Refusing:
+    """A wire on which one operation fails."""
+
+    def __init__(self, wire, error):
+        self._wire, self._error = wire, error
+
+    def call(self, service, operation, payload, **how):
+        if operation == "DescribeUserPoolClient":
+            raise self._error
+        return self._wire.call(service, operation, payload, **how)
+
+    def get(self, url, **how):
+        return self._wire.get(url, **how)
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "words"),
+    [
+        (ServiceError("X", "AccessDeniedException", 400), "difference", "could not be read (AccessDeniedException)"),
+        (ServiceError("X", "InternalErrorException", 500), "problem", "InternalErrorException"),
+        (NotSent("X: connection refused"), "problem", "connection refused"),
+    ],
+)
+def test_a_client_that_cannot_be_read(right, error, level, words):
+    """Where the role may not look it is said what to allow; an outage is a problem of that part alone."""
+    found = dict(Doctor(Refusing(open_wire(environ=right), error), Configuration.from_env(right), right).examine())
+    (finding,) = found["app client"]
+    assert (finding.level, words in finding.what) == (level, True)
+    assert [name for name, findings in found.items() if any(each.level == "problem" for each in findings)] == (
+        ["app client"] if level == "problem" else []
+    )
+
+
+# --- the app client's settings, one by one
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "level", "words"),
+    [
+        ({"EnableTokenRevocation": False}, {}, "problem", "no origin_jti"),
+        ({}, {"client_secret": "s"}, "problem", "the app client has none"),
+        ({"ClientSecret": "s"}, {}, "problem", "CLIENT_SECRET is not set"),
+        ({"ClientSecret": "s"}, {"client_secret": "\u00fc"}, "problem", "not the app client's secret"),
+        ({"RefreshTokenRotation": {"Feature": "ENABLED"}}, {}, "difference", "grace of 0 seconds"),
+        (
+            {"RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 59}},
+            {},
+            "difference",
+            "grace of 59 seconds",
+        ),
+        ({"RefreshTokenValidity": 6}, {}, "difference", "live for 6 days, sessions for 7"),
+        (
+            {"RefreshTokenValidity": 90, "TokenValidityUnits": {"RefreshToken": "minutes"}},
+            {},
+            "difference",
+            "0.0625 days",
+        ),
+        ({"PreventUserExistenceErrors": "LEGACY"}, {}, "difference", "who has an account"),
+        ({"AllowedOAuthFlowsUserPoolClient": False}, {}, "problem", "authorization code grant"),
+        ({"AllowedOAuthFlows": []}, {}, "problem", "authorization code grant"),
+        ({"AllowedOAuthFlows": ["code", "implicit"]}, {}, "difference", "implicit"),
+        ({"AllowedOAuthScopes": ["email"]}, {}, "problem", "openid"),
+        ({"CallbackURLs": [f"{ADDRESS}/auth/callback/"]}, {}, "problem", "CallbackURLs"),
+        ({"LogoutURLs": []}, {}, "problem", "LogoutURLs"),
+    ],
+)
+def test_a_setting_of_the_app_client(change, expected, level, words):
+    """Each is found by itself, with a fix, and without anything secret."""
+    assert check_app_client(CLIENT, EXPECTED) == []
+    found = [each for each in check_app_client(CLIENT | change, EXPECTED._replace(**expected)) if each.level != "note"]
+    ((finding),) = found
+    assert (finding.level, words in finding.what, bool(finding.fix)) == (level, True, True)
+
+
+def test_settings_that_are_fine():
+    """Defaults of Cognito's that it leaves out, the same secret, an application without managed login, a whole grace."""
+    bare = {"EnableTokenRevocation": True, "PreventUserExistenceErrors": "ENABLED", "ClientSecret": "s"}
+    assert check_app_client(bare, Expected("s", 30)) == []
+    assert "s3cret" not in repr(Expected("s3cret", 7))
+    rotating = CLIENT | {"RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}}
+    assert [each.level for each in check_app_client(rotating, EXPECTED)] == ["note"]
+    assert (grace_seconds(rotating), grace_seconds(CLIENT)) == (60, None)
+    assert grace_seconds({"RefreshTokenRotation": {"Feature": "DISABLED", "RetryGracePeriodSeconds": 60}}) is None
+
+
+# --- live
+
+
+def probe(stack, pool, **changes):
+    """What a probe of this pool finds out; its waiting turns the stack's clock."""
+    user = stack.create_user(pool, f"probed-{id(changes)}", PASSWORD)
+    names = Configuration.from_env({**pool.environment(), "SESSION_TABLE": "none"} | changes)
+    wire = open_wire(environ=pool.environment())
+    asked = Probe(wire, names, grace_seconds=pool.rotation_grace_seconds, clock=stack.clock, sleep=stack.advance)
+    return asked, user.username
+
+
+READINGS = [
+    ({"semantics": "A"}, "another token, and the first one stays valid"),
+    ({"semantics": "B"}, "another token, and the first one is dead"),
+    ({"semantics": "C"}, "brings the same new token"),
+    ({"reuse_kills_family": True}, "ends the newest token too"),
+    ({"reuse_kills_family": False}, "ends nothing else"),
+    ({"origin_jti_changes": True}, "origin_jti changes at a refresh"),
+    ({"origin_jti_changes": False}, "origin_jti survives a refresh"),
+]
+
+
+@pytest.mark.parametrize(("rules", "words"), READINGS, ids=str)
+def test_every_reading_of_rotation_is_told_apart(stack, rules, words):
+    """Whatever a user pool does with a grace of 60 seconds: it is said, it is no problem, and every sign-in is revoked."""
+    pool = make_pool(stack, rotation_grace_seconds=60)
+    stack.set_rules(**rules)
+    stack.clear_calls()
+    asked, username = probe(stack, pool)
+    found = list(asked.ask(username, PASSWORD))
+    assert {finding.level for finding in found} == {"note"}
+    assert [finding for finding in found if words in finding.what]
+    calls = done(stack)
+    assert calls.count("RevokeToken") >= calls.count("InitiateAuth") == 4
+
+
+def test_without_rotation(stack):
+    """The same token again and again; a revoked one is refused in words that the library knows."""
+    asked, username = probe(stack, make_pool(stack))
+    said = "\n".join(str(finding) for finding in asked.ask(username, PASSWORD))
+    assert "a refresh brings no new refresh token" in said
+    assert "a refresh token stays usable, used or not" in said
+    assert "a revoked token is refused with NotAuthorizedException" in said
+    assert "problem" not in said
+    assert "difference" not in said
+
+
+def test_a_confidential_client(stack):
+    """A wrong secret is known as one, and costs nobody the session."""
+    asked, username = probe(stack, make_pool(stack, client_secret=True))
+    said = "\n".join(str(finding) for finding in asked.ask(username, PASSWORD))
+    assert "a wrong client secret is refused with" in said
+    assert "note: it costs nobody the session" in said
+    assert "difference" not in said
+
+
+def test_words_that_the_library_does_not_know(stack, monkeypatch):
+    """A refusal that is not taken for what it is comes out as a difference to be reported."""
+    monkeypatch.setattr("cognito_session.aws.cognito._DEAD_WORDS", ())
+    asked, username = probe(stack, make_pool(stack))
+    found = list(asked.ask(username, PASSWORD))
+    (finding,) = [finding for finding in found if finding.level == "difference"]
+    assert "which the library takes for unknown" in finding.what
+
+
+def test_a_grace_that_does_not_end(stack):
+    """A used token that is usable after its grace is a problem: the clock of the pool was not believed."""
+    pool = make_pool(stack, rotation_grace_seconds=60)
+    asked, username = probe(stack, pool)
+    asked._sleep = lambda seconds: None
+    found = [finding for finding in asked.ask(username, PASSWORD) if finding.level == "problem"]
+    assert ["still usable 3 s after its grace" in finding.what for finding in found] == [True]
+
+
+def test_a_user_who_cannot_be_signed_in(stack):
+    """Wrong password or a second factor: said plainly, without the password."""
+    asked, username = probe(stack, make_pool(stack))
+    with pytest.raises(ConfigurationError, match="cannot be signed in") as caught:
+        list(asked.ask(username, "Wrong-password-1"))
+    assert "Wrong-password-1" not in str(caught.value)
+
+
+def test_live_on_the_command_line(stack, command, right):
+    """The command asks the user pool too, with a password that no output holds; without a user it says what it needs."""
+    pool = make_pool(stack, **URLS)
+    env = right | pool.environment() | {"COGNITO_SESSION_PROBE_PASSWORD": PASSWORD}
+    user = stack.create_user(pool, "prober", PASSWORD)
+    result = command("doctor", "--live", "--username", user.username, env=env)
+    assert "user pool: note: origin_jti survives a refresh" in result.stdout
+    assert PASSWORD not in result.output
+    assert "--username" in command("doctor", "--live", env=env, status=2).stderr
