@@ -11,11 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from cognito_session.aws.authorization_server import CognitoAuthorizationServer
+from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.endpoint import check_address, endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
-from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring, SecretsManagerText
+from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring
+from cognito_session.aws.stored_secret import StoredSecret
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
@@ -117,6 +119,8 @@ class _Manager:
     ) -> None:
         self.configuration = configuration
         self._open = _wire_opener(configuration, boto3_session, clients, environ)
+        arn = configuration.session_secret_arn
+        self._secret = None if arn is None else StoredSecret(self._open, arn)
         clock = clock or SystemClock()
         if cookie not in ("sealed", "token"):
             raise ConfigurationError("cookie: expected 'sealed' or 'token'")
@@ -170,23 +174,28 @@ class _Manager:
             return RenewedKeyring(read, clock)
         if names.session_keys is not None:
             return FixedKeyring(names.session_keys)
-        if names.session_secret_arn is not None:
-            return RenewedKeyring(SecretsManagerText(self._open, names.session_secret_arn), clock)
+        if self._secret is not None:
+            return RenewedKeyring(self._secret.keys, clock)
         return None
+
+    def _client_secret(self) -> ClientSecret:
+        """CLIENT_SECRET, else what the secret in Secrets Manager says."""
+        known = self.configuration.client_secret
+        return ClientSecret(known if known is not None or self._secret is None else self._secret.client_secret)
 
     def _cognito(self, clock: Clock) -> CognitoProvider:
         names = self.configuration
         return CognitoProvider(
             self._open,
             client_id=names.client_id,
-            client_secret=names.client_secret,
+            client_secret=self._client_secret(),
             clock=clock,
             user_pool_id=names.user_pool_id,
         )
 
     def _user_pool(self) -> CognitoUserPool:
         names = self.configuration
-        return CognitoUserPool(self._open, client_id=names.client_id, client_secret=names.client_secret)
+        return CognitoUserPool(self._open, client_id=names.client_id, client_secret=self._client_secret())
 
     def _authorization_server(self) -> CognitoAuthorizationServer:
         names = self.configuration
@@ -195,7 +204,7 @@ class _Manager:
             domain=names.cognito_domain,
             region=names.pool_region,
             client_id=names.client_id,
-            client_secret=names.client_secret,
+            client_secret=self._client_secret(),
         )
 
     def _login_site(self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str]) -> LoginSite:

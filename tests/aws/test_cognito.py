@@ -7,9 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
-from cognito_session.aws.cognito import CognitoProvider, secret_hash
+from cognito_session.aws.client_secret import ClientSecret, secret_hash
+from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.wire import ServiceError, open_wire
-from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
 from cognito_session.core.token import parse
@@ -51,8 +52,8 @@ class Desk:
 
     def provider_on(self, wire: Any, **other: Any) -> CognitoProvider:
         """A provider with the app's client, or with `other` settings."""
-        named = {"client_id": self.pool.client_id, "client_secret": self.pool.client_secret, "clock": self.clock}
-        return CognitoProvider(lambda: wire, **{**named, **other})
+        named = {"client_id": self.pool.client_id, "client_secret": self.pool.client_secret, "clock": self.clock} | other
+        return CognitoProvider(lambda: wire, **named | {"client_secret": ClientSecret(named["client_secret"])})
 
     def request(self, refresh_token: str | None = None, *, device_key: str | None = None) -> RefreshRequest:
         """A refresh request that may be sent for the next two seconds."""
@@ -119,6 +120,37 @@ def test_a_confidential_client_shows_its_secret(stack, wire, grace):
     desk = Desk(stack, wire, client_secret=True, rotation_grace_seconds=grace)
     assert isinstance(desk.refresh(), NewTokens)
     assert desk.sent() == [(GET_TOKENS, True)]
+
+
+def test_a_secret_that_takes_its_time(stack, wire):
+    """Read when the lease is nearly over, a refresh is not sent any more: its answer would come to a session of another's."""
+    desk = Desk(stack, wire, client_secret=True)
+
+    def slow():
+        desk.clock.advance(3)
+        return desk.pool.client_secret
+
+    provider = CognitoProvider(lambda: wire, client_id=desk.pool.client_id, client_secret=ClientSecret(slow), clock=desk.clock)
+    with pytest.raises(ProviderUnavailable) as caught:
+        provider.refresh(desk.request())
+    assert (caught.value.sent, caught.value.reason) == (False, TOO_LATE)
+    assert desk.sent() == []
+
+
+@pytest.mark.parametrize("call", ["refresh", "revoke"])
+def test_a_secret_that_cannot_be_read(desk, wire, call):
+    """Nothing was sent, nobody's token is called dead; what the operator must mend stays the operator's."""
+    for fault, raised in ((SessionUnavailable("away"), ProviderUnavailable), (ConfigurationError("ARN"), ConfigurationError)):
+
+        def failing(fault=fault):
+            raise fault
+
+        provider = CognitoProvider(lambda: wire, client_id="c", client_secret=ClientSecret(failing), clock=desk.clock)
+        with pytest.raises(raised) as caught:
+            provider.refresh(desk.request()) if call == "refresh" else provider.revoke("r")
+        assert getattr(caught.value, "sent", False) is False
+    assert desk.sent() == []
+    assert "hidden" in repr(ClientSecret("canary"))
 
 
 @pytest.mark.parametrize("secret", [WRONG, "short", None])
@@ -212,7 +244,7 @@ class Refusing:
 def refused(wire, *, device_key=None, client_secret=None):
     """What a provider makes of that wire."""
     clock = ManualClock()
-    provider = CognitoProvider(lambda: wire, client_id="c1", client_secret=client_secret, clock=clock)
+    provider = CognitoProvider(lambda: wire, client_id="c1", client_secret=ClientSecret(client_secret), clock=clock)
     return provider.refresh(RefreshRequest("very-secret", "alice", device_key, clock.monotonic() + 2))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from aws.echo_server import EchoServer
 from cognito_session.aws import user_pool
-from cognito_session.aws.cognito import secret_hash
+from cognito_session.aws.client_secret import ClientSecret, secret_hash
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.aws.wire import open_wire
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
@@ -44,7 +44,8 @@ def pool_at(url, kind, **names):
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
     session = boto3.Session("test", "test", region_name="us-east-1") if kind == "botocore" else None
     wire = open_wire(environ={**keys, "AWS_ENDPOINT_URL": url}, boto3_session=session)
-    return CognitoUserPool(lambda: wire, **{"client_id": "client", "client_secret": None, **names})
+    secret = ClientSecret(names.pop("client_secret", None))
+    return CognitoUserPool(lambda: wire, client_secret=secret, **{"client_id": "client", **names})
 
 
 @pytest.fixture(params=["curl", "botocore"])
@@ -203,8 +204,7 @@ def named(pool):
 
 def attempt(pool, user):
     """One sign-in."""
-    hashed = pool.secret_hash(user.username)
-    parameters = {"USERNAME": user.username, "PASSWORD": PASSWORD, **({"SECRET_HASH": hashed} if hashed else {})}
+    parameters = {"USERNAME": user.username, "PASSWORD": PASSWORD}
     payload = {"ClientId": pool.client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": parameters}
     return pool.call("InitiateAuth", payload)
 
@@ -253,15 +253,37 @@ def test_a_client_without_the_flow_is_the_operators(stack):
 def test_the_secret_hash_is_cognitos(stack):
     """Over the name and the client's id, keyed by the secret; none for a public client; the stack computes the same."""
     confidential = make_app(stack, client_secret=True).pool
-    made = CognitoUserPool(pytest.fail, **named(confidential))
-    assert made.secret_hash("älice") == confidential.secret_hash("älice")
-    assert made.secret_hash("a") == secret_hash("a", confidential.client_id, confidential.client_secret)
-    assert CognitoUserPool(pytest.fail, client_id="client", client_secret=None).secret_hash("a") is None
+    made = ClientSecret(confidential.client_secret)
+    assert made.hash_for("älice", confidential.client_id) == confidential.secret_hash("älice")
+    assert made.hash_for("a", confidential.client_id) == secret_hash("a", confidential.client_id, confidential.client_secret)
+    assert ClientSecret(None).hash_for("a", "client") is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"Username": "alice", "ClientId": "client"},
+        {"AuthParameters": {"USERNAME": "alice", "PASSWORD": "x"}, "ClientId": "client"},
+        {"ChallengeResponses": {"USERNAME": "alice"}, "ChallengeName": "SMS_MFA"},
+        {"AccessToken": "a", "UserCode": "1"},
+    ],
+    ids=["of a user", "sign-in", "challenge", "by access token"],
+)
+def test_the_hash_goes_beside_every_user_name(server, payload):
+    """A confidential client's calls carry SECRET_HASH where a user name stands and nowhere else; a public client's never."""
+    pool_at(server.url, "curl", client_secret="s").call("SignUp", payload)
+    pool_at(server.url, "curl").call("SignUp", payload)
+    proved, plain = (json.loads(request.body) for request in server.requests)
+    made, shown = secret_hash("alice", "client", "s"), json.dumps(payload)
+    assert plain == payload
+    assert json.dumps(proved).count(made) == ("lice" in shown)
+    assert proved.get("SecretHash", made if "Username" not in payload else None) == made
+    assert json.loads(shown) == payload
 
 
 def test_its_repr_shows_no_secret_and_opens_no_wire(stack):
     """Making one, naming its client and printing it asks for nothing."""
-    made = CognitoUserPool(pytest.fail, client_id="client", client_secret="canary-secret")
+    made = CognitoUserPool(pytest.fail, client_id="client", client_secret=ClientSecret("canary-secret"))
     assert "canary" not in repr(made)
     assert made.client_id == "client"
 
@@ -271,4 +293,4 @@ def test_every_manager_has_one(stack):
     app = make_app(stack, client_secret=True)
     for manager in (app.manager(), app.async_manager()):
         assert manager.ports.user_pool.client_id == app.pool.client_id
-        assert manager.ports.user_pool.secret_hash("a") == app.pool.secret_hash("a")
+        assert manager.ports.user_pool._client_secret.read() == app.pool.client_secret

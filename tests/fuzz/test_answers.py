@@ -12,11 +12,12 @@ from joserfc.jwk import RSAKey
 
 from cognito_session.aws.answer import read_answer
 from cognito_session.aws.attribute_value import from_attribute, to_attribute
+from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.key_source import CognitoKeySource
-from cognito_session.aws.keyring_source import SecretsManagerText
+from cognito_session.aws.stored_secret import StoredSecret
 from cognito_session.aws.wire import ServiceError
 from cognito_session.core.change import Change, Move, absent
 from cognito_session.core.errors import (
@@ -130,7 +131,7 @@ def test_any_answer_is_a_document_or_a_service_error(service, answer):
 def test_any_answer_to_a_refresh(answer, device):
     """Tokens are texts, a verdict is one of two, everything else is nobody's end."""
     status, body = answer
-    provider = CognitoProvider(Wire(status, body), client_id="c", client_secret="s", clock=ManualClock())
+    provider = CognitoProvider(Wire(status, body), client_id="c", client_secret=ClientSecret("s"), clock=ManualClock())
     try:
         found = provider.refresh(RefreshRequest("r", "alice", device, 1e9))
     except ConfigurationError:
@@ -149,7 +150,9 @@ def test_any_answer_to_a_refresh(answer, device):
 @fuzz(sees={"done", "misconfigured", "unavailable"}, answer=answered({}, *ERRORS), everywhere=st.booleans())
 def test_any_answer_to_a_revocation(answer, everywhere):
     """It is done, the operator's to mend, or not known."""
-    provider = CognitoProvider(Wire(*answer), client_id="c", client_secret="s", clock=ManualClock(), user_pool_id="p")
+    provider = CognitoProvider(
+        Wire(*answer), client_id="c", client_secret=ClientSecret("s"), clock=ManualClock(), user_pool_id="p"
+    )
     try:
         provider.global_sign_out("alice") if everywhere else provider.revoke("r")
     except ConfigurationError:
@@ -320,15 +323,17 @@ SECRETS = one_in(
     ),
 )
 def test_any_secret(answer):
-    """A secret has a text for SESSION_KEYS, is the operator's to mend, or could not be had."""
+    """A secret has a text for SESSION_KEYS, and maybe the app client's; is the operator's to mend, or could not be had."""
+    secret = StoredSecret(Wire(*answer), "arn:x")
     try:
-        text = SecretsManagerText(Wire(*answer), "arn:x")()
+        text = secret.keys()
     except ConfigurationError:
         return "misconfigured"
     except SessionUnavailable:
         return "unavailable"
     assert type(text) is str
     assert text
+    assert type(secret.client_secret()) in (str, type(None))
     return "text"
 
 

@@ -9,8 +9,9 @@ import pytest
 from cognito_session import ConfigurationError, SessionManager, SessionRequired, SessionUnavailable
 from cognito_session.aws.answer import read_answer
 from cognito_session.aws.authorization_server import _read
+from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito import CognitoProvider
-from cognito_session.aws.keyring_source import SecretsManagerText
+from cognito_session.aws.stored_secret import StoredSecret
 from cognito_session.aws.wire import ServiceError
 from cognito_session.core.errors import InvalidClaim, MalformedToken, ProviderUnavailable, StoreUnavailable
 from cognito_session.core.establish import SignedIn
@@ -128,7 +129,7 @@ def test_an_answer_of_aws_with_a_pair_of_surrogates():
 def test_a_secret_that_is_no_json_object(text):
     """The operator is told, and no error that is raised or chained holds the secret."""
     with pytest.raises(ConfigurationError, match="SESSION_SECRET_ARN") as caught:
-        SecretsManagerText(Wire(200, spelled({"SecretString": text}).encode()), "arn:x")()
+        StoredSecret(Wire(200, spelled({"SecretString": text}).encode()), "arn:x").keys()
     assert text[-4:] not in carried(caught.value)
 
 
@@ -159,7 +160,7 @@ def test_tokens_that_are_too_long_to_be_any():
         SignedIn.of({**tokens(), "RefreshToken": "r" * 30_000})
     for result in ({"AccessToken": "a" * 30_000}, {"AccessToken": "a", "RefreshToken": "r" * 30_000}):
         wire = Wire(200, spelled({"AuthenticationResult": result}).encode())
-        provider = CognitoProvider(wire, client_id="c", client_secret=None, clock=ManualClock())
+        provider = CognitoProvider(wire, client_id="c", client_secret=ClientSecret(None), clock=ManualClock())
         with pytest.raises(ProviderUnavailable):
             provider.refresh(RefreshRequest("r", None, None, 1e9))
 

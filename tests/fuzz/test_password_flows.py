@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cognito_session import ConfigurationError, SessionManager, SessionUnavailable
 from cognito_session.aws.answer import read_answer
+from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.drivers.sync import run
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, find_challenge, keep_challenge
@@ -174,7 +175,7 @@ def _site(answers):
     cognito = Cognito()
     manager = cognito.attach(SessionManager.from_env(environ=ENVIRONMENT))
     wire = Wire(answers)
-    pool = CognitoUserPool(lambda: wire, client_id="client", client_secret="secret")
+    pool = CognitoUserPool(lambda: wire, client_id="client", client_secret=ClientSecret("secret"))
     manager.ports = manager.ports._replace(user_pool=pool)
     return manager, wire, PasswordFlows(manager, None)
 

@@ -10,11 +10,11 @@ import pytest
 from aws.echo_server import EchoServer
 from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionRequired, SessionUnavailable
 from managed.scene import NAME, Reports, by_hand, ring, rows, sealed, session_rows, value_of
-from support.stack import cookie_of, done, in_thread, joined, make_app, make_pool
+from support.stack import PASSWORD, cookie_of, done, in_thread, joined, make_app, make_pool
 from support.tokens import flipped
 
 GET_TOKENS, REVOKE = "GetTokensFromRefreshToken", "RevokeToken"
-READ, WRITE = "GetItem", "UpdateItem"
+READ, WRITE, REFRESH = "GetItem", "UpdateItem", "GetTokensFromRefreshToken"
 WORKERS = 20
 ARN = "arn:aws:secretsmanager:us-east-1:111111111111:secret:keys"
 
@@ -382,6 +382,53 @@ def test_secrets_manager_without_keys_at_hand(alone, vault, answer, error, words
         from_secrets_manager(alone, vault).resolve(cookie)
     assert "password" not in str(caught.value)
     assert alone.stack.calls() == []
+
+
+def without_client_secret(app):
+    """The app's environment, in which the app client's secret is not."""
+    return {name: value for name, value in app.environment.items() if "CLIENT_SECRET" not in name}
+
+
+@pytest.fixture
+def confidential(stack):
+    """An app whose client has a secret."""
+    return make_app(stack, client_secret=True)
+
+
+def test_the_client_secret_from_secrets_manager(confidential, vault):
+    """The secret holds it beside the keys: sign-in, refresh and revocation show it, and read it once where no key was read yet:
+    the other two readings are the keys' first and their renewal.
+    """
+    app = confidential
+    names = without_client_secret(app) | {"AWS_ENDPOINT_URL_SECRETS_MANAGER": vault.url, "SESSION_SECRET_ARN": ARN}
+    manager = app.manager(environ=names, cookie="sealed", cookie_name=None)
+    vault.plan += [secret(json.dumps({"SESSION_KEYS": ring(1), "CLIENT_SECRET": app.pool.client_secret}))] * 3
+    user = app.user()
+    cookie = cookie_of(manager.password_flows().sign_in(user.username, PASSWORD).session)
+    app.expire()
+    assert isinstance(manager.resolve(cookie), Refreshed)
+    manager.sign_out(cookie)
+    assert [call.operation for call in app.stack.calls("cognito") if call.worked][-2:] == [REFRESH, "RevokeToken"]
+    assert len(vault.requests) == 3
+    assert app.pool.client_secret not in repr(manager) + repr(manager.ports)
+
+
+def test_a_client_secret_that_cannot_be_read(confidential, vault):
+    """An outage of Secrets Manager is a 503 in which nothing was sent and nobody's session ends; then it is read."""
+    app = confidential
+    names = without_client_secret(app) | {"AWS_ENDPOINT_URL_SECRETS_MANAGER": vault.url, "SESSION_SECRET_ARN": ARN}
+    cookie = begun(app, sealed(app))
+    app.expire()
+    manager = app.manager(environ={**names, "SESSION_KEYS": ring(1)}, cookie="sealed", cookie_name=None)
+    app.stack.clear_calls()
+    vault.plan += [refusal("InternalServiceError", 500)] * 4
+    with pytest.raises(SessionUnavailable):
+        manager.resolve(cookie)
+    assert REFRESH not in done(app.stack)
+    del vault.plan[:]
+    vault.plan.append(secret(json.dumps({"SESSION_KEYS": ring(1), "CLIENT_SECRET": app.pool.client_secret})))
+    app.stack.advance(15)
+    assert isinstance(manager.resolve(cookie), Refreshed)
 
 
 # --- secrets at rest

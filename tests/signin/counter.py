@@ -113,14 +113,10 @@ class Watching:
         self.secrets: set[str] = set()
         self.payloads: list[tuple[str, dict[str, Any]]] = []
 
-    def secret_hash(self, username: str) -> str | None:
-        made = self._pool.secret_hash(username)
-        self.secrets |= {made} - {None}
-        return made
-
     def call(self, operation: str, payload: Any) -> Any:
-        self.payloads.append((operation, json.loads(json.dumps(payload))))
-        self._note(payload)
+        sent = self._pool._proved(payload)
+        self.payloads.append((operation, json.loads(json.dumps(sent))))
+        self._note(sent)
         answer = self._pool.call(operation, payload)
         self._note({"message": answer.message} if isinstance(answer, PoolRefusal) else answer)
         return answer

@@ -18,6 +18,7 @@ from cognito_session.core.ports import GrantRefused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cognito_session.aws.client_secret import ClientSecret
     from cognito_session.aws.wire import Wire
     from cognito_session.core.ports import CodeGrant
 
@@ -33,7 +34,7 @@ class CognitoAuthorizationServer:
     """Redeems codes for one app client. `wire` is called for at the first use."""
 
     def __init__(
-        self, wire: Callable[[], Wire], *, domain: str | None, region: str, client_id: str, client_secret: str | None
+        self, wire: Callable[[], Wire], *, domain: str | None, region: str, client_id: str, client_secret: ClientSecret
     ) -> None:
         self._wire = wire
         self._configured = domain
@@ -66,7 +67,8 @@ class CognitoAuthorizationServer:
             "redirect_uri": grant.redirect_uri,
             "code_verifier": grant.verifier,
         }
-        basic = None if self._client_secret is None else (self._client_id, self._client_secret)
+        secret = self._client_secret.read()
+        basic = None if secret is None else (self._client_id, secret)
         try:
             status, body = self._wire().post_form(
                 f"{self.domain}/oauth2/token", fields, timeout_seconds=_TIMEOUT_SECONDS, basic=basic, once=True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.aws.client_secret import ClientSecret, secret_hash
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cognito_session.aws.wire import Wire
     from cognito_session.core.ports import Clock
 
-__all__ = ["CognitoProvider", "secret_hash"]
+__all__ = ["CognitoProvider"]
 
 _REVOKE_TIMEOUT_SECONDS: Final = 3.0
 _DEAD: Final = frozenset({"RefreshTokenReuseException", "UserNotFoundException"})
@@ -49,7 +50,13 @@ class CognitoProvider:
     """Refreshes and revokes for one app client. `wire` is called for at the first use."""
 
     def __init__(
-        self, wire: Callable[[], Wire], *, client_id: str, client_secret: str | None, clock: Clock, user_pool_id: str = ""
+        self,
+        wire: Callable[[], Wire],
+        *,
+        client_id: str,
+        client_secret: ClientSecret,
+        clock: Clock,
+        user_pool_id: str = "",
     ) -> None:
         self._wire = wire
         self._user_pool_id = user_pool_id
@@ -72,15 +79,14 @@ class CognitoProvider:
                 return self._send("GetTokensFromRefreshToken", self._get_tokens(request), request)
             except _NotToBeHad:
                 self._initiate_auth_only = True
-        if self._clock.monotonic() > request.send_before:
-            raise ProviderUnavailable("the lease is nearly over: not sent", sent=False, reason=TOO_LATE)
         return self._send("InitiateAuth", self._initiate_auth(request), request)
 
     def revoke(self, refresh_token: str) -> None:
         """RevokeToken; a token that is already dead is no error. Raises ProviderUnavailable or ConfigurationError."""
         payload = {"Token": refresh_token, "ClientId": self._client_id}
-        if self._client_secret is not None:
-            payload["ClientSecret"] = self._client_secret
+        secret = self._client_secret.read()
+        if secret is not None:
+            payload["ClientSecret"] = secret
         try:
             self._wire().call("cognito-idp", "RevokeToken", payload, timeout_seconds=_REVOKE_TIMEOUT_SECONDS, signed=False)
         except ServiceError as error:
@@ -116,25 +122,29 @@ class CognitoProvider:
 
     def _get_tokens(self, request: RefreshRequest) -> dict[str, Any]:
         payload: dict[str, Any] = {"RefreshToken": request.refresh_token, "ClientId": self._client_id}
-        if self._client_secret is not None:
-            payload["ClientSecret"] = self._client_secret
+        secret = self._client_secret.read()
+        if secret is not None:
+            payload["ClientSecret"] = secret
         if request.device_key is not None:
             payload["DeviceKey"] = request.device_key
         return payload
 
     def _initiate_auth(self, request: RefreshRequest) -> dict[str, Any]:
         parameters = {"REFRESH_TOKEN": request.refresh_token}
-        if self._client_secret is not None:
+        secret = self._client_secret.read()
+        if secret is not None:
             if request.username is None:
                 raise ConfigurationError(
                     "refreshing by InitiateAuth with a client secret needs the user's name: store it as `username` in the row"
                 )
-            parameters["SECRET_HASH"] = secret_hash(request.username, self._client_id, self._client_secret)
+            parameters["SECRET_HASH"] = secret_hash(request.username, self._client_id, secret)
         if request.device_key is not None:
             parameters["DEVICE_KEY"] = request.device_key
         return {"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": self._client_id, "AuthParameters": parameters}
 
     def _send(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | Denied:
+        if self._clock.monotonic() > request.send_before:  # reading the secret or a first try may have taken long
+            raise ProviderUnavailable("the lease is nearly over: not sent", sent=False, reason=TOO_LATE)
         try:
             answer = self._wire().call(
                 "cognito-idp", operation, payload, timeout_seconds=CALL_LIMIT_SECONDS, signed=False, once=True
@@ -152,18 +162,6 @@ class CognitoProvider:
 
 class _NotToBeHad(Exception):
     """The endpoint does not know GetTokensFromRefreshToken."""
-
-
-def secret_hash(username: str, client_id: str, client_secret: str) -> str:
-    """Cognito's SECRET_HASH.
-
-    https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
-    """
-    import hmac
-    from base64 import b64encode
-
-    digest = hmac.digest(client_secret.encode(), (username + client_id).encode(), "sha256")
-    return b64encode(digest).decode("ascii")
 
 
 def _new_tokens(answer: dict[str, Any]) -> NewTokens:

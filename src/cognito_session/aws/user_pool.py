@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cognito_session.aws.cognito import secret_hash
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import PoolRefusal
@@ -18,6 +17,7 @@ from cognito_session.core.ports import PoolRefusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cognito_session.aws.client_secret import ClientSecret
     from cognito_session.aws.wire import Wire
 
 __all__ = ["CognitoUserPool"]
@@ -102,7 +102,7 @@ _KNOWN: Final = (
 class CognitoUserPool:
     """Operations for one app client. `wire` is called for at the first use."""
 
-    def __init__(self, wire: Callable[[], Wire], *, client_id: str, client_secret: str | None) -> None:
+    def __init__(self, wire: Callable[[], Wire], *, client_id: str, client_secret: ClientSecret) -> None:
         self._wire = wire
         self._client_id = client_id
         self._client_secret = client_secret
@@ -115,18 +115,16 @@ class CognitoUserPool:
         """The app client's id."""
         return self._client_id
 
-    def secret_hash(self, username: str) -> str | None:
-        """SECRET_HASH for this user name; None for a public client."""
-        return None if self._client_secret is None else secret_hash(username, self._client_id, self._client_secret)
-
     def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
         """One call, sent at most once and cut after 5 seconds; its answer, or what the user pool refuses.
 
-        Raises ProviderUnavailable (`.sent` as far as it is known) and ConfigurationError.
+        SECRET_HASH, over the user name that the payload holds, is added here. Raises ProviderUnavailable (`.sent` as far as
+        it is known) and ConfigurationError.
         """
+        proved = self._proved(payload)
         try:
             return self._wire().call(
-                "cognito-idp", operation, payload, timeout_seconds=_TIMEOUT_SECONDS, signed=False, once=True
+                "cognito-idp", operation, proved, timeout_seconds=_TIMEOUT_SECONDS, signed=False, once=True
             )
         except ServiceError as error:
             return _refusal(operation, error)
@@ -134,6 +132,17 @@ class CognitoUserPool:
             raise ProviderUnavailable(f"Cognito: {error}", sent=False) from error
         except AnswerLost as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
+
+    def _proved(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the hash that a confidential client puts beside every user name."""
+        if "Username" in payload:
+            return self._with_hash(payload, "Username", "SecretHash")
+        parameters = {name: payload[name] for name in ("AuthParameters", "ChallengeResponses") if name in payload}
+        return {**payload, **{name: self._with_hash(found, "USERNAME", "SECRET_HASH") for name, found in parameters.items()}}
+
+    def _with_hash(self, named: Mapping[str, Any], username: str, name: str) -> Mapping[str, Any]:
+        made = self._client_secret.hash_for(named[username], self._client_id)
+        return named if made is None else {**named, name: made}
 
 
 def _refusal(operation: str, error: ServiceError) -> PoolRefusal:

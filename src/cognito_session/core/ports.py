@@ -175,12 +175,8 @@ class UserPool(Protocol):
         """The app client's id."""
         ...
 
-    def secret_hash(self, username: str) -> str | None:
-        """SECRET_HASH for this user name; None for a public client."""
-        ...
-
     def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
-        """One call, sent at most once; its answer, or what the user pool refuses.
+        """One call, sent at most once, with SECRET_HASH where the app client has a secret; its answer, or a refusal.
 
         Raises ProviderUnavailable for an outage and for throttling, ConfigurationError for what the app's operator must mend.
         """

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.aws.endpoint import endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
-from cognito_session.aws.keyring_source import FixedKeyring, SecretsManagerText
+from cognito_session.aws.keyring_source import FixedKeyring
+from cognito_session.aws.stored_secret import StoredSecret
 from cognito_session.aws.wire import ServiceError, WireError
 from cognito_session.clock import SystemClock
 from cognito_session.core.errors import SessionError
@@ -57,6 +58,8 @@ class Doctor:
         self._environ = environ
         self._session_days = session_days
         self._paths = paths or Paths()
+        arn = names.session_secret_arn
+        self._secret = None if arn is None else StoredSecret(lambda: wire, arn)
         self.grace_seconds: int | None = None
 
     def examine(self) -> Iterator[tuple[str, list[Finding]]]:
@@ -74,12 +77,16 @@ class Doctor:
             except (SessionError, WireError) as error:
                 yield name, [Finding("problem", str(error), "Mend this first, then run this again.")]
 
+    def client_secret(self) -> str | None:
+        """CLIENT_SECRET, wherever it is. Raises SessionUnavailable and ConfigurationError."""
+        known = self._names.client_secret
+        return known if known is not None or self._secret is None else self._secret.client_secret()
+
     def _keys(self) -> list[Finding]:
-        names = self._names
-        if names.session_keys is not None:
-            ring = FixedKeyring(names.session_keys).keyring(newer=False)
-        elif names.session_secret_arn is not None:
-            ring = Keyring.parse(SecretsManagerText(lambda: self._wire, names.session_secret_arn)())
+        if self._names.session_keys is not None:
+            ring = FixedKeyring(self._names.session_keys).keyring(newer=False)
+        elif self._secret is not None:
+            ring = Keyring.parse(self._secret.keys())
         else:
             fix = "Sealed cookies and managed login need them: `cognito-session keys new` prints an entry for SESSION_KEYS."
             return [Finding("difference", "there are no sealing keys: secrets at rest are stored as they are", fix)]
@@ -108,7 +115,7 @@ class Doctor:
             raise
         address = names.app_base_url.rstrip("/") if names.app_base_url and names.cognito_domain else None
         expected = Expected(
-            names.client_secret,
+            self.client_secret(),
             self._session_days,
             callback_url=address and address + self._paths.callback,
             logout_url=address and address + self._paths.after_sign_out,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.aws.wire import ServiceError
@@ -165,11 +166,9 @@ class Probe:
     # --- the library's own calls
 
     def _sign_in(self, username: str, password: str) -> dict[str, Any]:
-        pool = CognitoUserPool(lambda: self._wire, client_id=self._names.client_id, client_secret=self._names.client_secret)
+        secret = ClientSecret(self._names.client_secret)
+        pool = CognitoUserPool(lambda: self._wire, client_id=self._names.client_id, client_secret=secret)
         parameters = {"USERNAME": username, "PASSWORD": password}
-        proof = pool.secret_hash(username)
-        if proof is not None:
-            parameters["SECRET_HASH"] = proof
         payload = {"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": self._names.client_id, "AuthParameters": parameters}
         answer = pool.call("InitiateAuth", payload)
         result = {} if isinstance(answer, PoolRefusal) else answer.get("AuthenticationResult") or {}
@@ -200,7 +199,7 @@ class Probe:
 
     def _provider(self, client_secret: str | None) -> CognitoProvider:
         return CognitoProvider(
-            lambda: self._wire, client_id=self._names.client_id, client_secret=client_secret, clock=self._clock
+            lambda: self._wire, client_id=self._names.client_id, client_secret=ClientSecret(client_secret), clock=self._clock
         )
 
 

@@ -1,7 +1,7 @@
 """Desk: where signing in without redirect is done: one manager's settings, its user pool, and how a call is put.
 
-A flow asks for outside calls by `call`; everything that Cognito wants in each of them (app client, SECRET_HASH) is added
-here. Which user name SECRET_HASH is made over is the caller's to say: Cognito wants the one that is sent beside it.
+A flow asks for outside calls by `call`; the app client's id is added here, SECRET_HASH by the user pool, over the user name
+that a payload holds: which one that is, is the caller's to say.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Desk(NamedTuple):
 
     def of_user(self, username: str, **more: Any) -> dict[str, Any]:
         """The payload of SignUp and its kind."""
-        return {"ClientId": self.pool.client_id, "Username": username, **self._hash("SecretHash", username), **more}
+        return {"ClientId": self.pool.client_id, "Username": username, **more}
 
     def parameters(self, username: str, **more: str) -> dict[str, str]:
         """AuthParameters or ChallengeResponses."""
-        return {"USERNAME": username, **self._hash("SECRET_HASH", username), **more}
+        return {"USERNAME": username, **more}
 
     def initiate(self, auth_flow: str, username: str, **more: str) -> dict[str, Any]:
         """The payload of InitiateAuth."""
@@ -64,7 +64,3 @@ class Desk(NamedTuple):
         """The payload of RespondToAuthChallenge."""
         named = {"ClientId": self.pool.client_id, "ChallengeName": challenge, "Session": session}
         return {**named, "ChallengeResponses": dict(responses)}
-
-    def _hash(self, name: str, username: str) -> dict[str, str]:
-        made = self.pool.secret_hash(username)
-        return {} if made is None else {name: made}

@@ -58,10 +58,6 @@ class PoolOperations:
         """The app client's id."""
         return self._pool.client_id
 
-    def secret_hash(self, username: str) -> str | None:  # noqa: ARG002 - the test pool's client is public
-        """None: a public client has no secret."""
-        return None
-
     def call(self, operation: str, payload: Mapping[str, Any]) -> Answer:
         """The operation's answer, or the pool's refusal. Raises NotImplementedError for an operation it does not know."""
         work = self._operations.get(operation)

@@ -159,10 +159,6 @@ class WatchedPool:
         """The app client's id."""
         return self._pool.client_id
 
-    def secret_hash(self, username: str) -> str | None:
-        """As the pool's."""
-        return self._pool.secret_hash(username)
-
     def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
         """The operation."""
         call = Call("cognito", operation)

@@ -1,0 +1,51 @@
+"""ClientSecret: the app client's secret, read when it is needed: a text, one in Secrets Manager, or none (a public client)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cognito_session.core.errors import ProviderUnavailable, SessionUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ClientSecret", "secret_hash"]
+
+
+class ClientSecret:
+    """`found` is the secret itself, or what returns it."""
+
+    def __init__(self, found: str | Callable[[], str | None] | None) -> None:
+        self._found = found
+
+    def __repr__(self) -> str:
+        return "ClientSecret(hidden)"
+
+    def read(self) -> str | None:
+        """The secret; None for a public client. May ask Secrets Manager.
+
+        Raises ConfigurationError, and ProviderUnavailable where it could not be read, so that no call was sent.
+        """
+        if not callable(self._found):
+            return self._found
+        try:
+            return self._found()
+        except SessionUnavailable as error:
+            raise ProviderUnavailable("the app client's secret could not be read", sent=False) from error
+
+    def hash_for(self, username: str, client_id: str) -> str | None:
+        """SECRET_HASH for this user name; None for a public client. Raises as `read`."""
+        secret = self.read()
+        return None if secret is None else secret_hash(username, client_id, secret)
+
+
+def secret_hash(username: str, client_id: str, client_secret: str) -> str:
+    """Cognito's SECRET_HASH.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
+    """
+    import hmac
+    from base64 import b64encode
+
+    digest = hmac.digest(client_secret.encode(), (username + client_id).encode(), "sha256")
+    return b64encode(digest).decode("ascii")

@@ -1,0 +1,83 @@
+"""StoredSecret: a secret in Secrets Manager that holds the sealing keys, and the app client's secret where it has one.
+
+Its text is the value of SESSION_KEYS, or a JSON object with the members SESSION_KEYS and CLIENT_SECRET. No error holds
+anything of it. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable
+from cognito_session.core.json_text import NotJson, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cognito_session.aws.wire import Wire
+
+__all__ = ["StoredSecret"]
+
+_TIMEOUT_SECONDS: Final = 3.0
+
+
+class StoredSecret:
+    """The secret named by SESSION_SECRET_ARN. All methods raise SessionUnavailable and ConfigurationError."""
+
+    def __init__(self, wire: Callable[[], Wire], arn: str) -> None:
+        self._wire = wire
+        self._arn = arn
+        self._at_hand: str | None = None
+
+    def __repr__(self) -> str:
+        return f"StoredSecret({self._arn!r})"
+
+    def keys(self) -> str:
+        """The text of SESSION_KEYS, read anew: what keeps a keyring decides when."""
+        self._at_hand = self._read()
+        keys = _member(self._at_hand, "SESSION_KEYS")
+        if keys is None:
+            raise _unusable()
+        return keys
+
+    def client_secret(self) -> str | None:
+        """CLIENT_SECRET, None where it is no member; as it was when the keys were read last, so that it costs no call."""
+        if self._at_hand is None:
+            self._at_hand = self._read()
+        return _member(self._at_hand, "CLIENT_SECRET")
+
+    def _read(self) -> str:
+        payload = {"SecretId": self._arn}
+        try:
+            answer = self._wire().call("secretsmanager", "GetSecretValue", payload, timeout_seconds=_TIMEOUT_SECONDS)
+        except ServiceError as error:
+            if error.code in ("ResourceNotFoundException", "AccessDeniedException", "DecryptionFailure"):
+                raise ConfigurationError(
+                    f"SESSION_SECRET_ARN: Secrets Manager refused GetSecretValue ({error.code}): check the ARN and that the"
+                    " function's role may read it"
+                ) from error
+            raise SessionUnavailable("Secrets Manager did not answer", reason="keyring_unavailable") from error
+        except (NotSent, AnswerLost) as error:
+            raise SessionUnavailable("Secrets Manager did not answer", reason="keyring_unavailable") from error
+        text = answer.get("SecretString")
+        if not isinstance(text, str) or not text:
+            raise _unusable()
+        return text
+
+
+def _member(text: str, name: str) -> str | None:
+    """One member of the JSON object; of a plain text, SESSION_KEYS is the whole."""
+    if not text.lstrip().startswith("{"):
+        return text if name == "SESSION_KEYS" else None
+    try:
+        found = read_json(text).get(name)
+    except NotJson as error:
+        raise _unusable() from error
+    return found if isinstance(found, str) and found else None
+
+
+def _unusable() -> ConfigurationError:
+    return ConfigurationError(
+        "SESSION_SECRET_ARN: expected a secret whose text is the value of SESSION_KEYS, or a JSON object with that member"
+    )
