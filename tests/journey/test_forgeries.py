@@ -40,7 +40,7 @@ def door(app, issuer, key_server, monkeypatch):
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("cognito_session.manager.SystemClock", lambda: app.stack.clock)
+    monkeypatch.setattr("cognito_session.assembly.SystemClock", lambda: app.stack.clock)
     app.stack.dynamodb().put_item(app.table, {"sub": SUB, "token": "refresh", "timestamp": 1})
     now = int(app.stack.clock.now())
     return SimpleNamespace(call=lambda event: session(COOKIE, event), now=now, stack=app.stack, keys=key_server)

@@ -32,7 +32,7 @@ def call(app, monkeypatch):
     """`session("token", event)`, configured by the environment, on the stack's clock."""
     for name, value in app.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("cognito_session.manager.SystemClock", lambda: app.stack.clock)
+    monkeypatch.setattr("cognito_session.assembly.SystemClock", lambda: app.stack.clock)
     return lambda event, context=None: session(COOKIE, event, context)
 
 

@@ -302,7 +302,7 @@ def test_the_seed_s_call_knows_connections(app, monkeypatch):
     """session(name, event) serves handshakes and messages, and refuses another site's handshake."""
     for name, value in app.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("cognito_session.manager.SystemClock", lambda: app.stack.clock)
+    monkeypatch.setattr("cognito_session.assembly.SystemClock", lambda: app.stack.clock)
     manager = app.manager()
     me = manager.establish(app.sign_in(app.user()))
     cookie = cookie_of(me)

@@ -1,0 +1,258 @@
+"""Assembly: what both managers are made of: the parts that a configuration asks for, put together.
+
+Nothing is connected to before the first request needs it, and no part is made that none asks for.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from cognito_session.aws.authorization_server import CognitoAuthorizationServer
+from cognito_session.aws.client_secret import ClientSecret
+from cognito_session.aws.cognito import CognitoProvider
+from cognito_session.aws.dynamodb import DynamoDBStore
+from cognito_session.aws.endpoint import check_address, endpoint_for
+from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring
+from cognito_session.aws.stored_secret import StoredSecret
+from cognito_session.aws.user_pool import CognitoUserPool
+from cognito_session.clock import SystemClock
+from cognito_session.configuration import Configuration
+from cognito_session.core.case import Case
+from cognito_session.core.cookie import Cookie
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.flow import resolve
+from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.token import TokenRules
+from cognito_session.drivers.sync import Ports
+from cognito_session.web.base_path import base_path_of
+from cognito_session.web.csrf import Csrf, origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypedDict
+
+    from cognito_session.aws.wire import Wire
+    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.outcome import Outcome
+    from cognito_session.core.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
+    from cognito_session.core.steps import Flow, Report
+    from cognito_session.signin.login_site import LoginSite
+
+    class ManagerSettings(TypedDict, total=False):
+        """The keywords of `from_env`: names of things at AWS, then what the constructor takes."""
+
+        session_table: str | None
+        client_id: str | None
+        user_pool_id: str | None
+        partition_key: str | None
+        sort_key: str | None
+        client_secret: str | None
+        session_keys: str | None
+        session_secret_arn: str | None
+        session_store: str | None
+        cognito_domain: str | None
+        app_base_url: str | None
+        cookie: CookieKind
+        cookie_name: str | None
+        policy: SessionPolicy | None
+        boto3_session: Any
+        clients: Mapping[str, Any] | None
+        store: SessionStore | None
+        provider: IdentityProvider | None
+        keys: KeySource | None
+        keyring: Callable[[], str] | None
+        clock: Clock | None
+        csrf: Csrf | None
+        on_event: Callable[[Report], None] | None
+
+
+__all__ = ["Assembly"]
+
+CookieKind = Literal["sealed", "token"]
+
+
+class Assembly:
+    """One application's parts. `ports` is what a flow's questions are answered with, `case` what it may consult."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        cookie: CookieKind = "sealed",
+        cookie_name: str | None = None,
+        policy: SessionPolicy | None = None,
+        boto3_session: Any = None,
+        clients: Mapping[str, Any] | None = None,
+        store: SessionStore | None = None,
+        provider: IdentityProvider | None = None,
+        keys: KeySource | None = None,
+        keyring: Callable[[], str] | None = None,
+        clock: Clock | None = None,
+        csrf: Csrf | None = None,
+        on_event: Callable[[Report], None] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.configuration = configuration
+        self._open = _wire_opener(configuration, boto3_session, clients, environ)
+        arn = configuration.session_secret_arn
+        self._secret = None if arn is None else StoredSecret(self._open, arn)
+        clock = clock or SystemClock()
+        if cookie not in ("sealed", "token"):
+            raise ConfigurationError("cookie: expected 'sealed' or 'token'")
+        keyrings = self._keyrings(keyring, clock)
+        if cookie == "sealed" and keyrings is None:
+            raise ConfigurationError(
+                "SESSION_KEYS is not set: a sealed cookie needs keys. `cognito-session keys new` prints an entry; or name"
+                ' a secret in SESSION_SECRET_ARN; or carry the access token itself with cookie="token"'
+            )
+        self.csrf = _csrf(csrf or Csrf(), configuration.app_base_url)
+        self.base_path = base_path_of(configuration.app_base_url)
+        store = store or self._store()
+        self.case = Case(
+            policy=policy or SessionPolicy(),
+            rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id),
+            cookie=Cookie(cookie_name or ("token" if cookie == "token" else "__Host-session")),
+            clock=clock,
+            entropy=os.urandom,
+            one_row_per_user=store.one_row_per_user,
+            sealed_cookie=cookie == "sealed",
+            seals=keyrings is not None,
+        )
+        self.ports = Ports(
+            store=store,
+            provider=provider or self._cognito(clock),
+            keys=keys or self._key_source(clock, environ),
+            clock=clock,
+            sleep=time.sleep,
+            on_event=on_event,
+            keyrings=keyrings,
+            user_pool=self._user_pool(),
+            authorization_server=self._authorization_server(),
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.case.cookie.name!r})"
+
+    def _store(self) -> SessionStore:
+        """DynamoDB, or the file that SESSION_STORE names."""
+        names = self.configuration
+        if names.session_store is not None:
+            from cognito_session.sqlite_store import SQLiteStore
+
+            return SQLiteStore.from_url(names.session_store)
+        return DynamoDBStore(self._open, table=names.session_table, partition_key=names.partition_key, sort_key=names.sort_key)
+
+    def _keyrings(self, read: Callable[[], str] | None, clock: Clock) -> KeyringSource | None:
+        """Keys from a callable, from SESSION_KEYS, or from Secrets Manager; None where there are none."""
+        names = self.configuration
+        if read is not None:
+            return RenewedKeyring(read, clock)
+        if names.session_keys is not None:
+            return FixedKeyring(names.session_keys)
+        if self._secret is not None:
+            return RenewedKeyring(self._secret.keys, clock)
+        return None
+
+    def _client_secret(self) -> ClientSecret:
+        """CLIENT_SECRET, else what the secret in Secrets Manager says."""
+        known = self.configuration.client_secret
+        return ClientSecret(known if known is not None or self._secret is None else self._secret.client_secret)
+
+    def _cognito(self, clock: Clock) -> CognitoProvider:
+        names = self.configuration
+        return CognitoProvider(
+            self._open,
+            client_id=names.client_id,
+            client_secret=self._client_secret(),
+            clock=clock,
+            user_pool_id=names.user_pool_id,
+        )
+
+    def _user_pool(self) -> CognitoUserPool:
+        names = self.configuration
+        return CognitoUserPool(self._open, client_id=names.client_id, client_secret=self._client_secret())
+
+    def _authorization_server(self) -> CognitoAuthorizationServer:
+        names = self.configuration
+        return CognitoAuthorizationServer(
+            self._open,
+            domain=names.cognito_domain,
+            region=names.pool_region,
+            client_id=names.client_id,
+            client_secret=self._client_secret(),
+        )
+
+    def _login_site(self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str]) -> LoginSite:
+        """Where signing in happens, all of it checked now: the domain, the address and the paths."""
+        from cognito_session.signin.managed_login import login_site
+
+        base_url = base_url or self.configuration.app_base_url
+        if base_url is None:
+            raise ConfigurationError("APP_BASE_URL is not set: it is the address of your application, like https://app.example")
+        server = self.ports.authorization_server
+        if server is not None:
+            server.domain  # noqa: B018 - raises where COGNITO_DOMAIN is not set
+        if self.ports.keyrings is None:
+            raise ConfigurationError("SESSION_KEYS is not set: managed login seals what it must remember while you sign in")
+        address = check_address(base_url, "APP_BASE_URL")
+        return login_site(base_url=address, client_id=self.configuration.client_id, scopes=scopes, **paths)
+
+    def _key_source(self, clock: Clock, environ: Mapping[str, str]) -> CognitoKeySource:
+        names = self.configuration
+        base = endpoint_for("cognito-idp", names.pool_region, environ)
+        return CognitoKeySource(self._open, url=f"{base}/{names.user_pool_id}/.well-known/jwks.json", clock=clock)
+
+    def flow(
+        self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True
+    ) -> Flow[Outcome]:
+        """The question "who is asking?" as a flow that a driver can run."""
+        left = remaining_seconds
+        deadline = None if left is None else self.case.clock.monotonic() + left
+        return resolve(self.case, cookie_header, deadline=deadline, extend=extend)
+
+    @classmethod
+    def _configured(
+        cls, environ: Mapping[str, str], prefix: str, keywords: dict[str, Any]
+    ) -> tuple[Configuration, dict[str, Any]]:
+        """Split keywords into those that name things at AWS and those that are the constructor's."""
+        names = {name: keywords.pop(name) for name in _NAMES if name in keywords}
+        return Configuration.from_env(environ, prefix=prefix, **names), keywords
+
+
+def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
+    """With APP_BASE_URL's origin as our own, where no other is named."""
+    if base_url is None or csrf.own_origin is not None:
+        return csrf
+    return Csrf(csrf.trusted_origins, csrf.exempt, csrf.header_token, origin_of(base_url))
+
+
+_NAMES = (
+    *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
+    *("session_keys", "session_secret_arn", "session_store", "cognito_domain", "app_base_url"),
+)
+
+
+def _wire_opener(
+    configuration: Configuration, boto3_session: Any, clients: Mapping[str, Any] | None, environ: Mapping[str, str]
+) -> Callable[[], Wire]:
+    """The wire, opened when first called for: a cold start that is refused at the cookie pays for none."""
+    opened: list[Wire] = []
+
+    def wire() -> Wire:
+        if not opened:
+            from cognito_session.aws.wire import open_wire
+
+            opened.append(
+                open_wire(
+                    boto3_session=boto3_session,
+                    clients=clients,
+                    regions={"cognito-idp": configuration.pool_region},
+                    environ=environ,
+                )
+            )
+        return opened[0]
+
+    return wire
