@@ -46,6 +46,8 @@ _OUR_ATTRIBUTES: Final = frozenset(SessionRecord._fields) - {"key", "sid"} | {
     "data",
     "ended_at",
     "not_before",
+    "data_op",
+    "sign_ins",
 }
 
 

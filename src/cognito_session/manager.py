@@ -12,9 +12,8 @@ from cognito_session.assembly import Assembly
 from cognito_session.core.data import save_data
 from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
 from cognito_session.core.ending import log_out
-from cognito_session.core.errors import SessionForbidden, SessionRequired
 from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.outcome import Reason, Rejected, Session
+from cognito_session.core.outcome import Session, admitted
 from cognito_session.drivers.sync import run
 from cognito_session.web.device import device_label
 
@@ -76,7 +75,7 @@ class SessionManager(Assembly):
         out everywhere since; SessionForbidden where the policy refuses one more session; SessionUnavailable.
         """
         flow = establish(self.case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        return _established(run(flow, self.ports))
+        return admitted(run(flow, self.ports))
 
     def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
         """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete the cookie."""
@@ -216,7 +215,7 @@ class AsyncSessionManager(Assembly):
     async def establish(self, tokens: object, *, cookie_header: CookieHeaders = None, user_agent: str | None = None) -> Session:
         """As SessionManager.establish."""
         flow = establish(self.case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        return _established(await self._run(flow))
+        return admitted(await self._run(flow))
 
     async def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
         """As SessionManager.sign_out."""
@@ -276,14 +275,6 @@ class AsyncSessionManager(Assembly):
         from cognito_session.drivers import aio
 
         return await aio.run(flow, self.ports)
-
-
-def _established(found: Session | Rejected) -> Session:
-    if isinstance(found, Rejected) and found.reason is Reason.TOO_MANY_SESSIONS:
-        raise SessionForbidden("this user has as many sessions as the policy allows", reason=found.reason)
-    if isinstance(found, Rejected):
-        raise SessionRequired("this sign-in's session has been ended", reason=found.reason)
-    return found
 
 
 _defaults: dict[tuple[str | None, ...], SessionManager] = {}

@@ -10,14 +10,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.errors import ConfigurationError, SessionForbidden
+from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from cognito_session.core.token import AccessToken
 
-__all__ = ["Active", "Outcome", "Reason", "Refreshed", "Rejected", "Session"]
+__all__ = ["Active", "Outcome", "Reason", "Refreshed", "Rejected", "Session", "admitted"]
 
 
 class Reason(StrEnum):
@@ -173,3 +173,15 @@ class Rejected:
 
 
 Outcome = Active | Rejected
+
+
+def admitted(found: Session | Rejected) -> Session:
+    """The session that a sign-in has begun.
+
+    Raises SessionForbidden where the policy allows no more of them, SessionRequired where it had ended already.
+    """
+    if isinstance(found, Session):
+        return found
+    if found.reason is Reason.TOO_MANY_SESSIONS:
+        raise SessionForbidden("this user has as many sessions as the policy allows", reason=found.reason)
+    raise SessionRequired("this sign-in's session has been ended", reason=found.reason)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.ending import log_out
-from cognito_session.core.errors import SessionForbidden, SessionRequired
 from cognito_session.core.establish import SignedIn
 from cognito_session.core.establish import establish as begin
-from cognito_session.core.outcome import Reason, Rejected, Session
+from cognito_session.core.outcome import Rejected, Session, admitted
 from cognito_session.drivers.sync import run
 from cognito_session.web.device import device_label
 
@@ -62,9 +61,6 @@ def _log_out(visit: Visit) -> Flow[None]:
 
 
 def _begun(visit: Visit, found: Session | Rejected) -> Session:
-    if isinstance(found, Rejected) and found.reason is Reason.TOO_MANY_SESSIONS:
-        raise SessionForbidden("this user has as many sessions as the policy allows", reason=found.reason)
-    if isinstance(found, Rejected):
-        raise SessionRequired("this sign-in's session has been ended", reason=found.reason)
-    visit.send(found.set_cookies)
-    return found
+    session = admitted(found)
+    visit.send(session.set_cookies)
+    return session
