@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 import pytest
 
-from cognito_session import ConfigurationError, Refreshed, SessionRequired
+from cognito_session import ConfigurationError, Refreshed, SessionPolicy, SessionRequired
+from cognito_session.configuration import Configuration
 from cognito_session.core.errors import SessionConflict
-from managed.scene import sealed, session_rows
+from managed.scene import rows, sealed, session_rows
 from support.stack import cookie_of, done, in_thread, joined
 
 READ, WRITE = "GetItem", "UpdateItem"
@@ -222,3 +223,24 @@ def test_a_lost_answer_is_no_conflict(app, manager, cookie):
     manager.save_data(asking(manager, cookie), {"a": 1})
     me = asking(manager, cookie)
     assert (dict(me.data), me.data_version) == ({"a": 1}, 1)
+
+
+def test_no_attribute_of_ours_may_be_a_table_s_key(many):
+    """Whatever a session's life writes into the table, PARTITION_KEY and SORT_KEY may not be called so."""
+    manager = sealed(many, policy=SessionPolicy(max_sessions=2, on_max_sessions="refuse"))
+    user, seen = many.user(), set()
+    found = cookie_of(manager.establish(many.sign_in(user), user_agent="Firefox"))
+    manager.save_data(asking(manager, found), {"a": 1})
+    many.expire()
+    with many.stack.gate("GetTokensFromRefreshToken", after=True) as gate:
+        flight = in_thread(manager.resolve, found)
+        gate.wait_for(1)
+        seen |= {name for row in rows(many) for name in row}
+    manager.resolve(cookie_of(flight.result().session))
+    seen |= {name for row in rows(many) for name in row}
+    manager.revoke_all(user.sub)
+    seen |= {name for row in rows(many) for name in row}
+    assert {"data_op", "sign_ins", "lease_until", "not_before", "ended_at"} <= seen
+    for name in seen - {"sub", "sid"}:
+        with pytest.raises(ConfigurationError, match="sessions do not use"):
+            Configuration.from_env({**many.environment, "SORT_KEY": name})
