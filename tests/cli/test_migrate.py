@@ -13,7 +13,9 @@ from cognito_session.aws.wire import AnswerLost, ServiceError, open_wire
 from cognito_session.core.keyring import new_entry
 from cognito_session.core.record import USER_SID
 from cognito_session.core.token import TokenRules
-from cognito_session.ops.migration import MARK, Fate, Migration, adopter, check_layouts
+from cognito_session.ops.adoption import adopter
+from cognito_session.ops.migration import Fate, Migration, check_layouts
+from cognito_session.ops.moved_row import MARK
 from cognito_session.ops.table import Layout, Tables
 from support.stack import cookie_of, make_app
 
@@ -641,7 +643,7 @@ def test_an_interrupted_command_tells_how_far_it_came(move, command):
     env = plain | {"SORT_KEY": "sid"}
     arguments = ("table", "migrate", "--from", move.app.table, "--to", move.new_table)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cognito_session.ops.migration._PAUSES", ())
+        patch.setattr("cognito_session.ops.patient_calls._PAUSES", ())
         move.stack.fault("PutItem", "error500", times=1)
         result = command(*arguments, env=env, status=1)
     assert "run it again" in result.stderr

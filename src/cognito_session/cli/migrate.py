@@ -13,7 +13,8 @@ from cognito_session.aws.wire import WireError
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.token import TokenRules
-from cognito_session.ops.migration import Fate, Migration, adopter, check_layouts
+from cognito_session.ops.adoption import adopter
+from cognito_session.ops.migration import Fate, Migration, check_layouts
 from cognito_session.ops.table import Layout
 
 if TYPE_CHECKING:

@@ -12,54 +12,34 @@ It writes by conditions on what it has read, deletes only in one transaction wit
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections import Counter
 from enum import StrEnum
 from functools import partial
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.aws.attribute_value import from_attribute
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.wire import ServiceError
 from cognito_session.core import writes
 from cognito_session.core.change import Change, Move, Test, either
-from cognito_session.core.credential import SealedCredential
-from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable, TokenError
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 from cognito_session.core.outcome import Reason
-from cognito_session.core.policy import PATIENCE_SECONDS, TOMBSTONE_SECONDS
+from cognito_session.core.policy import TOMBSTONE_SECONDS
 from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
-from cognito_session.core.renewal import Renewal
 from cognito_session.core.token import parse
-from cognito_session.drivers.sync import Ports, run
+from cognito_session.ops.moved_row import MARK, KeyNames, as_read, fingerprint
+from cognito_session.ops.patient_calls import PatientCalls
 from cognito_session.ops.table import key_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
-    from cognito_session.core.case import Case
     from cognito_session.core.token import TokenRules
+    from cognito_session.ops.moved_row import Item
     from cognito_session.ops.table import Layout, Tables
 
-__all__ = ["MARK", "Fate", "Migration", "adopter", "check_layouts"]
+__all__ = ["Fate", "Migration", "check_layouts"]
 
-T = TypeVar("T")
-Item = dict[str, Any]
-
-MARK: Final = "moved_hash"
-_PAGE_ROWS: Final = 100
 _PUT_ROUNDS: Final = 3
-_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-_BUSY_CODES: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "TransactionInProgressException",
-        "TransactionCanceledException",
-    }
-)
+
 _FENCE: Final = (
     *("state", "token", "gen", "lease_id", "last_op", "seen_at", "active_at", "idle_exp"),
     *("data_version", "suspect_at", "retry_at", "refused_at", "not_before", MARK),
@@ -104,7 +84,8 @@ class Migration:
         progress: Callable[[], object] = lambda: None,
     ) -> None:
         self._tables = tables
-        self._old, self._new = _Names.of(old), _Names.of(new)
+        self._calls = PatientCalls(tables)
+        self._old, self._new = KeyNames.of(old), KeyNames.of(new)
         self._store = DynamoDBStore(
             lambda: tables.wire, table=new.table, partition_key=new.partition_key, sort_key=new.sort_key
         )
@@ -128,7 +109,7 @@ class Migration:
 
         An empty old table ends nothing: somebody has emptied it after the move.
         """
-        for item in self._scan({"TableName": self._old.table}):
+        for item in self._calls.scan({"TableName": self._old.table}):
             self._count(self._moved(item), str(item[self._old.sub].get("S")))
             self._progress()
         if self.counts:
@@ -180,7 +161,7 @@ class Migration:
                 self._adopt(sub)
             except SessionUnavailable as fault:
                 self.last_fault = str(fault)
-        item = self._get(self._old.table, {self._old.sub: {"S": sub}})
+        item = self._calls.get(self._old.table, {self._old.sub: {"S": sub}})
         record = None if item is None else self._old.record(item)
         if item is None or record is None or record.bare:
             return Fate.UNPLACED
@@ -194,7 +175,7 @@ class Migration:
         copy = self._new.copy_of(item, self._old, record.key.sub, sid)
         fate = Fate.LEFT
         for _ in range(_PUT_ROUNDS):
-            there = self._get(self._new.table, self._new.key(copy))
+            there = self._calls.get(self._new.table, self._new.key(copy))
             fate = self._fate(record, copy, there)
             if fate not in (Fate.MOVED, Fate.UPDATED) or self._dry_run or self._put(copy, there):
                 break
@@ -216,9 +197,9 @@ class Migration:
 
     def _put(self, copy: Item, there: Item | None) -> bool:
         """Write the copy if what is there is still what was read."""
-        when = _as_read(there or {}, (self._new.sub, *_FENCE) if there is None else _FENCE)
+        when = as_read(there or {}, (self._new.sub, *_FENCE) if there is None else _FENCE)
         item = {**copy, MARK: {"S": self._mark(copy)}}
-        return self._conditional("PutItem", {"TableName": self._new.table, "Item": item, **when})
+        return self._calls.write("PutItem", {"TableName": self._new.table, "Item": item, **when})
 
     def _deleted(self, item: Item, copy: Item, fate: Fate) -> Fate:
         """Delete the old row if it is unchanged and the new table holds its copy, or what became of it: all or nothing."""
@@ -236,10 +217,10 @@ class Migration:
         unchanged = {
             "TableName": self._old.table,
             "Key": {self._old.sub: item[self._old.sub]},
-            **_as_read(item, ("sid", *_FENCE)),
+            **as_read(item, ("sid", *_FENCE)),
         }
-        done = self._conditional("TransactWriteItems", {"TransactItems": [{"Update": exists}, {"Delete": unchanged}]})
-        return Fate.DELETED if done or self._get(self._old.table, unchanged["Key"]) is None else Fate.CHANGED
+        done = self._calls.write("TransactWriteItems", {"TransactItems": [{"Update": exists}, {"Delete": unchanged}]})
+        return Fate.DELETED if done or self._calls.get(self._old.table, unchanged["Key"]) is None else Fate.CHANGED
 
     def _mark(self, item: Item) -> str:
         return f"{self._old.table.rpartition('/')[2]}:{fingerprint(item)}"
@@ -255,7 +236,7 @@ class Migration:
             later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", not_before))
             put = {"not_before": not_before, "ttl": ttl}
             change = Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=put)
-            self._patiently(partial(self._store.write, change))
+            self._calls.patiently(partial(self._store.write, change))
 
     # --- copies whose session the old table does not know any more
 
@@ -268,7 +249,7 @@ class Migration:
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {":ended": {"S": ENDED}},
         }
-        for there in self._scan(active):
+        for there in self._calls.scan(active):
             record = self._new.record(there)
             if record is None or record.sid is None or hash((record.key.sub, record.sid)) in self._met:
                 continue
@@ -277,91 +258,15 @@ class Migration:
             if not self._dry_run:
                 key = SessionKey(record.key.sub, record.sid)
                 change = writes.end(record._replace(key=key), Move.LOGOUT, Reason.DISPLACED, now=int(self._tables.clock.now()))
-                self._patiently(partial(self._store.write, change))
+                self._calls.patiently(partial(self._store.write, change))
             self.counts[Fate.ENDED] += 1
 
     def _still_there(self, copied: SessionRecord) -> bool:
-        item = self._get(self._old.table, {self._old.sub: {"S": copied.key.sub}})
+        item = self._calls.get(self._old.table, {self._old.sub: {"S": copied.key.sub}})
         record = None if item is None else self._old.record(item)
         if item is None:
             return False
         return record is None or copied.sid == self._sid(record) or copied.token == record.token
-
-    # --- calls
-
-    def _scan(self, payload: Mapping[str, Any]) -> Iterator[Item]:
-        """Small pages: what is decided on a row is decided soon after it was read."""
-        asked = {**payload, "ConsistentRead": True, "Limit": _PAGE_ROWS}
-        while True:
-            page = self._patiently(lambda: self._tables.call("Scan", asked))
-            yield from page.get("Items", [])
-            if "LastEvaluatedKey" not in page:
-                return
-            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-    def _get(self, table: str, key: Item) -> Item | None:
-        payload = {"TableName": table, "Key": key, "ConsistentRead": True}
-        found: Item | None = self._patiently(lambda: self._tables.call("GetItem", payload)).get("Item")
-        return found
-
-    def _conditional(self, operation: str, payload: Mapping[str, Any]) -> bool:
-        """Whether the write's conditions held."""
-        try:
-            self._patiently(lambda: self._tables.call(operation, payload))
-        except ServiceError as error:
-            if _condition_failed(error):
-                return False
-            raise
-        return True
-
-    def _patiently(self, work: Callable[[], T]) -> T:
-        """Again after a pause while DynamoDB is throttling or not to be reached; every call here may be repeated."""
-        for pause in _PAUSES:
-            try:
-                return work()
-            except StoreUnavailable:
-                pass
-            except ServiceError as error:
-                if _condition_failed(error) or (error.code not in _BUSY_CODES and error.status < 500):  # noqa: PLR2004
-                    raise
-            self._tables.sleep(pause)
-        return work()
-
-
-class _Names(NamedTuple):
-    """A table and what its keys are called there."""
-
-    table: str
-    sub: str
-    sid: str
-
-    @classmethod
-    def of(cls, layout: Layout) -> _Names:
-        return cls(layout.table, layout.partition_key, layout.sort_key or "sid")
-
-    def record(self, item: Item) -> SessionRecord | None:
-        """The record of a row as DynamoDB spells it; None where our attributes have foreign types."""
-        columns = {self.sub: "sub", self.sid: "sid"}
-        row = {
-            columns.get(column, column): from_attribute(value)
-            for column, value in item.items()
-            if column in columns or column not in ("sub", "sid")
-        }
-        sub = row.get("sub")
-        if not isinstance(sub, str):
-            return None
-        try:
-            return SessionRecord.from_row(SessionKey(sub, ""), row)
-        except StoreUnavailable:
-            return None
-
-    def copy_of(self, item: Item, old: _Names, sub: str, sid: str) -> Item:
-        """The row as it is, under this table's keys."""
-        ours = {old.sub, old.sid, self.sub, self.sid, MARK}
-        return {self.sub: {"S": sub}, self.sid: {"S": sid}} | {n: value for n, value in item.items() if n not in ours}
-
-    def key(self, item: Item) -> Item:
-        return {self.sub: item[self.sub], self.sid: item[self.sid]}
 
 
 def check_layouts(tables: Tables, old: Layout, new: Layout) -> int:
@@ -380,51 +285,3 @@ def check_layouts(tables: Tables, old: Layout, new: Layout) -> int:
             )
         rows = int(table.get("ItemCount", 0))
     return rows
-
-
-def adopter(case: Case, ports: Ports) -> Callable[[str], None]:
-    """Refreshes a user's bare row of the one-row table under the library's own lease, which gives it a session id.
-
-    Whoever holds an older token of that sign-in is healed at the next request. A token that Cognito calls dead ends the
-    session. Raises SessionUnavailable and ConfigurationError.
-    """
-
-    def adopt(sub: str) -> None:
-        key = SessionKey(sub, USER_SID)
-        record = SessionRecord.from_row(key, ports.store.load(key) or {})
-        if record.bare and record.token is not None:
-            nobody = SealedCredential(sub, "", 0)
-            run(Renewal(case, nobody, case.clock.monotonic() + PATIENCE_SECONDS).run(record), ports)
-
-    return adopt
-
-
-def fingerprint(item: Item) -> str:
-    """A hash of a row without MARK; sets have no order."""
-    plain = {name: _ordered(value) for name, value in item.items() if name != MARK}
-    return sha256(json.dumps(plain, sort_keys=True, default=lambda raw: b64encode(raw).decode()).encode()).hexdigest()
-
-
-def _ordered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {kind: sorted(each) if kind in ("SS", "NS", "BS") else _ordered(each) for kind, each in value.items()}
-    return [_ordered(each) for each in value] if isinstance(value, list) else value
-
-
-def _as_read(item: Item, attributes: tuple[str, ...]) -> dict[str, Any]:
-    """The condition that each of these attributes is as in `item`, absence included."""
-    names = {f"#f{n}": name for n, name in enumerate(attributes)}
-    values = {f":f{n}": item[name] for n, name in enumerate(attributes) if name in item}
-    tests = [f"#f{n} = :f{n}" if f":f{n}" in values else f"attribute_not_exists(#f{n})" for n in range(len(attributes))]
-    found: dict[str, Any] = {"ConditionExpression": " AND ".join(tests), "ExpressionAttributeNames": names}
-    return found | ({"ExpressionAttributeValues": values} if values else {})
-
-
-def _condition_failed(error: ServiceError) -> bool:
-    if error.code == "ConditionalCheckFailedException":
-        return True
-    reasons = error.body.get("CancellationReasons") or []
-    codes = {reason.get("Code") for reason in reasons if isinstance(reason, dict)}
-    return error.code == "TransactionCanceledException" and (
-        "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in error.message
-    )

@@ -1,0 +1,86 @@
+"""Calls on rows that go on through throttling: each may be repeated, because it reads or writes by conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from cognito_session.aws.wire import ServiceError
+from cognito_session.core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cognito_session.ops.moved_row import Item
+    from cognito_session.ops.table import Tables
+
+__all__ = ["PatientCalls"]
+
+T = TypeVar("T")
+
+_PAGE_ROWS: Final = 100
+_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+_BUSY_CODES: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TransactionInProgressException",
+        "TransactionCanceledException",
+    }
+)
+
+
+class PatientCalls:
+    """DynamoDB's operations on rows. Raises StoreUnavailable and ServiceError when patience is over."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def scan(self, payload: Mapping[str, Any]) -> Iterator[Item]:
+        """Small pages: what is decided on a row is decided soon after it was read."""
+        asked = {**payload, "ConsistentRead": True, "Limit": _PAGE_ROWS}
+        while True:
+            page = self.patiently(lambda: self._tables.call("Scan", asked))
+            yield from page.get("Items", [])
+            if "LastEvaluatedKey" not in page:
+                return
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def get(self, table: str, key: Item) -> Item | None:
+        """One row, read consistently."""
+        payload = {"TableName": table, "Key": key, "ConsistentRead": True}
+        found: Item | None = self.patiently(lambda: self._tables.call("GetItem", payload)).get("Item")
+        return found
+
+    def write(self, operation: str, payload: Mapping[str, Any]) -> bool:
+        """Whether the write's conditions held."""
+        try:
+            self.patiently(lambda: self._tables.call(operation, payload))
+        except ServiceError as error:
+            if _condition_failed(error):
+                return False
+            raise
+        return True
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Again after a pause while DynamoDB is throttling or not to be reached; every call here may be repeated."""
+        for pause in _PAUSES:
+            try:
+                return work()
+            except StoreUnavailable:
+                pass
+            except ServiceError as error:
+                if _condition_failed(error) or (error.code not in _BUSY_CODES and error.status < 500):  # noqa: PLR2004
+                    raise
+            self._tables.sleep(pause)
+        return work()
+
+
+def _condition_failed(error: ServiceError) -> bool:
+    if error.code == "ConditionalCheckFailedException":
+        return True
+    reasons = error.body.get("CancellationReasons") or []
+    codes = {reason.get("Code") for reason in reasons if isinstance(reason, dict)}
+    return error.code == "TransactionCanceledException" and (
+        "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in error.message
+    )
