@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["NotJson", "read_json"]
+__all__ = ["NotJson", "is_unicode", "read_json"]
 
 
 class NotJson(ValueError):
@@ -23,3 +23,8 @@ def read_json(text: str | bytes, **hooks: Any) -> Any:
     except (ValueError, RecursionError):
         pass
     raise NotJson("expected JSON in UTF-8, not too deeply nested")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it has no lone surrogates: JSON's escapes can spell them, and no store, log or call can encode them."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

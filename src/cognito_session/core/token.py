@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NewType
 from cognito_session.core.base64url import canonical_base64url
 from cognito_session.core.errors import ConfigurationError, InvalidClaim, InvalidSignature, MalformedToken, UnknownKey
 from cognito_session.core.hidden import hiding
-from cognito_session.core.json_text import NotJson, read_json
+from cognito_session.core.json_text import NotJson, is_unicode, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -276,19 +276,14 @@ def _visible(text: str) -> bool:
 
 def _text(claims: dict[str, Any], name: str, *, default: str) -> str:
     value = claims.get(name, default)
-    if not isinstance(value, str) or not _is_unicode(value):
+    if not isinstance(value, str) or not is_unicode(value):
         raise InvalidClaim(name, "text")
     return value
 
 
-def _is_unicode(text: str) -> bool:
-    """JSON escapes can spell lone surrogates, which no store or log can encode."""
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _groups(claims: dict[str, Any]) -> tuple[str, ...]:
     groups = claims.get("cognito:groups", [])
-    if not isinstance(groups, list) or not all(isinstance(group, str) and _is_unicode(group) for group in groups):
+    if not isinstance(groups, list) or not all(isinstance(group, str) and is_unicode(group) for group in groups):
         raise InvalidClaim("groups", "a list of texts in cognito:groups")
     return tuple(groups)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
-from cognito_session.core.json_text import NotJson, read_json
+from cognito_session.core.json_text import NotJson, is_unicode, read_json
 
 __all__ = ["code_of", "credential_of", "is_attributes", "is_password", "is_username"]
 
@@ -31,7 +31,7 @@ def is_username(value: object) -> TypeGuard[str]:
 
 def is_password(value: object) -> TypeGuard[str]:
     """1 to 256 characters that UTF-8 can spell."""
-    return isinstance(value, str) and 0 < len(value) <= _MAX_PASSWORD_CHARS and _is_unicode(value)
+    return isinstance(value, str) and 0 < len(value) <= _MAX_PASSWORD_CHARS and is_unicode(value)
 
 
 def code_of(value: object) -> str | None:
@@ -50,20 +50,15 @@ def is_attributes(value: object) -> TypeGuard[Mapping[str, str]]:
 def _is_attribute(pair: tuple[object, object]) -> bool:
     name, value = pair
     named = is_username(name) and len(name) <= _MAX_ATTRIBUTE_NAME_CHARS
-    return named and isinstance(value, str) and len(value) <= _MAX_ATTRIBUTE_CHARS and _is_unicode(value)
+    return named and isinstance(value, str) and len(value) <= _MAX_ATTRIBUTE_CHARS and is_unicode(value)
 
 
 def credential_of(value: object) -> dict[str, Any] | None:
     """The JSON object that a browser made of a passkey's answer (WebAuthn 3, 5.1.8), out of its text; None for all else."""
-    if not isinstance(value, str) or len(value) > _MAX_CREDENTIAL_CHARS or not _is_unicode(value):
+    if not isinstance(value, str) or len(value) > _MAX_CREDENTIAL_CHARS or not is_unicode(value):
         return None
     try:
         parsed = read_json(value)
     except NotJson:
         return None
     return parsed if isinstance(parsed, dict) else None
-
-
-def _is_unicode(text: str) -> bool:
-    """Without lone surrogates, which cannot be sent."""
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
