@@ -7,10 +7,10 @@ and says where its value is found. Values that are secret never show in repr.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.hidden import hiding
 from cognito_session.core.record import SessionRecord
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ _OUR_ATTRIBUTES: Final = frozenset(SessionRecord._fields) - {"key", "sid"} | {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(NamedTuple):
     """The names of things at AWS."""
 
     session_table: str
@@ -60,12 +59,15 @@ class Configuration:
     user_pool_id: str
     partition_key: str = "sub"
     sort_key: str | None = None
-    client_secret: str | None = field(default=None, repr=False)
-    session_keys: str | None = field(default=None, repr=False)
+    client_secret: str | None = None
+    session_keys: str | None = None
     session_secret_arn: str | None = None
     session_store: str | None = None
     cognito_domain: str | None = None
     app_base_url: str | None = None
+
+    def __repr__(self) -> str:
+        return hiding(self, "client_secret", "session_keys")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:
@@ -75,7 +77,7 @@ class Configuration:
         APP_BASE_URL, CLIENT_ID, CLIENT_SECRET and USER_POOL_ID; the last three also as COGNITO_CLIENT_ID and so on.
         Raises ConfigurationError.
         """
-        unknown = set(keywords) - set(cls.__slots__)
+        unknown = set(keywords) - set(cls._fields)
         if unknown:
             raise TypeError(f"unknown setting: {', '.join(sorted(unknown))}")
         look = _Lookup(environ, prefix, keywords)

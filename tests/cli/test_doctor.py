@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 
 import pytest
 
@@ -16,6 +17,7 @@ from managed.scene import ring
 from support.stack import PASSWORD, done, make_pool
 
 ADDRESS = "https://app.example"
+_numbers = count(1)
 URLS = {"callback_urls": (f"{ADDRESS}/auth/callback",), "logout_urls": (f"{ADDRESS}/",)}
 CLIENT = {
     "EnableTokenRevocation": True,
@@ -219,7 +221,7 @@ def test_settings_that_are_fine():
 
 def probe(stack, pool, **changes):
     """What a probe of this pool finds out; its waiting turns the stack's clock."""
-    user = stack.create_user(pool, f"probed-{id(changes)}", PASSWORD)
+    user = stack.create_user(pool, f"probed-{next(_numbers)}", PASSWORD)
     names = Configuration.from_env({**pool.environment(), "SESSION_TABLE": "none"} | changes)
     wire = open_wire(environ=pool.environment())
     asked = Probe(wire, names, grace_seconds=pool.rotation_grace_seconds, clock=stack.clock, sleep=stack.advance)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -53,7 +52,7 @@ def doctor(
         problems += _tell(part, findings)
     if live:
         password = here.environ.get(_PASSWORD) or click.prompt(f"Password of {username}", hide_input=True, err=True)
-        found = replace(names, client_secret=examined.client_secret())
+        found = names._replace(client_secret=examined.client_secret())
         probe = Probe(wire, found, grace_seconds=examined.grace_seconds, clock=SystemClock(), sleep=_wait)
         problems += _tell("user pool", list(probe.ask(username or "", password)))
     sys.exit(1 if problems else 0)

