@@ -54,3 +54,12 @@ def visit(request, site):
     yield make
     chromium.run(lambda: [visitor.leave() for visitor in visitors])
     assert [fault for visitor in visitors for fault in visitor.faults] == []
+
+
+@pytest.fixture
+def second_factor_for_all(site):
+    """The user pool asks everybody for a second factor, for the time of a test."""
+    pool = {"UserPoolId": site.world.pool.user_pool_id, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+    site.stack.cognito("SetUserPoolMfaConfig", MfaConfiguration="ON", **pool)
+    yield
+    site.stack.cognito("SetUserPoolMfaConfig", MfaConfiguration="OPTIONAL", **pool)

@@ -93,15 +93,6 @@ def test_choosing_among_second_factors(visit, site, user):
     alice.sees(f"Hello, {user.username}")
 
 
-@pytest.fixture
-def second_factor_for_all(site):
-    """The user pool asks everybody for a second factor, for the time of a test."""
-    pool = {"UserPoolId": site.world.pool.user_pool_id, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
-    site.stack.cognito("SetUserPoolMfaConfig", MfaConfiguration="ON", **pool)
-    yield
-    site.stack.cognito("SetUserPoolMfaConfig", MfaConfiguration="OPTIONAL", **pool)
-
-
 def test_an_authenticator_app_is_set_up_on_the_way_in(visit, user, second_factor_for_all):
     """Who must have a second factor and has none sets one up: the key stays the same after a mistyped code."""
     alice = visit()

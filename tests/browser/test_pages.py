@@ -77,6 +77,18 @@ def test_pages_of_challenges(visit, site):
     assert found == []
 
 
+def test_the_page_that_sets_up_a_second_factor(visit, user, second_factor_for_all):
+    """The key as text and as a link, and a field for the first code; the same after a wrong one."""
+    visitor = visit()
+    password_form(visitor, user)
+    visitor.sees("Set up an authenticator app")
+    found = looked_at(visitor, "challenge-set-up")
+    visitor.fill(code="12345x")
+    visitor.press("Go on")
+    visitor.reads("This is not the code")
+    assert found + looked_at(visitor, "challenge-set-up-wrong") == []
+
+
 def test_pages_of_a_session(visit, site):
     """All that one has when signed in, with a second device in the list."""
     alice, elsewhere, person = visit(), visit(), site.somebody("editors")
