@@ -30,7 +30,7 @@ from fuzz.shapes import deep, spelled
 from fuzz.test_answers import Wire
 from fuzz.test_managed_login import asked, keep, site
 from fuzz.test_password_flows import _site, tokens
-from fuzz.test_rows import scene
+from fuzz.test_rows import OPERATIONS, scene
 from fuzz.test_seals import COOKIE_OF, RING
 from fuzz.test_tokens import ACCESS, ID, ISSUER, genuine
 from support.carried import carried
@@ -182,6 +182,18 @@ def test_a_row_that_says_its_token_lives_longer():
     here.cognito.advance(3_700)
     with pytest.raises(StoreUnavailable):
         here.manager.resolve(here.header)
+
+
+@pytest.mark.parametrize("operation", ["resolve", "sign_out", "revoke_all"])
+def test_a_row_whose_generation_is_null(operation):
+    """It cannot be counted up: unreadable for whoever comes, and no obstacle to a new sign-in."""
+    here = scene("sealed", "sid", "evict")
+    here.go_back()
+    here.store.rows[here.sub, here.sid].update({"gen": None})
+    del here.store.rows[here.sub, here.sid]["sid"]
+    assert OPERATIONS["establish"](here).sub == here.sub
+    with pytest.raises(SessionUnavailable):
+        OPERATIONS[operation](here)
 
 
 @pytest.mark.parametrize("strange", [{"not_before": frozenset()}, {"not_before": "x"}, {"sign_ins": "x"}])

@@ -175,8 +175,11 @@ class _Reader:
         raise _unreadable(name, "text")
 
     def number(self, name: str) -> int | None:
-        value = self._row.get(name)
-        if value is None or type(value) is int:
+        """None only where it is absent: a null cannot be counted up, nor does a condition take it for absent."""
+        if name not in self._row:
+            return None
+        value = self._row[name]
+        if type(value) is int:
             return value
         raise _unreadable(name, "a whole number")
 
