@@ -47,8 +47,11 @@ FRAMES = st.builds(
 )
 
 
+NOTHING = st.just("")
+
+
 @st.composite
-def _sealed(draw: st.DrawFn, of, prefixes=st.just("")) -> tuple[str, object]:
+def _sealed(draw: st.DrawFn, of, prefixes=NOTHING) -> tuple[str, object]:
     """A text with something before it, and what was sealed in it where it is whole and ours; else None."""
     kind, prefix = draw(st.integers(0, 4)), draw(prefixes)
     if kind == 0:
