@@ -196,6 +196,18 @@ def test_a_row_whose_generation_is_null(operation):
         OPERATIONS[operation](here)
 
 
+@pytest.mark.parametrize("strange", [{"sid": None}, {"token_hash": None}])
+def test_a_sign_out_that_no_write_can_do(strange):
+    """A null meets no condition, so that the row seems to change for ever: given up after twenty rounds, not after seconds."""
+    here = scene("token", "", "evict")
+    here.go_back()
+    next(iter(here.store.rows.values())).update(strange)
+    began = len(here.cognito.calls)
+    with pytest.raises(SessionUnavailable):
+        OPERATIONS["sign_out"](here)
+    assert len(here.cognito.calls) - began <= 40
+
+
 @pytest.mark.parametrize("strange", [{"not_before": frozenset()}, {"not_before": "x"}, {"sign_ins": "x"}])
 def test_a_user_s_row_with_foreign_types(strange):
     """A sign-in cannot find out whether it may begin."""
