@@ -25,7 +25,7 @@ tests: $(STAMP)
 browser: $(STAMP)  ## Chromium for the browser tests: installed where that is possible, else a word on how to
 	@sh tests/browser/chromium.sh $(BIN)/python
 
-fuzz: $(STAMP)  ## every parser against 100,000 generated inputs, a process for each core; an hour and a quarter on two
+fuzz: $(STAMP)  ## every parser against 100,000 generated inputs, a process for each core; an hour and a half on two
 	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/fuzz -n logical --maxschedchunk 1 $(ARGS)
 
 prove: $(STAMP)  ## the long form of the proof; writes docs/proof.md
