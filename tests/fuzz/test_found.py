@@ -196,6 +196,14 @@ def test_a_row_whose_generation_is_null(operation):
         OPERATIONS[operation](here)
 
 
+def test_a_session_id_that_is_no_unicode():
+    """In a file's row it can stand: who is known by the token's own jti is served as with any other."""
+    here = scene("token", "", "evict")
+    here.go_back()
+    next(iter(here.store.rows.values())).update({"sid": "\ud800"})
+    assert OPERATIONS["resolve"](here).session.sub == here.sub
+
+
 @pytest.mark.parametrize("strange", [{"sid": None}, {"token_hash": None}])
 def test_a_sign_out_that_no_write_can_do(strange):
     """A null meets no condition, so that the row seems to change for ever: given up after twenty rounds, not after seconds."""

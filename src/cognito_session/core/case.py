@@ -72,5 +72,5 @@ def refresh_window(sid: str, life_seconds: int) -> float:
 
     Spread per session between half and the whole of that, so that sessions begun together part company.
     """
-    share = int.from_bytes(sha256(sid.encode()).digest()[:2], "big") / 2**16
+    share = int.from_bytes(sha256(sid.encode("utf-8", "surrogatepass")).digest()[:2], "big") / 2**16
     return min(REFRESH_WINDOW_SECONDS, life_seconds / 10) * (0.5 + share / 2)
