@@ -125,7 +125,7 @@ def two_keys(stack, wire):
 
 def record(**attributes):
     """The record of a row."""
-    return SessionRecord.from_row(KEY, {**OURS, **attributes})
+    return SessionRecord.from_row(KEY, {name: value for name, value in {**OURS, **attributes}.items() if value is not None})
 
 
 # --- rows
