@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.aws.wire import ServiceError
 
-__all__ = ["error_code", "read_answer", "read_object"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["error_code", "read_answer", "read_object", "request_id"]
 
 _OK: Final = 200
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,99}")
@@ -20,8 +24,16 @@ _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,99}")
 _MAY_BE_EMPTY: Final = frozenset({"cognito-idp"})
 
 
-def read_answer(service: str, operation: str, status: int, body: bytes, retry_after: int | None = None) -> dict[str, Any]:
-    """The answer of a call that succeeded. Raises ServiceError for everything else."""
+def read_answer(
+    service: str,
+    operation: str,
+    status: int,
+    body: bytes,
+    *,
+    retry_after: int | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The answer of a call that succeeded. Raises ServiceError for everything else. `headers` by lower-case name."""
     document = read_object(service, body)
     if status == _OK and document is not None:
         return document
@@ -33,7 +45,14 @@ def read_answer(service: str, operation: str, status: int, body: bytes, retry_af
         message=_text(document.get("message") or document.get("Message")),
         body=document,
         retry_after=retry_after,
+        request_id=request_id(headers),
+        date=headers.get("date", ""),
     )
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """AWS's id of the request, for a support case; "" where the answer has none. `headers` by lower-case name."""
+    return headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or ""
 
 
 def read_object(service: str, body: bytes) -> dict[str, Any] | None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 from botocore import UNSIGNED
+from botocore.client import ClientMeta
 from botocore.config import Config
 
-from cognito_session.aws.answer import read_object
+from cognito_session.aws.answer import read_object, request_id
 from cognito_session.aws.endpoint import check_address, is_loopback_http
 from cognito_session.aws.fork import leak, renew_in_child
 from cognito_session.aws.wire import MAX_ANSWER_BYTES, AnswerLost, ServiceError
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
     from cognito_session.aws.endpoint import Endpoints
 
-__all__ = ["CONNECT_SECONDS", "Clients", "one_send", "step_down"]
+__all__ = ["CONNECT_SECONDS", "Clients", "Watch", "is_guarded", "step_down", "watched"]
 
 CONNECT_SECONDS: Final = 1.0
 _STEPS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0)
-_sends = threading.local()  # .left: how many requests this thread may still send; absent outside a once call
+_calls = threading.local()  # .watch: the call that this thread is in; absent outside one
 
 
 def step_down(seconds: float) -> float:
@@ -38,25 +39,38 @@ def step_down(seconds: float) -> float:
     return max((step for step in _STEPS if step <= seconds), default=_STEPS[0])
 
 
+class Watch:
+    """How many requests of a call were handed to the network.
+
+    `known` is False for a stand-in without botocore's events, which does not tell.
+    """
+
+    def __init__(self, *, once: bool) -> None:
+        self.once = once
+        self.known = False
+        self.sent = 0
+
+
 @contextlib.contextmanager
-def one_send() -> Iterator[None]:
-    """Within it, this thread's second request on any guarded client is refused with AnswerLost."""
-    _sends.left = 1
+def watched(*, once: bool) -> Iterator[Watch]:
+    """Watch what this thread sends on guarded clients. Of a `once` call the second request is refused with AnswerLost."""
+    _calls.watch = watch = Watch(once=once)
     try:
-        yield
+        yield watch
     finally:
-        del _sends.left
+        del _calls.watch
 
 
 def _guard_send(request: Any, **_: Any) -> None:
-    """Before each send, resends included: count it, and do not let its connection be kept."""
-    left = getattr(_sends, "left", None)
-    if left is None:
+    """Before each send, resends included: count it, and of a once call do not let its connection be kept."""
+    watch = getattr(_calls, "watch", None)
+    if watch is None:
         return
-    if left == 0:
-        raise AnswerLost("sent once without an answer; the client's own retry was refused")
-    _sends.left = left - 1
-    request.headers["Connection"] = "close"
+    if watch.once:
+        if watch.sent:
+            raise AnswerLost("sent once without an answer; the client's own retry was refused")
+        request.headers["Connection"] = "close"
+    watch.sent += 1
 
 
 def _check_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
@@ -66,13 +80,22 @@ def _check_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: A
     if len(body) > MAX_ANSWER_BYTES:
         raise AnswerLost(f"{name}: refused an answer of more than {MAX_ANSWER_BYTES} bytes")
     if read_object(service, body) is None:
-        raise ServiceError(name, f"HTTP{status}", status)
+        headers = {str(key).lower(): str(value) for key, value in response_dict.get("headers", {}).items()}
+        raise ServiceError(name, f"HTTP{status}", status, request_id=request_id(headers), date=headers.get("date", ""))
 
 
 def _guard(client: Any) -> None:
-    """Add the once guard to a client, ours or injected; a stand-in without events needs none."""
+    """Watch a client, ours or injected; a stand-in without events needs no guard.
+
+    Before all other hooks: one that answers in place of the network ends the event.
+    """
     with contextlib.suppress(AttributeError):
-        client.meta.events.register("before-send", _guard_send, unique_id="cognito-session-once")
+        client.meta.events.register_first("before-send", _guard_send, unique_id="cognito-session-once")
+
+
+def is_guarded(client: Any) -> bool:
+    """Whether a Watch tells how far this client's calls have come."""
+    return isinstance(getattr(client, "meta", None), ClientMeta)
 
 
 class Clients:

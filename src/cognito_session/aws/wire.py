@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cognito_session.aws.endpoint import Endpoints, endpoint_for
+from cognito_session.aws.sentence import one_line
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
 
 MAX_ANSWER_BYTES: Final = 2 * 1024 * 1024  # DynamoDB answers at most 1 MB a page
 MAX_DOCUMENT_BYTES: Final = 256 * 1024  # a pool's key set has two keys and under 2 kB
+_MAX_REQUEST_ID_CHARS: Final = 100
 
 
 class WireError(Exception):
@@ -41,8 +43,9 @@ class ServiceError(WireError):
     """The service, or something on the way to it, answered with an error.
 
     `.code` is the error's name without its namespace ("ConditionalCheckFailedException"), or "HTTP503" where the answer
-    was not AWS JSON; `.status` the HTTP status; `.message` AWS's text, which may quote the request; `.body` the parsed
-    answer ("Item" of a failed condition is in it), maybe empty; `.retry_after` seconds or None.
+    was not AWS JSON; `.status` the HTTP status; `.message` AWS's sentence in one printable line, without credentials (Cognito's
+    may name a user); `.request_id` the x-amzn-RequestId, or ""; `.body` the parsed answer ("Item" of a failed condition is in
+    it), maybe empty; `.retry_after` seconds or None; `.date` the answer's Date header, or "".
     """
 
     def __init__(
@@ -54,14 +57,20 @@ class ServiceError(WireError):
         message: str = "",
         body: Mapping[str, Any] | None = None,
         retry_after: int | None = None,
+        request_id: str = "",
+        date: str = "",
     ) -> None:
         super().__init__(f"{operation}: {code} (HTTP {status})")
         self.operation = operation
         self.code = code
         self.status = status
-        self.message = message
+        self.message = one_line(message)
         self.body: dict[str, Any] = dict(body or {})
         self.retry_after = retry_after
+        self.request_id = one_line(request_id, _MAX_REQUEST_ID_CHARS)
+        self.date = date
+        self.clock_ahead_seconds: float | None = None
+        """How far this machine's clock is ahead of AWS's, where the request was refused for its time twice."""
 
 
 class NotSent(WireError):

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, one_send
+from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, Watch, is_guarded, watched
 from cognito_session.aws.botocore_faults import Dropped, translated
 from cognito_session.aws.endpoint import check_address, is_loopback_http
 from cognito_session.aws.wire import MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError
@@ -67,14 +67,21 @@ class BotocoreWire:
         name = f"{service}.{operation}"
         _refuse_spent(name, timeout_seconds)
 
-        def call() -> dict[str, Any]:
+        def call(watch: Watch) -> dict[str, Any]:
+            watch.known = True
             client = self._clients.get(service, signed=signed, once=once, timeout_seconds=timeout_seconds)
+            watch.known = is_guarded(client)
             return _call(client, operation, payload)
 
         def send() -> dict[str, Any]:
-            return translated(name, call)
+            with watched(once=once) as watch:
+                try:
+                    return translated(name, lambda: call(watch), watch)
+                except ConfigurationError:
+                    self._clients.renew()  # a client made without credentials would never find any
+                    raise
 
-        return _within(name, timeout_seconds, lambda: _once(send)) if once else _resend_dropped(send)
+        return _within(name, timeout_seconds, send) if once else _resend_dropped(send)
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""
@@ -135,11 +142,6 @@ def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> dict[str, 
         raise ConfigurationError(f"the installed botocore does not know {operation}: install a newer boto3")
     answer: dict[str, Any] = method(**payload)
     return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-
-
-def _once(send: Callable[[], _T]) -> _T:
-    with one_send():
-        return send()
 
 
 def _resend_dropped(send: Callable[[], _T]) -> _T:

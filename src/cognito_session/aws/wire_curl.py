@@ -93,10 +93,14 @@ class CurlWire:
             options += self._signing(service, region, headers)
         options.append((pycurl.HTTPHEADER, headers))
         name = f"{service}.{operation}"
+        lines: list[bytes] = []
+        options.append((pycurl.HEADERFUNCTION, lines.append))
         status, body, retry_after = self._exchange(
             name, address + "/", options, timeout_seconds=timeout_seconds, max_bytes=MAX_ANSWER_BYTES, once=once
         )
-        return read_answer(service, name, status, body, retry_after)
+        return read_answer(
+            service, name, status, body, retry_after=retry_after, headers={} if status == _OK else _by_name(lines)
+        )
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""
@@ -174,6 +178,12 @@ class CurlWire:
             return [(pycurl.NOPROXY, "*")]  # http_proxy would carry clear text off this machine
         bundle = self._environ.get("AWS_CA_BUNDLE")
         return [(pycurl.CAINFO, bundle)] if bundle else []
+
+
+def _by_name(lines: Iterable[bytes]) -> dict[str, str]:
+    """Header lines by lower-case name. A proxy's own come first, so the last one of a name is the service's."""
+    pairs = (line.decode("latin-1").partition(":") for line in lines)
+    return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
 
 
 def _limits(name: str, timeout_seconds: float) -> list[tuple[int, Any]]:

@@ -1,0 +1,247 @@
+"""Failures of credential sources: told as what they are, on botocore's own resolvers."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import threading
+import time
+
+import pytest
+
+from cognito_session.aws.dynamodb import DynamoDBStore
+from cognito_session.aws.wire import NotSent, open_wire
+from cognito_session.core.errors import ConfigurationError, StoreUnavailable
+from cognito_session.core.record import SessionKey
+
+KEY = {"TableName": "t", "Key": {"sub": {"S": "k"}}}
+ROLE = "arn:aws:iam::123456789012:role/app"
+HIDDEN = "VERY-SECRET"
+
+
+class Source:
+    """An endpoint that gives credentials, or refuses to: STS and a container's in one."""
+
+    def __init__(self):
+        self.plan = (200, b"")
+        self.hang = 0.0
+        self.asked = 0
+        source = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                source.asked += 1
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                time.sleep(source.hang)
+                status, body = source.plan
+                if not status:
+                    self.connection.close()
+                    return
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = answer  # noqa: N815 - the names of the base class
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def refuses(self, code, message, status=400):
+        """STS's error answer."""
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+        self.plan = status, f"<ErrorResponse>{error}<RequestId>sts-request-1</RequestId></ErrorResponse>".encode()
+
+    def stop(self):
+        """End the server."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def source():
+    """A credential source."""
+    source = Source()
+    yield source
+    source.stop()
+
+
+@pytest.fixture
+def aws(monkeypatch, tmp_path):
+    """Sets the environment and the profile file of a machine that has nothing else of AWS's."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def setup(profile="", **variables):
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # of the SDK's own calls to the source
+        (tmp_path / "config").write_text(profile)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+        return open_wire(environ={"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"})
+
+    return setup
+
+
+def failure(wire):
+    """What a signed call raises."""
+    with pytest.raises((ConfigurationError, NotSent)) as caught:
+        wire.call("dynamodb", "GetItem", KEY, timeout_seconds=1)
+    assert HIDDEN not in str(caught.value)
+    return caught.value
+
+
+def web_identity(aws, source, tmp_path, token="a-web-identity-token"):
+    """A wire under IRSA."""
+    (tmp_path / "token").write_text(token)
+    return aws(AWS_ROLE_ARN=ROLE, AWS_WEB_IDENTITY_TOKEN_FILE=tmp_path / "token", AWS_ENDPOINT_URL_STS=source.url)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403),
+        ("InvalidIdentityToken", "No OpenIDConnect provider found in your account", 400),
+        ("ExpiredTokenException", "Token expired: current date/time must be before the expiration date/time", 400),
+        ("SomethingNew", "In words that nobody knows yet", 400),
+    ],
+)
+def test_a_role_that_sts_refuses(aws, source, tmp_path, answer):
+    """The error names the web identity role, STS's code, its sentence and the request id, and is the operator's."""
+    code, message, _ = answer
+    source.refuses(*answer)
+    error = failure(web_identity(aws, source, tmp_path))
+    assert isinstance(error, ConfigurationError)
+    for told in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AssumeRoleWithWebIdentity", code, message, "sts-request-1"):
+        assert told in str(error)
+
+
+@pytest.mark.parametrize("code", ["ServiceUnavailable", "Throttling", "IDPCommunicationError", "InternalFailure"])
+def test_a_role_that_sts_cannot_give_just_now(aws, source, tmp_path, code):
+    """STS's outage is an outage, and the call never left."""
+    source.refuses(code, "Try again", 503 if code == "ServiceUnavailable" else 400)
+    assert isinstance(failure(web_identity(aws, source, tmp_path)), NotSent)
+
+
+@pytest.mark.parametrize("trouble", ["refused", "hangs", "drops", "a page"])
+def test_a_role_source_that_is_not_reached(aws, source, tmp_path, trouble):
+    """An STS that gives no answer is no lost answer of DynamoDB's: the call never left, and it is not sent again as dropped."""
+    wire = web_identity(aws, source, tmp_path)
+    if trouble == "refused":
+        source.stop()
+    source.plan = {"a page": (200, b"<html>"), "drops": (0, b"")}.get(trouble, (200, b""))
+    source.hang = 3.0 if trouble == "hangs" else 0.0
+    error = failure(wire)
+    assert isinstance(error, NotSent), error
+
+
+def test_a_role_of_a_profile_that_sts_refuses(aws, source):
+    """The error names the profile's role."""
+    source.refuses("AccessDenied", "User: arn:aws:iam::1:user/u is not authorized to perform: sts:AssumeRole", 403)
+    profile = f"[default]\nrole_arn={ROLE}\nsource_profile=b\n[profile b]\naws_access_key_id=x\naws_secret_access_key=y\n"
+    error = failure(aws(profile, AWS_ENDPOINT_URL_STS=source.url))
+    assert isinstance(error, ConfigurationError)
+    assert "role_arn" in str(error)
+    assert "sts:AssumeRole" in str(error)
+
+
+@pytest.mark.parametrize("token", ["", "x"])
+def test_a_malformed_web_identity_token(aws, source, tmp_path, token):
+    """A token file without a token is not told as a refused payload, which would send the reader to the table's keys."""
+    error = failure(web_identity(aws, source, tmp_path, token))
+    assert isinstance(error, ConfigurationError)
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in str(error)
+
+
+_SSO = "sso_account_id=123456789012\nsso_role_name=r\n"
+PROFILES = {
+    "SSO, not signed in": (
+        f"[default]\nsso_start_url=https://x.awsapps.com/start\nsso_region=us-east-1\n{_SSO}",
+        "aws sso login",
+    ),
+    "an SSO session, not signed in": (
+        f"[default]\nsso_session=s\n{_SSO}[sso-session s]\nsso_start_url=https://x.awsapps.com/start\nsso_region=us-east-1\n",
+        "aws sso login",
+    ),
+    "a program that fails": (
+        f'[default]\ncredential_process=/bin/sh -c "echo {HIDDEN} >&2; exit 1"\n',
+        "credential_process",
+    ),
+    "a program that is not there": ("[default]\ncredential_process=/nonexistent/program\n", "/nonexistent/program"),
+    "a program that prints something else": ("[default]\ncredential_process=/bin/echo hello\n", "JSONDecodeError"),
+    "half a pair of keys": ("[default]\naws_access_key_id=x\n", "aws_secret_access_key"),
+    "a source profile that is not there": (f"[default]\nrole_arn={ROLE}\nsource_profile=gone\n", "gone"),
+    "nothing": ("", "AWS_ACCESS_KEY_ID"),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profiles(aws, name):
+    """A profile that gives no credentials is the operator's error, which names the source and holds nothing it printed."""
+    profile, told = PROFILES[name]
+    error = failure(aws(profile))
+    assert isinstance(error, ConfigurationError), error
+    assert told in str(error)
+
+
+def test_variables(aws, tmp_path):
+    """A profile, a token file or a key that is missing is named."""
+    gone = tmp_path / "gone"
+    for variables, told in (
+        ({"AWS_PROFILE": "missing"}, "missing"),
+        ({"AWS_ACCESS_KEY_ID": "x"}, "AWS_SECRET_ACCESS_KEY"),
+        ({"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": gone}, str(gone)),
+    ):
+        with pytest.MonkeyPatch.context() as patched:
+            wire = aws()
+            for variable, value in variables.items():
+                patched.setenv(variable, str(value))
+            error = failure(wire)
+        assert isinstance(error, ConfigurationError)
+        assert told in str(error)
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """The SDK asks a container three times, a second apart."""
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+
+
+@pytest.mark.parametrize(
+    ("plan", "kind"),
+    [((403, f'{{"message":"{HIDDEN}"}}'), ConfigurationError), ((404, "x"), ConfigurationError), ((500, "x"), NotSent)],
+)
+@pytest.mark.usefixtures("hasty")
+def test_a_container_that_refuses(aws, source, plan, kind):
+    """Its endpoint's refusal is the operator's error, its outage is not; what it answered is not shown."""
+    source.plan = plan[0], plan[1].encode()
+    error = failure(aws(AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{source.url}/c"))
+    assert isinstance(error, kind), error
+    assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" in str(error)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_container_that_is_not_reached(aws):
+    """A container's endpoint that is down is an outage, and the call never left: a store says "could not find out"."""
+    wire = aws(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:1/c")
+    assert isinstance(failure(wire), NotSent)
+    store = DynamoDBStore(lambda: wire, table="t", partition_key="sub", sort_key=None)
+    with pytest.raises(StoreUnavailable, match="not sent"):
+        store.load(SessionKey("s", "i"))
+
+
+def test_credentials_that_come_later_are_found(aws, monkeypatch):
+    """A client that was made when there were no credentials does not keep the wire from ever finding some."""
+    wire = aws()
+    assert isinstance(failure(wire), ConfigurationError)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    assert "refused" in str(failure(wire)).lower() or isinstance(failure(wire), NotSent)
