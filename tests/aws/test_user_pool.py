@@ -89,7 +89,6 @@ def test_an_answer_is_passed_on(pool, server):
         ("LimitExceededException", "Attempt limit exceeded, please try after some time."),
         ("TooManyFailedAttemptsException", CANARY),
         ("UserLambdaValidationException", CANARY),
-        ("ForbiddenException", CANARY),
         ("WhateverIsNewException", CANARY),
     ],
 )
@@ -99,6 +98,26 @@ def test_what_is_not_known_to_be_more_is_a_refusal(pool, server, code, message):
     refusal = pool.call("InitiateAuth", PAYLOAD)
     assert refusal == PoolRefusal(code, message)
     assert message not in repr(refusal)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ForbiddenException", ProviderUnavailable),
+        ("ThrottlingException", ProviderUnavailable),
+        ("RequestTimeoutException", ProviderUnavailable),
+        ("UnrecognizedClientException", ConfigurationError),
+        ("MissingAuthenticationTokenException", ConfigurationError),
+        ("SerializationException", ConfigurationError),
+        ("AccessDeniedException", ConfigurationError),
+    ],
+)
+def test_a_refused_request_is_no_refused_user(pool, server, code, kind):
+    """A firewall, a proxy or a missing right says nothing about the user: nobody is told of wrong credentials."""
+    server.plan.append(says(code, CANARY if code != "AccessDeniedException" else "User: arn:x is not authorized"))
+    with pytest.raises(kind, match=code) as caught:
+        pool.call("InitiateAuth", PAYLOAD)
+    assert "canary" not in shown(caught.value)
 
 
 # --- outages

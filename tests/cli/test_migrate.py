@@ -10,6 +10,7 @@ import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
 from cognito_session.aws.wire import AnswerLost, ServiceError, open_wire
+from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.keyring import new_entry
 from cognito_session.core.record import USER_SID
 from cognito_session.core.token import TokenRules
@@ -527,8 +528,8 @@ def test_throttling_is_waited_out(move):
     assert len(pauses) == 3
     assert isinstance(move.new.resolve(cookie), Active)
 
-    refusal = ServiceError("Scan", "ValidationException", 400)
-    with pytest.raises(ServiceError):
+    refusal = ServiceError("dynamodb.Scan", "ValidationException", 400)
+    with pytest.raises(ConfigurationError, match="Scan"):
         move.run(wire=SimpleNamespace(call=lambda *_, **__: (_ for _ in ()).throw(refusal)))
 
 

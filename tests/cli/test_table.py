@@ -149,7 +149,7 @@ class Script:
 
 def fault(code, status=400, message=""):
     """A service's refusal."""
-    return ServiceError("Call", code, status, message=message)
+    return ServiceError("dynamodb.DescribeTable", code, status, message=message)
 
 
 def described(status="ACTIVE", **more):
@@ -233,11 +233,11 @@ def test_regions_that_do_not_agree_are_a_problem():
     [
         (fault("AccessDeniedException"), ConfigurationError, "allow dynamodb:DescribeTable"),
         (AnswerLost("time out"), StoreUnavailable, "AWS_REGION"),
-        (fault("InternalServerError", 500), ServiceError, "InternalServerError"),
+        (fault("InternalServerError", 500), StoreUnavailable, "InternalServerError"),
     ],
 )
 def test_refusals_say_what_to_do(answer, error, said):
-    """A missing permission is named; what is not known passes through."""
+    """A missing permission is named; an outage is one."""
     with pytest.raises(error, match=said):
         check(tables(Script(DescribeTable=[answer])), WANTED)
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from cognito_session.aws.wire import open_wire
 from cognito_session.local.faults import Fault, Faults
 from cognito_session.local.stack import CallRefusedError, StackError
 
@@ -53,6 +54,37 @@ def test_refusals_speak_each_services_words(stack, app, table, kind, expected):
     assert app.form("/oauth2/token", {}).status_code == oauth
     assert app.get("/pool/.well-known/jwks.json").status_code == oauth
     assert rows(stack) == 0
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_any_refusal_of_any_operation(stack, app, table, after):
+    """refuse: the code, sentence, status and further members that were ordered, with a request id, before or after the work."""
+    reasons = {"CancellationReasons": [{"Code": "ThrottlingError"}]}
+    stack.refuse("PutItem", "WhateverException", "Because.", status=413, after=after, more=reasons)
+    answer = app.dynamodb("PutItem", PUT)
+    assert answer.status_code == 413
+    assert answer.json() == {"__type": "com.amazonaws.dynamodb.v20120810#WhateverException", "message": "Because.", **reasons}
+    assert answer.headers["x-amzn-requestid"]
+    assert rows(stack) == after
+    stack.refuse("GetUser", "AnyException")
+    assert app.cognito("GetUser", {"AccessToken": "x"}).json() == {"__type": "AnyException", "message": ""}
+    stack.refuse("jwks", "forbidden", status=403)
+    assert app.get("/pool/.well-known/jwks.json").status_code == 403
+
+
+def test_a_code_belongs_to_a_refusal():
+    """A fault with a code that nobody would answer, or without the one to answer, is a mistake of the test."""
+    for arguments in ({"kind": "error"}, {"kind": "throttle", "code": "X"}):
+        with pytest.raises(ValueError, match="code"):
+            Fault("PutItem", **arguments)
+
+
+def test_a_secret_is_kept(stack):
+    """Secrets Manager answers GetSecretValue with the text of a secret that was made."""
+    arn = stack.create_secret("keys", "its text")
+    wire = open_wire(environ=stack.environment())
+    assert wire.call("secretsmanager", "GetSecretValue", {"SecretId": arn}, timeout_seconds=5)["SecretString"] == "its text"
+    assert [call.service for call in stack.calls()] == ["secretsmanager"]
 
 
 @pytest.mark.parametrize(("kind", "written"), [("drop_before", 0), ("drop_after", 1)])

@@ -251,7 +251,8 @@ class Refusing:
 
     def call(self, service, operation, payload, **how):
         if operation == self._operation:
-            raise ServiceError(operation, "AccessDeniedException", 400, message="User: role is not authorized to perform this")
+            sentence = "User: role is not authorized to perform this"
+            raise ServiceError(f"{service}.{operation}", "AccessDeniedException", 400, message=sentence)
         return self._wire.call(service, operation, payload, **how)
 
 

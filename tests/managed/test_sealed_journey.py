@@ -365,7 +365,7 @@ def test_keys_from_secrets_manager(alone, vault, form):
     [
         (refusal("ResourceNotFoundException"), ConfigurationError, "SESSION_SECRET_ARN.*ResourceNotFoundException"),
         (refusal("AccessDeniedException"), ConfigurationError, "SESSION_SECRET_ARN.*role"),
-        (refusal("InternalServiceError", 500), SessionUnavailable, "did not answer"),
+        (refusal("InternalServiceError", 500), SessionUnavailable, "InternalServiceError"),
         ("drop", SessionUnavailable, "did not answer"),
         (secret("{"), ConfigurationError, "SESSION_SECRET_ARN"),
         (secret('{"OTHER": "x"}'), ConfigurationError, "SESSION_SECRET_ARN"),

@@ -99,7 +99,9 @@ class CognitoProvider:
             if error.code in _MISCONFIGURED:
                 raise ConfigurationError(f"Cognito refused RevokeToken ({error.code}): check CLIENT_ID") from error
             if error.code != "NotAuthorizedException":
-                raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
+                from cognito_session.aws.cognito_codes import pool_failure
+
+                raise pool_failure(error) from error
         except (NotSent, AnswerLost) as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
 
@@ -111,12 +113,9 @@ class CognitoProvider:
         except ServiceError as error:
             if error.code == "UserNotFoundException":
                 return
-            if error.code in ("AccessDeniedException", "NotAuthorizedException", "UnrecognizedClientException"):
-                raise ConfigurationError(
-                    "AdminUserGlobalSignOut is not allowed to this role: tokens that were issued elsewhere live on until they"
-                    " expire; allow cognito-idp:AdminUserGlobalSignOut on the user pool"
-                ) from error
-            raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
+            from cognito_session.aws.cognito_codes import pool_failure
+
+            raise pool_failure(error) from error
         except (NotSent, AnswerLost) as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
 

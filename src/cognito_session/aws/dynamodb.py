@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from cognito_session.aws.attribute_value import from_attribute, to_attribute
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.change import Written
-from cognito_session.core.errors import ConfigurationError, StoreUnavailable
+from cognito_session.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,7 +74,7 @@ class DynamoDBStore:
         try:
             self._wire().call("dynamodb", "TransactWriteItems", {"TransactItems": items}, timeout_seconds=_TIMEOUT_SECONDS)
         except ServiceError as error:
-            if error.code == "TransactionCanceledException" and _a_condition_failed(error):
+            if _a_condition_failed(error):
                 return False
             self._fail(error)
         except (NotSent, AnswerLost) as error:
@@ -166,7 +166,7 @@ class DynamoDBStore:
             try:
                 return self._wire().call("dynamodb", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
             except ServiceError as error:
-                if last or not _is_outage(error):
+                if last or not _is_passing(error):
                     self._fail(error)
             except (NotSent, AnswerLost) as error:
                 if last:
@@ -174,52 +174,23 @@ class DynamoDBStore:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _fail(self, error: ServiceError) -> NoReturn:
-        """Translate by code; what nobody knows passes through untouched, so that a bug stays a bug."""
-        if _is_outage(error):
-            raise StoreUnavailable(f"DynamoDB: {error}", retry_after=error.retry_after) from error
-        if error.code == "ResourceNotFoundException":
-            raise ConfigurationError(
-                f"SESSION_TABLE: DynamoDB has no table {self._table} in this region: check the name and AWS_REGION"
-            ) from error
-        if error.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
-            raise ConfigurationError(
-                f"DynamoDB refused {error.operation} on table {self._table} ({error.code}): check the function's role"
-            ) from error
-        if error.code == "ValidationException":
-            raise ConfigurationError(
-                f"DynamoDB refused {error.operation} on table {self._table}: check that PARTITION_KEY"
-                f" ({self._names['sub']}) and SORT_KEY ({self._sort_key or 'unset'}) are the table's keys, of type S"
-            ) from error
-        raise error
+        """Translate by code: nothing that DynamoDB answers passes through as it is."""
+        from cognito_session.aws.dynamodb_codes import table_failure
+
+        keys = f"PARTITION_KEY ({self._names['sub']}) and SORT_KEY ({self._sort_key or 'unset'})"
+        raise table_failure(error, self._table, keys=keys) from error
+
+
+def _is_passing(error: ServiceError) -> bool:
+    from cognito_session.aws.dynamodb_codes import is_passing
+
+    return is_passing(error)
 
 
 def _a_condition_failed(error: ServiceError) -> bool:
-    """A transaction is cancelled for conflicts and throttling as well; each item's reason says which."""
-    reasons = error.body.get("CancellationReasons")
-    codes = [reason.get("Code") for reason in reasons if isinstance(reason, dict)] if isinstance(reasons, list) else []
-    return "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in error.message
+    from cognito_session.aws.dynamodb_codes import a_condition_failed
 
-
-_OUTAGES: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "InternalServerError",
-        "ServiceUnavailable",
-        "TransactionCanceledException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-        "ReplicatedWriteConflictException",
-        "ExpiredTokenException",
-        "LimitExceededException",
-    }
-)
-
-
-def _is_outage(error: ServiceError) -> bool:
-    """Also for an answer that is not DynamoDB's own (a proxy's page): nothing may be concluded from it."""
-    return error.code in _OUTAGES or error.status >= 500 or error.code.startswith("HTTP")  # noqa: PLR2004 - RFC 9110 15.6
+    return a_condition_failed(error)
 
 
 class _Expression:

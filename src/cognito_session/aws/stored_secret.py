@@ -52,14 +52,11 @@ class StoredSecret:
         try:
             answer = self._wire().call("secretsmanager", "GetSecretValue", payload, timeout_seconds=_TIMEOUT_SECONDS)
         except ServiceError as error:
-            if error.code in ("ResourceNotFoundException", "AccessDeniedException", "DecryptionFailure"):
-                raise ConfigurationError(
-                    f"SESSION_SECRET_ARN: Secrets Manager refused GetSecretValue ({error.code}): check the ARN and that the"
-                    " function's role may read it"
-                ) from error
-            raise SessionUnavailable("Secrets Manager did not answer", reason="keyring_unavailable") from error
+            from cognito_session.aws.secrets_codes import secret_failure
+
+            raise secret_failure(error) from error
         except (NotSent, AnswerLost) as error:
-            raise SessionUnavailable("Secrets Manager did not answer", reason="keyring_unavailable") from error
+            raise SessionUnavailable(f"Secrets Manager did not answer: {error}", reason="keyring_unavailable") from error
         text = answer.get("SecretString")
         if not isinstance(text, str) or not text:
             raise _unusable()

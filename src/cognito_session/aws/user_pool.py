@@ -151,6 +151,10 @@ def _refusal(operation: str, error: ServiceError) -> PoolRefusal:
         raise ProviderUnavailable(f"Cognito: {error}: a Lambda trigger of the user pool failed", sent=None) from error
     if error.status >= _SERVER_ERROR or error.code in _PASSING or error.code.startswith("HTTP"):
         raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
+    from cognito_session.aws.cognito_codes import is_about_the_request, pool_failure
+
+    if is_about_the_request(error):
+        raise pool_failure(error) from error
     advice = _TO_MEND.get(error.code) or _advice(error)
     if advice is not None:
         raise ConfigurationError(f"Cognito refused {operation} ({error.code}): {advice}") from error

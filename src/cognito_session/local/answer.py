@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["Answer", "api_error", "fault_answer", "json_answer", "oauth_error", "redirect"]
+from cognito_session.local.faults import ERRORS, Fault
+
+__all__ = ["Answer", "api_error", "error_answer", "fault_answer", "json_answer", "oauth_error", "redirect"]
 
 _DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
 
@@ -75,14 +77,33 @@ def redirect(location: str) -> Answer:
     return Answer(302, ((b"location", location.encode()), (b"cache-control", b"no-store")), b"")
 
 
-def fault_answer(kind: str, service: str) -> Answer:
-    """How a service says "slow down" (kind "throttle") or "I broke" (kind "error500")."""
-    throttled = kind == "throttle"
+_NAMESPACES = {"dynamodb": _DYNAMODB}
+
+
+def error_answer(fault: Fault, service: str) -> Answer:
+    """The code, sentence and status that a fault names, in the service's form."""
+    if service in ("oauth2", "jwks", "other"):
+        return json_answer({"error": fault.code, **fault.more}, status=fault.status, kind=b"application/json")
+    code = _NAMESPACES.get(service, "") + str(fault.code)
+    return json_answer({"__type": code, "message": fault.message, **fault.more}, status=fault.status)
+
+
+def fault_answer(fault: Fault, service: str) -> Answer:
+    """What a service answers with: "slow down" ("throttle"), "I broke" ("error500"), or what an "error" names."""
+    if fault.kind in ERRORS:
+        return error_answer(fault, service)
+    throttled = fault.kind == "throttle"
     if service == "cognito":
         return (
             api_error("TooManyRequestsException", "Too many requests")
             if throttled
             else api_error("InternalErrorException", "Internal error", 500)
+        )
+    if service == "secretsmanager":
+        return (
+            api_error("ThrottlingException", "Rate exceeded")
+            if throttled
+            else api_error("InternalServiceError", "An error occurred on the server side.", 500)
         )
     if service == "dynamodb":
         return (

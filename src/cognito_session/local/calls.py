@@ -15,7 +15,8 @@ __all__ = ["Call", "CallLog"]
 class Call:
     """One request.
 
-    service: "cognito", "dynamodb", "jwks", "oauth2" or "other". operation: "GetItem", "jwks", "oauth2/token", ...
+    service: "cognito", "dynamodb", "secretsmanager", "jwks", "oauth2" or "other". operation: "GetItem", "jwks",
+    "oauth2/token", ...
     at: epoch seconds of arrival on the stack's clock. caller: the request's `x-test-caller` header, if any.
     status: None while it is open and for a connection that was closed without an answer. error: AWS's or OAuth's code.
     fault: the kinds of faults that were applied, joined by "+". worked: whether the operation itself was carried out.

@@ -1,5 +1,6 @@
 """The test half of what a test holds: what was called, what shall fail, who shall wait, which rules hold, who has what."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from cognito_session.local.calls import Call
@@ -66,6 +67,34 @@ class Controls:
     ) -> None:
         """Order trouble for requests of an operation, "*" for all: see `faults`. times None: until lifted."""
         self._wire.control("fault", operation=operation, kind=kind, times=times, skip=skip, ms=ms, caller=caller)
+
+    def refuse(
+        self,
+        operation: str,
+        code: str,
+        message: str = "",
+        *,
+        status: int = 400,
+        times: int | None = 1,
+        skip: int = 0,
+        after: bool = False,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Answer requests of an operation with this code, sentence and status, before or after its work.
+
+        `more` are further members of the answer's body, CancellationReasons for instance.
+        """
+        self._wire.control(
+            "fault",
+            operation=operation,
+            kind="error_after" if after else "error",
+            times=times,
+            skip=skip,
+            code=code,
+            message=message,
+            status=status,
+            more=dict(more or {}),
+        )
 
     def clear_faults(self) -> None:
         """Lift every fault."""

@@ -3,16 +3,19 @@
 Each matching request passes by every fault: the first `skip` requests unharmed, the next `times` harmed, the rest
 unharmed again. `latency` adds up with others; of all the other kinds the one asked for first wins and the rest stay
 for a later request. Kinds ending in `_after` strike when the work is done, all others leave the work undone
-(except `latency`, which only delays it).
+(except `latency`, which only delays it). `error` and `error_after` answer with any code, sentence and status.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
-__all__ = ["HANG_SECONDS", "Fault", "FaultKind", "Faults"]
+__all__ = ["ERRORS", "HANG_SECONDS", "Fault", "FaultKind", "Faults"]
 
-FaultKind = Literal["latency", "throttle", "error500", "drop_before", "drop_after", "hang", "hang_after"]
+FaultKind = Literal[
+    "latency", "throttle", "error500", "error", "error_after", "drop_before", "drop_after", "hang", "hang_after"
+]
 HANG_SECONDS = 60.0
+ERRORS = frozenset({"error", "error_after"})
 
 
 @dataclass(slots=True)
@@ -21,6 +24,7 @@ class Fault:
 
     ms: how long a `latency` lasts, or a hang before its connection is closed (0: HANG_SECONDS).
     caller: only requests with this `x-test-caller` header.
+    code, message, status, more: what an `error` answers; `more` are further members of the body (CancellationReasons).
     """
 
     operation: str
@@ -29,10 +33,17 @@ class Fault:
     skip: int = 0
     ms: float = 0
     caller: str | None = None
+    code: str | None = None
+    message: str = ""
+    status: int = 400
+    more: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
             raise ValueError(f"a fault is one of {', '.join(get_args(FaultKind))}, not {self.kind!r}")
+
+        if (self.kind in ERRORS) != (self.code is not None):
+            raise ValueError("a code belongs to the faults `error` and `error_after`, and to no other")
 
     @property
     def hang_seconds(self) -> float:

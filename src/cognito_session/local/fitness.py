@@ -24,7 +24,7 @@ def configure(state_dir: Path) -> None:
     folder = str(state_dir)
     os.environ.update(
         AUTH="true",
-        SERVICES="cognito-idp,dynamodb",
+        SERVICES="cognito-idp,dynamodb,secretsmanager",
         BIND_HOST="127.0.0.1",
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",

@@ -6,6 +6,7 @@ A connection is closed without an answer through the server's transport, which `
 """
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,7 +35,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _TRANSPORT = "cognito_session.transport"
-_SERVICES = {"AWSCognitoIdentityProviderService": "cognito", "DynamoDB_20120810": "dynamodb"}
+_SERVICES = {
+    "AWSCognitoIdentityProviderService": "cognito",
+    "DynamoDB_20120810": "dynamodb",
+    "secretsmanager": "secretsmanager",
+}
 
 
 class TransportProtocol(H11Protocol):
@@ -92,7 +97,7 @@ class Shell:
             answer = await self._work(request)
         else:
             answer = await self._observed(request)
-        await (_reply(send, answer) if answer else _close(scope, receive))
+        await (_reply(send, answer, request) if answer else _close(scope, receive))
 
     async def _observed(self, request: _Request) -> Answer | None:
         call = self._calls.open(request.service, request.operation, self._clock.now(), request.caller)
@@ -118,6 +123,8 @@ class Shell:
         await self._gates.pass_through(request.operation, request.caller, after=True)
         if fault and fault.kind == "hang_after":
             await asyncio.sleep(fault.hang_seconds)
+        if fault and fault.kind == "error_after":
+            return fault_answer(fault, request.service)
         return None if fault else answer
 
     async def _work(self, request: _Request) -> Answer:
@@ -146,7 +153,7 @@ class Shell:
 async def _instead_of_work(fault: Fault, service: str) -> Answer | None:
     if fault.kind == "hang":
         await asyncio.sleep(fault.hang_seconds)
-    return fault_answer(fault.kind, service) if fault.kind in ("throttle", "error500") else None
+    return fault_answer(fault, service) if fault.kind in ("throttle", "error500", "error") else None
 
 
 def _named(scope: Scope, body: bytes) -> _Request:
@@ -170,10 +177,12 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-async def _reply(send: Send, answer: Answer) -> None:
+async def _reply(send: Send, answer: Answer, request: _Request) -> None:
     # The server adds its own date, which follows the stack's clock.
     headers = [(name, value) for name, value in answer.headers if name.lower() not in (b"content-length", b"date")]
     headers.append((b"content-length", str(len(answer.body)).encode()))
+    if "x-amz-target" in request.headers and not any(name.lower() == b"x-amzn-requestid" for name, _ in headers):
+        headers.append((b"x-amzn-RequestId", str(uuid.uuid4()).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

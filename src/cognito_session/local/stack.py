@@ -78,6 +78,10 @@ class LocalStack(Directory, Controls):
             self.dynamodb().call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=ttl)
         return name
 
+    def create_secret(self, name: str, text: str) -> str:
+        """A secret of Secrets Manager with this text; its ARN."""
+        return str(self._wire.api("secretsmanager", "CreateSecret", {"Name": name, "SecretString": text})["ARN"])
+
     def dynamodb(self) -> Rows:
         """The tables, with rows as Python dictionaries."""
         return Rows(self._wire)

@@ -10,7 +10,11 @@ from typing import Any
 
 __all__ = ["CallRefusedError", "Wire"]
 
-_TARGETS = {"cognito-idp": "AWSCognitoIdentityProviderService", "dynamodb": "DynamoDB_20120810"}
+_TARGETS = {
+    "cognito-idp": "AWSCognitoIdentityProviderService",
+    "dynamodb": "DynamoDB_20120810",
+    "secretsmanager": "secretsmanager",
+}
 _CREDENTIAL = "AWS4-HMAC-SHA256 Credential=test/20200101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
 
 
@@ -32,7 +36,7 @@ class Wire:
         self._timeout = timeout
 
     def api(self, service: str, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """One operation of "cognito-idp" or "dynamodb". Raises CallRefusedError."""
+        """One operation of "cognito-idp", "dynamodb" or "secretsmanager". Raises CallRefusedError."""
         headers = {
             "content-type": "application/x-amz-json-1.1",
             "x-amz-target": f"{_TARGETS[service]}.{operation}",

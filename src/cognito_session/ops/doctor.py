@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cognito_session.aws.cognito_codes import pool_failure
 from cognito_session.aws.endpoint import endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.wire import ServiceError, WireError
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.clock import SystemClock
-from cognito_session.core.errors import SessionError
+from cognito_session.core.errors import ProviderUnavailable, SessionError
 from cognito_session.core.keyring import Keyring
 from cognito_session.ops.app_client import Expected, check_app_client, grace_seconds
 from cognito_session.ops.finding import Finding
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Doctor", "Paths"]
 
 _TIMEOUT_SECONDS: Final = 10.0
-_DENIED: Final = frozenset({"AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"})
+_DENIED: Final = frozenset({"AccessDeniedException", "NotAuthorizedException"})
 
 
 class Paths(NamedTuple):
@@ -74,7 +75,7 @@ class Doctor:
         for name, look in parts.items():
             try:
                 yield name, look()
-            except (SessionError, WireError) as error:
+            except SessionError as error:
                 yield name, [Finding("problem", str(error), "Mend this first, then run this again.")]
 
     def client_secret(self) -> str | None:
@@ -107,12 +108,14 @@ class Doctor:
         try:
             answer = self._wire.call("cognito-idp", "DescribeUserPoolClient", payload, timeout_seconds=_TIMEOUT_SECONDS)
         except ServiceError as error:
-            if error.code in _DENIED:
+            if error.code in _DENIED:  # operators often give whoever runs this no right to read the pool
                 fix = "Allow cognito-idp:DescribeUserPoolClient on the user pool to whoever runs this (not to the application)."
                 return [Finding("difference", f"its settings could not be read ({error.code})", fix)]
             if error.code == "ResourceNotFoundException":
                 return [Finding("problem", "the user pool has no such app client", "Check USER_POOL_ID and CLIENT_ID.")]
-            raise
+            raise pool_failure(error) from error
+        except (NotSent, AnswerLost) as error:
+            raise ProviderUnavailable(f"Cognito: {error}: check the network") from error
         address = names.app_base_url.rstrip("/") if names.app_base_url and names.cognito_domain else None
         expected = Expected(
             self.client_secret(),

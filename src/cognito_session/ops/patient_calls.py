@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from cognito_session.aws.dynamodb_codes import a_condition_failed, table_failure
 from cognito_session.aws.wire import ServiceError
 from cognito_session.core.errors import StoreUnavailable
 
@@ -19,19 +20,11 @@ T = TypeVar("T")
 
 _PAGE_ROWS: Final = 100
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-_BUSY_CODES: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "TransactionInProgressException",
-        "TransactionCanceledException",
-    }
-)
+_CONDITIONS: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 
 
 class PatientCalls:
-    """DynamoDB's operations on rows. Raises StoreUnavailable and ServiceError when patience is over."""
+    """DynamoDB's operations on rows. Raises ConfigurationError, and StoreUnavailable when patience is over."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -54,12 +47,15 @@ class PatientCalls:
 
     def write(self, operation: str, payload: Mapping[str, Any]) -> bool:
         """Whether the write's conditions held."""
+        return self.patiently(lambda: self._write(operation, payload))
+
+    def _write(self, operation: str, payload: Mapping[str, Any]) -> bool:
         try:
-            self.patiently(lambda: self._tables.call(operation, payload))
+            self._tables.call(operation, payload, expected=_CONDITIONS)
         except ServiceError as error:
-            if _condition_failed(error):
+            if a_condition_failed(error):
                 return False
-            raise
+            raise table_failure(error, str(payload.get("TableName", ""))) from error
         return True
 
     def patiently(self, work: Callable[[], T]) -> T:
@@ -68,19 +64,5 @@ class PatientCalls:
             try:
                 return work()
             except StoreUnavailable:
-                pass
-            except ServiceError as error:
-                if _condition_failed(error) or (error.code not in _BUSY_CODES and error.status < 500):  # noqa: PLR2004
-                    raise
-            self._tables.sleep(pause)
+                self._tables.sleep(pause)
         return work()
-
-
-def _condition_failed(error: ServiceError) -> bool:
-    if error.code == "ConditionalCheckFailedException":
-        return True
-    reasons = error.body.get("CancellationReasons") or []
-    codes = {reason.get("Code") for reason in reasons if isinstance(reason, dict)}
-    return error.code == "TransactionCanceledException" and (
-        "ConditionalCheckFailed" in codes or "ConditionalCheckFailed" in error.message
-    )

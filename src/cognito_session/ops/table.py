@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cognito_session.aws.dynamodb_codes import table_failure
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
@@ -25,6 +26,8 @@ __all__ = ["Layout", "Tables", "Wanted", "check", "create", "key_differences"]
 
 TTL_ATTRIBUTE: Final = "ttl"
 _TIMEOUT_SECONDS: Final = 10.0
+_NO_TABLE: Final = frozenset({"ResourceNotFoundException"})
+_THERE_ALREADY: Final = frozenset({"ResourceInUseException"})
 _POLL_SECONDS: Final = 1.0
 _NO_POOL: Final = {"client_id": "none", "user_pool_id": "xx-none-1_none"}
 """Commands on tables need no user pool; Configuration asks for one."""
@@ -69,27 +72,26 @@ class Tables:
         self.clock = clock or SystemClock()
         self.sleep = sleep
 
-    def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """One call. ServiceError passes through; what never arrived is a StoreUnavailable."""
+    def call(self, operation: str, payload: Mapping[str, Any], *, expected: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """One call. The codes in `expected` are raised as ServiceError.
+
+        Raises ConfigurationError for what the operator must act on, StoreUnavailable for all else.
+        """
         try:
             return self.wire.call("dynamodb", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
         except ServiceError as error:
-            if error.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
-                raise ConfigurationError(
-                    f"DynamoDB refused {operation} ({error.code}): allow dynamodb:{operation} to the role you run this with"
-                ) from error
-            raise
+            if error.code in expected:
+                raise
+            raise table_failure(error, str(payload.get("TableName", ""))) from error
         except (NotSent, AnswerLost) as error:
             raise StoreUnavailable(f"DynamoDB: {error}: check AWS_REGION and the network") from error
 
     def describe(self, table: str) -> dict[str, Any] | None:
         """DescribeTable's `Table`, or None where there is none."""
         try:
-            found: dict[str, Any] = self.call("DescribeTable", {"TableName": table})["Table"]
-        except ServiceError as error:
-            if error.code == "ResourceNotFoundException":
-                return None
-            raise
+            found: dict[str, Any] = self.call("DescribeTable", {"TableName": table}, expected=_NO_TABLE)["Table"]
+        except ServiceError:
+            return None
         return found
 
     def until(self, done: Callable[[], bool], what: str, seconds: float) -> None:
@@ -231,13 +233,9 @@ def _created(tables: Tables, wanted: Wanted) -> bool:
     if wanted.tags:
         payload["Tags"] = [{"Key": key, "Value": value} for key, value in wanted.tags.items()]
     try:
-        tables.call("CreateTable", payload)
-    except ServiceError as error:
-        if error.code == "ResourceInUseException":
-            return False
-        if error.code in ("ValidationException", "LimitExceededException"):
-            raise ConfigurationError(f"DynamoDB refused CreateTable ({error.code}): {error.message}") from error
-        raise
+        tables.call("CreateTable", payload, expected=_THERE_ALREADY)
+    except ServiceError:
+        return False
     return True
 
 
@@ -254,11 +252,9 @@ _NOT_YET: Final = frozenset({"ContinuousBackupsUnavailableException", "ResourceI
 def _mend(tables: Tables, mend: tuple[str, dict[str, Any]], wait_seconds: float) -> None:
     def done() -> bool:
         try:
-            tables.call(*mend)
-        except ServiceError as error:
-            if error.code in _NOT_YET:
-                return False
-            raise
+            tables.call(*mend, expected=_NOT_YET)
+        except ServiceError:
+            return False
         return True
 
     tables.until(done, f"{mend[0]} of table {mend[1]['TableName']}", wait_seconds)
