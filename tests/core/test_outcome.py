@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, replace
+import copy
+import json
+import pickle
+from dataclasses import FrozenInstanceError, asdict, fields, replace
 
 import pytest
 
@@ -183,3 +186,60 @@ def test_reasons_are_stable_words():
     assert Reason.IDLE_TIMEOUT == "idle_timeout"
     assert f"{Reason.NO_COOKIE}" == "no_cookie"
     assert {reason.name.lower() for reason in Reason} == set(Reason)
+
+
+@pytest.mark.parametrize("carried", [copy.deepcopy, *(lambda me, n=n: pickle.loads(pickle.dumps(me, n)) for n in range(6))])
+def test_a_session_is_carried_elsewhere_without_its_tokens(token, carried):
+    """A pickle of every protocol and a deep copy keep who is asking and leave out token, cookies and responder."""
+    me = replace(session_of(token), set_cookies=("token=cookie-secret",), responder=lambda *_: None)
+    found = carried(me)
+    assert (found.access_token, found.set_cookies, found.responder, found.cognito) == ("", (), None, None)
+    same = {each.name for each in fields(me)} - {"access_token", "set_cookies", "responder"}
+    assert {name: getattr(found, name) for name in same} == {name: getattr(me, name) for name in same}
+    with pytest.raises(TypeError):
+        found.claims["sub"] = "another"
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_the_bytes_of_a_pickle_hold_no_secret(token, protocol):
+    """Neither the token nor a cookie is anywhere in the pickle, also inside an outcome or a list."""
+    me = replace(session_of(token), set_cookies=("token=cookie-secret",))
+    for value in (me, Active(me), [me]):
+        written = pickle.dumps(value, protocol)
+        assert token.text.encode() not in written
+        assert b"cookie-secret" not in written
+
+
+def test_a_pickle_of_a_later_version_is_read(token):
+    """Names that this version does not know are passed over: a queue outlives a deployment."""
+    restore, (kept,) = session_of(token).__reduce__()
+    assert restore({**kept, "later": 1}).sub == token.sub
+
+
+def test_a_shallow_copy_is_the_session_itself(token):
+    """It is immutable, so a copy within the request keeps its token."""
+    me = session_of(token)
+    assert copy.copy(me) is me
+
+
+def test_the_facts_are_json_and_hold_no_secret(token):
+    """facts() holds names, groups, scopes and instants as JSON types, and neither token nor cookie nor claims nor data."""
+    me = replace(session_of(token, data={"a": "data-secret"}), set_cookies=("token=cookie-secret",))
+    assert me.facts() == {
+        "sub": token.sub,
+        "sid": "sid-1",
+        "username": "alice",
+        "groups": ["admin"],
+        "scopes": sorted(token.scopes),
+        "auth_time": 5,
+        "token_expires_at": token.expires_at,
+        "session_expires_at": 9,
+    }
+    shown = json.dumps(me.facts())
+    assert not any(secret in shown for secret in (token.text, "hush-hush", "cookie-secret", "data-secret"))
+
+
+def test_asdict_does_not_give_the_token_away(token):
+    """dataclasses.asdict, which encoders apply to what a view returns, fails instead of copying the token."""
+    with pytest.raises(TypeError):
+        asdict(session_of(token))

@@ -5,10 +5,10 @@ Denial is a value. An outage is not an outcome: it is a SessionUnavailable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
 
@@ -57,7 +57,9 @@ class Session:
     """Who is asking, as of the access token that serves this request. Instants are epoch seconds.
 
     `set_cookies` are the Set-Cookie values to send, empty when nothing changed. `respond` builds an answer in the form
-    of the event that was being served.
+    of the event that was being served. `facts()` is what may be shown to the browser.
+
+    A pickle or a deep copy leaves the request: it has no access token, no cookies and no responder.
     """
 
     sub: str
@@ -105,6 +107,22 @@ class Session:
             data_version=data_version,
         )
 
+    def facts(self) -> dict[str, Any]:
+        """What may be sent to the signed-in user, as JSON types: no token, no cookie, no claims and no data.
+
+        The names and units are those of the attributes; `groups` and `scopes` are lists, `scopes` sorted.
+        """
+        found = {name: getattr(self, name) for name in _FACTS}
+        return found | {"groups": list(self.groups), "scopes": sorted(self.scopes)}
+
+    def __copy__(self) -> Session:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy.deepcopy, which may put a session into a queue, a cache or a log: without its secrets."""
+        kept: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _LEFT_OUT}
+        return _restored, (kept | {"claims": dict(self.claims), "data": dict(self.data)},)
+
     @property
     def cognito(self) -> dict[str, Any] | None:
         """The seed's answer: the new token, exactly when the browser needs a new cookie; otherwise None."""
@@ -151,6 +169,22 @@ class Session:
     def answering(self, responder: Callable[[Session, int, Any], Any]) -> Session:
         """This session, answering in the form that `responder` builds."""
         return replace(self, responder=responder)
+
+
+_FACTS: Final = (
+    *("sub", "sid", "username", "groups", "scopes", "auth_time"),
+    *("token_expires_at", "session_expires_at"),
+)
+_LEFT_OUT: Final = frozenset({"access_token", "set_cookies", "responder"})
+"""What a pickle or a deep copy does not hold."""
+
+
+def _restored(kept: Mapping[str, Any]) -> Session:
+    """The session out of a pickle; names that this version does not know are passed over."""
+    known = {each.name for each in fields(Session)}
+    found = {name: value for name, value in kept.items() if name in known}
+    found |= {name: MappingProxyType(found.get(name, {})) for name in ("claims", "data")}
+    return Session(access_token="", **found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.devices import revoke_all
-from cognito_session.core.errors import ProviderUnavailable, SessionUnavailable
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.signin.authenticator import totp_secret_of
@@ -92,4 +92,8 @@ def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done |
 
 
 def _by_token(desk: Desk, me: Session, operation: str, **payload: Any) -> Flow[Answer | PoolRefusal]:
+    if not me.access_token:
+        raise ConfigurationError(
+            "me: expected the session of this request; one from a pickle or a deep copy has no access token"
+        )
     return (yield from desk.call(operation, {"AccessToken": me.access_token, **payload}))
