@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_session.signin.return_to import safe_return_to
+from cognito_session.signin.return_to import safe_return_to, wanted_return_to
+from cognito_session.web.request import Request
 
 OWN = [
     "/",
@@ -56,9 +57,12 @@ EVIL = [
     "/%0d%0aLocation:x",
     "/ok%00",
     "/%" + "25" * 8 + "2Fevil.example",
-    "/ö",
-    "/a b",
-    "/" + "a" * 512,
+    "/%" + "zz" + "%00",
+    "/\uff0fevil.example",
+    "/\uff3cevil.example",
+    "/%EF%BC%8Fevil.example",
+    "/" + "a" * 2048,
+    "/" + "ö" * 342,
     "//[::1",
 ]
 
@@ -67,6 +71,55 @@ EVIL = [
 def test_a_path_of_our_own_stays(path):
     """Paths, queries and fragments of this site come back letter by letter."""
     assert safe_return_to(path, "/default") == path
+
+
+SPELLED = {
+    "/søk": "/s%C3%B8k",
+    "/files/my report.pdf": "/files/my%20report.pdf",
+    '/s\u00f8k?q=ä b\'"<>&r=%C3%A4#på "x"': "/s%C3%B8k?q=%C3%A4%20b%27%22%3C%3E&r=%C3%A4#p%C3%A5%20%22x%22",
+    "/a?b=c?d#e#f?g": "/a?b=c?d#e#f?g",
+    "/{id}^`x": "/%7Bid%7D%5E%60x",
+    "/a[1]|b~c!$&'()*+,;=:@": "/a[1]|b~c!$&'()*+,;=:@",
+    "/100%": "/100%",
+    "/\ud800x": "/%3Fx",
+    "/\U0001f600": "/%F0%9F%98%80",
+    "/" + "a" * 2047: "/" + "a" * 2047,
+    "/" + "ö" * 341: "/" + "%C3%B6" * 341,
+}
+
+
+@pytest.mark.parametrize("path", SPELLED, ids=lambda path: ascii(path)[:40])
+def test_a_path_is_spelled_as_a_browser_sends_it(path):
+    """Spaces, quotes and non-ASCII characters become escapes (WHATWG URL), escapes stay; at most 2,048 characters of that."""
+    assert safe_return_to(path, "/default") == SPELLED[path]
+    assert safe_return_to(SPELLED[path], "/default") == SPELLED[path]
+
+
+ORIGIN = "https://app.example"
+NEXT = {
+    "next=/orders": "/orders",
+    "return_to=/a&next=/b": "/a",
+    "return_to=//evil.example&next=/b": "/default",
+    "next=/a&next=/b": "/default",
+    "next=https://app.example/orders?x=1": "/orders?x=1",
+    "next=http://app.example/orders": "/orders",
+    "next=https://app.example//evil.example": "/default",
+    "next=https://app.example/%5Cevil.example": "/default",
+    "next=https://app.example": "/default",
+    "next=https://app.example.evil/": "/default",
+    "next=https://app.example@evil.example/": "/default",
+    "next=https://app.example:8443/": "/default",
+    "next=//evil.example": "/default",
+    "next=javascript:alert(1)": "/default",
+    "next=": "/default",
+    "to=/orders": "/default",
+}
+
+
+@pytest.mark.parametrize("query", NEXT)
+def test_next_is_followed_under_the_same_rules(query):
+    """Django's, Flask-Login's and Starlette's name of the parameter; a whole address counts only as this site's own."""
+    assert safe_return_to(wanted_return_to(Request("GET", "/login", query, {}), ORIGIN), "/default") == NEXT[query]
 
 
 @pytest.mark.parametrize("path", EVIL, ids=ascii)
@@ -96,6 +149,8 @@ def test_whatever_is_let_through_leads_to_our_own_site(text, encodings):
     for _ in range(encodings):
         text = quote(text, safe="/")
     path = safe_return_to(text, "/default")
+    assert path.isascii()
+    assert len(path) <= 2048
     for candidate in (path, *(_decoded(path, times) for times in (1, 2, 3))):
         assert urlsplit(urljoin("https://app.example/x", as_browsers_do(candidate))).netloc == "app.example"
 

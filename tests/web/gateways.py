@@ -19,7 +19,7 @@ import fnmatch
 import json
 from http import HTTPStatus
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 __all__ = ["GATEWAYS", "HOST", "Answer", "Authorized", "Call", "RefusedError", "WebSocketApi", "as_json"]
 
@@ -138,12 +138,14 @@ class RestApi:
 
     name = "rest"
     version: str | None = None
+    stage_path = "/prod"
+    """What stands before the route in the address of the API's own domain."""
 
     def event(self, call: Call) -> dict[str, Any]:
         headers, pairs = self._sent(call), _decoded(call.query)
         event: dict[str, Any] = {
             "resource": "/{proxy+}",
-            "path": call.path,
+            "path": self._path(call),
             "httpMethod": call.method,
             "headers": _last(headers) or None,
             "multiValueHeaders": _listed(headers) or None,
@@ -156,13 +158,16 @@ class RestApi:
                 "apiId": "abcdef123",
                 "domainName": HOST,
                 "httpMethod": call.method,
-                "path": f"/prod{call.path}",
+                "path": f"{self.stage_path}{self._path(call)}",
                 "stage": "prod",
                 "identity": {"sourceIp": "192.0.2.1"},
             },
             **_text_body(call),
         }
         return {"version": self.version, **event} if self.version else event
+
+    def _path(self, call: Call) -> str:
+        return call.path
 
     def _sent(self, call: Call) -> list[tuple[str, str]]:
         return call.sent
@@ -183,17 +188,21 @@ class RestApi:
 
 
 class HttpApi1(RestApi):
-    """The same for HTTP APIs, with lower-case header names."""
+    """The same for HTTP APIs, with lower-case header names, a decoded path and the $default stage."""
 
     name = "http-v1"
     version = "1.0"
+    stage_path = ""
+
+    def _path(self, call: Call) -> str:
+        return unquote(call.path)
 
     def _sent(self, call: Call) -> list[tuple[str, str]]:
         return _lower(call.sent)
 
 
 class HttpApi2:
-    """Cookies in an array of their own, other headers lower-case and joined; the query as it stands."""
+    """Cookies in an array of their own, other headers lower-case and joined; the query as it stands, the path decoded."""
 
     name = "http-v2"
     domain = HOST
@@ -205,14 +214,14 @@ class HttpApi2:
         event: dict[str, Any] = {
             "version": "2.0",
             "routeKey": "$default",
-            "rawPath": call.path,
+            "rawPath": self._path(call),
             "rawQueryString": call.query,
             "headers": headers,
             "requestContext": {
                 "accountId": "123456789012",
                 "apiId": "abcdef123",
                 "domainName": self.domain,
-                "http": {"method": call.method, "path": call.path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
+                "http": {"method": call.method, "path": self._path(call), "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
                 "routeKey": "$default",
                 "stage": "$default",
                 "timeEpoch": 1_700_000_000_000,
@@ -225,6 +234,9 @@ class HttpApi2:
             parameters = _listed(_decoded(call.query))
             event["queryStringParameters"] = {name: ",".join(values) for name, values in parameters.items()}
         return event
+
+    def _path(self, call: Call) -> str:
+        return unquote(call.path)
 
     def answer(self, given: Any) -> Answer:
         answer = as_json(given)
@@ -240,10 +252,13 @@ class HttpApi2:
 
 
 class FunctionUrl(HttpApi2):
-    """HTTP APIs' payload 2.0 under Lambda's own domain."""
+    """HTTP APIs' payload 2.0 under Lambda's own domain, the path as it was sent."""
 
     name = "function-url"
     domain = "abcdef.lambda-url.eu-central-1.on.aws"
+
+    def _path(self, call: Call) -> str:
+        return call.path
 
 
 class LoadBalancer:

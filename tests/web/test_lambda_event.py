@@ -7,12 +7,13 @@ import copy
 import json
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 
 import pytest
 
 from cognito_session import SessionForbidden, SessionRequired
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.signin.return_to import safe_return_to
 from cognito_session.web.lambda_answer import set_cookie_spellings
 from cognito_session.web.lambda_event import (
     Form,
@@ -695,3 +696,55 @@ def test_the_way_to_sign_in_remembers_where_the_person_was(app, name):
     (location,) = reply.values("location")
     (back,) = parse_qs(location.partition("?")[2])["return_to"]
     assert back == "/report?q=a%26b&r=%C3%A4"
+
+
+ODD_PATHS = {
+    "/orders/M%C3%BCller": "/orders/M%C3%BCller",
+    "/files/my%20report.pdf": "/files/my%20report.pdf",
+    "/a%3Fb/%23c": "/a%3Fb/%23c",
+    "/100%25": "/100%25",
+    "/a%2525": "/a%2525",
+    "/plain/~x:@!$&'()*+,;=": "/plain/~x:@!$&'()*+,;=",
+}
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+@pytest.mark.parametrize("path", ODD_PATHS)
+def test_the_path_is_as_the_browser_sent_it(name, path):
+    """HTTP APIs deliver it decoded, the others as it was sent: it is one and the same path to routes, exemptions and
+    redirects.
+    """
+    assert request_of(GATEWAYS[name].event(Call(path=path))).path == ODD_PATHS[path]
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+@pytest.mark.parametrize("path", ODD_PATHS)
+def test_the_way_back_survives_any_path(app, name, path):
+    """Signed out at such a page: the redirect brings its path back, and the sign-in keeps it letter by letter."""
+    call = Call(path=path, headers=(("Sec-Fetch-Mode", "navigate"),))
+    handler = app.manager().protect(lambda *_: None, login_path="/login")
+    (location,) = GATEWAYS[name].answer(handler(GATEWAYS[name].event(call), None)).values("location")
+    back = unquote(location.partition("?return_to=")[2])
+    assert safe_return_to(back) == back == path
+
+
+@pytest.mark.parametrize(
+    ("outer", "path", "found"),
+    [
+        ("/v1/v1/users", "/v1/users", "/v1/v1/users"),
+        ("/v1/users", "/users", "/v1/users"),
+        ("/v1/users", "/v1/users", "/v1/users"),
+        ("/v1/v1/users", "/v1/v1/users", "/v1/v1/users"),
+        ("/prod/v1/users", "/v1/users", "/v1/users"),
+        ("/v1/v1/M%C3%BCller", "/v1/M%C3%BCller", "/v1/v1/M%C3%BCller"),
+    ],
+    ids=["stage and route alike", "stage", "mapped path", "mapped path and route alike", "CloudFront", "non-ASCII"],
+)
+def test_a_stage_that_is_named_like_a_route(app, outer, path, found):
+    """The event's `path` lacks a REST API's stage, and has a custom domain's mapping: requestContext.path tells which it is."""
+    event = GATEWAYS["rest"].event(Call(path=path, headers=(("Sec-Fetch-Mode", "navigate"),)))
+    event["requestContext"]["path"] = outer
+    manager = app.manager(app_base_url="https://api.example/v1")
+    answer = manager.protect(lambda *_: None, login_path="/login")(event, None)
+    (location,) = GATEWAYS["rest"].answer(answer).values("location")
+    assert location == f"/v1/login?return_to={quote(found)}"

@@ -1,8 +1,8 @@
 """API Gateway's payload format 2.0: a request as the event a Lambda handler is given, and its answer as HTTP.
 
 After https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html. What that
-page leaves open is as AWS does it: cookies are in no header, and only some kinds of body arrive as text (a form comes as
-base64). It knows no sockets and no sessions.
+page leaves open is as AWS does it: the path is decoded, cookies are in no header, and only some kinds of body arrive as text
+(a form comes as base64). It knows no sockets and no sessions.
 """
 
 import base64
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 __all__ = ["MAX_ANSWER_BYTES", "HttpAnswer", "HttpRequest"]
 
@@ -44,7 +44,8 @@ class HttpRequest:
 
     def event(self) -> dict[str, Any]:
         """The event. What the request does not have is left out, as there."""
-        path, _, query = self.target.partition("?")
+        sent, _, query = self.target.partition("?")
+        path = unquote(sent)
         headers = self._headers()
         event: dict[str, Any] = {"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query}
         if cookies := self._cookies():

@@ -17,22 +17,23 @@ from cognito_session.core.errors import SessionError
 from cognito_session.drivers.sync import run
 from cognito_session.signin.callback import LoginCase, begin, come_back
 from cognito_session.signin.login_site import Entry, LoginSite
-from cognito_session.signin.return_to import own_path, safe_return_to
+from cognito_session.signin.return_to import own_path, safe_return_to, wanted_return_to
 from cognito_session.signin.sign_out import sign_out
 from cognito_session.web.base_path import base_path_of, below
+from cognito_session.web.csrf import origin_of
 from cognito_session.web.native import door_of
 from cognito_session.web.refusal import refusal
+from cognito_session.web.response import Response
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cognito_session.core.steps import Flow
     from cognito_session.manager import AsyncSessionManager, SessionManager
     from cognito_session.signin.sign_out import Where
     from cognito_session.web.native import Door
     from cognito_session.web.request import Request
-    from cognito_session.web.response import Response
 
 __all__ = ["AsyncManagedLogin", "ManagedLogin"]
 
@@ -51,9 +52,8 @@ class _ManagedLogin:
         return LoginCase(self._manager.case, self.site, server)
 
     def _start(self, request: Request, return_to: str | None, entry: Entry) -> Flow[Response]:
-        wanted = request.parameters("return_to") if return_to is None else [return_to]
-        only = wanted[0] if len(wanted) == 1 else None
-        return begin(self._case(), request, self._own(only, self.site.after_sign_in), entry.checked())
+        wanted = wanted_return_to(request, origin_of(self.site.base_url)) if return_to is None else return_to
+        return begin(self._case(), request, self._own(wanted, self.site.after_sign_in), entry.checked())
 
     def _own(self, wanted: str | None, default: str = "/") -> str:
         """`wanted`, or `default` where it is no path of this site; as a browser asks for it."""
@@ -79,10 +79,11 @@ class ManagedLogin(_ManagedLogin):
     ) -> Any:
         """Send the browser to sign in; afterwards it comes back to `return_to`, a path of your site.
 
-        Without `return_to` the request's query parameter of that name is taken; what is not a path of your site becomes
-        `after_sign_in`. `identity_provider` names one that the user pool knows ("Google"), `sign_up` shows the sign-up page
-        first, `prompt` is OIDC's ("login" asks for the password again: use it before a sensitive action; "none" shows
-        nothing), `language` a code such as "de".
+        Without `return_to` the request's query parameter of that name is taken, or else `next`, as Django, Flask-Login and
+        Starlette send it; what is not a path of your site, of at most 2,048 characters, becomes `after_sign_in`. A prefetch of
+        this page is a 503 and begins nothing. `identity_provider` names one that the user pool knows ("Google"), `sign_up`
+        shows the sign-up page first, `prompt` is OIDC's ("login" asks for the password again: use it before a sensitive
+        action; "none" shows nothing), `language` a code such as "de".
         """
         door = door_of(request)
         entry = Entry(identity_provider, sign_up, prompt, language, login_hint)
@@ -107,7 +108,7 @@ class ManagedLogin(_ManagedLogin):
 
     def _answer(self, door: Door, flow: Any) -> Any:
         try:
-            return door.respond(run(flow(), self._manager.ports))
+            return door.respond(run(_unless_ahead(door.request, flow), self._manager.ports))
         except SessionError as error:
             return self._refused(door, error)
 
@@ -149,9 +150,20 @@ class AsyncManagedLogin(_ManagedLogin):
         from cognito_session.drivers import aio
 
         try:
-            return door.respond(await aio.run(flow(), self._manager.ports))
+            return door.respond(await aio.run(_unless_ahead(door.request, flow), self._manager.ports))
         except SessionError as error:
             return self._refused(door, error)
+
+
+def _unless_ahead(request: Request, flow: Callable[[], Flow[Response]]) -> Flow[Response]:
+    """The flow's answer, or a 503 to a prefetch: nothing begins and nothing is redeemed until a person navigates.
+
+    A browser keeps no prefetched answer with a status outside 200 to 299 and asks again (HTML 7.5.2). It would follow a
+    redirect: each link that a pointer passes would begin a flow and push a real one out.
+    """
+    if request.is_prefetch:
+        return Response(503, {"Cache-Control": "no-store", "Vary": "Sec-Purpose, Purpose", "Content-Type": "text/plain"})
+    return (yield from flow())
 
 
 def login_site(

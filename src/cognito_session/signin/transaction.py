@@ -1,8 +1,9 @@
 """Transaction: what one sign-in must remember between leaving for managed login and coming back.
 
-Each flow has a cookie of its own, named by its state, so that several tabs can sign in at once: at most five, the oldest
-goes. The cookie is sealed, short-lived and SameSite=Lax: it comes along when Cognito's page sends the browser back, which
-Strict would withhold. Whoever comes back without it has not begun the flow (RFC 9700 4.7.1).
+Each flow has a cookie of its own, named by its state, so that several tabs can sign in at once: at most five, and no more than
+the Cookie header has room for; the oldest goes. The cookie is sealed, short-lived and SameSite=Lax: it comes along when
+Cognito's page sends the browser back, which Strict would withhold. Whoever comes back without it has not begun the flow (RFC
+9700 4.7.1).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ __all__ = [
 
 TRANSACTION_SECONDS: Final = 15 * 60
 _AT_ONCE: Final = 5
+_MAX_KEPT_CHARS: Final = 6_000
+"""All of them together: some servers take 8 kB for the whole Cookie header (gunicorn, nginx), API Gateway 10 kB for all."""
 _PURPOSE: Final = "sign-in"
 _RESTARTED: Final = "r"
 _STATE: Final = re.compile(r"r?[0-9a-f]{32}")
@@ -83,19 +86,28 @@ def transaction_cookie(case: Case, state: str) -> Cookie:
 
 
 def keep_transaction(case: Case, transaction: Transaction, cookie_headers: Sequence[str]) -> Flow[tuple[str, ...]]:
-    """The Set-Cookie values that keep this one and drop what is over, and the oldest beyond five."""
+    """The Set-Cookie values that keep this one and drop what is over, and the oldest beyond five or beyond 6,000 characters."""
     text = json.dumps(transaction, separators=(",", ":"))
     sealed = yield from seal_value(case, text.encode(), purpose=_PURPOSE, context=(transaction.state,))
     lines = [transaction_cookie(case, transaction.state).set_line(sealed, max_age_seconds=TRANSACTION_SECONDS)]
-    alive: list[tuple[int, str]] = []
+    alive: list[tuple[int, str, int]] = []
     for state in _states(case, cookie_headers):
         found = yield from _opened(case, state, cookie_headers)
         if found is None or found.is_over(case.now()):
             lines.append(transaction_cookie(case, state).delete_line())
         else:
-            alive.append((found.began_at, state))
-    surplus = sorted(alive, reverse=True)[_AT_ONCE - 1 :]
-    return (*lines, *(transaction_cookie(case, state).delete_line() for _, state in surplus))
+            alive.append((found.began_at, state, _chars(case, found)))
+    room, surplus = _MAX_KEPT_CHARS - _chars(case, transaction), []
+    for place, (_, state, chars) in enumerate(sorted(alive, reverse=True), start=1):
+        room -= chars
+        if place >= _AT_ONCE or room < 0:
+            surplus.append(state)
+    return (*lines, *(transaction_cookie(case, state).delete_line() for state in surplus))
+
+
+def _chars(case: Case, transaction: Transaction) -> int:
+    """About how long its cookie is: base64 of what is sealed, the seal, the name."""
+    return len(json.dumps(transaction)) * 4 // 3 + len(_prefix(case)) + 128
 
 
 def find_transaction(case: Case, state: object, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:

@@ -9,7 +9,9 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from cognito_session.web.address import escaped_path
 
 __all__ = ["Asking", "Body", "Query", "Site", "asking"]
 
@@ -62,6 +64,11 @@ class Asking(NamedTuple):
         return found
 
     @property
+    def decoded_path(self) -> str:
+        """The path as HTTP APIs deliver it."""
+        return unquote(self.path)
+
+    @property
     def all_headers(self) -> dict[str, str]:
         """The headers with the cookies among them."""
         return {**self.headers, **({"cookie": self.cookie} if self.cookie else {})}
@@ -95,7 +102,7 @@ def asking(
     sent |= {name.lower(): value for name, value in headers.items()}
     given = query if isinstance(query, str) else urlencode(query or {}, doseq=True)
     whole = "&".join(part for part in (address.query, given) if part)
-    return Asking(method.upper(), address.path or "/", whole, sent, cookie, body, at, request_id)
+    return Asking(method.upper(), escaped_path(address.path, decoded=False) or "/", whole, sent, cookie, body, at, request_id)
 
 
 def _provenance(method: str, site: Site, origin: str, host: str) -> dict[str, str]:

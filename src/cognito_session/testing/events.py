@@ -52,11 +52,11 @@ def event(form: EventForm, asked: Asking) -> Event:
 
 
 def _http_v2(asked: Asking) -> Event:
-    """Lower-case names, several values joined, cookies in a list of their own and in no header."""
+    """Lower-case names, several values joined, cookies in a list of their own and in no header; the path is decoded."""
     return {
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": asked.path,
+        "rawPath": asked.decoded_path,
         "rawQueryString": asked.query,
         **({"cookies": _cookies(asked)} if asked.cookie else {}),
         "headers": {**asked.headers, **contexts.forwarded(asked)},
@@ -68,11 +68,14 @@ def _http_v2(asked: Asking) -> Event:
 
 
 def _function_url(asked: Asking) -> Event:
-    return {**_http_v2(asked), "requestContext": contexts.function_url(asked)}
+    """An HTTP API's, but the path is not decoded."""
+    return {**_http_v2(asked), "rawPath": asked.path, "requestContext": contexts.function_url(asked)}
 
 
 def _http_v1(asked: Asking) -> Event:
-    return {"version": "1.0", **_payload_1(asked, {**asked.all_headers, **contexts.forwarded(asked)})}
+    """A REST API's with lower-case names and a decoded path."""
+    decoded = asked._replace(path=asked.decoded_path)
+    return {"version": "1.0", **_payload_1(decoded, {**asked.all_headers, **contexts.forwarded(asked)})}
 
 
 def _rest(asked: Asking) -> Event:

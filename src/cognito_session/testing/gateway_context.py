@@ -39,7 +39,7 @@ def http_api(asked: Asking) -> dict[str, Any]:
         "domainPrefix": asked.host.partition(".")[0],
         "http": {
             "method": asked.method,
-            "path": asked.path,
+            "path": asked.decoded_path,
             "protocol": "HTTP/1.1",
             "sourceIp": _SOURCE_IP,
             "userAgent": asked.headers.get("user-agent", ""),
@@ -54,7 +54,9 @@ def http_api(asked: Asking) -> dict[str, Any]:
 
 def function_url(asked: Asking) -> dict[str, Any]:
     """A Function URL's context: an HTTP API's, of an account that is nobody's, with the URL's own id."""
-    return {**http_api(asked), "accountId": "anonymous", "apiId": _API, "domainPrefix": _API, "authentication": None}
+    own = {"accountId": "anonymous", "apiId": _API, "domainName": f"{_API}.lambda-url.{_REGION}.on.aws", "domainPrefix": _API}
+    context = http_api(asked)
+    return {**context, **own, "http": {**context["http"], "path": asked.path}, "authentication": None}
 
 
 def rest_api(asked: Asking) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.web.address import escaped_path
 from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
@@ -119,22 +120,24 @@ def request_of(scope: Scope) -> Request:
     Cookie headers with commas, which no cookie parser takes apart again.
     """
     headers = headers_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    event = scope.get("aws.event")
-    if event is not None and "cookie" in headers:
-        from cognito_session.web.lambda_event import cookie_headers
+    event, path, outer = scope.get("aws.event"), "", ""
+    if event is not None:
+        from cognito_session.web.lambda_event import cookie_headers, outer_path, sent_path
 
-        headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
-    return Request(scope.get("method", "GET"), _path(scope), scope.get("query_string", b"").decode("latin-1"), headers)
+        # Mangum passes the event's path on as it is: decoded or not, as the gateway left it.
+        path, outer = sent_path(event, scope["path"]), outer_path(event)
+        if "cookie" in headers:
+            headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
+    query = scope.get("query_string", b"").decode("latin-1")
+    return Request(scope.get("method", "GET"), path or _path(scope), query, headers, outer)
 
 
 def _path(scope: Scope) -> str:
     """The path as it was sent; where the server does not say, it is spelled anew."""
     raw: bytes | None = scope.get("raw_path")
     if raw:
-        return raw.partition(b"?")[0].decode("latin-1")
-    from urllib.parse import quote
-
-    return quote(scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")
+        return escaped_path(raw.partition(b"?")[0], decoded=False)
+    return escaped_path(scope["path"], decoded=True)
 
 
 class _Answer:

@@ -7,7 +7,12 @@ So APP_BASE_URL says it, and every path that a browser is sent to is below it.
 
 from __future__ import annotations
 
-__all__ = ["base_path_of", "below"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cognito_session.web.request import Request
+
+__all__ = ["base_path_of", "below", "location_of"]
 
 
 def base_path_of(address: str | None) -> str:
@@ -22,3 +27,14 @@ def below(base_path: str, path: str) -> str:
     if not path.startswith("/") or path.startswith(f"{base_path}/") or path.partition("?")[0] == base_path:
         return path
     return base_path + path
+
+
+def location_of(base_path: str, request: Request) -> str:
+    """The path by which a browser asks for this request's page again.
+
+    A route below "/v1" of a stage "v1" has the path "/v1/users", and only the gateway's own path tells that the stage is
+    missing.
+    """
+    if request.outer_path == base_path + request.path:
+        return request.outer_path
+    return below(base_path, request.path)

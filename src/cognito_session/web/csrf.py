@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from cognito_session.core.errors import ConfigurationError, SessionForbidden
+from cognito_session.web.address import escaped_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,10 @@ TOKEN_HEADER: Final = "x-csrf-token"
 _ORIGIN: Final = re.compile(r"(https?)://((?:[a-z0-9-]+\.)*[a-z0-9-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?")
 _LOOPBACK: Final = re.compile(r"(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 _ADDRESS: Final = re.compile(r"(https?://[^/?#]+)[/]?[^?#]*")
+
+_OTHER_PATHS: Final = re.compile(r"%(?:2[5EF]|3[BF]|23|5C|[01][0-9A-F]|7F|(?![0-9A-F]{2}))|\\")
+"""Escapes that a router may take for the structure of a path: percent signs, dots, slashes, `;?#`, backslashes, controls."""
+_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 class CsrfVerdict(Enum):
@@ -99,9 +104,19 @@ class Csrf(_Csrf):
         return CsrfVerdict.REFUSED not in (self.verdict(asked), self.verdict(by_origin))
 
     def _is_exempt(self, path: str) -> bool:
-        """A path that a router may read as another one (dots, escapes) is exempt only where it is named letter by letter."""
-        plain = ".." not in path and "%" not in path and "\\" not in path
-        return any(path == known or (plain and known.endswith("*") and path.startswith(known[:-1])) for known in self.exempt)
+        """A path that a router may read as another one (dots, escaped slashes) is exempt only where it is named letter by
+        letter.
+
+        Other escapes are spelled alike on both sides: the gateway decides whether a setting meets "ü" or "%C3%BC".
+        """
+        if not self.exempt:
+            return False
+        path = _spelled(path)
+        plain = ".." not in path and not _OTHER_PATHS.search(path)
+        return any(
+            path == known or (plain and known.endswith("*") and path.startswith(known[:-1]))
+            for known in map(_spelled, self.exempt)
+        )
 
     def _is_own(self, origin: str, request: Request) -> bool:
         if self.own_origin is not None:
@@ -111,6 +126,18 @@ class Csrf(_Csrf):
             return False
         host = host.lower()
         return origin == f"https://{host}" or (origin == f"http://{host}" and _LOOPBACK.fullmatch(host) is not None)
+
+
+def _spelled(path: str) -> str:
+    """The path with one spelling for each character: escapes in capitals, and only where a browser would escape."""
+    return _ESCAPE.sub(_one_spelling, escaped_path(path, decoded=False))
+
+
+def _one_spelling(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return (
+        character if character.isascii() and (character.isalnum() or character in "-_~!$&'()*+,:=@|[]") else escape[0].upper()
+    )
 
 
 def csrf_refusal() -> SessionForbidden:

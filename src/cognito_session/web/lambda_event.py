@@ -11,11 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cognito_session.web.address import escaped_path
 from cognito_session.web.lambda_answer import answer, cookies_in, respond, with_session_headers
 from cognito_session.web.lambda_form import Form, form_of
 from cognito_session.web.request import Request, headers_of
 
-__all__ = ["Form", "answer", "cookie_headers", "cookies_in", "form_of", "request_of", "respond", "with_session_headers"]
+__all__ = [
+    "Form",
+    "answer",
+    "cookie_headers",
+    "cookies_in",
+    "form_of",
+    "outer_path",
+    "request_of",
+    "respond",
+    "sent_path",
+    "with_session_headers",
+]
 
 
 def request_of(event: Mapping[str, Any]) -> Request:
@@ -29,12 +41,30 @@ def request_of(event: Mapping[str, Any]) -> Request:
     method = http.get("method") or event.get("httpMethod") or context.get("httpMethod")
     if method is None and context.get("eventType") == "CONNECT":
         method = "GET"
-    path = event.get("rawPath") or event.get("path") or http.get("path")
+    path = _text(event.get("rawPath") or event.get("path") or http.get("path"))
     headers = _headers(event)
     cookies = cookie_headers(event)
     if cookies:
         headers["cookie"] = tuple(cookies)
-    return Request(_text(method).upper(), _text(path) or "/", _query(event, decoded="elb" not in context), headers)
+    query = _query(event, decoded="elb" not in context)
+    return Request(_text(method).upper(), sent_path(event, path) or "/", query, headers, outer_path(event))
+
+
+def sent_path(event: Mapping[str, Any], path: str) -> str:
+    """A path of the event as the browser sent it.
+
+    HTTP APIs decode it, in payload 1.0 (`version` is "1.0") and 2.0. REST APIs, Function URLs and load balancers do not
+    (https://github.com/middleapi/standard-server/pull/93 and https://github.com/fastify/aws-lambda-fastify/issues/169 have
+    events).
+    """
+    domain = _text(_mapping(event.get("requestContext")).get("domainName"))
+    decoded = event.get("version") in ("1.0", "2.0") and ".lambda-url." not in domain
+    return escaped_path(path, decoded=decoded)
+
+
+def outer_path(event: Mapping[str, Any]) -> str:
+    """The path that API Gateway was asked for, a REST API's stage included; empty for events that do not say."""
+    return sent_path(event, _text(_mapping(event.get("requestContext")).get("path")))
 
 
 def cookie_headers(event: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.errors import ConfigurationError, SessionRequired
-from cognito_session.web.base_path import below
+from cognito_session.web.address import MAX_RETURN_TO_CHARS
+from cognito_session.web.base_path import below, location_of
 from cognito_session.web.response import json_response, redirect
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def refusal(
     if request.is_navigation:
         login_path = login_path and below(base_path, login_path)
         if isinstance(error, SessionRequired) and login_path is not None and request.method in ("GET", "HEAD"):
-            return redirect(_sign_in(login_path, below(base_path, request.path), request.query), cookies=cookies)
+            return redirect(_sign_in(login_path, location_of(base_path, request), request.query), cookies=cookies)
         from cognito_session.web.page import page
 
         title, text = _PAGES.get(error.status, _PAGES[500])
@@ -61,8 +62,10 @@ def _retry(error: SessionError) -> dict[str, str]:
 
 
 def _sign_in(login_path: str, path: str, query: str) -> str:
-    """The way to sign in, and back here afterwards."""
+    """The way to sign in, and back here afterwards; without the way back where that is too long to be kept."""
     from urllib.parse import quote
 
     here = path + (f"?{query}" if query else "")
+    if len(here) > MAX_RETURN_TO_CHARS:
+        return login_path
     return f"{login_path}{'&' if '?' in login_path else '?'}return_to={quote(here, safe='/', errors='replace')}"

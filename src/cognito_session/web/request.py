@@ -17,15 +17,22 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 9.2.1). TRACE is not among them: no application needs it."""
 
 _MAX_PARAMETERS: Final = 100
+_PURPOSES: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+"""Headers by which a browser announces a prefetch: the standard one, Chrome's, Safari's and Firefox's older ones."""
 
 
 class Request(NamedTuple):
-    """One request. `path` is as it was sent, without the query; `query` is what follows the question mark."""
+    """One request. `path` is as a browser sends it, without the query; `query` is what follows the question mark.
+
+    `path` is the one that routes are found by. `outer_path` is the one that the gateway was asked for, where an event has both:
+    a REST API takes its stage off `path`. Elsewhere it is empty.
+    """
 
     method: str
     path: str
     query: str
     headers: Mapping[str, tuple[str, ...]]
+    outer_path: str = ""
 
     def __repr__(self) -> str:
         return f"Request({self.method!r}, {self.path!r}, query and {len(self.headers)} headers hidden)"
@@ -44,6 +51,25 @@ class Request(NamedTuple):
     def is_safe(self) -> bool:
         """Whether the method promises to change nothing."""
         return self.method in SAFE_METHODS
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks if another request would be allowed (Fetch 4.8, CORS-preflight request).
+
+        An OPTIONS request with Origin and Access-Control-Request-Method, without cookies, credentials or a body. Any client can
+        send one, so it proves nothing.
+        """
+        if self.method != "OPTIONS" or "origin" not in self.headers or "access-control-request-method" not in self.headers:
+            return False
+        if self.headers.keys() & {"cookie", "authorization", "transfer-encoding"}:
+            return False
+        return self.header("content-length") in (None, "", "0")
+
+    @property
+    def is_prefetch(self) -> bool:
+        """Whether the browser fetches or renders ahead of a navigation that may never come (Sec-Purpose, HTML 7.5.2)."""
+        said = " ".join(self.header(name) or "" for name in _PURPOSES).lower()
+        return any(purpose in said for purpose in ("prefetch", "prerender", "preview"))
 
     @property
     def is_navigation(self) -> bool:

@@ -15,9 +15,9 @@ import sys
 from http import HTTPStatus
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.web.address import escaped_path
 from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
@@ -42,9 +42,6 @@ _LAMBDA: Final = (
     ("awsgi.event", "awsgi.context"),
 )
 """Where the adapters that run a WSGI application in Lambda (apig-wsgi, serverless-wsgi, aws-wsgi) leave event and context."""
-
-_IN_A_PATH: Final = "/:@!$&'()*+,;=~"
-"""What need not be escaped in a path (RFC 3986 3.3), besides letters, digits and `_.-`."""
 
 Headers = list[tuple[str, str]]
 
@@ -181,12 +178,14 @@ def request_of(environ: Mapping[str, Any]) -> Request:
     path = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
     method, query = str(environ.get("REQUEST_METHOD", "")), str(environ.get("QUERY_STRING", ""))
     headers = _headers(environ)
-    event = _left_by_lambda(environ, 0)
-    if event is not None and "cookie" in headers:
-        from cognito_session.web.lambda_event import cookie_headers
+    event, outer = _left_by_lambda(environ, 0), ""
+    if event is not None:
+        from cognito_session.web.lambda_event import cookie_headers, outer_path
 
-        headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
-    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", query, headers)
+        outer = outer_path(event)
+        if "cookie" in headers:
+            headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
+    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", query, headers, outer)
 
 
 def lambda_context(environ: Mapping[str, Any]) -> Any:
@@ -207,4 +206,4 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 def sent_path(path: str | bytes) -> str:
     """A path that the server has decoded, escaped again as a browser sends it."""
-    return quote(path, safe=_IN_A_PATH)
+    return escaped_path(path, decoded=True)
