@@ -137,8 +137,9 @@ def test_every_code_of_the_secret(stack, wire):
     arn = stack.create_secret(f"secret-{next(_numbers)}", "text")
     own = {"DecryptionFailure", "InvalidRequestException", "InvalidParameterException"}
     for code in sorted((PASSING | SET_UP | own) - OF_THE_TABLE - {"ConditionalCheckFailedException"}):
-        stack.refuse("GetSecretValue", code, SENTENCE)
+        stack.refuse("GetSecretValue", code, SENTENCE, times=None)
         error = refused(lambda: StoredSecret(lambda: wire, arn).keys())
+        stack.clear_faults()
         lasting = code in SET_UP | own
         assert type(error) is (ConfigurationError if lasting else SessionUnavailable), code
         assert error.reason == ("configuration" if lasting else "keyring_unavailable")
@@ -152,8 +153,9 @@ def test_every_code_of_a_signed_call_to_the_user_pool(stack, wire):
         lambda: wire, client_id="c", client_secret=ClientSecret(None), clock=SystemClock(), user_pool_id="p"
     )
     for code in sorted((PASSING | SET_UP | {"NotAuthorizedException", "ForbiddenException"}) - OF_THE_TABLE):
-        stack.refuse("AdminUserGlobalSignOut", code, SENTENCE)
+        stack.refuse("AdminUserGlobalSignOut", code, SENTENCE, times=None)
         error = refused(lambda: provider.global_sign_out("alice"))
+        stack.clear_faults()
         lasting = code in SET_UP | {"NotAuthorizedException"}
         assert type(error) is (ConfigurationError if lasting else ProviderUnavailable), code
         assert (SENTENCE in str(error)) == code.startswith("AccessDenied")

@@ -3,6 +3,8 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -204,3 +206,29 @@ def test_waiting_in_vain_ends(stack):
     """wait_for gives up with a StackError that says how many came."""
     with stack.gate("PutItem") as gate, pytest.raises(StackError, match="0 of 1"):
         gate.wait_for(1, timeout=0.05)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (0, 0, None),
+        (299, 0, None),
+        (-299, 0, None),
+        (320, 0, "Signature expired: "),
+        (-320, 0, "Signature not yet current: "),
+        (3600, 3600, None),
+    ],
+)
+def test_the_time_of_a_signature_is_judged(stack, app, table, case):
+    """Five minutes either way, by AWS's own clock, which the answer's Date follows; the clock that tests advance is another."""
+    ahead, signed, says = case
+    stack.advance(7200)
+    stack.set_aws_clock(ahead)
+    now = datetime.now(UTC)
+    answer = app.dynamodb("PutItem", PUT, **{"x-amz-date": f"{now + timedelta(seconds=signed):%Y%m%dT%H%M%SZ}"})
+    assert (answer.status_code, rows(stack)) == ((400, 0) if says else (200, 1))
+    assert (says or "") in answer.json().get("message", "")
+    dated = parsedate_to_datetime(answer.headers["date"]) - now
+    assert abs(dated.total_seconds() - ahead) < 30
+    [call] = stack.calls("dynamodb")
+    assert call.error == ("InvalidSignatureException" if says else None)

@@ -18,6 +18,7 @@ from botocore.client import ClientMeta
 from botocore.config import Config
 
 from cognito_session.aws.answer import read_object, request_id
+from cognito_session.aws.botocore_signing import ShiftedAuth
 from cognito_session.aws.endpoint import check_address, is_loopback_http
 from cognito_session.aws.fork import leak, renew_in_child
 from cognito_session.aws.wire import MAX_ANSWER_BYTES, AnswerLost, ServiceError
@@ -40,25 +41,42 @@ def step_down(seconds: float) -> float:
 
 
 class Watch:
-    """How many requests of a call were handed to the network.
+    """How many requests of a call were handed to the network, and by which clock they are signed.
 
-    `known` is False for a stand-in without botocore's events, which does not tell.
+    `known` is False for a stand-in without botocore's events, which does not tell. AWS's clock is so many `ahead_seconds`.
     """
 
-    def __init__(self, *, once: bool) -> None:
+    def __init__(self, *, once: bool, ahead_seconds: float) -> None:
         self.once = once
+        self.ahead_seconds = ahead_seconds
         self.known = False
         self.sent = 0
 
 
 @contextlib.contextmanager
-def watched(*, once: bool) -> Iterator[Watch]:
+def watched(*, once: bool, ahead_seconds: float = 0.0) -> Iterator[Watch]:
     """Watch what this thread sends on guarded clients. Of a `once` call the second request is refused with AnswerLost."""
-    _calls.watch = watch = Watch(once=once)
+    _calls.watch = watch = Watch(once=once, ahead_seconds=ahead_seconds)
     try:
         yield watch
     finally:
         del _calls.watch
+
+
+def _choose_no_signer(**_: Any) -> Any:
+    """Where AWS's clock is known to differ, botocore does not sign: `_sign_by_server_clock` does."""
+    watch = getattr(_calls, "watch", None)
+    return UNSIGNED if watch is not None and watch.ahead_seconds else None
+
+
+def _sign_by_server_clock(request: Any, signing_name: str, region_name: str, request_signer: Any, **_: Any) -> None:
+    watch = getattr(_calls, "watch", None)
+    if watch is None or not watch.ahead_seconds:
+        return
+    signing = request.context.get("signing", {})
+    name, region = signing.get("signing_name") or signing_name, signing.get("region") or region_name
+    credentials = request_signer.get_auth_instance(name, region, "v4").credentials
+    ShiftedAuth(credentials, name, region, watch.ahead_seconds).add_auth(request)
 
 
 def _guard_send(request: Any, **_: Any) -> None:
@@ -90,7 +108,10 @@ def _guard(client: Any) -> None:
     Before all other hooks: one that answers in place of the network ends the event.
     """
     with contextlib.suppress(AttributeError):
-        client.meta.events.register_first("before-send", _guard_send, unique_id="cognito-session-once")
+        events = client.meta.events
+        events.register_first("choose-signer", _choose_no_signer, unique_id="cognito-session-signer")
+        events.register_last("before-sign", _sign_by_server_clock, unique_id="cognito-session-sign")
+        events.register_first("before-send", _guard_send, unique_id="cognito-session-once")
 
 
 def is_guarded(client: Any) -> bool:

@@ -21,6 +21,7 @@ from botocore.utils import get_environ_proxies
 from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, Watch, is_guarded, watched
 from cognito_session.aws.botocore_faults import Dropped, translated
 from cognito_session.aws.endpoint import check_address, is_loopback_http
+from cognito_session.aws.server_clock import ServerClock
 from cognito_session.aws.wire import MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError
 
@@ -51,6 +52,7 @@ class BotocoreWire:
         clients: Mapping[str, Any] | None = None,
     ) -> None:
         self._environ = environ
+        self._server_clock = ServerClock()
         self._clients = Clients(endpoints, environ, session=session, injected=clients)
 
     def call(
@@ -67,21 +69,27 @@ class BotocoreWire:
         name = f"{service}.{operation}"
         _refuse_spent(name, timeout_seconds)
 
-        def call(watch: Watch) -> dict[str, Any]:
+        def call(watch: Watch, seconds: float) -> dict[str, Any]:
             watch.known = True
-            client = self._clients.get(service, signed=signed, once=once, timeout_seconds=timeout_seconds)
+            client = self._clients.get(service, signed=signed, once=once, timeout_seconds=seconds)
             watch.known = is_guarded(client)
             return _call(client, operation, payload)
 
-        def send() -> dict[str, Any]:
-            with watched(once=once) as watch:
+        def send(ahead_seconds: float, seconds: float) -> dict[str, Any]:
+            with watched(once=once, ahead_seconds=ahead_seconds) as watch:
                 try:
-                    return translated(name, lambda: call(watch), watch)
+                    return translated(name, lambda: call(watch, seconds), watch)
                 except ConfigurationError:
                     self._clients.renew()  # a client made without credentials would never find any
                     raise
 
-        return _within(name, timeout_seconds, send) if once else _resend_dropped(send)
+        def exchange(ahead_seconds: float, seconds: float) -> dict[str, Any]:
+            def work() -> dict[str, Any]:
+                return send(ahead_seconds, seconds)
+
+            return _within(name, seconds, work) if once else _resend_dropped(work)
+
+        return self._server_clock.signed(exchange, timeout_seconds) if signed else exchange(0.0, timeout_seconds)
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""

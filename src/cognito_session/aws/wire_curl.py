@@ -15,6 +15,7 @@ import pycurl
 from cognito_session.aws.answer import read_answer
 from cognito_session.aws.curl_pool import give_back, take, throw_away
 from cognito_session.aws.endpoint import check_address, is_loopback_http
+from cognito_session.aws.server_clock import ServerClock, amz_date
 from cognito_session.aws.wire import MAX_ANSWER_BYTES, MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError
 
@@ -73,6 +74,7 @@ class CurlWire:
     def __init__(self, endpoints: Endpoints, environ: Mapping[str, str]) -> None:
         self._endpoints = endpoints
         self._environ = environ
+        self._server_clock = ServerClock()
 
     def call(
         self,
@@ -85,12 +87,32 @@ class CurlWire:
         once: bool = False,
     ) -> dict[str, Any]:
         """See `Wire.call`."""
+
+        def send(ahead_seconds: float, seconds: float) -> dict[str, Any]:
+            return self._call(service, operation, payload, ahead_seconds, seconds, signed=signed, once=once)
+
+        return self._server_clock.signed(send, timeout_seconds) if signed else send(0.0, timeout_seconds)
+
+    def _call(
+        self,
+        service: str,
+        operation: str,
+        payload: Mapping[str, Any],
+        ahead_seconds: float,
+        timeout_seconds: float,
+        *,
+        signed: bool,
+        once: bool,
+    ) -> dict[str, Any]:
+        """One request, signed by a clock that is so far ahead of the machine's."""
         address, region = self._endpoints.locate(service)
         target, version = _PROTOCOLS[service]
         headers = [f"Content-Type: application/x-amz-json-{version}", f"X-Amz-Target: {target}.{operation}", "Expect:"]
         options: list[tuple[int, Any]] = [(pycurl.POSTFIELDS, json.dumps(dict(payload), separators=(",", ":")))]
         if signed:
             options += self._signing(service, region, headers)
+            if ahead_seconds:  # libcurl signs by this header where it is there
+                headers.append(f"X-Amz-Date: {amz_date(ahead_seconds)}")
         options.append((pycurl.HTTPHEADER, headers))
         name = f"{service}.{operation}"
         lines: list[bytes] = []

@@ -1,6 +1,7 @@
 """The test's own endpoints on the stack's port: `POST /_test/VERB` with a JSON object, answered by a JSON object.
 
-Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, enroll_totp, outbox.
+Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, aws_clock,
+enroll_totp, outbox.
 A mistake in the arguments is a 400 with a `message`. A reset leaves the clock alone, for time never runs backwards.
 """
 
@@ -16,6 +17,7 @@ from cognito_session.local.faults import Fault, Faults
 from cognito_session.local.gates import Gate, Gates
 from cognito_session.local.grants import Grants
 from cognito_session.local.outbox import Outbox
+from cognito_session.local.signature_time import SignatureTime
 from cognito_session.local.totp import new_totp_secret
 from cognito_session.testing.clock import SharedClock
 
@@ -42,8 +44,9 @@ class Control:
         self._emulator, self._clock, self._grants = emulator, clock, grants
         self._calls, self._faults, self._gates, self._outbox = calls, faults, gates, outbox
         verbs = (self.reset, self.calls, self.clear_calls, self.fault, self.clear_faults, self.gate, self.gate_wait)
-        more = (self.gate_release, self.rules, self.advance, self.enroll_totp, self.outbox)
+        more = (self.gate_release, self.rules, self.advance, self.aws_clock, self.enroll_totp, self.outbox)
         self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more)}
+        self.signature_time = SignatureTime(clock)
         self._forgetting: list[Callable[[], None]] = []
 
     def on_reset(self, forget: Callable[[], None]) -> None:
@@ -68,6 +71,7 @@ class Control:
         self._emulator.reset()
         self._calls.clear()
         self._outbox.clear()
+        self.signature_time.ahead_seconds = 0.0
         for forget in self._forgetting:
             forget()
         return {}
@@ -87,8 +91,9 @@ class Control:
         return {}
 
     async def clear_faults(self) -> dict[str, Any]:
-        """Lift every fault."""
+        """Lift every fault; AWS's clock is this machine's again."""
         self._faults.clear()
+        self.signature_time.ahead_seconds = 0.0
         return {}
 
     async def gate(self, **gate: Any) -> dict[str, Any]:
@@ -112,6 +117,11 @@ class Control:
         """Move the clock of everyone who shares it."""
         self._clock.advance(seconds)
         return {"now": self._clock.now()}
+
+    async def aws_clock(self, ahead_seconds: float) -> dict[str, Any]:
+        """Say how far AWS's clock, by which signatures are judged, is ahead of this machine's."""
+        self.signature_time.ahead_seconds = float(ahead_seconds)
+        return {}
 
     async def enroll_totp(self, user_pool_id: str, username: str) -> dict[str, Any]:
         """Give a user an authenticator app; its secret."""

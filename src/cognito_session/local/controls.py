@@ -96,8 +96,12 @@ class Controls:
             more=dict(more or {}),
         )
 
+    def set_aws_clock(self, ahead_seconds: float) -> None:
+        """Let AWS's clock, by which signatures are judged, be so far ahead of this machine's (behind it: negative)."""
+        self._wire.control("aws_clock", ahead_seconds=ahead_seconds)
+
     def clear_faults(self) -> None:
-        """Lift every fault."""
+        """Lift every fault; AWS's clock is this machine's again."""
         self._wire.control("clear_faults")
 
     def gate(self, operation: str, *, after: bool = False, times: int | None = None, caller: str | None = None) -> HeldGate:

@@ -66,6 +66,7 @@ def _serve(folder: Path, words: TextIO) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=1,
     )

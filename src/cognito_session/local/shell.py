@@ -1,6 +1,7 @@
 """The ASGI application in front of ministack: names each request, writes it down, harms it as ordered, answers it.
 
-The order for one request: latency, gates before, fault before, the work, gates after, fault after, the answer.
+The order for one request: the signature's time, latency, gates before, fault before, the work, gates after, fault after,
+the answer.
 Requests with the header `x-test-control` come from the stack's own parent: never logged, held or harmed.
 A connection is closed without an answer through the server's transport, which `TransportProtocol` puts in the scope.
 """
@@ -9,6 +10,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
 
@@ -82,6 +84,7 @@ class Shell:
         self._control = Control(
             emulator, clock, grants, calls=self._calls, faults=self._faults, gates=self._gates, outbox=outbox
         )
+        self._signature_time = self._control.signature_time
         self._sign_up = SignUp(emulator, grants, clock, api=self._api, login=self._login)
         for part in (self._api, self._login, self._sign_up):
             self._control.on_reset(part.clear)
@@ -89,7 +92,7 @@ class Shell:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         if scope["type"] != "http":
-            return
+            return None
         request = _named(scope, await _body(receive))
         if scope["path"].startswith(CONTROL_PATH):
             answer: Answer | None = await self._control.answer(scope["path"], request.body)
@@ -97,10 +100,17 @@ class Shell:
             answer = await self._work(request)
         else:
             answer = await self._observed(request)
-        await (_reply(send, answer, request) if answer else _close(scope, receive))
+        if answer is None:
+            return await _close(scope, receive)
+        clock = self._signature_time if "x-amz-target" in request.headers else self._clock
+        return await _reply(send, answer, request, clock.now())
 
     async def _observed(self, request: _Request) -> Answer | None:
         call = self._calls.open(request.service, request.operation, self._clock.now(), request.caller)
+        refusal = self._signature_time.refusal(request.headers)
+        if refusal is not None:
+            call.status, call.error, call.finished = refusal.status, refusal.error, True
+            return refusal
         faults = self._faults.take(request.operation, request.caller)
         call.fault = "+".join(fault.kind for fault in faults) or None
         try:
@@ -177,10 +187,10 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-async def _reply(send: Send, answer: Answer, request: _Request) -> None:
-    # The server adds its own date, which follows the stack's clock.
+async def _reply(send: Send, answer: Answer, request: _Request, now: float) -> None:
     headers = [(name, value) for name, value in answer.headers if name.lower() not in (b"content-length", b"date")]
     headers.append((b"content-length", str(len(answer.body)).encode()))
+    headers.append((b"date", formatdate(now, usegmt=True).encode()))
     if "x-amz-target" in request.headers and not any(name.lower() == b"x-amzn-requestid" for name, _ in headers):
         headers.append((b"x-amzn-RequestId", str(uuid.uuid4()).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
