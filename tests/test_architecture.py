@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "configuration": {"core"},
     "clock": {"core"},
     "drivers": {"core", "drivers"},
-    "aws": {"core", "aws"},
+    "aws": {"core", "clock", "aws"},
     "web": BELOW | {"drivers", "web"},
     "signin": BELOW | {"drivers", "web", "signin"},
     "sqlite": {"core", "aws", "sqlite"},

@@ -315,7 +315,7 @@ def test_post_form(kind, server):
     assert answer == (400, b'{"error":"invalid_grant"}')
     request = server.requests[0]
     assert request.body == b"grant_type=refresh_token&refresh_token=a+b%26%C3%BC"
-    assert request.headers["authorization"] == "Basic aWQ6czpj"
+    assert request.headers["authorization"] == "Basic aWQ6cyUzQWM="  # id:s%3Ac, RFC 6749 2.3.1
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
 
 

@@ -347,12 +347,27 @@ def test_the_key_set_cannot_be_fetched(site):
 @pytest.mark.parametrize("app", [True], indirect=True)
 def test_a_wrong_client_secret_is_the_operators_matter(app, caplog):
     """invalid_client is a 500 whose log names CLIENT_SECRET, not a refusal of the person; the secret is not in it."""
-    with Site(app, client_secret="wrong" * 10) as site:
+    reports = Reports()
+    with Site(app, client_secret="wrong" * 10, on_event=reports) as site:
         response = site.callback(site.sign_in_at_cognito(site.start(), app.user()))
         assert response.status == 500
         assert COOKIE not in site.jar
         assert "CLIENT_SECRET" in caplog.text
         assert "wrong" * 10 not in caplog.text
+    (report,) = reports.named("sign_in_misconfigured")
+    assert "CLIENT_SECRET" in report.detail
+    assert "wrong" * 10 not in report.detail
+
+
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_request"])
+def test_a_code_that_is_refused_is_reported(site, error):
+    """The person sees that the sign-in was lost; the operator is told with which of OAuth's errors."""
+    reports = Reports()
+    site.manager.ports = site.manager.ports._replace(on_event=reports)
+    back = site.sign_in_at_cognito(site.start(), site.app.user())
+    site.app.stack.refuse("oauth2/token", error)
+    assert site.callback(back).status == 400
+    assert [(report.event, report.detail) for report in reports.named("sign_in_lost")] == [("sign_in_lost", error)]
 
 
 @pytest.mark.parametrize(

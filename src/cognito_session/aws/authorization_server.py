@@ -26,6 +26,7 @@ __all__ = ["CognitoAuthorizationServer", "domain_address"]
 
 _TIMEOUT_SECONDS: Final = 5.0
 _OK: Final = 200
+_SERVER_ERROR: Final = 500
 _ABOUT_THE_CODE: Final = frozenset({"invalid_grant", "invalid_request"})
 _MISCONFIGURED: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"})
 
@@ -97,7 +98,7 @@ def _read(status: int, body: bytes) -> dict[str, Any] | GrantRefused:
     found = read_object("oauth2", body) or {}
     if status == _OK and isinstance(found.get("access_token"), str):
         return found
-    error = found.get("error") if status != _OK else None
+    error = found.get("error") if _OK < status < _SERVER_ERROR else None
     if not isinstance(error, str):
         error = None
     if error in _ABOUT_THE_CODE:
@@ -107,4 +108,5 @@ def _read(status: int, body: bytes) -> dict[str, Any] | GrantRefused:
             f"Cognito's token endpoint refuses this app client ({error}): check CLIENT_ID and CLIENT_SECRET, and that the app"
             " client allows the authorization code grant (Cognito console: App clients, Login pages)"
         )
-    raise ProviderUnavailable(f"Cognito's token endpoint answered HTTP {status}", sent=True)
+    hint = "" if found or status >= _SERVER_ERROR else ", and not as Cognito does: check COGNITO_DOMAIN, proxies and firewalls"
+    raise ProviderUnavailable(f"Cognito's token endpoint answered HTTP {status}{hint}", sent=True)

@@ -26,6 +26,7 @@ __all__ = [
     "ServiceError",
     "Wire",
     "WireError",
+    "basic_authorization",
     "endpoint_for",
     "open_wire",
 ]
@@ -120,9 +121,22 @@ class Wire(Protocol):
     ) -> tuple[int, bytes]:
         """POST application/x-www-form-urlencoded, as Cognito's /oauth2/token takes; (status, body) of any answer.
 
-        `basic` is (client id, client secret) for HTTP Basic authentication (RFC 6749 2.3.1).
+        `basic` is (client id, client secret) as they are, for HTTP Basic authentication (RFC 6749 2.3.1).
         """
         ...
+
+
+def basic_authorization(client_id: str, client_secret: str) -> str:
+    """The value of an Authorization header that proves an OAuth client (RFC 6749 2.3.1).
+
+    Id and secret are form-encoded first (RFC 6749 appendix B). A space becomes %20, not a plus sign: servers that decode
+    forms and servers that decode percent signs only both understand it.
+    """
+    from base64 import b64encode
+    from urllib.parse import quote
+
+    pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+    return f"Basic {b64encode(pair.encode()).decode('ascii')}"
 
 
 def open_wire(

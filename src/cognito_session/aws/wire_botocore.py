@@ -7,7 +7,6 @@ limit (it ends by itself when its socket or the resolver gives up). Must not kno
 
 from __future__ import annotations
 
-import base64
 import contextvars
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -22,7 +21,7 @@ from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, Watch
 from cognito_session.aws.botocore_faults import Dropped, translated
 from cognito_session.aws.endpoint import check_address, is_loopback_http
 from cognito_session.aws.server_clock import ServerClock
-from cognito_session.aws.wire import MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError
+from cognito_session.aws.wire import MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError, basic_authorization
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class BotocoreWire:
         name = f"POST {check_address(url, 'the address to post to')}"
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if basic is not None:
-            headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
+            headers["Authorization"] = basic_authorization(*basic)
         request = AWSRequest("POST", url, headers, urlencode(fields))
         return self._exchange(name, request, timeout_seconds, MAX_DOCUMENT_BYTES)
 

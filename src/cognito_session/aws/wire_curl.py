@@ -16,7 +16,14 @@ from cognito_session.aws.answer import read_answer
 from cognito_session.aws.curl_pool import give_back, take, throw_away
 from cognito_session.aws.endpoint import check_address, is_loopback_http
 from cognito_session.aws.server_clock import ServerClock, amz_date
-from cognito_session.aws.wire import MAX_ANSWER_BYTES, MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError
+from cognito_session.aws.wire import (
+    MAX_ANSWER_BYTES,
+    MAX_DOCUMENT_BYTES,
+    AnswerLost,
+    NotSent,
+    ServiceError,
+    basic_authorization,
+)
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -147,13 +154,10 @@ class CurlWire:
         from urllib.parse import urlencode
 
         name = f"POST {check_address(url, 'the address to post to')}"
-        options: list[tuple[int, Any]] = [(pycurl.POSTFIELDS, urlencode(fields)), (pycurl.HTTPHEADER, ["Expect:"])]
+        headers = ["Expect:"]
         if basic is not None:
-            options += [
-                (pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC),
-                (pycurl.USERNAME, basic[0]),
-                (pycurl.PASSWORD, basic[1]),
-            ]
+            headers.append(f"Authorization: {basic_authorization(*basic)}")
+        options: list[tuple[int, Any]] = [(pycurl.POSTFIELDS, urlencode(fields)), (pycurl.HTTPHEADER, headers)]
         status, body, _ = self._exchange(
             name, url, options, timeout_seconds=timeout_seconds, max_bytes=MAX_DOCUMENT_BYTES, once=once
         )

@@ -153,6 +153,8 @@ class CognitoApi:
         if not isinstance(shown, dict):
             return answer
         settings = self._grants.client(shown["ClientId"]).settings
+        if "ClientSecret" in payload:
+            settings["ClientSecret"] = shown["ClientSecret"] = payload["ClientSecret"]
         if "RefreshTokenRotation" in payload:
             settings["RefreshTokenRotation"] = dict(payload["RefreshTokenRotation"])
         if "RefreshTokenRotation" in settings:

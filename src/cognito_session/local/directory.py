@@ -72,7 +72,7 @@ class Directory:
         id_token_seconds: int | None = None,
         refresh_token_days: float = 30,
         rotation_grace_seconds: int | None = None,
-        client_secret: bool = False,
+        client_secret: bool | str = False,
         token_revocation: bool = True,
         callback_urls: Iterable[str] = (),
         logout_urls: Iterable[str] = (),
@@ -83,7 +83,8 @@ class Directory:
         """A new app client of a pool. `rotation_grace_seconds` None: rotation off. id_token_seconds None: as access.
 
         user_auth: whether the USER_AUTH flow, the choice among first factors, is on. prevent_user_existence_errors:
-        whether an unknown user is answered like a known one. auth_session_minutes: how long a challenge may be answered.
+        whether an unknown user is answered like a known one. client_secret: a text is the secret itself, as Cognito
+        takes one of 24 to 64 word characters and plus signs. auth_session_minutes: how long a challenge may be answered.
         `callback_urls` turn the authorization-code grant on, with the scopes openid, email,
         profile and aws.cognito.signin.user.admin.
         """
@@ -91,7 +92,7 @@ class Directory:
         flows = (*_FLOWS, *(["ALLOW_USER_AUTH"] if user_auth else []))
         settings: dict[str, Any] = {
             "ClientName": "local",
-            "GenerateSecret": client_secret,
+            **({"ClientSecret": client_secret} if isinstance(client_secret, str) else {"GenerateSecret": client_secret}),
             "AccessTokenValidity": access_token_seconds,
             "IdTokenValidity": access_token_seconds if id_token_seconds is None else id_token_seconds,
             "RefreshTokenValidity": round(refresh_token_days * 86_400),

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import importlib
 import json
+import secrets
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 from cognito_session.local.answer import Answer, api_error
 from cognito_session.local.fitness import UnfitError, configure, require_cryptography, verifies
@@ -30,6 +32,7 @@ from cognito_session.testing.clock import SharedClock
 
 __all__ = ["CodeGrant", "Emulator"]
 
+_SECRET_CHARS = 51
 _CODE_SECONDS = 300  # how long ministack lets an authorization code live
 _CODE_PARAMETERS = ("redirect_uri", "scope", "nonce", "code_challenge", "code_challenge_method", "state")
 _auth_time: ContextVar[int | None] = ContextVar("auth_time", default=None)
@@ -58,6 +61,8 @@ class Emulator:
         self._sign = self._cognito._signed_jwt
         self._cognito._signed_jwt = self._signed
         self._cognito._now_epoch = clock.now
+        self._cognito._authenticate_client = _client_of
+        self._cognito._client_secret = _new_secret
         self._cognito._use_choice_based_ui = lambda _client: False
         self._require_signatures()
 
@@ -181,8 +186,7 @@ class Emulator:
 
     def oauth_client(self, headers: dict[str, str], form: dict[str, str]) -> tuple[str, str]:
         """The client id and secret of an OAuth request, from HTTP Basic or the form (RFC 6749 2.3.1)."""
-        client_id, secret = self._cognito._authenticate_client(headers, form)
-        return str(client_id), str(secret)
+        return _client_of(headers, form)
 
     def revoke(self, sign_in: str) -> None:
         """Make the access tokens of a sign-in invalid for Cognito's own operations too."""
@@ -225,6 +229,24 @@ class Emulator:
         self._cognito._drop_pool_keys(pool_id)
         if self._app.AUTH is not True or not verifies(token, key_set):
             raise UnfitError("ministack does not sign its tokens with its published keys; the stack refuses to start")
+
+
+def _client_of(headers: Mapping[str, str] | None, form: Mapping[str, str]) -> tuple[str, str]:
+    """As RFC 6749 2.3.1 and appendix B say: id and secret in HTTP Basic are form-encoded, so that a bare plus is a space."""
+    kind, _, encoded = (headers or {}).get("authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        pair = base64.b64decode(encoded).decode()
+    except ValueError:
+        return "", ""
+    client_id, _, secret = pair.partition(":")
+    return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _new_secret() -> str:
+    """Like Cognito's own: small letters and digits, which stay as they are in HTTP Basic."""
+    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(_SECRET_CHARS))
 
 
 def _module(name: str) -> Any:

@@ -131,8 +131,13 @@ def _refused_by_cognito(login: LoginCase, request: Request, error: str, transact
 def _redeem(login: LoginCase, request: Request, code: str, transaction: Transaction) -> Flow[Session | str]:
     """The session, or which stop it is."""
     grant = CodeGrant(code, transaction.verifier, login.site.redirect_uri)
-    issued = yield from ask(Call(lambda: login.server.exchange(grant)))
+    try:
+        issued = yield from ask(Call(lambda: login.server.exchange(grant)))
+    except ConfigurationError as error:
+        yield from ask(Report("sign_in_misconfigured", "", None, str(error)))
+        raise
     if isinstance(issued, GrantRefused):
+        yield from ask(Report("sign_in_lost", "", None, issued.error))
         return "sign_in_lost"
     refresh_token = issued.get("refresh_token")
     try:
