@@ -220,12 +220,44 @@ def test_time_to_live_being_turned_off_must_be_waited_for():
         create(tables(script), WANTED)
 
 
-def test_regions_that_do_not_agree_are_a_problem():
-    """A global table without strong consistency is a problem; one with it is none."""
+def test_every_global_table_is_a_problem():
+    """Without strong consistency conditions hold in one region only; with it there are no transactions and no time to live."""
     replicas = {"Replicas": [{"RegionName": "eu-west-1"}]}
-    for more, problems in ((replicas, 1), (replicas | {"MultiRegionConsistency": "STRONG"}, 0)):
+    strong = replicas | {"MultiRegionConsistency": "STRONG"}
+    for more, words in ((replicas, "not strongly consistent"), (strong, "neither transactions nor time to live")):
         script = Script(DescribeTable=[described(**more)], DescribeTimeToLive=[TTL_ON])
-        assert len(check(tables(script), WANTED._replace(pitr=False))) == problems
+        (problem,) = check(tables(script), WANTED._replace(pitr=False))
+        assert problem.level == "problem"
+        assert words in problem.what
+
+
+@layouts
+def test_a_table_with_strong_consistency_is_refused(stack, environment, command, keys):
+    """check, create and migrate name why such a table cannot be used, and change nothing; the advice is no call that fails."""
+    env = environment | keys
+    names = {"partition_key": keys.get("PARTITION_KEY", "sub"), "sort_key": keys.get("SORT_KEY")}
+    stack.create_table(env["SESSION_TABLE"], **names, strong_consistency=True)
+    found = command("table", "check", env=env, status=1).stdout
+    assert "neither transactions nor time to live" in found
+    assert "time to live is off" not in found
+    stack.clear_calls()
+    assert "neither transactions nor time to live" in command("table", "create", env=env, status=1).output
+    assert not [call for call in stack.calls() if call.operation.startswith("Update")]
+    if "SORT_KEY" in keys:
+        old = stack.create_table(f"old-{next(numbers)}", partition_key=names["partition_key"])
+        moved = command("table", "migrate", "--from", old, "--to", env["SESSION_TABLE"], env=env, status=1)
+        assert "neither transactions nor time to live" in moved.output
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("INACCESSIBLE_ENCRYPTION_CREDENTIALS", "KMS key"), ("ARCHIVED", "Restore"), ("CREATING", "Wait")]
+)
+def test_a_table_that_is_not_active(status, words):
+    """The advice fits the status: waiting does not bring a KMS key back."""
+    script = Script(DescribeTable=[described(TableStatus=status)], DescribeTimeToLive=[TTL_ON])
+    (problem,) = check(tables(script), WANTED._replace(pitr=False))
+    assert status in problem.what
+    assert words in problem.fix
 
 
 @pytest.mark.parametrize(

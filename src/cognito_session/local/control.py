@@ -1,7 +1,7 @@
 """The test's own endpoints on the stack's port: `POST /_test/VERB` with a JSON object, answered by a JSON object.
 
 Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, aws_clock,
-enroll_totp, outbox.
+strong_table, enroll_totp, outbox.
 A mistake in the arguments is a 400 with a `message`. A reset leaves the clock alone, for time never runs backwards.
 """
 
@@ -15,6 +15,7 @@ from cognito_session.local.calls import CallLog
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.faults import Fault, Faults
 from cognito_session.local.gates import Gate, Gates
+from cognito_session.local.global_tables import GlobalTables
 from cognito_session.local.grants import Grants
 from cognito_session.local.outbox import Outbox
 from cognito_session.local.signature_time import SignatureTime
@@ -44,9 +45,9 @@ class Control:
         self._emulator, self._clock, self._grants = emulator, clock, grants
         self._calls, self._faults, self._gates, self._outbox = calls, faults, gates, outbox
         verbs = (self.reset, self.calls, self.clear_calls, self.fault, self.clear_faults, self.gate, self.gate_wait)
-        more = (self.gate_release, self.rules, self.advance, self.aws_clock, self.enroll_totp, self.outbox)
+        more = (self.gate_release, self.rules, self.advance, self.aws_clock, self.strong_table, self.enroll_totp, self.outbox)
         self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more)}
-        self.signature_time = SignatureTime(clock)
+        self.signature_time, self.tables = SignatureTime(clock), GlobalTables()
         self._forgetting: list[Callable[[], None]] = []
 
     def on_reset(self, forget: Callable[[], None]) -> None:
@@ -72,6 +73,7 @@ class Control:
         self._calls.clear()
         self._outbox.clear()
         self.signature_time.ahead_seconds = 0.0
+        self.tables.clear()
         for forget in self._forgetting:
             forget()
         return {}
@@ -121,6 +123,11 @@ class Control:
     async def aws_clock(self, ahead_seconds: float) -> dict[str, Any]:
         """Say how far AWS's clock, by which signatures are judged, is ahead of this machine's."""
         self.signature_time.ahead_seconds = float(ahead_seconds)
+        return {}
+
+    async def strong_table(self, name: str) -> dict[str, Any]:
+        """Let a table be a global one with multi-Region strong consistency."""
+        self.tables.add(name)
         return {}
 
     async def enroll_totp(self, user_pool_id: str, username: str) -> dict[str, Any]:

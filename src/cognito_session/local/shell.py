@@ -23,6 +23,7 @@ from cognito_session.local.control import CONTROL_PATH, Control
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.faults import HANG_SECONDS, Fault, Faults
 from cognito_session.local.gates import Gates
+from cognito_session.local.global_tables import GlobalTables
 from cognito_session.local.grants import Grants
 from cognito_session.local.managed_login import ManagedLogin
 from cognito_session.local.oauth import OAuth
@@ -84,7 +85,7 @@ class Shell:
         self._control = Control(
             emulator, clock, grants, calls=self._calls, faults=self._faults, gates=self._gates, outbox=outbox
         )
-        self._signature_time = self._control.signature_time
+        self._signature_time, self._tables = self._control.signature_time, self._control.tables
         self._sign_up = SignUp(emulator, grants, clock, api=self._api, login=self._login)
         for part in (self._api, self._login, self._sign_up):
             self._control.on_reset(part.clear)
@@ -141,6 +142,8 @@ class Shell:
         onward = partial(self._emulator.answer, dict(request.scope), request.body)
         if request.service == "cognito":
             return await self._api.answer(request.operation, request.body, onward)
+        if request.service == "dynamodb":
+            return await self._on_tables(request, onward)
         if request.operation == "jwks":
             answer = await onward()
             return answer if answer.json().get("keys") else api_error("ResourceNotFoundException", "No such pool", 404)
@@ -158,6 +161,14 @@ class Shell:
             case "GET", "/logout":
                 return await self._login.logout(request.scope, request.headers)
         return await onward()
+
+    async def _on_tables(self, request: _Request, onward: Callable[[], Awaitable[Answer]]) -> Answer:
+        if request.operation in GlobalTables.OPERATIONS:
+            refusal = self._tables.refusal(request.operation, request.body)
+            if refusal is not None:
+                return refusal
+        answer = await onward()
+        return self._tables.described(answer) if request.operation == "DescribeTable" else answer
 
 
 async def _instead_of_work(fault: Fault, service: str) -> Answer | None:

@@ -62,9 +62,18 @@ class LocalStack(Directory, Controls):
         return stack_environment(self.url, self.region)
 
     def create_table(
-        self, name: str, *, partition_key: str = "sub", sort_key: str | None = None, ttl_attribute: str | None = None
+        self,
+        name: str,
+        *,
+        partition_key: str = "sub",
+        sort_key: str | None = None,
+        ttl_attribute: str | None = None,
+        strong_consistency: bool = False,
     ) -> str:
-        """A table with keys of type string, paid per request; its name."""
+        """A table with keys of type string, paid per request; its name.
+
+        strong_consistency: whether it is a global table with multi-Region strong consistency (no transactions, no TTL).
+        """
         keys = [partition_key] if sort_key is None else [partition_key, sort_key]
         self.dynamodb().call(
             "CreateTable",
@@ -76,6 +85,8 @@ class LocalStack(Directory, Controls):
         if ttl_attribute is not None:
             ttl = {"Enabled": True, "AttributeName": ttl_attribute}
             self.dynamodb().call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=ttl)
+        if strong_consistency:
+            self._wire.control("strong_table", name=name)
         return name
 
     def create_secret(self, name: str, text: str) -> str:

@@ -27,7 +27,7 @@ from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionReco
 from cognito_session.core.token import parse
 from cognito_session.ops.moved_row import MARK, KeyNames, as_read, fingerprint
 from cognito_session.ops.patient_calls import PatientCalls
-from cognito_session.ops.table import key_differences
+from cognito_session.ops.table import STRONG_CONSISTENCY, key_differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,5 +283,7 @@ def check_layouts(tables: Tables, old: Layout, new: Layout) -> int:
                 + ". Sessions move from a table with a partition key only to one with a sort key; PARTITION_KEY and SORT_KEY"
                 " name the new table's, --from-partition-key the old one's"
             )
+        if table.get("MultiRegionConsistency") == "STRONG":
+            raise ConfigurationError(f"table {layout.table}: {STRONG_CONSISTENCY.what}. {STRONG_CONSISTENCY.fix}")
         rows = int(table.get("ItemCount", 0))
     return rows

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cognito_session.aws.wire import Wire
     from cognito_session.core.ports import Clock
 
-__all__ = ["Layout", "Tables", "Wanted", "check", "create", "key_differences"]
+__all__ = ["STRONG_CONSISTENCY", "Layout", "Tables", "Wanted", "check", "create", "key_differences"]
 
 TTL_ATTRIBUTE: Final = "ttl"
 _TIMEOUT_SECONDS: Final = 10.0
@@ -140,8 +140,25 @@ def check(tables: Tables, wanted: Wanted) -> list[Finding]:
         ]
     found = key_differences(table, layout)
     if table.get("TableStatus") not in ("ACTIVE", "UPDATING"):
-        found.append(Finding("problem", f"its status is {table.get('TableStatus')}, not ACTIVE", "Wait, then check again."))
+        fix = _STATUS_FIXES.get(table.get("TableStatus", ""), "Wait, then check again.")
+        found.append(Finding("problem", f"its status is {table.get('TableStatus')}, not ACTIVE", fix))
+    if table.get("MultiRegionConsistency") == "STRONG":
+        return [*found, STRONG_CONSISTENCY, *_backups(tables, wanted), *_settings(table, wanted)]
     return [*found, *_ttl(tables, layout), *_backups(tables, wanted), *_settings(table, wanted)]
+
+
+_STATUS_FIXES: Final = {
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": "Let DynamoDB use the table's KMS key again: enable it, and allow it in its policy.",
+    "ARCHIVED": "Restore it from the backup that DynamoDB made when its KMS key was inaccessible.",
+    "ARCHIVING": "Let DynamoDB use the table's KMS key again: enable it, and allow it in its policy.",
+}
+STRONG_CONSISTENCY: Final = Finding(
+    "problem",
+    "it is a global table with multi-Region strong consistency, on which DynamoDB has neither transactions nor time to live:"
+    " sign-in with a sort key needs the first, ended sessions are removed by the second",
+    "Use a table of one region, or a global table with eventual consistency whose sessions stay in one region each.",
+)
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html"""
 
 
 def key_differences(table: Mapping[str, Any], layout: Layout) -> list[Finding]:
@@ -211,7 +228,7 @@ def _settings(table: Mapping[str, Any], wanted: Wanted) -> list[Finding]:
         else:
             fix = "Deleting the table signs everybody out; --deletion-protection turns it on."
             found.append(Finding("note", "deletion protection is off", fix))
-    if table.get("Replicas") and table.get("MultiRegionConsistency") != "STRONG":
+    if table.get("Replicas") and table.get("MultiRegionConsistency") != "STRONG":  # the strong kind is a problem of its own
         what = "it is a global table whose regions are not strongly consistent"
         fix = "Conditions hold within one region only: let all workers of a user's sessions use one region's replica."
         found.append(Finding("problem", what, fix))

@@ -1,0 +1,67 @@
+"""Global tables with multi-Region strong consistency: what DynamoDB says of them and refuses on them.
+
+It takes no transactions on such a table and has no time to live for it. AWS documents that these calls fail and not
+with which words. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+"""
+
+import json
+from typing import Any, ClassVar
+
+from cognito_session.local.answer import Answer, api_error, json_answer
+
+__all__ = ["GlobalTables"]
+
+_REPLICAS = ("us-east-2", "us-west-2")
+_TRANSACTIONS = frozenset({"TransactWriteItems", "TransactGetItems"})
+_NAMESPACE = "com.amazon.coral.validate#ValidationException"
+
+
+class GlobalTables:
+    """The tables of this kind, by name."""
+
+    OPERATIONS: ClassVar = frozenset({*_TRANSACTIONS, "UpdateTimeToLive"})
+    """Those that may be refused."""
+
+    def __init__(self) -> None:
+        self._strong: set[str] = set()
+
+    def add(self, name: str) -> None:
+        """Let this table be one."""
+        self._strong.add(name)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._strong.clear()
+
+    def refusal(self, operation: str, body: bytes) -> Answer | None:
+        """The answer to an operation that such a table does not have."""
+        payload = _object(body) if self._strong else {}
+        if operation in _TRANSACTIONS and self._strong.intersection(_tables_of(payload)):
+            return api_error(_NAMESPACE, "Transactions are not supported on tables with multi-Region strong consistency")
+        if operation == "UpdateTimeToLive" and payload.get("TableName") in self._strong:
+            return api_error(_NAMESPACE, "Time to Live is not supported on tables with multi-Region strong consistency")
+        return None
+
+    def described(self, answer: Answer) -> Answer:
+        """DescribeTable's answer with what it says of such a table."""
+        value = answer.json()
+        table = value.get("Table")
+        if not isinstance(table, dict) or table.get("TableName") not in self._strong:
+            return answer
+        table["MultiRegionConsistency"] = "STRONG"
+        table["Replicas"] = [{"RegionName": region, "ReplicaStatus": "ACTIVE"} for region in _REPLICAS]
+        return json_answer(value, status=answer.status, kind=b"application/x-amz-json-1.0")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _tables_of(payload: dict[str, Any]) -> set[str]:
+    items = payload.get("TransactItems")
+    actions = [action for item in items for action in item.values()] if isinstance(items, list) else ()
+    return {str(action.get("TableName")) for action in actions if isinstance(action, dict)}
