@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         OptionalAsyncHandler,
         OptionalHandler,
         OptionalProtector,
+        OtherEvents,
         ProtectedCoroutine,
         ProtectedHandler,
         Protector,
@@ -147,39 +148,79 @@ class SessionManager(Assembly):
 
     @overload
     def protect(
-        self, handler: AsyncHandler, *, optional: Literal[False] = False, login_path: str | None = None
+        self,
+        handler: AsyncHandler,
+        *,
+        optional: Literal[False] = False,
+        login_path: str | None = None,
+        other_events: OtherEvents | None = None,
     ) -> ProtectedCoroutine: ...
 
     @overload
     def protect(
-        self, handler: Handler, *, optional: Literal[False] = False, login_path: str | None = None
+        self,
+        handler: Handler,
+        *,
+        optional: Literal[False] = False,
+        login_path: str | None = None,
+        other_events: OtherEvents | None = None,
     ) -> ProtectedHandler: ...
 
     @overload
     def protect(
-        self, handler: OptionalAsyncHandler, *, optional: Literal[True], login_path: str | None = None
+        self,
+        handler: OptionalAsyncHandler,
+        *,
+        optional: Literal[True],
+        login_path: str | None = None,
+        other_events: OtherEvents | None = None,
     ) -> ProtectedCoroutine: ...
 
     @overload
     def protect(
-        self, handler: OptionalHandler, *, optional: Literal[True], login_path: str | None = None
+        self,
+        handler: OptionalHandler,
+        *,
+        optional: Literal[True],
+        login_path: str | None = None,
+        other_events: OtherEvents | None = None,
     ) -> ProtectedHandler: ...
 
     @overload
     def protect(
-        self, handler: None = None, *, optional: Literal[False] = False, login_path: str | None = None
+        self,
+        handler: None = None,
+        *,
+        optional: Literal[False] = False,
+        login_path: str | None = None,
+        other_events: OtherEvents | None = None,
     ) -> Protector: ...
 
     @overload
-    def protect(self, handler: None = None, *, optional: Literal[True], login_path: str | None = None) -> OptionalProtector: ...
+    def protect(
+        self,
+        handler: None = None,
+        *,
+        optional: Literal[True],
+        login_path: str | None = None,
+        other_events: OtherEvents | None = None,
+    ) -> OptionalProtector: ...
 
     def protect(
-        self, handler: Callable[..., Any] | None = None, *, optional: bool = False, login_path: str | None = None
+        self,
+        handler: Callable[..., Any] | None = None,
+        *,
+        optional: bool = False,
+        login_path: str | None = None,
+        other_events: OtherEvents | None = None,
     ) -> Any:
-        """Decorate a Lambda handler `handler(event, context, me)`; see cognito_session.web.protect."""
+        """Decorate a Lambda handler `handler(event, context, me)`; see cognito_session.web.protect.
+
+        `other_events(event, context)` serves what is no request: a schedule's event, a queue's, a warm-up's.
+        """
         from cognito_session.web.protect import protect
 
-        return protect(self, handler, optional=optional, login_path=login_path)
+        return protect(self, handler, optional=optional, login_path=login_path, other_events=other_events)
 
     def authorizer(
         self,

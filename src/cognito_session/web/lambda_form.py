@@ -14,13 +14,17 @@ from typing import Any, Final
 
 from cognito_session.core.errors import ConfigurationError
 
-__all__ = ["Form", "form_of"]
+__all__ = ["Form", "form_of", "is_http"]
 
 _SHAPES: Final = (
     "an API Gateway REST event (payload 1.0: headers, multiValueHeaders, requestContext), an HTTP API or Function URL event"
     " (version \"2.0\", headers, cookies, requestContext), a load balancer's (requestContext.elb) or a WebSocket API's"
     " (requestContext.eventType)"
 )
+_OF_REQUESTS: Final = frozenset(
+    {"requestContext", "headers", "multiValueHeaders", "httpMethod", "rawPath", "raw_path", "methodArn", "routeArn"}
+)
+"""What only events of requests have at the top, those included that are not served."""
 _WEBSOCKET_EVENTS: Final = ("CONNECT", "MESSAGE", "DISCONNECT")
 
 
@@ -56,7 +60,20 @@ def form_of(event: Any) -> Form:
         if "requestContext" in event and ("headers" in event or "multiValueHeaders" in event):
             return Form.V1
         _refuse_by_name(event)
+        if not is_http(event):
+            raise ConfigurationError(
+                "the event has no known shape and is no request (a schedule, a queue, a warm-up?): name the function that"
+                f" serves it by protect(other_events=...), or send {_SHAPES}"
+            )
     raise ConfigurationError(f"the event has no known shape: expected {_SHAPES}")
+
+
+def is_http(event: Any) -> bool:
+    """Whether a client's request caused the event, in a form that is served or not.
+
+    Anything that looks like a request is one: an event that a client could shape must never pass for a schedule's.
+    """
+    return isinstance(event, Mapping) and (not event.keys().isdisjoint(_OF_REQUESTS) or _is_from_the_edge(event))
 
 
 def _refuse_lattice(context: Mapping[str, Any]) -> None:
@@ -65,9 +82,12 @@ def _refuse_lattice(context: Mapping[str, Any]) -> None:
 
 
 def _refuse_by_name(event: Mapping[str, Any]) -> None:
-    records = event.get("Records")
-    first = records[0] if isinstance(records, list) and records else None
-    if isinstance(first, Mapping) and "cf" in first:
+    if _is_from_the_edge(event):
         raise ConfigurationError(f"the event is Lambda@Edge's, which is not served: expected {_SHAPES}")
     if "raw_path" in event:
         raise ConfigurationError(f"the event is VPC Lattice's, which is not served: expected {_SHAPES}")
+
+
+def _is_from_the_edge(event: Mapping[str, Any]) -> bool:
+    records = event.get("Records")
+    return isinstance(records, list) and any(isinstance(record, Mapping) and "cf" in record for record in records)

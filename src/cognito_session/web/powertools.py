@@ -51,14 +51,19 @@ def session_middleware(
     """A middleware for `app.use(middlewares=[...])` or for one route's `middlewares=[...]`, also under `resolve_async`.
 
     The session is in `app.context["session"]` (None with `optional` where nobody is signed in) and `current_session()`.
-    Refusals, and errors that Powertools knows how to answer, are answered with the cookies that are due. `login_path`: where
-    a person without a session is sent who asked for a page. Two of them at one request ask once.
+    An unknown path stays 404, and a preflight is answered as CORSConfig says. A route with OPTIONS among its methods meets a
+    preflight without a session. Refusals, and errors that Powertools knows how to answer, are answered with the cookies that
+    are due. `login_path`: where a person without a session is sent who asked for a page. Two of them at one request ask once.
     """
 
     def session_of_request(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
+        if _is_unrouted(app):
+            return next_middleware(app)
         form, visit = _visit(app, sessions)
         try:
             visit.check_csrf()
+            if visit.request.is_preflight and not optional:
+                return _preflight(app, next_middleware)
             me = visit.session() if optional else visit.required()
             app.context["session"] = me
             with serving(me):
@@ -69,6 +74,28 @@ def session_middleware(
         return _finished(form, answer, visit.cookies)
 
     return session_of_request
+
+
+def _is_unrouted(app: ApiGatewayResolver) -> bool:
+    """Whether no route of the application matches: Powertools then answers 404, or a preflight as CORSConfig says.
+
+    It runs the middlewares around that answer too, by a route of its own that is not among the application's.
+    """
+    route = app.context.get("_route")
+    routes = [*getattr(app, "_static_routes", ()), *getattr(app, "_dynamic_routes", ())]
+    return route is not None and bool(routes) and all(route is not known for known in routes)
+
+
+def _preflight(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
+    """The answer of a route that has OPTIONS among its methods, without its body: no session stands behind it.
+
+    See cognito_session.web.protect.
+    """
+    app.context["session"] = None
+    with serving(None):
+        answer = _answer(app, next_middleware)
+    answer.body = ""
+    return answer
 
 
 def _visit(app: ApiGatewayResolver, sessions: SessionManager | AsyncSessionManager) -> tuple[Form, Visit]:

@@ -2,23 +2,30 @@
 
 Cookies are added to whatever the handler answers; a SessionError, the handler's own included, becomes the answer it
 stands for. A denial clears no cookie. WebSocket APIs' events are as websocket.py says.
+
+A CORS preflight carries no cookies (Fetch 4.8), so that no session could ever be found for it: the handler is called with
+None and its answer goes out without a body. Any client can send such a request. It reads nothing that way, and a handler
+that changes something must look at the method, as it must for every other method.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.core.errors import ConfigurationError, SessionError, SessionRequired
 from cognito_session.web.current import serving
 from cognito_session.web.lambda_event import Form, answer, cookies_in, form_of, request_of, respond, with_session_headers
+from cognito_session.web.lambda_form import is_http
 from cognito_session.web.refusal import refusal
 from cognito_session.web.response import lacking
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterator
     from typing import Protocol, overload
 
     from cognito_session.core.outcome import Session
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Any, Any, Session], Any]
     OptionalHandler = Callable[[Any, Any, Session | None], Any]
+    OtherEvents = Callable[[Any, Any], Any]
     AsyncHandler = Callable[[Any, Any, Session], Coroutine[Any, Any, Any]]
     OptionalAsyncHandler = Callable[[Any, Any, Session | None], Coroutine[Any, Any, Any]]
 
@@ -67,30 +75,46 @@ _warned: list[bool] = []
 
 
 def protect(
-    manager: SessionManager, handler: Callable[..., Any] | None, *, optional: bool = False, login_path: str | None = None
+    manager: SessionManager,
+    handler: Callable[..., Any] | None,
+    *,
+    optional: bool = False,
+    login_path: str | None = None,
+    other_events: OtherEvents | None = None,
 ) -> Any:
     """Decorate `handler(event, context, me)`; with `optional` it is called with None instead of a 401.
 
     A request that changes something and comes from another site is a 403 (`SessionManager(csrf=...)`). `login_path`: where a
     person without a session is sent who asked for a page. An async handler becomes a sync one, as Lambda's runtime calls
-    it; `.aio` is the coroutine function. Raises ConfigurationError at decoration where another decorator has already
-    wrapped the handler: it would be called with two arguments.
+    it; `.aio` is the coroutine function.
+
+    `other_events(event, context)`: what serves an event that is no request, such as a schedule's or a warm-up's; the handler
+    itself never sees one. Raises ConfigurationError at decoration for a handler that does not take three arguments, and where
+    another decorator has already wrapped it: it would be called with two.
     """
+    if other_events is not None and not callable(other_events):
+        raise ConfigurationError("protect: expected a function of event and context as other_events")
     if handler is None:
-        return functools.partial(protect, manager, optional=optional, login_path=login_path)
+        return functools.partial(protect, manager, optional=optional, login_path=login_path, other_events=other_events)
     if hasattr(handler, "__wrapped__"):
         raise ConfigurationError(
             f"protect must be the innermost decorator of {getattr(handler, '__name__', 'the handler')}: put it directly above"
             " the function, below every other decorator"
         )
+    _check_arguments(handler)
     if inspect.iscoroutinefunction(handler):
-        return _protect_coroutine(manager, handler, optional=optional, login_path=login_path)
+        return _protect_coroutine(manager, handler, optional=optional, login_path=login_path, other_events=other_events)
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
+        if other_events is not None and not is_http(event):
+            return other_events(event, context)
         call = _Call(manager, event, context, login_path)
         try:
             call.visit.check_csrf()
+            if call.is_preflight and not optional:
+                with call.preflight():
+                    return call.without_body(handler(event, context, None))
             me = call.admit(call.visit.session(), optional=optional)
             with serving(me):
                 return call.finish(handler(event, context, me))
@@ -100,12 +124,38 @@ def protect(
     return protected
 
 
-def _protect_coroutine(manager: SessionManager, handler: Callable[..., Any], *, optional: bool, login_path: str | None) -> Any:
+def _check_arguments(handler: Callable[..., Any]) -> None:
+    """Refuse what is no handler(event, context, me), such as a route's function: its router has it already, unprotected."""
+    try:
+        inspect.signature(handler).bind(None, None, None)
+    except ValueError:  # a builtin does not say
+        return
+    except TypeError as error:
+        raise ConfigurationError(
+            f"protect: {getattr(handler, '__name__', 'the handler')} must take event, context and the session; a router's own"
+            " functions need that router's middleware instead"
+        ) from error
+
+
+def _protect_coroutine(
+    manager: SessionManager,
+    handler: Callable[..., Any],
+    *,
+    optional: bool,
+    login_path: str | None,
+    other_events: OtherEvents | None,
+) -> Any:
     @functools.wraps(handler)
     async def coroutine(event: Mapping[str, Any], context: Any = None) -> Any:
+        if other_events is not None and not is_http(event):
+            found = other_events(event, context)
+            return await found if inspect.isawaitable(found) else found
         call = _Call(manager, event, context, login_path)
         try:
             await call.visit.acheck_csrf()
+            if call.is_preflight and not optional:
+                with call.preflight():
+                    return call.without_body(await handler(event, context, None))
             me = call.admit(await call.visit.asession(), optional=optional)
             with serving(me):
                 return call.finish(await handler(event, context, me))
@@ -141,6 +191,31 @@ class _Call:
         self.form = form_of(event)
         self.visit = visit_of(manager, self.form, event, context)
         self._login_path = login_path
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks on behalf of another request."""
+        return self.visit.request.is_preflight
+
+    @contextmanager
+    def preflight(self) -> Iterator[None]:
+        """For the time of a handler: one that uses the session all the same is answered 401. Raises SessionRequired."""
+        try:
+            with serving(None):
+                yield
+        except (AttributeError, TypeError) as error:
+            import logging
+
+            logging.getLogger("cognito_session").warning(
+                "a preflight was answered 401: the handler used the session", exc_info=True
+            )
+            raise SessionRequired("a preflight has no session, and the handler used it") from error
+
+    def without_body(self, response: Any) -> dict[str, Any]:
+        """The handler's answer to a preflight: status and headers, which is what the browser reads of it."""
+        if isinstance(response, Mapping) and "statusCode" in response:
+            return {**response, "body": "", **({"isBase64Encoded": False} if "isBase64Encoded" in response else {})}
+        return {"statusCode": 200, "body": ""}
 
     def admit(self, me: Session | None, *, optional: bool) -> Session | None:
         """The session, able to answer in the event's form. Raises SessionRequired."""
