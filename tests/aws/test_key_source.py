@@ -177,7 +177,7 @@ def test_cold_and_down(stack, source, clock, kid):
     """Without any key set yet: KeysUnavailable, one fetch a second, and well again as soon as the endpoint is."""
     stack.fault("jwks", "error500", times=None)
     for _ in range(5):
-        with pytest.raises(KeysUnavailable, match=r"USER_POOL_ID|a moment ago"):
+        with pytest.raises(KeysUnavailable, match=r"just now|a moment ago"):
             source.keys(None)
     assert stack.count("jwks") == 1
     stack.clear_faults()
@@ -199,6 +199,33 @@ def test_a_wrong_setup_is_no_outage(clock):
         for _ in range(2):
             with pytest.raises(ConfigurationError):
                 source.keys(None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((404, b'{"message":"User pool does not exist."}', {}), "USER_POOL_ID"),
+        ((403, b"<html>a proxy says no</html>", {}), "proxies"),
+        ((407, b"", {}), "proxies"),
+        ((302, b"", {"Location": "https://portal.example/"}), "proxies"),
+        ((200, b"<html>please sign in to this network</html>", {}), "no JSON"),
+        ((200, b'{"message":"x"}', {}), "a list 'keys'"),
+        ((429, b"", {}), "just now"),
+        ((503, b"", {}), "just now"),
+        ("drop", "network"),
+    ],
+)
+def test_what_was_answered_instead_of_keys(publisher, wire, clock, answer, words):
+    """Always an outage, never a rejection; the text says what to look at, within the pause as well, with the same cause."""
+    publisher.server.plan += [answer] * 2
+    source = CognitoKeySource(lambda: wire, url=f"{publisher.server.url}/pool/.well-known/jwks.json", clock=clock)
+    causes = []
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable, match=words) as caught:
+            source.keys(None)
+        causes.append(caught.value.__cause__)
+        assert "proxy says no" not in str(caught.value)
+    assert causes[0] is causes[1]
 
 
 def test_a_pool_that_does_not_exist(wire, stack, clock):

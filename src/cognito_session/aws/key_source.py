@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.aws.fork import ProcessLock
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, WireError
 from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.core.keys import REFETCH_COOLDOWN_SECONDS, KeySet
 
@@ -24,6 +24,10 @@ __all__ = ["CognitoKeySource"]
 
 _TIMEOUT_SECONDS: Final = 3.0
 _FIRST_FETCH_COOLDOWN_SECONDS: Final = 1
+_NOT_FOUND: Final = 404
+_BUSY: Final = 429
+_SERVER_ERROR: Final = 500
+_STRANGERS: Final = "check proxies and firewalls (AWS WAF too), and AWS_ENDPOINT_URL"
 
 
 class CognitoKeySource:
@@ -35,6 +39,8 @@ class CognitoKeySource:
         self._clock = clock
         self._snapshot: KeySet | None = None
         self._failed_at = float("-inf")
+        self._failure = ""
+        self._cause: BaseException | None = None
         self._lock = ProcessLock()
 
     def keys(self, missing_kid: str | None) -> KeySet:
@@ -56,11 +62,14 @@ class CognitoKeySource:
             return snapshot
         cooldown = _FIRST_FETCH_COOLDOWN_SECONDS if snapshot is None else REFETCH_COOLDOWN_SECONDS
         if now - self._failed_at < cooldown:
-            raise KeysUnavailable("the user pool's key set could not be fetched a moment ago", retry_after=cooldown)
+            told = f"the user pool's key set could not be fetched a moment ago: {self._failure}"
+            raise KeysUnavailable(told, retry_after=cooldown) from self._cause
         try:
             self._snapshot = self._fetch()
-        except KeysUnavailable:
+        except KeysUnavailable as failure:
             self._failed_at = self._clock.monotonic()
+            self._failure, cause = str(failure), failure.__cause__
+            self._cause = cause and cause.with_traceback(None)  # its frames would live as long as this object
             raise
         return self._snapshot
 
@@ -71,7 +80,18 @@ class CognitoKeySource:
         except ConfigurationError:  # it is a ValueError too, and no outage
             raise
         except (ServiceError, NotSent, AnswerLost, ValueError, RecursionError) as error:
-            raise KeysUnavailable(
-                f"the user pool's key set could not be fetched ({error.__class__.__name__}): check USER_POOL_ID and the network"
-            ) from error
+            raise KeysUnavailable(f"the user pool's key set could not be fetched: {_why(error)}") from error
         return KeySet.parse(document, fetched_at=self._clock.monotonic())
+
+
+def _why(error: Exception) -> str:
+    """What was answered instead of a key set, and what to look at. Nothing of the answer itself is repeated."""
+    if not isinstance(error, WireError):
+        return f"the answer is no JSON: {_STRANGERS}"
+    if not isinstance(error, ServiceError):
+        return f"{error}: check the network"
+    if error.status == _NOT_FOUND:
+        return f"HTTP {error.status}: there is no such user pool: check USER_POOL_ID and its region"
+    if error.status >= _SERVER_ERROR or error.status == _BUSY:
+        return f"HTTP {error.status}: Cognito has no answer just now"
+    return f"HTTP {error.status}, which Cognito does not answer here: {_STRANGERS}"
