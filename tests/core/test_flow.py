@@ -326,17 +326,18 @@ def test_a_doubtful_verdict_waits_for_a_slow_sibling(world):
     assert world.row["state"] == "ended"
 
 
-def test_unknown_words_of_refusal_conclude_nothing_for_a_quarter_of_an_hour(world):
-    """503 for 15 minutes, then rejected as refresh_refused; the row stays as it is."""
+def test_an_unknown_refusal_never_rejects(world):
+    """503 for hours, the row as it is and each refusal reported; once the cause is gone the session goes on."""
     world.provider.answers = [Denied("unknown", "NotAuthorizedException")]
     world.clock.advance(LIFE + 1)
-    for _ in range(31):
-        with pytest.raises(SessionUnavailable):
+    for _ in range(40):
+        with pytest.raises(ProviderUnavailable):
             world.resolve()
-        world.clock.advance(30)
-    assert world.resolve() == Rejected(Reason.REFRESH_REFUSED)
+        world.clock.advance(300)
     assert world.row["state"] == "active"
-    assert "refresh_refused" in world.events
+    assert world.events.count("refresh_refused") == 40
+    world.provider.answers = [NewTokens(world.token("jti-2", at=4 * LIFE), "rt-2")]
+    assert isinstance(world.resolve(), Refreshed)
 
 
 def test_a_wrong_client_secret_is_a_500_and_ends_nothing(world):

@@ -11,7 +11,7 @@ KEY = SessionKey("user-1", "sid-1")
 TEXTS = ["sid", "token", "token_hash", "access_token", "state", "reason", "jti_cur", "lease_id", "lease_for", "last_op"]
 TEXTS += ["username", "device_key", "device", "data"]
 NUMBERS = ["access_iat", "access_exp", "gen", "gen_prev", "prev_exp", "lease_until", "lease_n", "seen_at", "suspect_at"]
-NUMBERS += ["retry_at", "refused_at", "auth_time", "created_at", "idle_exp", "abs_exp", "active_at", "not_before"]
+NUMBERS += ["retry_at", "auth_time", "created_at", "idle_exp", "abs_exp", "active_at", "not_before"]
 NUMBERS += ["data_version", "gen_old", "old_until"]
 COUNTS = ("lease_n", "data_version")
 

@@ -116,7 +116,7 @@ def visit(stage: Stage, world: World, token: str) -> tuple[str, World]:
     """A request without faults, retried while it is told 503 and time goes by: (verdict, world after)."""
     for attempt in range(12):
         actor = Actor(f"client{attempt}", "visit", f"token={token}", 0)
-        world = world._replace(actors=(actor,), budget=(0, 0, 0, 0), faults=99)
+        world = world._replace(actors=(actor,), budget=(0, 0, 0, 0, 0), faults=99)
         for _ in range(400):
             moves = [move for move in stage.moves(world) if move[0] >= 0]
             if world.actors[0].status == "done":

@@ -11,6 +11,7 @@ from typing import Any
 
 from cognito_session.core.case import Case
 from cognito_session.core.change import Change, Move
+from cognito_session.core.commit import Commit
 from cognito_session.core.flow import Resolution
 from cognito_session.core.outcome import Reason
 from cognito_session.core.record import SessionRecord
@@ -40,7 +41,7 @@ def as_value(value: Any) -> Any:
         return value.text
     if kind is Case:
         return "case"
-    if kind is Resolution or kind is Renewal:
+    if kind is Resolution or kind is Renewal or kind is Commit:
         return tuple(as_value(getattr(value, name)) for name in kind.__slots__ if name != "case")
     if kind is Change:
         return (value.move, as_value(value.put))

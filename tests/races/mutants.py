@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from cognito_session.core import renewal, writes
+from cognito_session.core import writes
 from cognito_session.core.change import Change, Move
+from cognito_session.core.commit import Commit
 from cognito_session.core.ending import revoke_quietly
+from cognito_session.core.errors import StoreUnavailable
 from cognito_session.core.flow import Resolution
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.renewal import Renewal
@@ -47,27 +49,37 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
 def revoke_whenever_the_commit_failed() -> Any:
     """My commit was refused, so my fresh token goes: one lost answer kills a live session."""
 
-    def lost(self: Renewal, found: Any, leased: Any, new: Any) -> Flow[Any]:
+    def lost(self: Commit, found: Any, leased: Any, new: Any) -> Flow[Any]:
         yield from revoke_quietly(leased, new.stored_refresh)
         return None if found is not None and not found.ended else Rejected(Reason.SESSION_ENDED)
 
-    return patched(Renewal, "_lost", lost)
+    return patched(Commit, "_lost", lost)
 
 
 def forget_my_own_commit() -> Any:
     """A commit whose answer was lost is not recognised as mine, and its token is revoked as if it had lost."""
 
-    def commit(self: Renewal, leased: Any, lease: Any, new: Any) -> Flow[Any]:
-        change = self._commit_change(leased, lease, new)
-        written = yield from self._write_or_none(change)
-        if written is None:
-            written = yield from self._write_or_none(change)
-        if written is not None and written.applied:
-            return renewal.SessionRecord.from_row(leased.key, change.applied_to(written.found))
-        yield from revoke_quietly(leased, new.stored_refresh)
+    def commit(self: Commit, new: Any) -> Flow[Any]:
+        change = self._change(self.leased, new)
+        applied, found = yield from self._written(change)
+        if applied:
+            return found
+        yield from revoke_quietly(self.leased, new.stored_refresh)
         return None
 
-    return patched(Renewal, "_commit", commit)
+    return patched(Commit, "_commit", commit)
+
+
+def give_up_on_an_error_that_is_no_outage() -> Any:
+    """A commit answered with AccessDenied or the like is raised at once, and the only copy of the new token goes with it."""
+    original = Commit._pause
+
+    def pause(self: Commit, delay: float, fault: Exception | None) -> Flow[None]:
+        if fault is not None and not isinstance(fault, StoreUnavailable):
+            raise fault
+        yield from original(self, delay, fault)
+
+    return patched(Commit, "_pause", pause)
 
 
 def end_on_any_refusal() -> Any:
@@ -138,6 +150,11 @@ FOREIGN = without(*((move, name) for move in (Move.ACQUIRE, Move.COMMIT) for nam
 RULES = (
     Mutant("revoke whenever the commit failed", revoke_whenever_the_commit_failed, Scenario("freeze", A, freeze=1, ticks=10)),
     Mutant("do not recognise my own commit", forget_my_own_commit, Scenario("loss", A, loss=1)),
+    Mutant(
+        "give up on an error that is no outage",
+        give_up_on_an_error_that_is_no_outage,
+        Scenario("refused write, no grace", LOSSY, refuse=1, survives=True),
+    ),
     Mutant("end the session on any refusal", end_on_any_refusal, Scenario("loss, grace 0", LOSSY, freeze=1, survives=True)),
     Mutant("send without looking at the clock", send_without_looking_at_the_clock, Scenario("freeze", B, freeze=1, ticks=10)),
     Mutant("decide again without looking", decide_again_without_looking, Scenario("sign-in", A, others=("sign-in",))),

@@ -63,6 +63,10 @@ def commit(row: Row) -> Change:
     return writes.commit(record(row), new, lease_id=MINE, now=START, presented_jti=None, adopted={})
 
 
+def keep(row: Row) -> Change:
+    return writes.keep_token(record(row), "rt2", lease_id=MINE, retry_at=START + 5)
+
+
 def release(row: Row) -> Change:
     return writes.release(record(row), lease_id=MINE, retry_at=START + 5)
 
@@ -119,6 +123,8 @@ WRITES = (
     Write("acquire (bare, marks of another token)", acquire, STALE),
     Write("commit", commit, ours(**LEASED)),
     Write("commit (bare)", commit, bare(**LEASED, gen=0)),
+    Write("keep", keep, ours(**LEASED)),
+    Write("keep (bare)", keep, bare(**LEASED, gen=0)),
     Write("release", release, ours(**LEASED)),
     Write("suspect", suspect, ours(**LEASED)),
     Write("verdict: denied", denied, ours(**LEASED)),

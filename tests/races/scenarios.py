@@ -61,6 +61,14 @@ FAULTY = (
     Scenario("bare row, foreign set, crash", bare=True, others=("foreign-set",), crash=1),
     Scenario("skew, crash", skews=(2, -2, 0), crash=1),
 )
+REFUSED = (
+    Scenario("refused write", refuse=1),
+    Scenario("refused write in the window", refuse=1, life_left=60),
+    Scenario("three refused writes", refuse=3, ticks=10),
+    Scenario("refused write, logout", others=("logout",), refuse=1),
+    Scenario("bare row, refused write", bare=True, refuse=1),
+)
+"""A write is answered with an error that is no outage. Nothing is lost by it under any grace."""
 HARD = (
     Scenario("three crashes", crash=3, ticks=14),
     Scenario("three lost answers", loss=3, ticks=12),
@@ -78,6 +86,8 @@ def short() -> Iterator[Scenario]:
         yield replace(scenario, rules=PoolRules(semantics="B"))
     for scenario, rules in product(FAULTY[:4], readings):
         yield replace(scenario, rules=rules)
+    for scenario in REFUSED:
+        yield replace(scenario, rules=LOSSY[1])
     for rules in LOSSY:
         yield replace(FAULTY[0], rules=rules, survives=False)
 
@@ -87,6 +97,8 @@ def long() -> Iterator[Scenario]:
     for scenario, rules in product((*BENIGN, *FAULTY), READINGS):
         yield replace(scenario, rules=rules)
     for scenario, rules in product(HARD, (OFF, PoolRules(), PoolRules(semantics="B"), PoolRules(semantics="C"))):
+        yield replace(scenario, rules=rules)
+    for scenario, rules in product(REFUSED, (*READINGS, *LOSSY)):
         yield replace(scenario, rules=rules)
     for scenario, rules in product((*FAULTY, *HARD), LOSSY):
         yield replace(scenario, rules=rules, survives=False)

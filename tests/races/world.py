@@ -64,14 +64,14 @@ class Actor(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything that matters, as a value. `budget` is (crash, loss, slow, freeze)."""
+    """Everything that matters, as a value. `budget` is (crash, loss, slow, freeze, refuse)."""
 
     now: int
     row: tuple[tuple[str, Any], ...] | None
     row_number: int
     pool: Pool
     actors: tuple[Actor, ...]
-    budget: tuple[int, int, int, int]
+    budget: tuple[int, int, int, int, int]
     zombies: tuple[tuple[str, str, int], ...] = ()
     calls: tuple[tuple[str, int], ...] = ()
     delivered: tuple[str, ...] = ()
@@ -115,6 +115,7 @@ class Scenario:
     loss: int = 0
     slow: int = 0
     freeze: int = 0
+    refuse: int = 0
     skews: tuple[int, ...] = (0, 0, 0)
     life_left: int = -1
     ticks: int = 8
@@ -124,8 +125,8 @@ class Scenario:
     survives: bool = True
 
     @property
-    def budget(self) -> tuple[int, int, int, int]:
-        return (self.crash, self.loss, self.slow, self.freeze)
+    def budget(self) -> tuple[int, int, int, int, int]:
+        return (self.crash, self.loss, self.slow, self.freeze, self.refuse)
 
 
 class Stage:
@@ -198,7 +199,7 @@ class Stage:
         return begun and world.now < START + self.scenario.ticks * TICK and any(s not in _OVER for s in statuses)
 
     def _options(self, world: World, actor: Actor) -> tuple[list[str], bool]:
-        crash, loss, slow, freeze = world.budget
+        crash, loss, slow, freeze, refuse = world.budget
         match actor.status:
             case "new":
                 return ["start"], False
@@ -217,6 +218,8 @@ class Stage:
                     options.append("lost before")
                 if loss and isinstance(step, Write | Refresh):
                     options.append("lost after")
+                if refuse and isinstance(step, Write):
+                    options.append("refused")
                 if slow and isinstance(step, Refresh):
                     options.append("late")
                 if crash:
@@ -263,6 +266,8 @@ class Stage:
             world = self._spend(world, 1)
             fault = ProviderUnavailable("lost", sent=None) if isinstance(step, Refresh | Revoke) else StoreUnavailable("lost")
             return self._resume(world, index, "fault", fault)
+        if variant == "refused":
+            return self._resume(self._spend(world, 4), index, "fault", ConfigurationError("the role may not write"))
         match step:
             case Load():
                 return self._resume(world, index, "answer", dict(world.row) if world.row is not None else None)
@@ -411,7 +416,7 @@ class Stage:
         how, value = over
         delivered, logged_out = world.delivered, world.logged_out
         if how == "raised":
-            if isinstance(value, ConfigurationError):
+            if isinstance(value, ConfigurationError) and not self.scenario.refuse:
                 raise Violation(f"{actor.name}: unexpected {value}")
             verdict = "unavailable"
         elif actor.kind == "logout":

@@ -2,6 +2,6 @@
 
 Reading order; each file imports only files above it:
 errors, hidden, base64url, json_text, policy, cookie, keys, token, credential, keyring, id_token, seal, outcome, record,
-standing, change, ports, steps, case, vault, identify, lookup, writes, presenting, ending, devices, data, establish,
-renewal, flow.
+standing, change, ports, steps, case, vault, identify, lookup, writes, quiet_writes, presenting, ending, devices, data,
+establish, commit, renewal, flow.
 """

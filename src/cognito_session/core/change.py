@@ -32,6 +32,7 @@ class Move(Enum):
     ACQUIRE = "acquire"
     RELEASE = "release"
     COMMIT = "commit"
+    KEEP = "keep"
     SUSPECT = "suspect"
     VERDICT = "verdict"
     REUSE = "reuse"

@@ -17,7 +17,7 @@ from cognito_session.core.change import Move, equals
 from cognito_session.core.credential import Credential, TokenCredential
 from cognito_session.core.data import data_of
 from cognito_session.core.ending import revoke_stored
-from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable
+from cognito_session.core.errors import LeaseBusy, SessionUnavailable
 from cognito_session.core.identify import identify
 from cognito_session.core.lookup import find_row, stored_token
 from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
@@ -26,9 +26,9 @@ from cognito_session.core.policy import (
     CLOCK_TOLERANCE_SECONDS,
     LEASE_SECONDS,
     PATIENCE_SECONDS,
-    REFUSAL_PATIENCE_SECONDS,
 )
 from cognito_session.core.presenting import with_cookie
+from cognito_session.core.quiet_writes import report_failure, write_quietly
 from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.renewal import Renewal
 from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
@@ -185,7 +185,13 @@ class Resolution:
         if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
             unchanged = equals("suspect_at", record.suspect_at)
             change = writes.end(record, Move.VERDICT, Reason.REFRESH_LOST, now=now, also=unchanged)
-            written = yield from ask(Write(change))
+            try:
+                written = yield from ask(Write(change))
+            except Exception as error:  # a token that is still valid is served, as while the verdict was open
+                if not valid:
+                    raise
+                yield from report_failure(error, record.key.sub, record.sid, change.move.value)
+                return (yield from self._serve(record, standing, due=True))
             if not written.applied:
                 return None
             yield from ask(Report("ended", record.key.sub, record.sid, Reason.REFRESH_LOST.value))
@@ -196,8 +202,6 @@ class Resolution:
         now = self.case.now()
         if valid:
             return (yield from self._serve(record, standing, due=True))
-        if record.refused_at is not None and now - record.refused_at > REFUSAL_PATIENCE_SECONDS:
-            return Rejected(Reason.REFRESH_REFUSED)
         raise SessionUnavailable("Cognito did not refresh this session a moment ago", retry_after=max(1, retry_at - now))
 
     # --- serve
@@ -234,27 +238,24 @@ class Resolution:
         now, policy = self.case.now(), self.case.policy
         slides = self.extend and policy.slides(now, record.idle_exp, record.abs_exp)
         idle_exp = policy.idle_end(now, record.abs_exp) if slides else None
-        try:
-            if record.seen_at is None:
-                yield from ask(Write(writes.mark_seen(record, now=now, idle_exp=idle_exp)))
-            elif idle_exp is not None:
-                yield from ask(Write(writes.touch(record, now=now, idle_exp=idle_exp)))
-        except StoreUnavailable:
-            return
+        if record.seen_at is None:
+            yield from write_quietly(writes.mark_seen(record, now=now, idle_exp=idle_exp), record.sid)
+        elif idle_exp is not None:
+            yield from write_quietly(writes.touch(record, now=now, idle_exp=idle_exp), record.sid)
 
-    # --- steps 2 to 4 in renewal.py; step 5 here
+    # --- steps 2, 3 and 6 in renewal.py, step 4 in commit.py; step 5 here
 
     def _renew(self, record: SessionRecord, standing: Standing, *, valid: bool) -> Flow[Outcome | None]:
         """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
-        renewal = Renewal(self.case, self.credential, self._patience(), extend=self.extend)
+        renewal = Renewal(self.case, self.credential, self._patience(), extend=self.extend, deadline=self.deadline)
         try:
             outcome = yield from renewal.run(record)
-        except ConfigurationError as error:
-            yield from ask(Report("misconfigured", record.key.sub, record.sid, str(error)))
+        except SessionUnavailable:
             if not valid:
                 raise
             outcome = None
-        except SessionUnavailable:
+        except Exception as error:  # a token that is still valid is served, whatever the refresh ahead of time met
+            yield from report_failure(error, record.key.sub, record.sid, "refresh")
             if not valid:
                 raise
             outcome = None

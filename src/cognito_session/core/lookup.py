@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.credential import Credential, TokenCredential
-from cognito_session.core.errors import InvalidClaim, StoreUnavailable, TokenError
+from cognito_session.core.errors import InvalidClaim, KeysUnavailable, StoreUnavailable, TokenError, UnknownKey
 from cognito_session.core.identify import authenticate
 from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, LoadAll, Report, ask
@@ -51,8 +51,8 @@ def _that_knows(jti: str, rows: Sequence[Row], key: SessionKey) -> tuple[Session
 def stored_token(case: Case, record: SessionRecord) -> Flow[AccessToken]:
     """The row's access token, expired or not: verified before it was sealed into the row; a plain one is verified now.
 
-    Raises StoreUnavailable for one that was moved, cut or altered, or that expires at another time than the row says (by
-    which it is decided whether it may be served), and reports it.
+    Raises KeysUnavailable; StoreUnavailable for one that was moved, cut or altered, or that expires at another time than the
+    row says (by which it is decided whether it may be served), and reports it.
     """
     sid = record.sid or record.key.sid
     try:
@@ -63,6 +63,8 @@ def stored_token(case: Case, record: SessionRecord) -> Flow[AccessToken]:
             raise InvalidClaim("exp", "the instant that the row holds as access_exp")
         return token
     except TokenError as error:
+        if record.unverified and isinstance(error, UnknownKey):  # stored on the word of TLS, its key not published to us yet
+            raise KeysUnavailable("the user pool's key set does not hold the stored access token's key yet") from error
         yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
         raise StoreUnavailable(
             "session row: access_token: expected a token of this user pool", reason="unreadable_record"

@@ -48,7 +48,6 @@ class Reason(StrEnum):
     SIGN_IN_EXPIRED = "sign_in_expired"
     TOO_MANY_SESSIONS = "too_many_sessions"
     REFRESH_DENIED = "refresh_denied"
-    REFRESH_REFUSED = "refresh_refused"
     REFRESH_LOST = "refresh_lost"
 
 

@@ -30,7 +30,6 @@ OVERLAP_SECONDS: Final = 60
 
 REFRESH_WINDOW_SECONDS: Final = 300
 PATIENCE_SECONDS: Final = 12
-REFUSAL_PATIENCE_SECONDS: Final = 15 * 60
 TOMBSTONE_SECONDS: Final = 25 * 3600
 """Beyond the longest access token life that Cognito allows (one day) plus clock tolerance."""
 FUTURE_TOLERANCE_SECONDS: Final = 10

@@ -71,7 +71,6 @@ class SessionRecord(NamedTuple):
     seen_at: int | None
     suspect_at: int | None
     retry_at: int | None
-    refused_at: int | None
     username: str | None
     device_key: str | None
     auth_time: int | None
@@ -118,7 +117,6 @@ class SessionRecord(NamedTuple):
             seen_at=read.number("seen_at"),
             suspect_at=read.number("suspect_at"),
             retry_at=read.number("retry_at"),
-            refused_at=read.number("refused_at"),
             username=read.text("username"),
             device_key=read.text("device_key"),
             auth_time=read.number("auth_time"),

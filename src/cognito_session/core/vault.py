@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.core.keyring import Keyring
 
-__all__ = ["open_cookie", "open_secret", "open_value", "seal_cookie", "seal_secret", "seal_value"]
+__all__ = [
+    "open_cookie",
+    "open_secret",
+    "open_value",
+    "ring_at_hand",
+    "seal_cookie",
+    "seal_secret",
+    "seal_value",
+    "sealed_with",
+]
 
 A = TypeVar("A")
 _NONCE_BYTES = seal.NONCE_BYTES
@@ -63,9 +72,18 @@ def open_secret(case: Case, stored: str, *, sub: str, sid: str, attribute: str) 
 
 def seal_secret(case: Case, secret: str, *, sub: str, sid: str, attribute: str) -> Flow[str]:
     """The secret as it is stored: sealed where keys are configured, else plainly as the seed stores it."""
-    if not case.seals:
+    return sealed_with(case, (yield from ring_at_hand(case)), secret, sub=sub, sid=sid, attribute=attribute)
+
+
+def ring_at_hand(case: Case) -> Flow[Keyring | None]:
+    """The keyring, for a secret that must not wait for it later; None where secrets are not sealed."""
+    return (yield from ask(_AT_HAND)) if case.seals else None
+
+
+def sealed_with(case: Case, ring: Keyring | None, secret: str, *, sub: str, sid: str, attribute: str) -> str:
+    """The secret as it is stored, sealed with a keyring that was read before; nothing is asked."""
+    if ring is None:
         return secret
-    ring = yield from ask(_AT_HAND)
     return seal.seal_secret(
         ring,
         secret,

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from cognito_session.core.outcome import Reason
     from cognito_session.core.token import AccessToken
 
-__all__ = ["Generation", "Lease", "acquire", "commit", "end", "exists", "log_out", "mark_seen", "no_row", "release"]
-__all__ += ["save_data", "suspect", "touch"]
+__all__ = ["Generation", "Lease", "acquire", "commit", "cool_down_seconds", "end", "exists", "keep_token", "log_out"]
+__all__ += ["mark_seen", "no_row", "release", "save_data", "suspect", "touch"]
 
 _LEASE: Final = frozenset({"lease_id", "lease_until"})
-_MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at", "refused_at"}
+_MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at"}
+_COOL_DOWN_SECONDS: Final = (1, 2, 4, 8, 15, 30)
 _SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key", "data"})
 
 
@@ -59,7 +60,7 @@ def acquire(record: SessionRecord, *, now: float, lease_id: str, length: int) ->
         put["gen"] = 0
     if record.stale_marks:
         when += [as_read("suspect_at", record.suspect_at), as_read("retry_at", record.retry_at)]
-        drop = frozenset({"suspect_at", "retry_at", "refused_at"})
+        drop = frozenset({"suspect_at", "retry_at"})
         return Change(Move.ACQUIRE, record.key, tuple(when), put=put | {"lease_n": 1}, drop=drop)
     when += [absent("suspect_at"), either("retry_at", Test("retry_at", "absent"), Test("retry_at", "<", int(now) + 1))]
     return Change(Move.ACQUIRE, record.key, tuple(when), put=put, add={"lease_n": 1})
@@ -141,11 +142,27 @@ def _previous(record: SessionRecord, now: int, *, presented_current: bool) -> tu
     return {n: v for n, v in found.items() if v is not None}, {n for n, v in found.items() if v is None}
 
 
-def release(record: SessionRecord, *, lease_id: str, retry_at: int | None = None, refused_at: int | None = None) -> Change:
+def release(record: SessionRecord, *, lease_id: str, retry_at: int) -> Change:
     """Give the lease back without new tokens; nobody calls again before `retry_at`."""
-    cool_down = {"retry_at": retry_at, "refused_at": refused_at}
-    put = {name: value for name, value in cool_down.items() if value is not None}
-    return Change(Move.RELEASE, record.key, (*_unchanged(record), equals("lease_id", lease_id)), put=put, drop=_LEASE)
+    when = (*_unchanged(record), equals("lease_id", lease_id))
+    return Change(Move.RELEASE, record.key, when, put={"retry_at": retry_at}, drop=_LEASE)
+
+
+def keep_token(record: SessionRecord, stored: str, *, lease_id: str, retry_at: int) -> Change:
+    """Give the lease back with a rotated refresh token whose access token cannot be served.
+
+    The generation stays: no browser was given anything. A bare row stays bare.
+    """
+    put: dict[str, Any] = {"token": stored, "retry_at": retry_at, "last_op": lease_id}
+    if not record.bare:
+        put["token_hash"] = token_hash(stored)
+    mine = either("lease", Test("lease_id", "=", lease_id), Test("lease_id", "absent"))
+    return Change(Move.KEEP, record.key, (*_unchanged(record), mine), put=put, drop=_LEASE)
+
+
+def cool_down_seconds(acquisition: int) -> int:
+    """How long nobody calls Cognito again after the nth lease (from 1) of a generation failed."""
+    return _COOL_DOWN_SECONDS[min(max(acquisition, 1), len(_COOL_DOWN_SECONDS)) - 1]
 
 
 def suspect(record: SessionRecord, *, lease_id: str, now: int) -> Change:

@@ -1,0 +1,36 @@
+"""Writes whose failure changes no answer: a lease given back, a mark of use, an idle end moved along.
+
+An outage costs such a write a wait and nothing else. Any other failure is reported, because only the operator can end it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cognito_session.core.errors import ConfigurationError, SessionError, StoreUnavailable
+from cognito_session.core.steps import Flow, Report, Write, ask
+
+if TYPE_CHECKING:
+    from cognito_session.core.change import Change
+
+__all__ = ["report_failure", "write_quietly"]
+
+
+def write_quietly(change: Change, sid: str | None) -> Flow[None]:
+    """Write once; the request goes on whatever comes of it."""
+    try:
+        yield from ask(Write(change))
+    except StoreUnavailable:
+        return
+    except Exception as error:  # noqa: BLE001 - reported; it must not change the outcome of a request
+        yield from report_failure(error, change.key.sub, sid, change.move.value)
+
+
+def report_failure(error: Exception, sub: str, sid: str | None, what: str) -> Flow[None]:
+    """Tell the operator of a failure that the user does not notice.
+
+    `what` names the write. The text of an error that is not the library's own is left out: it may quote a secret.
+    """
+    event = "misconfigured" if isinstance(error, ConfigurationError) else "write_failed"
+    detail = str(error) if isinstance(error, SessionError) else type(error).__name__
+    yield from ask(Report(event, sub, sid, f"{what}: {detail}"))
