@@ -173,6 +173,7 @@ def test_a_remembered_device_must_be_named(stack, wire):
     """With the device's key a refresh works; with a wrong one the setup is in question, without one the token is dead."""
     desk = Desk(stack, wire, device_tracking=True)
     device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
+    stack.cognito("ConfirmDevice", AccessToken=desk.tokens["AccessToken"], DeviceKey=device)
     assert isinstance(desk.refresh(device_key=device), NewTokens)
     with pytest.raises(ConfigurationError, match="device"):
         desk.refresh(device_key=device + "x")
@@ -444,6 +445,7 @@ def test_the_older_operation_names_the_device(stack, wire):
     """DEVICE_KEY goes along."""
     desk = Desk(stack, wire, device_tracking=True)
     device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
+    stack.cognito("ConfirmDevice", AccessToken=desk.tokens["AccessToken"], DeviceKey=device)
     assert isinstance(desk.provider_on(Older(wire)).refresh(desk.request(device_key=device)), NewTokens)
 
 

@@ -462,7 +462,7 @@ def test_a_user_chooses_how_to_begin(door):
     """USER_AUTH without a preference: SELECT_CHALLENGE with what the user has, and each choice leads on."""
     at = door()
     challenge = at.start("USER_AUTH")
-    assert challenge["AvailableChallenges"] == ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
+    assert challenge["AvailableChallenges"] == ["PASSWORD", "PASSWORD_SRP", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
     for choice, medium in (("EMAIL_OTP", "EMAIL"), ("SMS_OTP", "SMS")):
         chosen = at.answer(at.start("USER_AUTH"), ANSWER=choice)
         assert chosen["ChallengeName"] == choice
@@ -479,7 +479,7 @@ def test_only_what_the_user_has_is_offered(door):
     at = door(phone=None)
     challenge = at.start("USER_AUTH", PREFERRED_CHALLENGE="SMS_OTP")
     assert challenge["ChallengeName"] == "SELECT_CHALLENGE"
-    assert challenge["AvailableChallenges"] == ["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"]
+    assert challenge["AvailableChallenges"] == ["PASSWORD", "PASSWORD_SRP", "EMAIL_OTP", "WEB_AUTHN"]
     assert at.answer(challenge, ANSWER="SMS_OTP")[0] == "InvalidParameterException"
 
 
@@ -502,7 +502,7 @@ def test_who_owes_more_begins_with_the_password(door, settings, follows):
     """With a second factor or a temporary password only PASSWORD is offered, and what is owed follows it."""
     at = door(**settings)
     challenge = at.start("USER_AUTH", PREFERRED_CHALLENGE="EMAIL_OTP")
-    assert challenge["AvailableChallenges"] == ["PASSWORD"]
+    assert challenge["AvailableChallenges"] == ["PASSWORD", "PASSWORD_SRP"]
     assert at.answer(challenge, ANSWER="PASSWORD", PASSWORD=PASSWORD)["ChallengeName"] == follows
 
 

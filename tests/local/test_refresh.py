@@ -250,12 +250,20 @@ def test_rotation_settings_are_kept_and_shown(stack, app):
             stack.cognito("UpdateUserPoolClient", **who, RefreshTokenRotation=wrong)
 
 
-def test_remembered_devices_must_name_themselves(stack, app):
-    """With device tracking a sign-in gives a device key, without which a refresh is refused."""
+def test_a_device_must_be_confirmed_and_named(stack, app):
+    """With device tracking a refresh needs the device key of the sign-in, and a device that ConfirmDevice has confirmed."""
     pool, first = signed_in(stack, device_tracking=True)
-    key = first["NewDeviceMetadata"]["DeviceKey"]
-    assert said(app.refresh(pool, first["RefreshToken"])) == ("NotAuthorizedException", "Invalid Refresh Token")
-    assert said(app.refresh(pool, first["RefreshToken"], DeviceKey=key))[0] is None
+    key, access = first["NewDeviceMetadata"]["DeviceKey"], first["AccessToken"]
+    refused = ("NotAuthorizedException", "Invalid Refresh Token")
+    assert claims(access)["device_key"] == key
+    assert said(app.refresh(pool, first["RefreshToken"], DeviceKey=key)) == refused
+    stack.cognito("ConfirmDevice", AccessToken=access, DeviceKey=key)
+    assert said(app.refresh(pool, first["RefreshToken"])) == refused
+    assert said(app.refresh(pool, first["RefreshToken"], DeviceKey=f"{key}0")) == refused
+    code, result = said(app.refresh(pool, first["RefreshToken"], DeviceKey=key))
+    assert (code, claims(result["AccessToken"])["device_key"]) == (None, key)
+    stack.cognito("ForgetDevice", AccessToken=access, DeviceKey=key)
+    assert said(app.refresh(pool, first["RefreshToken"], DeviceKey=key)) == refused
 
 
 def test_the_token_endpoint_rotates_too(stack, app):

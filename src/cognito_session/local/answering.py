@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cognito_session.local.answer import Answer, api_error
 from cognito_session.local.challenge_session import MFA_VERIFIED, Challenge
+from cognito_session.local.devices import DeviceBook, DeviceProof
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Denied
 from cognito_session.local.parameters import required
@@ -29,6 +30,7 @@ Check = Callable[[AppClient, Subject, Challenge, Responses], Step | None]
 ANSWERED: Final = {
     **{name: name for name in ("NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "EMAIL_OTP", "SMS_OTP")},
     **{name: name for name in ("SELECT_MFA_TYPE", "SELECT_CHALLENGE", "PASSWORD", "WEB_AUTHN")},
+    **{name: name for name in ("PASSWORD_SRP", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER")},
     "MFA_SETUP": MFA_VERIFIED,
 }
 """The challenges that are answered here, by the ChallengeName of the answer."""
@@ -47,7 +49,8 @@ class WrongAnswerError(Exception):
 class Answering:
     """The checks of all answers."""
 
-    def __init__(self, emulator: Emulator, clock: SharedClock) -> None:
+    def __init__(self, emulator: Emulator, clock: SharedClock, devices: DeviceBook) -> None:
+        self._devices = devices
         self._emulator = emulator
         self._clock = clock
         self._checks: dict[str, Check] = {
@@ -60,6 +63,9 @@ class Answering:
             "SELECT_CHALLENGE": self._choice,
             "PASSWORD": self._password,
             "WEB_AUTHN": self._passkey,
+            "PASSWORD_SRP": lambda _client, _subject, _challenge, responses: _proving(responses),
+            "DEVICE_SRP_AUTH": self._device,
+            "DEVICE_PASSWORD_VERIFIER": self._device_password,
             MFA_VERIFIED: lambda *_: None,
         }
 
@@ -79,6 +85,8 @@ class Answering:
         """What follows the choice of a first factor: its challenge, unless a password came with it."""
         if choice == "PASSWORD" and given.get("PASSWORD"):
             return self._with_password(client, subject, given)
+        if choice == "PASSWORD_SRP" and given.get("SRP_A"):
+            return _proving(given)
         return Step(choice, first_factor=True)
 
     def _with_password(self, client: AppClient, subject: Subject, given: Responses) -> Step | None:
@@ -96,6 +104,8 @@ class Answering:
         choice = _chosen(challenge, responses)
         if choice == "PASSWORD":
             required(responses, "PASSWORD")
+        if choice == "PASSWORD_SRP":
+            required(responses, "SRP_A")
         return self.first_factor(client, subject, choice, responses)
 
     def _new_password(self, client: AppClient, subject: Subject, _challenge: Challenge, responses: Responses) -> Step | None:
@@ -132,6 +142,29 @@ class Answering:
         if subject.account is None or not challenge.expected or not credential_answers(credential, challenge.expected):
             raise WrongAnswerError(_unauthorized())
         return None
+
+    def _device(self, client: AppClient, subject: Subject, challenge: Challenge, responses: Responses) -> Step:
+        account, key = _known(subject), required(responses, "DEVICE_KEY")
+        device = self._devices.remembered(client, account.sub, key)
+        if device is None or key != challenge.device_key:
+            raise Denied(api_error("ResourceNotFoundException", "Device does not exist."))
+        public = DeviceProof.public_of(required(responses, "SRP_A"))
+        if public is None:
+            raise Denied(api_error("InvalidParameterException", "SRP_A: a hexadecimal number other than 0 modulo the group"))
+        return Step("DEVICE_PASSWORD_VERIFIER", proof=DeviceProof(device, public))
+
+    @staticmethod
+    def _device_password(_client: AppClient, _subject: Subject, challenge: Challenge, responses: Responses) -> None:
+        names = ("PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP")
+        block, signature, timestamp = (required(responses, name) for name in names)
+        if required(responses, "DEVICE_KEY") != challenge.device_key:
+            raise Denied(api_error("ResourceNotFoundException", "Device does not exist."))
+        if challenge.proof is None or not challenge.proof.holds(block, signature, timestamp):
+            raise WrongAnswerError(_unauthorized())
+
+
+def _proving(responses: Responses) -> Step:
+    return Step("PASSWORD_VERIFIER", public=required(responses, "SRP_A"))
 
 
 def _chosen(challenge: Challenge, responses: Responses) -> str:

@@ -1,9 +1,9 @@
 """Operations of the Cognito API that the stack answers itself or completes after ministack.
 
-Answered here: GetTokensFromRefreshToken, RevokeToken, the refresh flow of InitiateAuth and AdminInitiateAuth, and
-ConfirmDevice. Completed: whatever signs a user in (its steps are those of `challenges`, its refresh token becomes ours),
-what sends a code (it shows up in the outbox), and the two operations that set up an app client (RefreshTokenRotation is
-kept; an update that leaves it out leaves it as it was).
+Answered here: GetTokensFromRefreshToken, RevokeToken, the refresh flow of InitiateAuth and AdminInitiateAuth, and the
+operations on devices (`device_api`). Completed: whatever signs a user in (its steps are those of `challenges`, its refresh
+token becomes ours), what sends a code (it shows up in the outbox), and the two operations that set up an app client
+(RefreshTokenRotation is kept; an update that leaves it out leaves it as it was).
 """
 
 import json
@@ -14,6 +14,8 @@ from cognito_session.local.answer import Answer, api_error, json_answer
 from cognito_session.local.answering import Answering
 from cognito_session.local.challenge_session import SessionBook
 from cognito_session.local.challenges import Challenges
+from cognito_session.local.device_api import DEVICE_OPERATIONS, DeviceApi
+from cognito_session.local.devices import DeviceBook
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Denied, Grants
 from cognito_session.local.mailing import SENDING, Mailing
@@ -39,12 +41,13 @@ _MAX_GRACE_SECONDS = 60
 class CognitoApi:
     """The rules of the Cognito API on top of ministack's."""
 
-    def __init__(self, emulator: Emulator, grants: Grants, clock: SharedClock, outbox: Outbox) -> None:
+    def __init__(self, emulator: Emulator, grants: Grants, clock: SharedClock, outbox: Outbox, devices: DeviceBook) -> None:
         self._emulator = emulator
         self._grants = grants
         self._book = SessionBook()
         posing = Posing(self._book, outbox, clock)
-        self._challenges = Challenges(emulator, grants, posing, Answering(emulator, clock))
+        self._challenges = Challenges(emulator, grants, posing, Answering(emulator, clock, devices), devices)
+        self._device_api = DeviceApi(emulator, grants, devices, clock)
         self._totp_setup = TotpSetup(emulator, grants, posing, clock)
         self._second_factors = SecondFactors(emulator)
         self._mailing = Mailing(emulator, outbox, clock)
@@ -73,8 +76,8 @@ class CognitoApi:
             return self._get_tokens(payload)
         if operation == "RevokeToken":
             return self._revoke(payload)
-        if operation == "ConfirmDevice":
-            return json_answer({"UserConfirmationNecessary": False})
+        if operation in DEVICE_OPERATIONS:
+            return self._device_api.answer(operation, payload)
         if operation in _INITIATE and payload.get("AuthFlow") in _REFRESH_FLOWS:
             return self._refresh_flow(operation, payload)
         if operation in _TOTP and not payload.get("AccessToken"):

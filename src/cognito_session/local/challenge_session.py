@@ -11,6 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from cognito_session.local.devices import DeviceProof
+
 __all__ = ["MAX_FAILURES", "MFA_ASSOCIATED", "MFA_VERIFIED", "Challenge", "SessionBook", "SessionRefused"]
 
 MAX_FAILURES: Final = 3
@@ -33,7 +35,8 @@ class Challenge:
 
     sub: None for the simulated challenge of a user who does not exist. first_factor: whether its answer stands for the
     password. expected: the code that was sent, the authenticator's secret or the passkey's challenge; None where nothing
-    can be right. choices: what a SELECT_... challenge offers.
+    can be right. choices: what a SELECT_... challenge offers. device_key: the device that the sign-in named. proof: the
+    server's half of DEVICE_PASSWORD_VERIFIER.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Challenge:
     first_factor: bool = False
     expected: str | None = field(default=None, repr=False)
     choices: tuple[str, ...] = ()
+    device_key: str | None = None
+    proof: DeviceProof | None = field(default=None, repr=False)
     expires_at: float = 0
     failures: int = 0
     used: bool = False
@@ -76,6 +81,17 @@ class SessionBook:
         if challenge.failures >= MAX_FAILURES:
             raise SessionRefused("unknown")
         return challenge
+
+    def of_device(self, name: str, device_key: str, block: str | None, client_id: str) -> str | None:
+        """The session of a device's challenge that a client answers without naming it.
+
+        The SECRET_BLOCK is the handle of DEVICE_PASSWORD_VERIFIER; DEVICE_SRP_AUTH has none but the device key.
+        """
+        for text, challenge in reversed(self._challenges.items()):
+            same = (challenge.name, challenge.device_key, challenge.client_id) == (name, device_key, client_id)
+            if same and not challenge.used and (block is None or (challenge.proof and challenge.proof.block == block)):
+                return text
+        return None
 
     def clear(self) -> None:
         """Forget every challenge."""

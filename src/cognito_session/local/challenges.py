@@ -8,16 +8,18 @@
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from cognito_session.local.answer import Answer, api_error, json_answer
 from cognito_session.local.answering import ANSWERED, Answering, WrongAnswerError
 from cognito_session.local.challenge_session import Challenge
+from cognito_session.local.devices import DeviceBook
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Denied, Grants
 from cognito_session.local.parameters import required
 from cognito_session.local.posing import Posing, Step, Subject, invalid_session
-from cognito_session.local.records import Account, AppClient
+from cognito_session.local.records import SECOND_FACTORS, Account, AppClient
 
 __all__ = ["Challenges"]
 
@@ -27,20 +29,25 @@ Payload = Mapping[str, Any]
 _PASSWORD_FLOWS: Final = frozenset({"USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"})
 _FOLLOWS_A_PASSWORD: Final = frozenset({"NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA"})
 _NAME: Final = "USER_ID_FOR_SRP"
+_BOTH_PASSWORDS: Final = ("PASSWORD", "PASSWORD_SRP")
+"""The two ways to show the password that AllowedFirstAuthFactors calls PASSWORD."""
+_SECOND_STEPS: Final = frozenset({*SECOND_FACTORS, "SELECT_MFA_TYPE", "MFA_SETUP"})
 
 
 class Challenges:
     """Sign-ins in steps. Tokens come with ministack's own refresh token, for the caller to take over."""
 
-    def __init__(self, emulator: Emulator, grants: Grants, posing: Posing, answering: Answering) -> None:
+    def __init__(self, emulator: Emulator, grants: Grants, posing: Posing, answering: Answering, devices: DeviceBook) -> None:
         self._emulator = emulator
         self._grants = grants
         self._posing = posing
         self._answering = answering
+        self._devices = devices
 
     async def initiate(self, operation: str, payload: Payload, onward: Onward) -> Answer:
         """InitiateAuth and AdminInitiateAuth. Raises Denied."""
         flow = payload.get("AuthFlow")
+        self._check_device(payload)
         if flow == "USER_AUTH":
             return self._begun(operation, payload)
         answer = await onward()
@@ -66,7 +73,18 @@ class Challenges:
         if account is None:
             raise Denied(_gone(client))
         step = self._answering.after_password(client, account)
-        return answer if tokens and not step else self._next(client, Subject(account.username, account), step)
+        following = self._next(client, Subject(account.username, account), step, _device_key(payload))
+        return answer if tokens and "AuthenticationResult" in following.json() else following
+
+    def _check_device(self, payload: Payload) -> None:
+        """A sign-in that names a device which is not known is refused before anything else is looked at."""
+        key, given = _device_key(payload), payload.get("AuthParameters") or {}
+        client = self._grants.client(payload.get("ClientId"))
+        account = self._emulator.account(client.pool, given.get("USERNAME"))
+        if key is None or account is None or not client.tracks_devices:
+            return
+        if self._devices.confirmed(client.pool_id, account.sub, key) is None:
+            raise Denied(api_error("ResourceNotFoundException", "Device does not exist."))
 
     def _begun(self, operation: str, payload: Payload) -> Answer:
         client = self._client(operation, payload)
@@ -81,13 +99,14 @@ class Challenges:
             _check_standing(account)
         subject = Subject(account.username if account else username, account)
         choices = _first_factors(client, account)
+        key = _device_key(payload)
         if given.get("PREFERRED_CHALLENGE") not in choices:
-            return self._next(client, subject, Step("SELECT_CHALLENGE", choices=choices))
+            return self._next(client, subject, Step("SELECT_CHALLENGE", choices=choices), key)
         try:
             step = self._answering.first_factor(client, subject, given["PREFERRED_CHALLENGE"], given)
         except WrongAnswerError as wrong:
             return wrong.answer
-        return self._next(client, subject, step)
+        return self._next(client, subject, step, key)
 
     def _answered(self, operation: str, payload: Payload) -> Answer:
         client = self._client(operation, payload)
@@ -101,14 +120,29 @@ class Challenges:
             challenge.failures += 1
             return wrong.answer
         challenge.used = True
-        return self._next(client, subject, step)
+        if challenge.name == "DEVICE_PASSWORD_VERIFIER":
+            return self._tokens(client, subject, challenge.device_key)
+        return self._next(client, subject, step, _device_key(payload) or challenge.device_key)
 
-    def _next(self, client: AppClient, subject: Subject, step: Step | None) -> Answer:
+    def _next(self, client: AppClient, subject: Subject, step: Step | None, device_key: str | None = None) -> Answer:
+        """The next challenge, or tokens. A remembered device proves itself last, and may stand for a second factor."""
+        account = subject.account
+        device = self._devices.remembered(client, account.sub, device_key) if account else None
+        if device and client.device_replaces_mfa and step and step.name in _SECOND_STEPS and not step.first_factor:
+            step = None
+        if step is None and device:
+            step = Step("DEVICE_SRP_AUTH")
+        if step and step.name == "PASSWORD_VERIFIER":
+            return self._emulator.srp_challenge(client, subject.username, step.public)
         if step:
-            return self._posing.pose(client, subject, step)
+            return self._posing.pose(client, subject, replace(step, device_key=device_key))
+        return self._tokens(client, subject)
+
+    def _tokens(self, client: AppClient, subject: Subject, device_key: str | None = None) -> Answer:
         if subject.account is None:  # nothing that such a one answers is right
             raise Denied(_gone(client))
-        return json_answer({"AuthenticationResult": self._emulator.sign_in(client, subject.account)})
+        with self._emulator.on_device(device_key):
+            return json_answer({"AuthenticationResult": self._emulator.sign_in(client, subject.account)})
 
     def _client(self, operation: str, payload: Payload) -> AppClient:
         client = self._grants.client(payload.get("ClientId"))
@@ -141,10 +175,11 @@ def _first_factors(client: AppClient, account: Account | None) -> tuple[str, ...
     Who has a second factor, or a password to replace, begins with the password.
     """
     if client.mfa == "ON" or (account and _needs_password(client, account)):
-        return ("PASSWORD",)
+        return _BOTH_PASSWORDS
     attributes = account.attributes if account else {"email": ""}
     lacking = {"EMAIL_OTP": "email", "SMS_OTP": "phone_number"}
-    return tuple(factor for factor in client.first_factors if lacking.get(factor) in (None, *attributes))
+    factors = (factor for factor in client.first_factors if lacking.get(factor) in (None, *attributes))
+    return tuple(each for factor in factors for each in (_BOTH_PASSWORDS if factor == "PASSWORD" else (factor,)))
 
 
 def _needs_password(client: AppClient, account: Account) -> bool:
@@ -162,3 +197,10 @@ def _gone(client: AppClient) -> Answer:
     if client.hides_unknown_users:
         return api_error("NotAuthorizedException", "Incorrect username or password.")
     return api_error("UserNotFoundException", "User does not exist.")
+
+
+def _device_key(payload: Payload) -> str | None:
+    """DEVICE_KEY of a sign-in's request."""
+    given = payload.get("AuthParameters") or payload.get("ChallengeResponses") or {}
+    key = given.get("DEVICE_KEY")
+    return key if isinstance(key, str) and key else None

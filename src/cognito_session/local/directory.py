@@ -43,16 +43,21 @@ class Directory:
         name: str = "local",
         *,
         groups: Iterable[str] = (),
-        device_tracking: bool = False,
+        device_tracking: bool | Literal["prompt", "instead_of_mfa"] = False,
         mfa: Mfa = "OFF",
         **client: Any,
     ) -> Pool:
         """A new pool with one app client; `client` is what `create_client` takes.
 
         mfa: whether a second factor is asked for never, of users who have one (`set_mfa`, `enroll_totp`) or of all.
-        A pool that requires one takes a password alone as the first factor, as on AWS.
+        device_tracking: whether sign-ins are issued devices, which ConfirmDevice must confirm before tokens can be
+        refreshed; "prompt": DeviceOnlyRememberedOnUserPrompt; "instead_of_mfa": ChallengeRequiredOnNewDevice.
+        A pool that requires a second factor takes a password alone as the first factor, as on AWS.
         """
-        devices = {"ChallengeRequiredOnNewDevice": False, "DeviceOnlyRememberedOnUserPrompt": False}
+        devices = {
+            "ChallengeRequiredOnNewDevice": device_tracking == "instead_of_mfa",
+            "DeviceOnlyRememberedOnUserPrompt": device_tracking == "prompt",
+        }
         settings: dict[str, Any] = {"DeviceConfiguration": devices} if device_tracking else {}
         first = {"AllowedFirstAuthFactors": _FIRST_FACTORS[:1] if mfa == "ON" else _FIRST_FACTORS}
         settings["Policies"] = {"PasswordPolicy": _PASSWORD_POLICY, "SignInPolicy": first}

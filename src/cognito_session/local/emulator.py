@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from cognito_session.local.answer import Answer, api_error
+from cognito_session.local.devices import new_device_key
 from cognito_session.local.fitness import UnfitError, configure, require_cryptography, verifies
 from cognito_session.local.records import Account, AppClient
 from cognito_session.testing.clock import SharedClock
@@ -36,6 +37,7 @@ _SECRET_CHARS = 51
 _CODE_SECONDS = 300  # how long ministack lets an authorization code live
 _CODE_PARAMETERS = ("redirect_uri", "scope", "nonce", "code_challenge", "code_challenge_method", "state")
 _auth_time: ContextVar[int | None] = ContextVar("auth_time", default=None)
+_device_key: ContextVar[str | None] = ContextVar("device_key", default=None)
 _refreshing: ContextVar[bool] = ContextVar("refreshing", default=False)
 _at_hash: ContextVar[tuple[str, str] | None] = ContextVar("at_hash", default=None)
 
@@ -115,6 +117,24 @@ class Emulator:
         _, error = self._cognito._refresh_auth_user(client.pool, client.pool_id, client.client_id, sign_in)
         return error and _as_answer(error)
 
+    def token_owner(self, access_token: str) -> Account | None:
+        """The user of an access token that is in force; None for any other text."""
+        user, _ = self._cognito._user_pool_for_access_token(access_token)
+        return Account(user) if user else None
+
+    def srp_challenge(self, client: AppClient, username: str, srp_a: str) -> Answer:
+        """PASSWORD_VERIFIER for a password that is proved by SRP within USER_AUTH, which no other flow setting limits."""
+        settings = {**client.settings, "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}
+        pool = {**client.pool, "_clients": {**client.pool["_clients"], client.client_id: settings}}
+        given = {"USERNAME": username, "SRP_A": srp_a}
+        return _as_answer(self._cognito._initiate_user_srp_auth(pool, client.pool_id, client.client_id, given))
+
+    @contextmanager
+    def on_device(self, device_key: str | None) -> Iterator[None]:
+        """Within this block access tokens name this device; None: each sign-in a new one, where the pool tracks devices."""
+        with _set(_device_key, device_key):
+            yield
+
     def password_error(self, client: AppClient, username: str, password: str) -> Answer | None:
         """Why a user may not sign in with this password."""
         given = {"USERNAME": username, "PASSWORD": password}
@@ -137,11 +157,13 @@ class Emulator:
         error = self._cognito._validate_client_secret_hash(operation, payload)
         return error and _as_answer(error)
 
-    def mint(self, client: AppClient, sign_in: str, *, auth_time: int, new_origin: bool) -> dict[str, Any]:
+    def mint(
+        self, client: AppClient, sign_in: str, *, auth_time: int, new_origin: bool, device_key: str | None = None
+    ) -> dict[str, Any]:
         """New tokens of a sign-in as Cognito's AuthenticationResult, without a refresh token."""
         claims = self.claims(sign_in)
         user = self._cognito._user_from_token(sign_in, client.pool)
-        with _set(_auth_time, auth_time), _set(_refreshing, value=True):
+        with _set(_auth_time, auth_time), _set(_refreshing, value=True), _set(_device_key, device_key):
             result: dict[str, Any] = self._cognito._build_auth_result(
                 client.pool_id,
                 client.client_id,
@@ -216,6 +238,8 @@ class Emulator:
         if claims["token_use"] == "id" and origin == claims["origin_jti"]:
             whole["at_hash"] = at_hash
         client = self.client(claims.get("client_id") or claims.get("aud"))
+        if client and client.tracks_devices and claims["token_use"] == "access" and "username" in claims:
+            whole["device_key"] = _device_key.get() or new_device_key(pool_id)
         if client and client.pool_id == pool_id and not client.settings.get("EnableTokenRevocation", True):
             whole.pop("origin_jti", None)
             whole.pop("jti", None)

@@ -8,10 +8,10 @@ Message texts are the ones seen of AWS where such are known.
 """
 
 import secrets
-import uuid
 from typing import Any
 
 from cognito_session.local.answer import Answer, api_error
+from cognito_session.local.devices import DeviceBook
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.records import AppClient
 from cognito_session.local.rotation import Family, Refused, Rules, TokenBook
@@ -44,9 +44,10 @@ class Denied(Exception):
 class Grants:
     """Sign-ins and their refresh tokens."""
 
-    def __init__(self, emulator: Emulator, clock: SharedClock) -> None:
+    def __init__(self, emulator: Emulator, clock: SharedClock, devices: DeviceBook) -> None:
         self._emulator = emulator
         self._clock = clock
+        self._devices = devices
         self._book = TokenBook(_opaque_text)
         self.rules = Rules()
 
@@ -66,18 +67,25 @@ class Grants:
             raise Denied(api_error("NotAuthorizedException", message), "invalid_client")
 
     def adopt(self, sign_in: str, access_token: str, *, with_device: bool) -> tuple[str, dict[str, str] | None]:
-        """Take over a fresh sign-in: the refresh token to give out, and the NewDeviceMetadata where devices count."""
-        claims = self._emulator.adopt(sign_in)
+        """Take over a fresh sign-in: the refresh token to give out, and the NewDeviceMetadata of a new device.
+
+        with_device: whether the answer has a place for it; managed login tells the key by the access token alone.
+        """
+        claims, access = self._emulator.adopt(sign_in), self._emulator.claims(access_token)
         client = self.client(claims["client_id"])
         family = Family(sign_in, client.client_id, float(claims["exp"]))
         # Not of the sign-in: ministack reads the time for each token anew, which may be a second later.
-        family.auth_time = int(self._emulator.claims(access_token)["auth_time"])
-        device = None
-        if with_device and client.pool.get("DeviceConfiguration"):
-            region = client.pool_id.partition("_")[0]
-            family.device_key = f"{region}_{uuid.uuid4()}"
-            device = {"DeviceKey": family.device_key, "DeviceGroupKey": f"-{secrets.token_hex(4)}"}
-        return self._book.issue(family), device
+        family.auth_time = int(access["auth_time"])
+        metadata = None
+        if "device_key" in access:
+            family.sub, family.device_key = access["sub"], access["device_key"]
+            known = self._devices.confirmed(client.pool_id, family.sub, family.device_key)
+            if known is None:
+                device = self._devices.issue(client.pool_id, family.sub, access["device_key"], self._clock.now())
+                metadata = {"DeviceKey": device.key, "DeviceGroupKey": device.group} if with_device else None
+            else:
+                known.authenticated_at = self._clock.now()
+        return self._book.issue(family), metadata
 
     def family(self, client: AppClient, refresh_token: object) -> Family:
         """Whose token this is, if it is this client's. Raises Denied."""
@@ -89,8 +97,10 @@ class Grants:
     def refresh(self, client: AppClient, refresh_token: object, device_key: object = None) -> dict[str, Any]:
         """Spend a refresh token: an AuthenticationResult, with a RefreshToken where rotation is on. Raises Denied."""
         family = self.family(client, refresh_token)
-        if family.device_key is not None and device_key != family.device_key:
-            raise _refusal("unknown")  # AWS says nothing more telling of a missing or foreign device
+        if family.device_key is not None and client.tracks_devices:
+            confirmed = self._devices.confirmed(client.pool_id, family.sub, family.device_key)
+            if device_key != family.device_key or confirmed is None:
+                raise _refusal("unknown")  # AWS says nothing more telling of a missing, unconfirmed or forgotten device
         error = self._emulator.user_error(client, family.sign_in)
         if error is not None:
             raise Denied(error)
@@ -100,7 +110,9 @@ class Grants:
         except Refused as refused:
             raise _refusal(refused.reason) from None
         new_origin = self.rules.origin_jti_changes
-        result = self._emulator.mint(client, family.sign_in, auth_time=family.auth_time, new_origin=new_origin)
+        result = self._emulator.mint(
+            client, family.sign_in, auth_time=family.auth_time, new_origin=new_origin, device_key=family.device_key
+        )
         return result if use.refresh_token is None else {**result, "RefreshToken": use.refresh_token}
 
     def gives_id_token(self, client: AppClient, refresh_token: object) -> bool:
@@ -119,6 +131,7 @@ class Grants:
     def reset(self) -> None:
         """Forget every sign-in and go back to the default rules."""
         self._book.clear()
+        self._devices.clear()
         self.rules = Rules()
 
 

@@ -13,7 +13,16 @@ from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Denied, Grants
 from cognito_session.local.records import AppClient
 
-__all__ = ["OAuth"]
+__all__ = ["OAuth", "with_revocation_endpoint"]
+
+
+def with_revocation_endpoint(discovery: Answer) -> Answer:
+    """The discovery document with revocation_endpoint (RFC 8414 2), which Cognito's has and ministack's lacks."""
+    document = discovery.json()
+    if "token_endpoint" not in document:
+        return discovery
+    endpoint = str(document["token_endpoint"]).removesuffix("/token") + "/revoke"
+    return json_answer({**document, "revocation_endpoint": endpoint}, kind=b"application/json")
 
 
 class OAuth:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from cognito_session.local.answer import Answer, api_error, json_answer
 from cognito_session.local.challenge_session import Challenge, SessionBook, SessionRefused
+from cognito_session.local.devices import DeviceProof
 from cognito_session.local.grants import Denied
 from cognito_session.local.outbox import Medium, Message, Outbox, Purpose
 from cognito_session.local.parameters import required
@@ -41,11 +42,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A challenge to put. first_factor: its answer stands for the password. choices: those of SELECT_CHALLENGE."""
+    """A challenge to put. first_factor: its answer stands for the password. choices: those of SELECT_CHALLENGE.
+
+    public: the client's SRP_A. device_key: the device that the sign-in named. proof: of DEVICE_PASSWORD_VERIFIER.
+    """
 
     name: str
     first_factor: bool = False
     choices: tuple[str, ...] = ()
+    public: str = ""
+    device_key: str | None = None
+    proof: DeviceProof | None = None
 
 
 class Posing:
@@ -62,6 +69,7 @@ class Posing:
         challenge = Challenge(
             step.name, client.client_id, subject.username, sub, first_factor=step.first_factor, choices=step.choices
         )
+        challenge.device_key, challenge.proof = step.device_key, step.proof
         parameters = {**self._parameters(client, subject, challenge), "USER_ID_FOR_SRP": subject.username}
         more = {"AvailableChallenges": list(step.choices)} if step.name == "SELECT_CHALLENGE" else {}
         session = self.session(client, challenge)
@@ -73,11 +81,19 @@ class Posing:
 
     def waiting(self, payload: Mapping[str, Any], names: Collection[str], *, client_id: str | None = None) -> Challenge:
         """The challenge, one of these, that a request's Session stands for. Raises Denied."""
-        session = required(payload, "Session")
+        session = self._device_session(payload, client_id) or required(payload, "Session")
         try:
             return self._book.find(session, names, now=self._clock.now(), client_id=client_id)
         except SessionRefused as refused:
             raise invalid_session(refused.reason) from None
+
+    def _device_session(self, payload: Mapping[str, Any], client_id: str | None) -> str | None:
+        """Real clients answer a device's challenges without the Session; so do they a password's proof."""
+        name, given = str(payload.get("ChallengeName")), payload.get("ChallengeResponses") or {}
+        if payload.get("Session") or name not in ("DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER"):
+            return None
+        block = required(given, "PASSWORD_CLAIM_SECRET_BLOCK") if name == "DEVICE_PASSWORD_VERIFIER" else None
+        return self._book.of_device(name, required(given, "DEVICE_KEY"), block, str(client_id))
 
     def _parameters(self, client: AppClient, subject: Subject, challenge: Challenge) -> dict[str, str]:
         match challenge.name:
@@ -94,6 +110,8 @@ class Posing:
             case "WEB_AUTHN":
                 challenge.expected = new_challenge()
                 return {"CREDENTIAL_REQUEST_OPTIONS": request_options(challenge.expected, _relying_party(client.pool))}
+            case "DEVICE_PASSWORD_VERIFIER" if challenge.proof:
+                return {**challenge.proof.parameters(), "USERNAME": subject.username}
             case name if name in _MEDIA:
                 return self._code_sent(client, subject, challenge)
         return {}

@@ -42,6 +42,21 @@ class AppClient:
         return int(self.settings.get("AuthSessionValidity") or _DEFAULT_SESSION_MINUTES) * 60
 
     @property
+    def tracks_devices(self) -> bool:
+        """Whether the pool has a DeviceConfiguration."""
+        return self.pool.get("DeviceConfiguration") is not None
+
+    @property
+    def asks_before_remembering(self) -> bool:
+        """DeviceOnlyRememberedOnUserPrompt of the pool."""
+        return bool((self.pool.get("DeviceConfiguration") or {}).get("DeviceOnlyRememberedOnUserPrompt"))
+
+    @property
+    def device_replaces_mfa(self) -> bool:
+        """ChallengeRequiredOnNewDevice of the pool: a remembered device signs in without a second factor."""
+        return bool((self.pool.get("DeviceConfiguration") or {}).get("ChallengeRequiredOnNewDevice"))
+
+    @property
     def hides_unknown_users(self) -> bool:
         """PreventUserExistenceErrors."""
         return self.settings.get("PreventUserExistenceErrors") == "ENABLED"

@@ -57,6 +57,7 @@ class Family:
     client_id: str
     expires_at: float
     auth_time: int = 0
+    sub: str = ""
     device_key: str | None = None
     revoked: bool = False
 

@@ -20,13 +20,14 @@ from cognito_session.local.answer import Answer, api_error, fault_answer
 from cognito_session.local.api import CognitoApi
 from cognito_session.local.calls import Call, CallLog
 from cognito_session.local.control import CONTROL_PATH, Control
+from cognito_session.local.devices import DeviceBook
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.faults import HANG_SECONDS, Fault, Faults
 from cognito_session.local.gates import Gates
 from cognito_session.local.global_tables import GlobalTables
 from cognito_session.local.grants import Grants
 from cognito_session.local.managed_login import ManagedLogin
-from cognito_session.local.oauth import OAuth
+from cognito_session.local.oauth import OAuth, with_revocation_endpoint
 from cognito_session.local.outbox import Outbox
 from cognito_session.local.sign_up import SignUp
 from cognito_session.testing.clock import SharedClock
@@ -78,9 +79,10 @@ class Shell:
         self._emulator = emulator
         self._clock = clock
         self._calls, self._faults, self._gates = CallLog(), Faults(), Gates()
-        grants = Grants(emulator, clock)
+        devices = DeviceBook()
+        grants = Grants(emulator, clock, devices)
         outbox = Outbox()
-        self._api, self._oauth = CognitoApi(emulator, grants, clock, outbox), OAuth(emulator, grants)
+        self._api, self._oauth = CognitoApi(emulator, grants, clock, outbox, devices), OAuth(emulator, grants)
         self._login = ManagedLogin(emulator, grants, clock)
         self._control = Control(
             emulator, clock, grants, calls=self._calls, faults=self._faults, gates=self._gates, outbox=outbox
@@ -147,6 +149,11 @@ class Shell:
         if request.operation == "jwks":
             answer = await onward()
             return answer if answer.json().get("keys") else api_error("ResourceNotFoundException", "No such pool", 404)
+        if request.scope["path"].endswith("/.well-known/openid-configuration"):
+            return with_revocation_endpoint(await onward())
+        return await self._pages(request, onward)
+
+    async def _pages(self, request: _Request, onward: Callable[[], Awaitable[Answer]]) -> Answer:
         match request.scope["method"], request.scope["path"]:
             case "POST", "/oauth2/token":
                 return await self._oauth.token(request.headers, request.body, onward)
