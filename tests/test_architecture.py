@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "sqlite_store": {"core", "aws", "sqlite"},
     "assembly": BELOW | {"drivers", "aws", "web", "signin", "sqlite_store"},
     "manager": BELOW | {"drivers", "web", "signin", "assembly"},
-    "ops": BELOW | {"drivers", "aws", "manager", "ops", ""},
+    "ops": BELOW | {"drivers", "aws", "sqlite_store", "manager", "ops", ""},
     "testing": BELOW | {"drivers", "aws", "web", "signin", "manager", "testing", ""},
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},
     "cli": BELOW | {"drivers", "aws", "web", "signin", "local", "manager", "ops", "cli", ""},

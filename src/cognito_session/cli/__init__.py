@@ -16,6 +16,7 @@ except ImportError as error:
 
 from cognito_session.cli.doctor import doctor
 from cognito_session.cli.keys import keys
+from cognito_session.cli.store import store
 from cognito_session.cli.surroundings import Commands, Surroundings
 from cognito_session.cli.table import table
 
@@ -33,5 +34,5 @@ def main(ctx: click.Context, prefix: str, endpoint: str | None, region: str | No
     ctx.obj = Surroundings(prefix, endpoint, region)
 
 
-for command in (doctor, keys, table):
+for command in (doctor, keys, store, table):
     main.add_command(command)

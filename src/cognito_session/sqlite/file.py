@@ -1,7 +1,8 @@
-"""SQLiteFile: the database file under SQLiteStore; its connections, its schema and what its errors mean.
+"""SQLiteFile: the database file under SQLiteStore; its connections, and what its errors mean.
 
 Rules. A connection is used by one thread at a time and only by the process that opened it; gate.py keeps forks away from
-open ones. Every wait is bounded, and no error of SQLite reaches a caller. It knows nothing of sessions but the schema.
+open ones. Every operation first finds out whether the file is still the one that was opened (presence.py) and has the schema
+of this release. Every wait is bounded, and no error of SQLite reaches a caller.
 """
 
 from __future__ import annotations
@@ -9,11 +10,18 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import finalize
 
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
+from cognito_session.sqlite.checksum import Damage
 from cognito_session.sqlite.gate import gate
+from cognito_session.sqlite.log import Log
+from cognito_session.sqlite.marker import Marker
+from cognito_session.sqlite.presence import Presence
+from cognito_session.sqlite.rows import Rows
+from cognito_session.sqlite.schema import SCHEMA_VERSION, Schema, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,20 +35,6 @@ T = TypeVar("T")
 _PATIENCE_SECONDS: Final = 5.0
 _BUSY_SECONDS: Final = 0.05  # short, because SQLite's own waiting grows to 100 ms a step and starves who waits long
 _PAUSE_SECONDS: Final = 0.01
-_SCHEMA_VERSION: Final = 1
-_APPLICATION_IDS: Final = {False: 0x436F6753, True: 0x436F6755}  # by one_row_per_user: "CogS", "CogU"
-_SCHEMA: Final = (
-    """CREATE TABLE sessions (sub TEXT NOT NULL, sid TEXT NOT NULL, attributes TEXT NOT NULL, ttl INTEGER,
-       PRIMARY KEY (sub, sid)) WITHOUT ROWID""",
-    "CREATE INDEX sessions_ttl ON sessions (ttl) WHERE ttl IS NOT NULL",
-)
-_SETTINGS: Final = (
-    # WAL with NORMAL survives a crash of the process, not a power cut. After one, a rotated refresh token whose commit
-    # was acknowledged would be gone and the old one look stolen, so every commit is synchronised: two per refresh.
-    "PRAGMA synchronous = FULL",
-    # A logout takes its tokens out of the file as well, not only out of the row.
-    "PRAGMA secure_delete = ON",
-)
 # https://www.sqlite.org/rescode.html
 _BUSY: Final = frozenset({5, 6, 15})  # SQLITE_BUSY, _LOCKED, _PROTOCOL: somebody else is at work
 _SET_UP_WRONG: Final = frozenset({3, 8, 14, 23})  # SQLITE_PERM, _READONLY, _CANTOPEN, _AUTH
@@ -48,24 +42,64 @@ _NO_DATABASE: Final = 26
 
 
 class SQLiteFile:
-    """The file at `path`, made with mode 0600 where it is missing, with the table `sessions` in it.
+    """The file at `path`, created with mode 0600 where it is missing, with the schema of this release.
 
-    Raises ConfigurationError where it cannot be one.
+    The constructor creates and migrates, and nothing else does: whatever becomes of the file later is a StoreUnavailable
+    that names it. Raises ConfigurationError where the file cannot be used.
     """
 
     def __init__(self, path: Path, *, one_row_per_user: bool) -> None:
         self._path = path
-        self._application_id = _APPLICATION_IDS[one_row_per_user]
+        self._schema = Schema(path, one_row_per_user=one_row_per_user)
+        self._marker = Marker(path)
+        self._presence = Presence(path)
+        self._log = Log(path)
+        self._file_id = b""
+        self._proven = False
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
+        self._opening = Lock()
         self._pid = os.getpid()
         self._inherited = False
         gate.guarded.add(self)
-        finalize(self, _close, self._idle, self._open)
+        finalize(self, _close, self._idle, self._open, self._presence)
         self._prove()
 
-    def read(self, work: Callable[[Connection], T]) -> T:
+    def read(self, work: Callable[[Connection, Rows], T]) -> T:
         """What `work` finds. It may be run again where somebody else was at work. Raises StoreUnavailable."""
+
+        def checked(connection: Connection) -> T:
+            self._check(connection)
+            return work(connection, self._rows)
+
+        return self._patiently(checked)
+
+    def write(self, work: Callable[[Connection, Rows], T], *, finishes: bool = False) -> T:
+        """What `work` returns, once its changes are committed; all of them or none. Raises StoreUnavailable.
+
+        `finishes`: the write finishes what was begun, so it is taken although the log is too long; see log.py.
+        """
+
+        def transaction(connection: Connection) -> T:
+            self._log.check(connection, self._presence.check(), finishes=finishes)
+            connection.execute("BEGIN IMMEDIATE")
+            self._check(connection)
+            found = work(connection, self._rows)
+            connection.execute("COMMIT")
+            size = self._presence.check()  # a commit into a file that was removed meanwhile is not acknowledged
+            self._presence.check_log()
+            self._log.shorten(connection, size)
+            return found
+
+        return self._patiently(transaction)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; the next call opens another."""
+        _close(self._idle, self._open, self._presence)
+
+    # --- an operation
+
+    def _patiently(self, work: Callable[[Connection], T]) -> T:
         import sqlite3
 
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -76,24 +110,36 @@ class SQLiteFile:
             except sqlite3.Error as error:
                 if not (_code(error) in _BUSY and time.monotonic() < deadline):
                     raise self._unavailable(error) from error
+            except Damage as error:
+                text = f"SQLite: {self._path} is damaged: {error}. Restore a copy"
+                raise StoreUnavailable(text, reason="unreadable_record") from None
+            except MemoryError:  # what SQLite says to a length that is damaged
+                raise StoreUnavailable(f"SQLite: {self._path} is damaged, or no memory is left") from None
             except OSError as error:
-                raise StoreUnavailable(f"SQLite: the file {self._path} cannot be made") from error
+                raise StoreUnavailable(f"SQLite: the file {self._path} cannot be opened ({error.strerror})") from error
             time.sleep(_PAUSE_SECONDS)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, once its changes are committed; all of them or none. Raises StoreUnavailable."""
+    def _check(self, connection: Connection) -> None:
+        """The files are those that were opened, and no newer release has changed their schema."""
+        self._presence.check()
+        if self._presence.shrunk:
+            self._look_into()
+        version = asked(connection, "PRAGMA user_version")
+        if version != SCHEMA_VERSION and self._proven:
+            known = f"this release knows {SCHEMA_VERSION}: upgrade cognito-session in every worker"
+            raise StoreUnavailable(f"SQLite: {self._path} has schema version {version} now, {known}")
 
-        def transaction(connection: Connection) -> T:
-            connection.execute("BEGIN IMMEDIATE")
-            found = work(connection)
-            connection.execute("COMMIT")
-            return found
-
-        return self.read(transaction)
-
-    def close(self) -> None:
-        """Close the connections that nobody uses; the next call opens another."""
-        _close(self._idle, self._open)
+    def _look_into(self) -> None:
+        """The database has become shorter, by VACUUM or by damage. A new connection has cached no page and can tell."""
+        connection = self._connect()
+        try:
+            found = asked(connection, "PRAGMA quick_check(1)")
+        finally:
+            self._open.discard(connection)
+            connection.close()
+        if found != b"ok":
+            raise StoreUnavailable(f"SQLite: {self._path} was truncated while it was in use. Restore a copy")
+        self._presence.accept_size()
 
     # --- connections
 
@@ -109,13 +155,21 @@ class SQLiteFile:
         try:
             yield connection
         except BaseException as error:
-            if _code(error) in _BUSY and not connection.in_transaction:
-                self._idle.append(connection)  # nothing has begun
-            else:
-                self._open.discard(connection)
-                connection.close()
+            self._after(error, connection)
             raise
         self._idle.append(connection)
+
+    def _after(self, error: BaseException, connection: Connection) -> None:
+        """Put the connection back where it is as it was; else close it, which drops what it has cached."""
+        if isinstance(error, StoreUnavailable) or not self._presence.same_database:
+            with suppress(Exception):
+                connection.rollback()
+            self._idle.append(connection)  # closing it would remove another database's log by name
+        elif _code(error) in _BUSY and not connection.in_transaction:
+            self._idle.append(connection)  # nothing has begun
+        else:
+            self._open.discard(connection)
+            connection.close()
 
     def _idle_connection(self) -> Connection | None:
         with suppress(IndexError):  # another thread may be quicker
@@ -127,6 +181,7 @@ class SQLiteFile:
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
+        self._opening = Lock()
         if self._open:
             from cognito_session.aws.fork import leak
 
@@ -138,58 +193,66 @@ class SQLiteFile:
     def _connect(self) -> Connection:
         import sqlite3
 
-        with suppress(FileExistsError):  # never opened otherwise: closing a file drops this process's locks on it
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._open.add(connection)
-        return connection
+        with self._opening:
+            alone = not self._open
+            self._presence.before_opening(alone=alone)
+            if not self._proven:
+                self._make()
+            # `rw` never creates a file: not even one that was removed a moment ago.
+            address = f"{self._path.as_uri()}?mode=rw"
+            options: Any = {"uri": True, "isolation_level": None, "check_same_thread": False}
+            connection: Connection = sqlite3.connect(address, timeout=_BUSY_SECONDS, **options)
+            try:
+                self._prepare(connection)
+                self._presence.opened(alone=alone)
+            except BaseException:
+                connection.close()
+                raise
+            self._open.add(connection)
+            return connection
 
-    # --- schema
+    def _make(self) -> None:
+        """Create the file where there is none, and never open it otherwise: closing it drops this process's locks on it."""
+        if self._marker.database_is_empty:
+            self._marker.allow_creation()
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600))
 
     def _prepare(self, connection: Connection) -> None:
-        """Settings of a connection; the table where there is none yet."""
-        if self._is_new(connection):
-            if _asked(connection, "PRAGMA journal_mode = WAL") != "wal":
-                raise ConfigurationError(
-                    f"SQLite: the file system of {self._path} has no shared memory for WAL: use a local disk of one machine"
-                )
-            connection.execute("BEGIN IMMEDIATE")
-            if self._is_new(connection):  # another process may be quicker
-                self._create(connection)
-            connection.execute("COMMIT")
-        for setting in _SETTINGS:
-            connection.execute(setting)
+        """Settings of a connection, and the schema where the constructor asks for it."""
+        connection.text_factory = bytes  # a damaged text is found by its checksum, before anything decodes it
+        if self._proven:
+            self._recognise(connection)
+            self._schema.settle(connection)
+            return
+        version = self._schema.version(connection)
+        self._schema.settle(connection)
+        if version != SCHEMA_VERSION:
+            self._install(connection)
+        self._file_id = self._schema.file_id(connection)
+        self._marker.keep(self._file_id)
+        self._rows = Rows(self._file_id)
 
-    def _create(self, connection: Connection) -> None:
-        for statement in _SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {self._application_id}")
-        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+    def _recognise(self, connection: Connection) -> None:
+        """It is the database that the constructor found; before anything is written, settings included."""
+        try:
+            version = self._schema.version(connection)
+        except ConfigurationError as error:
+            raise StoreUnavailable(str(error)) from None
+        if version != SCHEMA_VERSION:
+            raise StoreUnavailable(f"SQLite: {self._path} has schema version {version} now (0: it is empty). Restore a copy")
+        if self._schema.file_id(connection) != self._file_id:
+            raise StoreUnavailable(f"SQLite: {self._path} is another database than the one that was opened")
 
-    def _is_new(self, connection: Connection) -> bool:
-        """Whether the file is still empty. Raises ConfigurationError for one that is not ours."""
-        tables = _asked(connection, "SELECT count(*) FROM sqlite_master")  # first: another process may be creating ours
-        found = _asked(connection, "PRAGMA application_id")
-        if found == self._application_id:
-            version = _asked(connection, "PRAGMA user_version")
-            if version != _SCHEMA_VERSION:
-                raise ConfigurationError(
-                    f"SQLite: {self._path} has schema version {version}, this release knows {_SCHEMA_VERSION}:"
-                    " upgrade cognito-session, or name another file"
-                )
-            return False
-        if found in _APPLICATION_IDS.values():
-            raise ConfigurationError(
-                f"SQLite: {self._path} was made with the other value of one_row_per_user: keep it, or name another file"
-            )
-        if found or tables:
-            raise ConfigurationError(f"SQLite: {self._path} is another program's database: name a file of its own")
-        return True
+    def _install(self, connection: Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        version = self._schema.version(connection)  # another process may have been quicker
+        if not version:
+            self._marker.allow_creation()
+            self._schema.create(connection)
+        elif version < SCHEMA_VERSION:
+            self._schema.migrate(connection)
+        connection.execute("COMMIT")
 
     # --- errors
 
@@ -200,34 +263,36 @@ class SQLiteFile:
         if not self._path.parent.is_dir():
             raise ConfigurationError(f"SQLite: there is no folder {self._path.parent}: make it, writable for this process")
         try:
-            self.write(lambda connection: connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}"))
+            self.write(lambda connection, _: connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+            self._proven = True
         except StoreUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, OSError) or (isinstance(cause, sqlite3.Error) and _code(cause) in _SET_UP_WRONG):
-                raise ConfigurationError(
-                    f"SQLite: {self._path} cannot be opened for writing: check the file and its folder"
-                ) from cause
+                text = f"SQLite: {self._path} cannot be opened for writing: check the file and its folder"
+                raise ConfigurationError(text) from cause
             raise
         finally:
             self.close()
 
     def _unavailable(self, error: Error) -> ConfigurationError | StoreUnavailable:
-        if _code(error) == _NO_DATABASE:
+        if _code(error) == _NO_DATABASE and not self._proven:
             return ConfigurationError(f"SQLite: {self._path} is no SQLite database: name another file")
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
-        return StoreUnavailable(f"SQLite: {self._path}: {error} ({name})")
+        return StoreUnavailable(f"SQLite: {self._path}: {error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
 
 
-def _close(idle: list[Connection], opened: set[Connection]) -> None:
+def _close(idle: list[Connection], opened: set[Connection], presence: Presence) -> None:
+    if idle:
+        presence.close()
     while idle:
         with suppress(Exception):  # another thread may be quicker; what cannot be closed is not used again either
             connection = idle.pop()
             opened.discard(connection)
-            connection.close()
+            if presence.same_database:
+                connection.close()
+            else:  # the last connection to close removes the log by its name, and that is another database's by now
+                from cognito_session.aws.fork import leak
 
-
-def _asked(connection: Connection, statement: str) -> Any:
-    return connection.execute(statement).fetchone()[0]
+                leak(connection)
 
 
 def _code(error: BaseException) -> int:
