@@ -6,6 +6,7 @@ import http.server
 import os
 import threading
 import time
+from collections import ChainMap
 
 import pytest
 
@@ -86,7 +87,8 @@ def aws(monkeypatch, tmp_path):
         (tmp_path / "config").write_text(profile)
         for name, value in variables.items():
             monkeypatch.setenv(name, str(value))
-        return open_wire(environ={"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"})
+        settings = {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
+        return open_wire(environ=ChainMap(settings, os.environ))
 
     return setup
 
@@ -94,7 +96,7 @@ def aws(monkeypatch, tmp_path):
 def failure(wire):
     """What a signed call raises."""
     with pytest.raises((ConfigurationError, NotSent)) as caught:
-        wire.call("dynamodb", "GetItem", KEY, timeout_seconds=1)
+        wire.call("dynamodb", "GetItem", KEY, timeout_seconds=2.5)
     assert HIDDEN not in str(caught.value)
     return caught.value
 
@@ -138,7 +140,7 @@ def test_a_role_source_that_is_not_reached(aws, source, tmp_path, trouble):
     if trouble == "refused":
         source.stop()
     source.plan = {"a page": (200, b"<html>"), "drops": (0, b"")}.get(trouble, (200, b""))
-    source.hang = 3.0 if trouble == "hangs" else 0.0
+    source.hang = 6.0 if trouble == "hangs" else 0.0
     error = failure(wire)
     assert isinstance(error, NotSent), error
 

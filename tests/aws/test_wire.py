@@ -545,7 +545,8 @@ def test_importing_the_wire_is_cheap():
         ("keys", "nothing", ["CurlWire False"]),
         ("keys", "boto3,botocore", ["CurlWire False"]),
         ("keys", "pycurl", ["BotocoreWire True"]),
-        ("none", "nothing", ["BotocoreWire True"]),
+        ("none", "nothing", ["CurlWire True"]),
+        ("none", "pycurl", ["BotocoreWire True"]),
         ("none", "boto3,botocore", ["AWS_ACCESS_KEY_ID", "cognito-session[boto3]"]),
         ("keys", "pycurl,boto3,botocore", ["pycurl", "botocore", "cognito-session[curl]", "cognito-session[boto3]"]),
         ("client", "pycurl,boto3,botocore", ["cognito-session[boto3]"]),
@@ -553,7 +554,7 @@ def test_importing_the_wire_is_cheap():
     ],
 )
 def test_choice(given, blocked, expected):
-    """It is libcurl with keys in the environment, botocore without either, and a message that names both packages."""
+    """It is libcurl wherever it loads, with botocore beside it where keys must be resolved, and a message that names both."""
     printed = run(CHOICE, given, blocked)
     for text in expected:
         assert text in printed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import time
 
 import boto3
@@ -154,14 +156,17 @@ def test_misconfiguration(monkeypatch, tmp_path):
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    wire = open_wire(environ=ENVIRON)
+    monkeypatch.setitem(sys.modules, "pycurl", None)
+    monkeypatch.delitem(sys.modules, "cognito_session.aws.wire_curl", raising=False)
+    wire = open_wire(environ={**os.environ, **ENVIRON})
     with pytest.raises(ConfigurationError, match="credentials"):
-        wire.call("dynamodb", "GetItem", KEY, timeout_seconds=1)
+        wire.call("dynamodb", "GetItem", KEY, timeout_seconds=3)
+    wire = open_wire(boto3_session=session(), environ=ENVIRON)
     with pytest.raises(ConfigurationError, match="newer boto3"):
         wire.call("dynamodb", "GetItemFromTheFuture", {}, timeout_seconds=1)
     monkeypatch.setenv("AWS_PROFILE", "missing")
     with pytest.raises(ConfigurationError, match="missing"):
-        open_wire(environ=ENVIRON).call("dynamodb", "GetItem", KEY, timeout_seconds=1)
+        open_wire(environ={**os.environ, **ENVIRON})
 
 
 def test_endpoint_of_the_profile_is_checked_too(monkeypatch, tmp_path):

@@ -12,20 +12,23 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-import botocore.session
 from botocore import UNSIGNED
 from botocore.client import ClientMeta
 from botocore.config import Config
+from botocore.credentials import Credentials as BotocoreCredentials
 
 from cognito_session.aws.answer import read_object, request_id
+from cognito_session.aws.botocore_chain import new_session
 from cognito_session.aws.botocore_signing import ShiftedAuth
-from cognito_session.aws.endpoint import check_address, is_loopback_http
+from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.fork import leak, renew_in_child
+from cognito_session.aws.proxy import proxies
 from cognito_session.aws.wire import MAX_ANSWER_BYTES, AnswerLost, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cognito_session.aws.access_keys import AccessKeys, Credentials
     from cognito_session.aws.endpoint import Endpoints
 
 __all__ = ["CONNECT_SECONDS", "Clients", "Watch", "is_guarded", "step_down", "watched"]
@@ -51,6 +54,7 @@ class Watch:
         self.ahead_seconds = ahead_seconds
         self.known = False
         self.sent = 0
+        self.keys: AccessKeys | None = None  # that it is signed with, where they are the wire's own
 
 
 @contextlib.contextmanager
@@ -123,9 +127,16 @@ class Clients:
     """Clients by service, signing, once and time limit. Thread-safe; new after a fork, except what was injected."""
 
     def __init__(
-        self, endpoints: Endpoints, environ: Mapping[str, str], *, session: Any, injected: Mapping[str, Any] | None
+        self,
+        endpoints: Endpoints,
+        environ: Mapping[str, str],
+        credentials: Credentials,
+        *,
+        session: Any,
+        injected: Mapping[str, Any] | None,
     ) -> None:
         self._endpoints = endpoints
+        self._credentials = credentials
         self._environ = environ
         self._given_session = session
         self._injected = dict(injected or {})
@@ -158,24 +169,55 @@ class Clients:
         return client
 
     def _make(self, service: str, signed: bool, once: bool, timeout_seconds: float) -> Any:
+        own = self._given_session is None
         if self._session is None:
-            self._session = botocore.session.Session()
+            self._session = new_session(self._environ)
+            self._session.register_component("credential_provider", _Provider(self._credentials))
         make = getattr(self._session, "client", None) or self._session.create_client
-        address = self._endpoints.configured(service)
+        address, region = self._endpoints.locate(service) if own else self._of_given_session(service)
         client = make(
             service,
-            region_name=self._endpoints.region(service) or getattr(self._session, "region_name", None),
+            region_name=region,
             endpoint_url=address,
-            verify=self._environ.get("AWS_CA_BUNDLE") or None,
-            config=_config(signed, once, timeout_seconds, direct=address is not None and is_loopback_http(address)),
+            verify=self._environ.get("AWS_CA_BUNDLE") or (True if own else None),  # True: not the process's REQUESTS_CA_BUNDLE
+            config=_config(signed, once, timeout_seconds, own=own, proxies=proxies(address or "https://", self._environ)),
         )
         check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration")
         client.meta.events.register("before-parse", _check_answer)
         _guard(client)
         return client
 
+    def _of_given_session(self, service: str) -> tuple[str | None, str | None]:
+        """What the environment says; None for what a session that was passed in knows itself."""
+        region = self._endpoints.region(service) or getattr(self._session, "region_name", None)
+        return self._endpoints.configured(service), region
 
-def _config(signed: bool, once: bool, timeout_seconds: float, *, direct: bool) -> Any:
+
+class _Provider:
+    """botocore's credential provider, which gives the wire's own keys to whoever signs."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def load_credentials(self) -> Any:
+        """Called when a client is made; nothing is resolved before something is signed."""
+        return _Signing(self._credentials)
+
+
+class _Signing(BotocoreCredentials):  # type: ignore[misc]  # botocore publishes no types
+    """The keys of the moment, each time that a request is signed."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__("", "")
+        self._credentials = credentials
+
+    def get_frozen_credentials(self) -> Any:
+        """See botocore. The wire has read them for this call, so that nothing is waited for here."""
+        keys = self._credentials.read("signing", CONNECT_SECONDS)
+        return BotocoreCredentials(keys.key_id, keys.secret, keys.session_token).get_frozen_credentials()
+
+
+def _config(signed: bool, once: bool, timeout_seconds: float, *, own: bool, proxies: Mapping[str, str]) -> Any:
     """botocore.config.Config with every limit explicit; one attempt, because the wire decides about resending."""
     settings: dict[str, Any] = {
         "connect_timeout": min(CONNECT_SECONDS, timeout_seconds),
@@ -183,11 +225,12 @@ def _config(signed: bool, once: bool, timeout_seconds: float, *, direct: bool) -
         "retries": {"total_max_attempts": 1},
         "tcp_keepalive": True,
         "max_pool_connections": 1 if once else 16,
+        "proxies": proxies,
     }
     if not signed:
         settings["signature_version"] = UNSIGNED
-    if direct:
-        settings["proxies"] = {}  # http_proxy would carry clear text off this machine
+    if own:  # the address is named, and is already the one for these
+        settings |= {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
     return Config(**settings)
 
 

@@ -15,11 +15,11 @@ from cognito_session.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Endpoints", "check_address", "endpoint_for", "is_loopback_http"]
+__all__ = ["VARIABLES", "Endpoints", "check_address", "endpoint_for", "is_loopback_http"]
 
 # Service id in requests -> its part of AWS_ENDPOINT_URL_<SERVICE>
 # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
-_VARIABLES: Final = {
+VARIABLES: Final = {
     "dynamodb": "AWS_ENDPOINT_URL_DYNAMODB",
     "cognito-idp": "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
@@ -68,7 +68,7 @@ def _configured(service: str, environ: Mapping[str, str]) -> str | None:
     """The address that the environment names for the service, checked; empty means unset."""
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
-    for variable in (_VARIABLES[service], "AWS_ENDPOINT_URL"):
+    for variable in (VARIABLES[service], "AWS_ENDPOINT_URL"):
         if address := environ.get(variable):
             return check_address(address, variable).rstrip("/")
     return None

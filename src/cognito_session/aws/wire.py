@@ -18,6 +18,8 @@ from cognito_session.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cognito_session.aws.access_keys import Credentials
+
 __all__ = [
     "MAX_ANSWER_BYTES",
     "MAX_DOCUMENT_BYTES",
@@ -148,18 +150,28 @@ def open_wire(
     endpoints: Mapping[str, str] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Wire:
-    """The implementation that fits: libcurl where it can sign by itself, else botocore.
+    """The implementation that fits: libcurl where it can be loaded, else botocore.
 
-    botocore is taken for a `boto3_session`, for injected `clients` (by service, "dynamodb" and so on), without pycurl,
-    and where the environment has no AWS_ACCESS_KEY_ID. `regions` and `endpoints` are by service; `region` is for the
-    others, before AWS_REGION and AWS_DEFAULT_REGION. Raises ConfigurationError where neither package can be imported.
+    botocore sends for a `boto3_session`, for injected `clients` (by service, "dynamodb" and so on), and without pycurl.
+    Keys come from the environment; where it has none, botocore resolves and renews those of containers, web identities,
+    instances, profiles and SSO, whichever of the two sends. `regions` and `endpoints` are by service; `region` is for the
+    others, before AWS_REGION and AWS_DEFAULT_REGION. Raises ConfigurationError where the packages for it are missing.
     """
-    where = Endpoints(environ, region=region, regions=regions, addresses=endpoints)
+    from cognito_session.aws.access_keys import Credentials
+
+    credentials = Credentials(environ)
+
+    def where(environ: Mapping[str, str]) -> Endpoints:
+        return Endpoints(environ, region=region, regions=regions, addresses=endpoints)
+
     if boto3_session is not None or clients:
-        return _botocore_wire(where, environ, boto3_session, clients) or _refuse(environ)
-    if has_credentials(environ):
-        return _curl_wire(where, environ) or _botocore_wire(where, environ) or _refuse(environ)
-    return _botocore_wire(where, environ) or _refuse(environ)
+        return _botocore_wire(where(environ), environ, credentials, boto3_session, clients) or _refuse()
+    wire = _curl_wire(where(environ), environ, credentials) if has_credentials(environ) else None
+    if wire is not None:
+        return wire
+    environ = _with_files(environ)  # botocore is needed anyway
+    found = where(environ)
+    return _curl_wire(found, environ, credentials) or _botocore_wire(found, environ, credentials) or _refuse()
 
 
 def has_credentials(environ: Mapping[str, str]) -> bool:
@@ -167,33 +179,52 @@ def has_credentials(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"))
 
 
-def _curl_wire(where: Endpoints, environ: Mapping[str, str]) -> Wire | None:
+def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, completed by the AWS configuration file's region, endpoints and authorities.
+
+    Raises ConfigurationError for a profile that cannot be read, and where botocore is missing, which reads such files.
+    """
+    try:
+        from cognito_session.aws.botocore_chain import file_settings
+    except ImportError:
+        if has_credentials(environ) or not _importable("pycurl"):
+            _refuse()
+        raise ConfigurationError(
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: set them, or install botocore"
+            " (cognito-session[boto3]), which also finds the credentials of profiles, roles and containers"
+        ) from None
+    from cognito_session.aws.botocore_faults import translated
+
+    found = translated("the AWS configuration", lambda: file_settings(environ))
+    return {**found, **{name: value for name, value in environ.items() if value}} if found else environ
+
+
+def _curl_wire(where: Endpoints, environ: Mapping[str, str], credentials: Credentials) -> Wire | None:
     """The libcurl implementation, or None where pycurl is missing or does not load (a wheel for another glibc)."""
     try:
         from cognito_session.aws.wire_curl import CurlWire
     except ImportError:
         return None
-    return CurlWire(where, environ)
+    return CurlWire(where, environ, credentials)
 
 
 def _botocore_wire(
-    where: Endpoints, environ: Mapping[str, str], session: Any = None, clients: Mapping[str, Any] | None = None
+    where: Endpoints,
+    environ: Mapping[str, str],
+    credentials: Credentials,
+    session: Any = None,
+    clients: Mapping[str, Any] | None = None,
 ) -> Wire | None:
     """The botocore implementation, or None where botocore is missing."""
     try:
         from cognito_session.aws.wire_botocore import BotocoreWire
     except ImportError:
         return None
-    return BotocoreWire(where, environ, session=session, clients=clients)
+    return BotocoreWire(where, environ, credentials, session=session, clients=clients)
 
 
-def _refuse(environ: Mapping[str, str]) -> Wire:
+def _refuse() -> Wire:
     """Raise the ConfigurationError that says why no implementation fits."""
-    if not has_credentials(environ) and _importable("pycurl"):
-        raise ConfigurationError(
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: set them, or install botocore"
-            " (cognito-session[boto3]), which also finds profiles, roles and containers' credentials"
-        )
     raise ConfigurationError(
         "calls to AWS need pycurl or botocore: install cognito-session[curl] (pycurl, recommended)"
         " or cognito-session[boto3] (boto3 and botocore)"

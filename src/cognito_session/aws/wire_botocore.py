@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 from botocore import xform_name
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
-from botocore.utils import get_environ_proxies
 
+from cognito_session.aws.access_keys import KEYS_REFUSED
 from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, Watch, is_guarded, watched
 from cognito_session.aws.botocore_faults import Dropped, translated
-from cognito_session.aws.endpoint import check_address, is_loopback_http
+from cognito_session.aws.endpoint import check_address
+from cognito_session.aws.proxy import proxies
 from cognito_session.aws.server_clock import ServerClock
 from cognito_session.aws.wire import MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError, basic_authorization
 from cognito_session.core.errors import ConfigurationError
@@ -27,6 +28,7 @@ from cognito_session.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cognito_session.aws.access_keys import Credentials
     from cognito_session.aws.endpoint import Endpoints
 
 __all__ = ["BotocoreWire"]
@@ -36,7 +38,7 @@ _OK: Final = 200
 
 
 class BotocoreWire:
-    """`Wire` on botocore. Credentials come from botocore's own chain, or from the injected session or clients.
+    """`Wire` on botocore. Signs with `credentials`, or with those of the injected session or clients.
 
     An injected client keeps its own time limits and, outside `once` calls, its own retries. After a fork it is the
     caller's to replace; clients made here are made anew.
@@ -46,13 +48,17 @@ class BotocoreWire:
         self,
         endpoints: Endpoints,
         environ: Mapping[str, str],
+        credentials: Credentials,
         *,
         session: Any = None,
         clients: Mapping[str, Any] | None = None,
     ) -> None:
         self._environ = environ
         self._server_clock = ServerClock()
-        self._clients = Clients(endpoints, environ, session=session, injected=clients)
+        self._credentials = credentials
+        self._injected = frozenset(clients or ())
+        self._has_session = session is not None
+        self._clients = Clients(endpoints, environ, credentials, session=session, injected=clients)
 
     def call(
         self,
@@ -70,6 +76,8 @@ class BotocoreWire:
 
         def call(watch: Watch, seconds: float) -> dict[str, Any]:
             watch.known = True
+            if signed and not self._has_session and service not in self._injected:
+                watch.keys = self._credentials.read(name, seconds)
             client = self._clients.get(service, signed=signed, once=once, timeout_seconds=seconds)
             watch.known = is_guarded(client)
             return _call(client, operation, payload)
@@ -80,6 +88,10 @@ class BotocoreWire:
                     return translated(name, lambda: call(watch, seconds), watch)
                 except ConfigurationError:
                     self._clients.renew()  # a client made without credentials would never find any
+                    raise
+                except ServiceError as error:
+                    if watch.keys is not None and error.code in KEYS_REFUSED:
+                        self._credentials.refused(watch.keys)
                     raise
 
         def exchange(ahead_seconds: float, seconds: float) -> dict[str, Any]:
@@ -123,7 +135,7 @@ class BotocoreWire:
         def send() -> tuple[int, bytes]:
             session = URLLib3Session(
                 verify=self._environ.get("AWS_CA_BUNDLE") or True,
-                proxies={} if is_loopback_http(request.url) else get_environ_proxies(request.url),
+                proxies=proxies(request.url, self._environ),
                 timeout=(min(CONNECT_SECONDS, timeout_seconds), timeout_seconds),
             )
             try:

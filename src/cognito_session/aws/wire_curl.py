@@ -2,19 +2,22 @@
 
 Rules: every option that matters is set at each call; a handle whose call failed is thrown away. A `once` call opens a
 connection, sends, and closes it, because libcurl resends by itself where a kept connection drops. Credentials are read
-from the environment at each call, since Lambda may replace them. Must not know what the calls mean.
+at each call, since they may be replaced. Must not know what the calls mean, nor where credentials come from.
 """
 
 from __future__ import annotations
 
 import json
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import pycurl
 
+from cognito_session.aws.access_keys import KEYS_REFUSED
 from cognito_session.aws.answer import read_answer
 from cognito_session.aws.curl_pool import give_back, take, throw_away
 from cognito_session.aws.endpoint import check_address, is_loopback_http
+from cognito_session.aws.proxy import no_proxy, proxy
 from cognito_session.aws.server_clock import ServerClock, amz_date
 from cognito_session.aws.wire import (
     MAX_ANSWER_BYTES,
@@ -24,11 +27,11 @@ from cognito_session.aws.wire import (
     ServiceError,
     basic_authorization,
 )
-from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cognito_session.aws.access_keys import AccessKeys, Credentials
     from cognito_session.aws.endpoint import Endpoints
 
 __all__ = ["CurlWire"]
@@ -78,8 +81,9 @@ class _Body:
 class CurlWire:
     """`Wire` on libcurl. All instances of a process share one pool of handles."""
 
-    def __init__(self, endpoints: Endpoints, environ: Mapping[str, str]) -> None:
+    def __init__(self, endpoints: Endpoints, environ: Mapping[str, str], credentials: Credentials) -> None:
         self._endpoints = endpoints
+        self._credentials = credentials
         self._environ = environ
         self._server_clock = ServerClock()
 
@@ -116,20 +120,28 @@ class CurlWire:
         target, version = _PROTOCOLS[service]
         headers = [f"Content-Type: application/x-amz-json-{version}", f"X-Amz-Target: {target}.{operation}", "Expect:"]
         options: list[tuple[int, Any]] = [(pycurl.POSTFIELDS, json.dumps(dict(payload), separators=(",", ":")))]
+        name, keys = f"{service}.{operation}", None
         if signed:
-            options += self._signing(service, region, headers)
+            began = monotonic()
+            keys = self._credentials.read(name, timeout_seconds)
+            timeout_seconds -= monotonic() - began  # keys that must be waited for are waited for within the call's limit
+            options += _signing(keys, service, region, headers)
             if ahead_seconds:  # libcurl signs by this header where it is there
                 headers.append(f"X-Amz-Date: {amz_date(ahead_seconds)}")
         options.append((pycurl.HTTPHEADER, headers))
-        name = f"{service}.{operation}"
         lines: list[bytes] = []
         options.append((pycurl.HEADERFUNCTION, lines.append))
         status, body, retry_after = self._exchange(
             name, address + "/", options, timeout_seconds=timeout_seconds, max_bytes=MAX_ANSWER_BYTES, once=once
         )
-        return read_answer(
-            service, name, status, body, retry_after=retry_after, headers={} if status == _OK else _by_name(lines)
-        )
+        try:
+            return read_answer(
+                service, name, status, body, retry_after=retry_after, headers={} if status == _OK else _by_name(lines)
+            )
+        except ServiceError as error:
+            if keys is not None and error.code in KEYS_REFUSED:
+                self._credentials.refused(keys)
+            raise
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""
@@ -163,23 +175,6 @@ class CurlWire:
         )
         return status, body
 
-    def _signing(self, service: str, region: str, headers: list[str]) -> list[tuple[int, Any]]:
-        """Options that make libcurl sign (CURLOPT_AWS_SIGV4); adds the session token to `headers`, which it signs."""
-        environ = self._environ
-        key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-        if not key or not secret:
-            raise ConfigurationError(
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: expected in the environment, where they were at the"
-                " start; pass a boto3_session for credentials from elsewhere"
-            )
-        if token := environ.get("AWS_SESSION_TOKEN"):
-            headers.append(f"X-Amz-Security-Token: {token}")
-        return [
-            (pycurl.AWS_SIGV4, f"aws:amz:{region}:{service}"),
-            (pycurl.USERNAME, key),
-            (pycurl.PASSWORD, secret),
-        ]
-
     def _exchange(
         self,
         name: str,
@@ -200,10 +195,23 @@ class CurlWire:
         return status, b"".join(body.chunks), retry_after
 
     def _route(self, url: str) -> list[tuple[int, Any]]:
+        """Proxy and authorities, always said: libcurl would read the process's own variables."""
         if is_loopback_http(url):
             return [(pycurl.NOPROXY, "*")]  # http_proxy would carry clear text off this machine
+        found = [(pycurl.PROXY, proxy(self._environ)), (pycurl.NOPROXY, no_proxy(self._environ))]
         bundle = self._environ.get("AWS_CA_BUNDLE")
-        return [(pycurl.CAINFO, bundle)] if bundle else []
+        return [*found, (pycurl.CAINFO, bundle)] if bundle else found
+
+
+def _signing(keys: AccessKeys, service: str, region: str, headers: list[str]) -> list[tuple[int, Any]]:
+    """Options that make libcurl sign (CURLOPT_AWS_SIGV4); adds the session token to `headers`, which it signs."""
+    if keys.session_token is not None:
+        headers.append(f"X-Amz-Security-Token: {keys.session_token}")
+    return [
+        (pycurl.AWS_SIGV4, f"aws:amz:{region}:{service}"),
+        (pycurl.USERNAME, keys.key_id),
+        (pycurl.PASSWORD, keys.secret),
+    ]
 
 
 def _by_name(lines: Iterable[bytes]) -> dict[str, str]:
