@@ -489,3 +489,21 @@ def test_without_being_asked_the_next_free_port_is_taken(monkeypatch, world):
         with demo._gateway(world, None, out) as second:
             assert second.port > first.port
     assert f"Port {first.port} is taken." in out.getvalue()
+
+
+WITHOUT_PYCURL = """
+import runpy, sys
+sys.modules["pycurl"] = None
+sys.argv = ["demo", "--script"]
+runpy.run_module("cognito_session.local.demo", run_name="__main__")
+"""
+
+
+def test_the_script_without_pycurl():
+    """With botocore alone every step passes: it signs with the stack's own keys, not with those of the process."""
+    misleading = {"AWS_ACCESS_KEY_ID": "AKIAOFTHEPROCESS", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "of-the-process"}
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"], **misleading}
+    command = [sys.executable, "-c", WITHOUT_PYCURL]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "All 15 steps as expected" in done.stdout
