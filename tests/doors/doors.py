@@ -7,10 +7,12 @@ from typing import Final
 from aws_lambda_powertools.event_handler import ALBResolver, APIGatewayHttpResolver, APIGatewayRestResolver
 
 from doors.asgi_doors import asgi_door, starlette_door
+from doors.asgi_frameworks import litestar_door, quart_door, sanic_door
 from doors.django_doors import django_door
 from doors.fastapi_doors import fastapi_door, mangum_door
 from doors.lambda_doors import Build, powertools_door, protect_door
 from doors.wsgi_doors import flask_door, wsgi_door
+from doors.wsgi_frameworks import bottle_door, falcon_door
 from web.gateways import GATEWAYS
 
 __all__ = ["CANNOT", "DOORS", "doors_that_can"]
@@ -27,7 +29,12 @@ DOORS: Final[dict[str, Build]] = {
     "fastapi, async": fastapi_door(asynchronous=True),
     "mangum http-v2": mangum_door("http-v2"),
     "mangum rest": mangum_door("rest"),
+    "litestar": litestar_door,
+    "quart": quart_door,
+    "sanic": sanic_door,
     "wsgi": wsgi_door,
+    "bottle": bottle_door,
+    "falcon": falcon_door,
     "flask, sync": flask_door(asynchronous=False),
     "flask, async": flask_door(asynchronous=True),
     "django wsgi, sync": django_door(under_asgi=False, async_views=False),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -18,21 +19,24 @@ __all__ = ["Ask", "asgi", "gateway", "wsgi"]
 Ask = Callable[[Call], Answer]
 
 
-def asgi(application: Any) -> Ask:
-    """One request in an event loop of its own."""
+def asgi(application: Any, *, lifespan: bool = False) -> Ask:
+    """One request in an event loop of its own; with `lifespan` all in one loop, in which the application has been started."""
 
     async def exchange(call: Call) -> Answer:
         sent: list[dict[str, Any]] = []
         received = iter([{"type": "http.request", "body": call.body, "more_body": False}])
+        answered = asyncio.Event()
 
         async def receive() -> dict[str, Any]:
             for message in received:
                 return message
-            await asyncio.sleep(3600)
-            raise AssertionError("nobody waits that long")
+            await answered.wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                answered.set()
 
         scope = {
             "type": "http",
@@ -53,7 +57,30 @@ def asgi(application: Any) -> Ask:
         pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head["headers"]]
         return _sent(call, Answer(head["status"], pairs, b"".join(message.get("body", b"") for message in sent)))
 
-    return lambda call: asyncio.run(exchange(call))
+    if not lifespan:
+        return lambda call: asyncio.run(exchange(call))
+    loop = _started(application)
+    return lambda call: asyncio.run_coroutine_threadsafe(exchange(call), loop).result(60)
+
+
+def _started(application: Any) -> asyncio.AbstractEventLoop:
+    """A loop in a thread, which ends with the process, after the application's startup (ASGI lifespan protocol)."""
+    loop, done = asyncio.new_event_loop(), threading.Event()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    messages = iter([{"type": "lifespan.startup"}])
+
+    async def receive() -> Any:
+        for message in messages:
+            return message
+        return await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        assert message["type"] == "lifespan.startup.complete", message
+        done.set()
+
+    asyncio.run_coroutine_threadsafe(application({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send), loop)
+    assert done.wait(30)
+    return loop
 
 
 def wsgi(application: Any) -> Ask:

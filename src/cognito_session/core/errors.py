@@ -19,6 +19,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from cognito_session.core.witness import note
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -52,6 +54,7 @@ class SessionError(Exception):
         self.reason = reason or self.default_reason
         self.retry_after = retry_after
         self.responder: Callable[[SessionError], Any] | None = None
+        note(self)
 
     def public_body(self) -> dict[str, str]:
         """What a client may be told: the reason, never the message (it may name infrastructure)."""

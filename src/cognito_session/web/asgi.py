@@ -3,13 +3,15 @@
 1. Nobody is asked for until the application asks: a public page is served in an outage and is left as it is.
 2. What changes something is checked for its origin before the application runs, and so is every WebSocket handshake.
 3. Cookies and caching headers join the message that begins the response, whatever made it: a redirect, an error, a stream.
-4. A SessionError that nobody has answered becomes the answer it stands for; any other exception passes through untouched.
+4. A SessionError that nobody has answered becomes the answer it stands for, also where a framework has made a 500 of it
+   (swallowed.py); any other exception passes through untouched.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
@@ -20,11 +22,13 @@ from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
 from cognito_session.web.request import Request, headers_of
 from cognito_session.web.response import cache_control, lacking, vary
+from cognito_session.web.swallowed import noting
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
     from cognito_session.manager import AsyncSessionManager, SessionManager
     from cognito_session.web.response import Response
+    from cognito_session.web.swallowed import Noted
 
 __all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"]
 
@@ -78,8 +82,8 @@ class CognitoSessionMiddleware:
         # Written into the scope itself, as Starlette's own middlewares do: a copy would hide from whoever stands outside
         # what the router below writes there (the route, for metrics).
         scope[self.scope_key] = (visit, *visits)
-        with visiting(visit):
-            await self._serve(visit, scope, receive, _Answer(send, visit, scope))
+        with visiting(visit), noting() as noted:
+            await self._serve(visit, scope, receive, _Answer(send, visit, scope, noted, self.login_path))
 
     async def _serve(self, visit: Visit, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
@@ -90,9 +94,11 @@ class CognitoSessionMiddleware:
                 raise csrf_refusal()
             await self.app(scope, receive, answer.send)
         except SessionError as error:
+            if answer.answered is error:
+                return
             if answer.over or (answer.begun and scope["type"] == "http"):
                 raise
-            await answer.refuse(error, self.login_path)
+            await answer.refuse(error)
 
 
 def visit_of(
@@ -143,15 +149,27 @@ def _path(scope: Scope) -> str:
 class _Answer:
     """What is sent back on one connection: the message that begins it takes along what the visit needs."""
 
-    def __init__(self, send: Send, visit: Visit, scope: Scope) -> None:
+    def __init__(self, send: Send, visit: Visit, scope: Scope, noted: Noted, login_path: str | None) -> None:
         self.begun = self.over = False
+        self.answered: SessionError | None = None
+        """The error that was answered in place of the framework's 500."""
+        self._noted = noted
+        self._login_path = login_path
         self._send = send
         self._visit = visit
         self._is_http = scope["type"] == "http"
         self._may_deny = "websocket.http.response" in (scope.get("extensions") or {})
 
     async def send(self, message: Message) -> None:
-        """Pass a message of the application on."""
+        """Pass a message of the application on, unless it belongs to a 500 that a SessionError was made into."""
+        if self.answered is None and not self.over and _is_failure(message) and not (self._is_http and self.begun):
+            self.answered = self._noted.swallowed
+            if self.answered is not None:
+                await self.refuse(self.answered)
+        if self.answered is None:
+            await self._pass(message)
+
+    async def _pass(self, message: Message) -> None:
         kind = message["type"]
         self.over = self.over or kind in ("websocket.close", "websocket.http.response.start")
         if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
@@ -160,26 +178,34 @@ class _Answer:
                 message = {**message, "headers": self._headers(kind, message.get("headers") or ())}
         await self._send(message)
 
-    async def refuse(self, error: SessionError, login_path: str | None) -> None:
+    async def refuse(self, error: SessionError) -> None:
         """Say what the error stands for: by a response, or by closing a WebSocket that can be told nothing else."""
-        response = refusal(self._visit.request, error, login_path=login_path, base_path=self._visit.manager.base_path)
+        base_path = self._visit.manager.base_path
+        response = refusal(self._visit.request, error, login_path=self._login_path, base_path=base_path)
         if self._is_http:
             await self._respond("http.response", response)
         elif self._may_deny and not self.begun:
             await self._respond("websocket.http.response", response)
         else:
-            await self.send({"type": "websocket.close", "code": _close_code(error), "reason": error.reason})
+            await self._pass({"type": "websocket.close", "code": _close_code(error), "reason": error.reason})
 
     async def _respond(self, kind: str, response: Response) -> None:
         body = response.body.encode()
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
         headers.append((b"content-length", str(len(body)).encode("latin-1")))
-        await self.send({"type": f"{kind}.start", "status": response.status, "headers": headers})
-        await self.send({"type": f"{kind}.body", "body": body})
+        await self._pass({"type": f"{kind}.start", "status": response.status, "headers": headers})
+        await self._pass({"type": f"{kind}.body", "body": body})
 
     def _headers(self, kind: str, given: Iterable[tuple[bytes, bytes]]) -> Pairs:
         pairs = [(bytes(name), bytes(value)) for name, value in given]
         return (pairs if kind == "websocket.accept" else _uncached(pairs, self._visit)) + _cookies(pairs, self._visit)
+
+
+def _is_failure(message: Message) -> bool:
+    """Whether a framework may say by it that a handler has failed. Litestar closes a WebSocket with 4500, Quart with 1000."""
+    if message["type"] in ("http.response.start", "websocket.http.response.start"):
+        return bool(message["status"] == HTTPStatus.INTERNAL_SERVER_ERROR)
+    return bool(message["type"] == "websocket.close")
 
 
 def _close_code(error: SessionError) -> int:

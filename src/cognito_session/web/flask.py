@@ -95,7 +95,9 @@ class CognitoSession:
 
 
 class _Outside(wsgi.CognitoSessionMiddleware):
-    """The WSGI middleware around the application."""
+    """The WSGI middleware around the application, whose own error handlers answer every SessionError."""
+
+    answers_swallowed = False
 
     def admit(self, visit: Visit) -> None:
         """Left to the application: its error handlers are to see that refusal as well."""

@@ -12,6 +12,7 @@ from cognito_session.core.errors import ConfigurationError, SessionRequired
 from cognito_session.web.address import MAX_RETURN_TO_CHARS
 from cognito_session.web.base_path import below, location_of
 from cognito_session.web.response import json_response, redirect
+from cognito_session.web.swallowed import forget
 
 if TYPE_CHECKING:
     from cognito_session.core.errors import SessionError
@@ -41,6 +42,7 @@ def refusal(
 
     `login_path` and the request's own path are below `base_path` for a browser.
     """
+    forget(error)
     if isinstance(error, ConfigurationError):
         import logging
 

@@ -23,6 +23,7 @@ from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
 from cognito_session.web.request import Request, headers_of
 from cognito_session.web.response import cache_control, lacking, vary
+from cognito_session.web.swallowed import noting
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.web.swallowed import Noted
 
 __all__ = ["CognitoSessionMiddleware", "begin_visit", "lambda_context", "request_of", "sent_path", "visit_of"]
 
@@ -54,6 +56,9 @@ class CognitoSessionMiddleware:
     around one application.
     """
 
+    answers_swallowed = True
+    """Whether a 500 that a framework has made of a SessionError is replaced by the answer that the error stands for."""
+
     def __init__(
         self, app: WSGIApplication, sessions: SessionManager | AsyncSessionManager, *, login_path: str | None = None
     ) -> None:
@@ -64,13 +69,13 @@ class CognitoSessionMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The application's answer with what the browser needs, or the refusal that an error stands for."""
         visit = begin_visit(environ, self.sessions)
-        answer = _Answer(visit, start_response)
-        try:
-            with visiting(visit):
+        with visiting(visit), noting() as noted:
+            answer = _Answer(visit, start_response, noted if self.answers_swallowed else None)
+            try:
                 self.admit(visit)
                 return answer.begun(self.app(environ, answer.start))
-        except SessionError as error:
-            return answer.refuse(error, self.login_path)
+            except SessionError as error:
+                return answer.refuse(error, self.login_path)
 
     def admit(self, visit: Visit) -> None:
         """Refuse what may not reach the application. Raises SessionForbidden."""
@@ -80,27 +85,43 @@ class CognitoSessionMiddleware:
 class _Answer:
     """One answer on its way out: whether it has begun, and what is added when it does."""
 
-    def __init__(self, visit: Visit, start_response: StartResponse) -> None:
+    def __init__(self, visit: Visit, start_response: StartResponse, noted: Noted | None) -> None:
         self._visit = visit
+        self._noted = noted
+        self._swallowed: SessionError | None = None
         self._start_response = start_response
         self._started = False
 
     def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Callable[[bytes], object]:
         """The application's start_response."""
+        if not self._started and self._noted and status.startswith("500"):
+            self._swallowed = self._noted.swallowed
+            if self._swallowed is not None:
+                return lambda _: None
         self._started = True
         return self._start_response(status, _with_session_headers(self._visit, headers), *([exc_info] if exc_info else []))
 
     def begun(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """The body, taken as far as it must go to begin: an application that is a generator does nothing before that."""
+        """The body, taken as far as it must go to begin: an application that is a generator does nothing before that.
+
+        Raises the SessionError that a framework has made a 500 of.
+        """
         if self._started:
             return body
         rest = iter(body)
         try:
-            first = list(islice(rest, 1))
+            first = self._first_of(rest)
         except BaseException:
             _close(body)
             raise
         return _Body(chain(first, rest), body)
+
+    def _first_of(self, body: Iterator[bytes]) -> list[bytes]:
+        """Raises the SessionError that a framework has made a 500 of."""
+        first = [] if self._swallowed else list(islice(body, 1))
+        if self._swallowed:
+            raise self._swallowed
+        return first
 
     def refuse(self, error: SessionError, login_path: str | None) -> Iterable[bytes]:
         """The answer that `error` stands for, instead of one whose headers may have been named but not sent."""

@@ -1,0 +1,26 @@
+"""Witness: where errors note themselves while a request is served, for whoever serves it. Outside of a request nothing is
+noted.
+
+A framework may catch every error of its handlers; then the list is all that its surroundings learn (web/swallowed.py).
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Final
+
+__all__ = ["note", "witness"]
+
+_MOST: Final = 8
+"""A request makes few errors; a loop that makes many keeps the newest."""
+
+witness: Final[ContextVar[list[Any] | None]] = ContextVar("cognito_session_witness", default=None)
+"""The errors of the request that is being served, in the order in which they were made."""
+
+
+def note(error: object) -> None:
+    """Add an error to the request's, where a request is being served."""
+    noted = witness.get()
+    if noted is not None:
+        noted.append(error)
+        del noted[:-_MOST]
