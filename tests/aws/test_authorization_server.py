@@ -172,3 +172,16 @@ def test_what_the_token_endpoint_answers(wire, status, body, kind):
     assert "secret" not in str(caught.value).replace("CLIENT_SECRET", "")
     assert "the-code" not in str(caught.value)
     assert str(status) in str(caught.value) or "invalid_client" in str(caught.value) or "unauthorized" in str(caught.value)
+
+
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_request"])
+def test_a_refusal_that_speaks_of_the_client_secret_is_not_about_the_code(wire, error):
+    """The operator's, whichever code the endpoint chooses for it; the same codes without such a sentence are the person's."""
+    server = EchoServer()
+    body = f'{{"error":"{error}","error_description":"invalid_client_secret"}}'
+    server.plan += [(400, body.encode(), {}), (400, body.replace("_client_secret", "").encode(), {})]
+    asked = server_at(wire, server.url, "client", "very-secret")
+    with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
+        asked.exchange(CodeGrant("the-code", VERIFIER, CALLBACK))
+    assert asked.exchange(CodeGrant("the-code", VERIFIER, CALLBACK)) == GrantRefused(error)
+    server.stop()

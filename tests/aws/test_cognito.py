@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import boto3
@@ -259,15 +260,20 @@ def refused(wire, *, device_key=None, client_secret=None):
         ("NotAuthorizedException", "User is disabled.", DEAD),
         ("NotAuthorizedException", "Invalid Refresh Token", DEAD),
         ("NotAuthorizedException", "Invalid Refresh Token.", DEAD),
-        ("NotAuthorizedException", "", "unknown"),
-        ("NotAuthorizedException", "Not today", "unknown"),
-        ("NotAuthorizedException", "Incorrect username or password.", "unknown"),
-        ("NotAuthorizedException", "Access to this pool is restricted by a policy", "unknown"),
     ],
 )
 def test_the_words_of_a_refusal(code, message, verdict):
-    """Only words that are known to mean so are a dead token; any other refusal concludes nothing."""
-    assert refused(Refusing(code, message)) == Denied(verdict, code)
+    """What these codes and sentences say is known: a verdict after one call."""
+    wire = Refusing(code, message)
+    assert refused(wire) == Denied(verdict, code)
+    assert len(wire.calls) == 1
+
+
+@pytest.mark.parametrize("message", ["", "Not today", "Incorrect username or password.", "Access to this pool is restricted"])
+def test_words_that_refuse_every_token_are_the_operators(message):
+    """A sentence that is not known, and that a token which cannot exist is refused with as well."""
+    with pytest.raises(ConfigurationError, match="every refresh"):
+        refused(Refusing("NotAuthorizedException", message))
 
 
 @pytest.mark.parametrize("message", ["Invalid Refresh Token", "Invalid Refresh Token."])
@@ -289,12 +295,37 @@ def test_a_device_makes_nothing_else_doubtful(message):
         "Unable to verify secret hash for client c1",
         "Client c1 is configured with secret but SECRET_HASH was not received",
         "Invalid client secret",
+        "SecretHash does not match for the client: c1",
+        "Secret_hash mismatch",
+        "Client c1 is configured for secret but secret was not received",
     ],
 )
-def test_the_words_of_a_wrong_secret(message):
-    """Every way Cognito speaks of the secret is a ConfigurationError, which never ends a session."""
+@pytest.mark.parametrize("code", ["NotAuthorizedException", "InvalidParameterException", "UnauthorizedException"])
+@pytest.mark.parametrize("call", ["refresh", "revoke", "older"])
+def test_the_words_of_a_wrong_secret(code, message, call):
+    """Every way Cognito speaks of the secret is a ConfigurationError, which never ends a session; found out by one call."""
+    wire, clock = Refusing(code, message), ManualClock()
+    on = Older(wire) if call == "older" else wire
+    provider = CognitoProvider(lambda: on, client_id="c1", client_secret=ClientSecret("s"), clock=clock)
     with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
-        refused(Refusing("NotAuthorizedException", message), client_secret="s")
+        provider.revoke("t") if call == "revoke" else provider.refresh(
+            RefreshRequest("t", "alice", None, clock.monotonic() + 2)
+        )
+    assert len(wire.calls) == 1
+
+
+def test_a_revocation_that_is_refused_in_unknown_words_is_not_done():
+    """Only a token that is known to be dead needs no revocation: anything else is told, not taken for success."""
+    clock = ManualClock()
+    for message, raised in (
+        ("Refresh Token has been revoked", None),
+        ("Invalid Refresh Token", None),
+        ("No", ProviderUnavailable),
+    ):
+        wire = Refusing("NotAuthorizedException", message)
+        provider = CognitoProvider(lambda wire=wire: wire, client_id="c1", client_secret=ClientSecret(None), clock=clock)
+        with pytest.raises(raised) if raised else nullcontext():
+            provider.revoke("t")
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,9 @@ def test_a_call_ends_in_time(pool, server, monkeypatch):
         ("InvalidLambdaResponseException", CANARY, "Lambda trigger"),
         ("UnknownOperationException", CANARY, "InitiateAuth"),
         ("NotAuthorizedException", f"Unable to verify secret hash for client {CANARY}", "CLIENT_SECRET"),
+        ("NotAuthorizedException", f"SecretHash does not match for the client: {CANARY}", "CLIENT_SECRET"),
+        ("NotAuthorizedException", f"Client {CANARY} is configured for secret but secret was not received", "CLIENT_SECRET"),
+        ("UnauthorizedException", "SECRET-HASH mismatch", "CLIENT_SECRET"),
         (
             "NotAuthorizedException",
             f"Client {CANARY} is configured with secret but SECRET_HASH was not received",

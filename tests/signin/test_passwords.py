@@ -399,3 +399,36 @@ def test_a_change_during_an_outage(counter, fault):
         counter.do("change_password", me, PASSWORD, NEW)
     assert isinstance(elsewhere.manager.resolve(elsewhere.cookies), Active)
     assert counter.do("change_password", me, PASSWORD, NEW) == PasswordChanged(1)
+
+
+# --- the app client's secret
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "SecretHash does not match for the client: 1example",
+        "Unable to verify secret hash for client 1example",
+        "Client 1example is configured with secret but SECRET_HASH was not received",
+        "Client 1example is configured for secret but secret was not received",
+    ],
+)
+def test_a_refused_secret_is_the_operators_in_every_operation(stack, message):
+    """No wrong password, no wrong code and no code that was sent: a 500 that names CLIENT_SECRET."""
+    counter = Counter(make_app(stack, sort_key="sid", client_secret=True, mfa="OPTIONAL"))
+    user = counter.app.user()
+    counter.app.stack.enroll_totp(counter.app.pool, user.username)
+    counter.challenged("SOFTWARE_TOKEN_MFA", counter.sign_in(user.username))
+    asked = {
+        "RespondToAuthChallenge": lambda: counter.answer("123456"),
+        "SignUp": lambda: counter.do("register", fresh_name(counter), PASSWORD, attributes={"email": "a@b.example"}),
+        "ConfirmSignUp": lambda: counter.do("confirm", user.username, "123456"),
+        "ResendConfirmationCode": lambda: counter.do("resend", user.username),
+        "ForgotPassword": lambda: counter.do("forgot_password", user.username),
+        "ConfirmForgotPassword": lambda: counter.do("confirm_forgot_password", user.username, "123456", NEW),
+        "InitiateAuth": lambda: counter.sign_in(user.username),
+    }
+    for operation, ask in asked.items():
+        counter.app.stack.refuse(operation, "NotAuthorizedException", message)
+        with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
+            ask()

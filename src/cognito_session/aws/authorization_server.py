@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.aws.answer import read_object
+from cognito_session.aws.cognito_words import WRONG_SECRET, speaks_of_secret
 from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
@@ -101,6 +102,9 @@ def _read(status: int, body: bytes) -> dict[str, Any] | GrantRefused:
     error = found.get("error") if _OK < status < _SERVER_ERROR else None
     if not isinstance(error, str):
         error = None
+    description = found.get("error_description")
+    if error in _ABOUT_THE_CODE and speaks_of_secret(str(error), description if isinstance(description, str) else ""):
+        raise ConfigurationError(f"Cognito's token endpoint refuses this app client ({error}): {WRONG_SECRET}")
     if error in _ABOUT_THE_CODE:
         return GrantRefused(str(error))
     if error in _MISCONFIGURED:

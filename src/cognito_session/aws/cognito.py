@@ -1,15 +1,17 @@
 """CognitoProvider: Amazon Cognito's user pools API as an IdentityProvider.
 
 The refresh call is sent exactly once and never resent; every answer is translated by its code, and by its message only
-where Cognito uses one code for everything (NotAuthorizedException). Only words that are known to mean "this refresh
-token is dead" do; a wrong client secret is the operator's error and ends nobody's session.
+where Cognito uses one code for everything (NotAuthorizedException, cognito_words.py). A refusal that is not understood
+is judged by a control experiment (control_experiment.py); what is the operator's fault ends no session.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.aws import cognito_words as words
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
+from cognito_session.aws.control_experiment import ControlExperiment, impossible_token
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
@@ -25,15 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["CognitoProvider"]
 
 _REVOKE_TIMEOUT_SECONDS: Final = 3.0
+_LEAST_SECONDS: Final = 0.5
+"""A control call that has less time left is not worth sending."""
 _DEAD: Final = frozenset({"RefreshTokenReuseException", "UserNotFoundException"})
-_DEAD_WORDS: Final = (
-    "refresh token has been revoked",
-    "refresh token has expired",
-    "refresh token expired",
-    "token has been revoked",
-    "user is disabled",
-)
-_SECRET_WORDS: Final = ("secret hash", "client secret", "secret_hash", "configured with secret")
 _NOT_TO_BE_HAD: Final = frozenset({"UnknownOperationException", "InvalidAction", "UnsupportedOperation", "HTTP404"})
 _MISCONFIGURED: Final = frozenset(
     {
@@ -57,12 +53,14 @@ class CognitoProvider:
         client_secret: ClientSecret,
         clock: Clock,
         user_pool_id: str = "",
+        experiment: ControlExperiment | None = None,
     ) -> None:
         self._wire = wire
         self._user_pool_id = user_pool_id
         self._client_id = client_id
         self._client_secret = client_secret
         self._clock = clock
+        self._experiment = experiment or ControlExperiment(clock)
         self._initiate_auth_only = False
 
     def __repr__(self) -> str:
@@ -94,14 +92,17 @@ class CognitoProvider:
                 raise ConfigurationError(
                     "RevokeToken: turn on EnableTokenRevocation for the app client (Cognito console: App clients)"
                 ) from error
-            if _speaks_of_secret(error):
+            if words.speaks_of_secret(error.code, error.message):
                 raise _wrong_secret(error) from error
             if error.code in _MISCONFIGURED:
                 raise ConfigurationError(f"Cognito refused RevokeToken ({error.code}): check CLIENT_ID") from error
-            if error.code != "NotAuthorizedException":
-                from cognito_session.aws.cognito_codes import pool_failure
+            if error.code == "NotAuthorizedException":
+                if _is_dead(error) or words.is_invalid_token(error.message):
+                    return
+                raise ProviderUnavailable(f"Cognito: {error}: its message is not known", sent=True) from error
+            from cognito_session.aws.cognito_codes import pool_failure
 
-                raise pool_failure(error) from error
+            raise pool_failure(error) from error
         except (NotSent, AnswerLost) as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
 
@@ -142,6 +143,20 @@ class CognitoProvider:
         return {"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": self._client_id, "AuthParameters": parameters}
 
     def _send(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | Denied:
+        try:
+            return self._sent(operation, payload, request)
+        except _NotUnderstood as refusal:
+            error = refusal.error
+        said = words.same_words(error.message, request.username, self._client_id)
+        finding = self._experiment.judge(said, lambda: self._control(operation, payload, request))
+        if finding == "client":
+            raise _refuses_all(error) from error
+        if finding == "token, just tested" and self._clock.monotonic() <= request.send_before:
+            return self._once_more(operation, payload, request, said)
+        return Denied("dead" if finding == "token" else "unknown", error.code)
+
+    def _sent(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | Denied:
+        """One call. Raises _NotUnderstood where only its sentence could tell what the refusal is about."""
         if self._clock.monotonic() > request.send_before:  # reading the secret or a first try may have taken long
             raise ProviderUnavailable("the lease is nearly over: not sent", sent=False, reason=TOO_LATE)
         try:
@@ -157,6 +172,54 @@ class CognitoProvider:
         except AnswerLost as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
         return _new_tokens(answer)
+
+    def _once_more(self, operation: str, payload: dict[str, Any], request: RefreshRequest, said: str) -> NewTokens | Denied:
+        """The refused call again, after the experiment: the operator may have repaired a fault between the two.
+
+        Nothing is resent: Cognito has answered that it did not do the first one.
+        """
+        try:
+            return self._sent(operation, payload, request)
+        except _NotUnderstood as refusal:
+            again = words.same_words(refusal.error.message, request.username, self._client_id)
+            return Denied("dead" if again == said else "unknown", refusal.error.code)
+
+    def _control(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> str | None:
+        """The experiment: the words that a token which cannot exist is refused with; None where it brought no such refusal.
+
+        It ends before the lease does. Raises NotSent.
+        """
+        left = request.send_before + CALL_LIMIT_SECONDS - self._clock.monotonic()
+        if left < _LEAST_SECONDS:
+            raise NotSent("control experiment: no time left in the lease")
+        seconds = min(left, CALL_LIMIT_SECONDS)
+        tried = _with_token(payload, impossible_token(request.refresh_token))
+        try:
+            self._wire().call("cognito-idp", operation, tried, timeout_seconds=seconds, signed=False, once=True)
+        except ServiceError as error:
+            if words.speaks_of_secret(error.code, error.message):
+                raise _wrong_secret(error) from error
+            if error.code != "NotAuthorizedException":
+                return None
+            return words.same_words(error.message, request.username, self._client_id)
+        except AnswerLost:
+            return None
+        return None
+
+
+class _NotUnderstood(Exception):
+    """A refusal whose sentence is not known."""
+
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+def _with_token(payload: dict[str, Any], refresh_token: str) -> dict[str, Any]:
+    """The payload of either operation with another refresh token."""
+    if "RefreshToken" in payload:
+        return {**payload, "RefreshToken": refresh_token}
+    return {**payload, "AuthParameters": {**payload["AuthParameters"], "REFRESH_TOKEN": refresh_token}}
 
 
 class _NotToBeHad(Exception):
@@ -179,6 +242,8 @@ def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:
     """What an error answer means for the session. Raises what is no verdict."""
     if error.code in _DEAD:
         return Denied("dead", error.code)
+    if words.speaks_of_secret(error.code, error.message):
+        raise _wrong_secret(error) from error
     if error.code == "NotAuthorizedException":
         return _not_authorized(error, request)
     if error.code in _MISCONFIGURED:
@@ -191,28 +256,30 @@ def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:
 
 def _not_authorized(error: ServiceError, request: RefreshRequest) -> Denied:
     """NotAuthorizedException says everything from "revoked" to "wrong client secret"; its message tells which."""
-    words = error.message.lower()
-    if _speaks_of_secret(error):
-        raise _wrong_secret(error) from error
-    if any(known in words for known in _DEAD_WORDS):
+    if _is_dead(error):
         return Denied("dead", error.code)
-    if "invalid refresh token" in words:
-        if request.device_key is not None:
-            raise ConfigurationError(
-                "Cognito does not accept this refresh token for the remembered device: check the user pool's device"
-                " tracking; the session is kept"
-            ) from error
-        return Denied("dead", error.code)
-    return Denied("unknown", error.code)
+    if not words.is_invalid_token(error.message):
+        raise _NotUnderstood(error)
+    if request.device_key is not None:
+        raise ConfigurationError(
+            "Cognito does not accept this refresh token for the remembered device: check the user pool's device"
+            " tracking; the session is kept"
+        ) from error
+    return Denied("dead", error.code)
 
 
-def _speaks_of_secret(error: ServiceError) -> bool:
-    words = error.message.lower()
-    return error.code == "NotAuthorizedException" and any(known in words for known in _SECRET_WORDS)
+def _is_dead(error: ServiceError) -> bool:
+    return error.code == "NotAuthorizedException" and words.is_dead_token(error.message)
+
+
+def _refuses_all(error: ServiceError) -> ConfigurationError:
+    """Cognito's sentence is repeated: it names no user, because it is the same for a token that belongs to none."""
+    return ConfigurationError(
+        f"Cognito refuses every refresh of this app client ({error.code}), even of a token that does not exist: check"
+        " CLIENT_ID, CLIENT_SECRET and the app client's settings (Cognito console: App clients). No session is ended."
+        f" AWS says: {error.message}"
+    )
 
 
 def _wrong_secret(error: ServiceError) -> ConfigurationError:
-    return ConfigurationError(
-        f"CLIENT_SECRET: Cognito does not accept it ({error.operation}). It is found in the Cognito console under App"
-        " clients; a public client has none"
-    )
+    return ConfigurationError(f"Cognito refused {error.operation} ({error.code}): {words.WRONG_SECRET}")

@@ -8,8 +8,9 @@ error says anything of what was sent or of Cognito's own text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.aws.cognito_words import WRONG_SECRET, advice_for, speaks_of_secret
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import PoolRefusal
@@ -57,46 +58,6 @@ _TO_MEND: Final = {
     "UnknownOperationException": "this endpoint does not know the operation",
     "InvalidAction": "this endpoint does not know the operation",
 }
-
-
-class _Known(NamedTuple):
-    """Words of a message that are the operator's to mend, in lower case, and what to do."""
-
-    code: str
-    words: str
-    advice: str
-
-
-_SECRET: Final = "CLIENT_SECRET: Cognito does not accept it (Cognito console: App clients; a public client has none)"
-_KNOWN: Final = (
-    _Known("NotAuthorizedException", "secret hash", _SECRET),
-    _Known("NotAuthorizedException", "secret_hash", _SECRET),
-    _Known("NotAuthorizedException", "configured with secret", _SECRET),
-    _Known("NotAuthorizedException", "client secret", _SECRET),
-    _Known("InvalidParameterException", "not configured for secret", _SECRET),
-    _Known(
-        "InvalidParameterException",
-        "flow not enabled for this client",
-        "add ALLOW_USER_PASSWORD_AUTH to the app client's ExplicitAuthFlows, and ALLOW_USER_AUTH for the choice among first"
-        " factors (Cognito console: App clients, Authentication flows)",
-    ),
-    _Known(
-        "InvalidParameterException",
-        "not enabled for the client",
-        "add ALLOW_USER_AUTH to the app client's ExplicitAuthFlows (Cognito console: App clients, Authentication flows)",
-    ),
-    _Known(
-        "NotAuthorizedException",
-        "signup is not permitted",
-        "turn on self-registration for the user pool (AllowAdminCreateUserOnly is what forbids it)",
-    ),
-    _Known(
-        "NotAuthorizedException",
-        "required scopes",
-        "the session's access token lacks the scope aws.cognito.signin.user.admin: add it to the app client and to the scopes"
-        " that managed login asks for",
-    ),
-)
 
 
 class CognitoUserPool:
@@ -153,14 +114,11 @@ def _refusal(operation: str, error: ServiceError) -> PoolRefusal:
         raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
     from cognito_session.aws.cognito_codes import is_about_the_request, pool_failure
 
+    if speaks_of_secret(error.code, error.message):  # some of its codes are about requests as well
+        raise ConfigurationError(f"Cognito refused {operation} ({error.code}): {WRONG_SECRET}") from error
     if is_about_the_request(error):
         raise pool_failure(error) from error
-    advice = _TO_MEND.get(error.code) or _advice(error)
+    advice = _TO_MEND.get(error.code) or advice_for(error)
     if advice is not None:
         raise ConfigurationError(f"Cognito refused {operation} ({error.code}): {advice}") from error
     return PoolRefusal(error.code, error.message)
-
-
-def _advice(error: ServiceError) -> str | None:
-    words = error.message.lower()
-    return next((known.advice for known in _KNOWN if known.code == error.code and known.words in words), None)

@@ -125,6 +125,7 @@ class Controls:
         reuse_kills_family: bool | None = None,
         revoke_scope: Literal["token", "family"] | None = None,
         origin_jti_changes: bool | None = None,
+        words: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Choose among the readings of what AWS does not document: see `rotation.Rules`. All that are in force."""
         named: dict[str, Any] = {
@@ -132,5 +133,6 @@ class Controls:
             "reuse_kills_family": reuse_kills_family,
             "revoke_scope": revoke_scope,
             "origin_jti_changes": origin_jti_changes,
+            "words": words if words is None else dict(words),
         }
         return self._wire.control("rules", **{name: value for name, value in named.items() if value is not None})

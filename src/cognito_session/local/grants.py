@@ -91,7 +91,7 @@ class Grants:
         """Whose token this is, if it is this client's. Raises Denied."""
         family = self._book.find(refresh_token) if isinstance(refresh_token, str) else None
         if family is None or family.client_id != client.client_id:
-            raise _refusal("unknown")
+            raise self._refusal("unknown")
         return family
 
     def refresh(self, client: AppClient, refresh_token: object, device_key: object = None) -> dict[str, Any]:
@@ -100,15 +100,15 @@ class Grants:
         if family.device_key is not None and client.tracks_devices:
             confirmed = self._devices.confirmed(client.pool_id, family.sub, family.device_key)
             if device_key != family.device_key or confirmed is None:
-                raise _refusal("unknown")  # AWS says nothing more telling of a missing, unconfirmed or forgotten device
+                raise self._refusal("unknown")  # AWS says nothing more telling of a missing, unconfirmed or forgotten device
         error = self._emulator.user_error(client, family.sign_in)
         if error is not None:
-            raise Denied(error)
+            raise Denied(self._worded(error))
         now = self._clock.now()
         try:
             use = self._book.use(str(refresh_token), now=now, grace_seconds=client.grace_seconds, rules=self.rules)
         except Refused as refused:
-            raise _refusal(refused.reason) from None
+            raise self._refusal(refused.reason) from None
         new_origin = self.rules.origin_jti_changes
         result = self._emulator.mint(
             client, family.sign_in, auth_time=family.auth_time, new_origin=new_origin, device_key=family.device_key
@@ -128,6 +128,16 @@ class Grants:
         if family.revoked:
             self._emulator.revoke(family.sign_in)
 
+    def _worded(self, error: Answer) -> Answer:
+        """What ministack says of a revoked sign-in, in the words of the rules."""
+        said = error.json().get("message")
+        reason = next((reason for reason, (_, usual) in _REFUSALS.items() if usual == said), None)
+        return error if reason is None else self._refusal(reason).answer
+
+    def _refusal(self, reason: str) -> Denied:
+        code, usual = _REFUSALS[reason]
+        return Denied(api_error(code, self.rules.words.get(reason, usual)))
+
     def reset(self) -> None:
         """Forget every sign-in and go back to the default rules."""
         self._book.clear()
@@ -137,7 +147,3 @@ class Grants:
 
 def _opaque_text() -> str:
     return ".".join((_HEADER, *(secrets.token_urlsafe(size) for size in _PART_BYTES)))
-
-
-def _refusal(reason: str) -> Denied:
-    return Denied(api_error(*_REFUSALS[reason]))

@@ -9,9 +9,9 @@ Source: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 __all__ = ["Family", "Refused", "Rules", "TokenBook", "Use"]
 
@@ -27,18 +27,23 @@ class Rules:
     reuse_kills_family: whether a use after the grace revokes every token of the sign-in.
     revoke_scope: whether revoking one token of a family revokes that "token" or the "family".
     origin_jti_changes: whether a refresh gives the access token a new `origin_jti`.
+    words: the sentences of refusals by their reason ("unknown", "expired", "revoked", "reused"), where they differ from the
+    usual ones: AWS documents none of them.
     """
 
     semantics: Literal["A", "B", "C"] = "A"
     reuse_kills_family: bool = False
     revoke_scope: Literal["token", "family"] = "family"
     origin_jti_changes: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.semantics not in ("A", "B", "C"):
             raise ValueError(f'semantics is "A", "B" or "C", not {self.semantics!r}')
         if self.revoke_scope not in ("token", "family"):
             raise ValueError(f'revoke_scope is "token" or "family", not {self.revoke_scope!r}')
+        if not self.words.keys() <= set(get_args(Reason)):
+            raise ValueError(f"words are by reason: {', '.join(get_args(Reason))}")
 
 
 class Refused(Exception):
