@@ -120,21 +120,30 @@ def test_many_threads_with_one_unknown_kid_are_one_fetch(stack, source, clock):
 
 
 def test_random_kids_are_no_flood(stack, source, clock):
-    """10,000 random key ids within ten seconds cause at most one fetch beyond the first."""
+    """10,000 random key ids within ten seconds of a fetch cause none, and are not known to be wrong either."""
     source.keys(None)
     for _ in range(10_000):
         clock.advance(0.001)
-        assert source.keys(kid := str(uuid4())).find(kid) is None
-    assert stack.count("jwks") <= 2
+        with pytest.raises(KeysUnavailable):
+            source.keys(str(uuid4()))
+    assert stack.count("jwks") == 1
 
 
 def test_a_new_key_is_found_after_the_cooldown(publisher, clock):
-    """A key published since is not looked for within ten seconds of the last fetch, and found by the first afterwards."""
+    """A key published since is not looked for within ten seconds of the last fetch, and found by the first afterwards.
+
+    In between it is not known to be none of the pool's: KeysUnavailable that says how long.
+    """
     publisher.publish("old")
     assert publisher.knows("old")
     publisher.publish("old", "new")
-    clock.advance(9.9)
-    assert not publisher.knows("new")
+    clock.advance(8.5)
+    with pytest.raises(KeysUnavailable) as caught:
+        publisher.knows("new")
+    assert caught.value.retry_after == 2
+    clock.advance(1.4)
+    with pytest.raises(KeysUnavailable):
+        publisher.knows("new")
     assert publisher.fetches == 1
     clock.advance(0.1)
     assert publisher.knows("new")
@@ -334,3 +343,28 @@ def test_its_clock_may_stand_anywhere(pool, wire):
     """A machine that has just started has a monotonic clock near zero: the first fetch is not taken for a second one."""
     source = CognitoKeySource(lambda: wire, url=pool.jwks_url, clock=ManualClock(monotonic=0.0))
     assert source.keys(None).keys
+
+
+def test_a_key_that_was_looked_for_does_not_exist(publisher, clock):
+    """The key id that caused the fetch is known not to exist until the next one; any other one is not."""
+    publisher.publish("old")
+    assert publisher.knows("old")
+    clock.advance(10)
+    publisher.publish("old")
+    assert not publisher.knows("made-up")
+    assert not publisher.knows("made-up")
+    with pytest.raises(KeysUnavailable):
+        publisher.knows("another")
+    assert publisher.fetches == 2
+
+
+def test_a_key_of_cognitos_own_answer_is_looked_for_sooner(publisher, clock):
+    """A token that came straight from Cognito waits one second at most, not ten."""
+    publisher.publish("old")
+    assert publisher.knows("old")
+    publisher.publish("old", "new")
+    with pytest.raises(KeysUnavailable) as caught:
+        publisher.source.keys_of_answer("new")
+    assert caught.value.retry_after == 1
+    clock.advance(1)
+    assert publisher.source.keys_of_answer("new").find("new") is not None

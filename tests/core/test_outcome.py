@@ -9,8 +9,8 @@ from dataclasses import FrozenInstanceError, asdict, fields, replace
 
 import pytest
 
-from cognito_session.core.errors import ConfigurationError, SessionForbidden
-from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, Session
+from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
+from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, Session, admitted
 from cognito_session.core.token import verify
 
 MADE_OF = {"sid": "sid-1", "auth_time": 5, "expires_at": 9, "now": 1_000, "data": {"theme": "dark"}, "data_version": 3}
@@ -243,3 +243,18 @@ def test_asdict_does_not_give_the_token_away(token):
     """dataclasses.asdict, which encoders apply to what a view returns, fails instead of copying the token."""
     with pytest.raises(TypeError):
         asdict(session_of(token))
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (Reason.SIGN_IN_EXPIRED, "access token has expired"),
+        (Reason.SIGNED_OUT, "signed out everywhere"),
+        (Reason.SESSION_ENDED, "has ended"),
+    ],
+)
+def test_a_sign_in_that_begins_no_session_says_why(reason, said):
+    """An expired token is not called an ended session, nor the other way round."""
+    with pytest.raises(SessionRequired, match=said) as caught:
+        admitted(Rejected(reason))
+    assert caught.value.reason == reason

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from aws.echo_server import EchoServer
-from cognito_session import ConfigurationError, SessionRequired, session
+from cognito_session import ConfigurationError, SessionError, session
 from support.stack import COOKIE, done, event_v1, event_v2
 from support.tokens import SUB, b64url
 
@@ -185,18 +185,22 @@ FORGERIES = {
 @events
 @pytest.mark.parametrize("expired", [False, True])
 def test_every_forgery_is_refused_unseen(door, issuer, stranger, event, expired):
-    """Each for its stable reason, a 401 without a cookie; no read, no write, no refresh, and hardly a key fetch."""
+    """Each for its stable reason, a 401 without a cookie; no read, no write, no refresh, and hardly a key fetch.
+
+    An unknown key right after a fetch is a 503: the pool may have a new one. It is not served either.
+    """
     iat = door.now - (7200 if expired else 10)
     claims = issuer.claims(iat=iat)
     case = SimpleNamespace(issuer=issuer, stranger=stranger, now=door.now, iat=iat, claims=claims, good=issuer.mint(claims))
     wrong = {}
     for name, (forge, reason) in FORGERIES.items():
-        with pytest.raises(SessionRequired) as caught:
+        with pytest.raises(SessionError) as caught:
             door.call(event(f"token={forge(case)}"))
         answer = caught.value.respond()
         assert "cookies" not in answer
         assert "multiValueHeaders" not in answer
-        if (answer["statusCode"], caught.value.reason) != (401, reason):
+        right = {(401, reason)} | ({(503, "keys_unavailable")} if reason == "unknown_key" else set())
+        if (answer["statusCode"], caught.value.reason) not in right:
             wrong[name] = caught.value.reason
     assert wrong == {}
     assert door.stack.calls() == []
@@ -235,11 +239,17 @@ def test_a_client_without_revocation_is_the_operators(door, issuer, event):
 
 
 def test_a_flood_of_unknown_keys_is_one_fetch(door, issuer):
-    """500 tokens with key ids of their own cause one key fetch beyond the first, and reads of nothing."""
+    """500 tokens with key ids of their own cause one key fetch beyond the first, and reads of nothing.
+
+    Only the one that was fetched for is a 401. Of the others nobody knows yet, since a key may be new: 503.
+    """
     claims = issuer.claims(iat=door.now - 10)
+    reasons = []
     for number in range(500):
-        with pytest.raises(SessionRequired) as caught:
+        with pytest.raises(SessionError) as caught:
             door.call(event_v2(f"token={issuer.mint(claims, {'kid': f'key-{number}-of-many'})}"))
-        assert caught.value.reason == "unknown_key"
+        reasons.append((caught.value.status, caught.value.reason))
+    assert set(reasons) <= {(401, "unknown_key"), (503, "keys_unavailable")}
+    assert reasons.count((401, "unknown_key")) <= 2
     assert len(door.keys.requests) <= 2
     assert door.stack.calls() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import urlsafe_b64encode
+from urllib.parse import urlencode
 
 import pytest
 
@@ -240,19 +241,21 @@ def test_a_nonce_that_is_not_ours_makes_no_session(site):
     "query",
     [
         "",
-        "code=a",
         "state={state}",
         "code={code}&state={state}&state={state}",
         "code={code}&code={code}&state={state}",
         "code={code}&state={state}&error=access_denied",
         "code=&state={state}",
         "code=" + "a" * 3000 + "&state={state}",
+        "code={code}&error=access_denied",
+        "code={code}&code={code}",
+        "code=" + "a" * 3000,
         "&".join(["code={code}&state={state}", *["x=y"] * 200]),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_missing_and_repeated_parameters(site, query):
-    """Anything but one state with one code or one error is a page, whatever the flow's cookie says; no call."""
+    """Anything but one code or one error, with one state, is a page, whatever the flow's cookie says; no call."""
     back = query_of(site.sign_in_at_cognito(site.start(), site.app.user()))
     site.app.stack.clear_calls()
     response = site.callback("/auth/callback?" + query.format(**back))
@@ -301,6 +304,207 @@ def test_a_program_gets_json(site):
     request = site.request("GET", "/auth/callback")._replace(headers={})
     response = site._run(site.login.callback(request))
     assert response.body == '{"error": "sign_in", "reason": "sign_in_refused"}'
+
+
+# --- signed out everywhere since
+
+
+def everywhere(site, user):
+    """Another device signs the user out everywhere, a while after their sign-in."""
+    site.app.stack.advance(60)
+    site._run(site.manager.revoke_all(user.sub))
+    site.app.stack.advance(5)
+
+
+def test_managed_logins_own_cookie_does_not_end_in_a_circle(site):
+    """After "everywhere" Cognito's cookie signs in as of before: one restart with prompt=login, and the password works."""
+    user = site.app.user()
+    site.sign_in(user)
+    everywhere(site, user)
+    silent = site.cognito.get(site.start(return_to="/deep"))
+    response = site.callback(silent.headers["location"].removeprefix(BASE_URL))
+    asked = query_of(location(response))
+    assert (response.status, asked["prompt"], asked["state"][0]) == (303, "login", "p")
+    assert [name.rpartition("-")[2] for name in site.flows()] == [asked["state"]]
+    assert location(site.callback(site.sign_in_at_cognito(location(response), user))) == "/deep"
+    assert isinstance(site.resolve(), Active)
+
+
+def test_a_changed_password_elsewhere_is_the_same(site):
+    """`revoke_all` with `keep`, which a changed password calls: this browser is asked for the password once."""
+    user = site.app.user()
+    site.sign_in(user)
+    site.app.stack.advance(60)
+    site._run(site.manager.revoke_all(user.sub, keep="another"))
+    site.app.stack.advance(5)
+    response = site.callback(site.cognito.get(site.start()).headers["location"].removeprefix(BASE_URL))
+    assert query_of(location(response))["prompt"] == "login"
+
+
+def test_a_page_that_knows_no_prompt_ends_at_a_page(site):
+    """Where prompt=login is ignored too, there is no second restart: a page whose link ends Cognito's own cookie."""
+    user = site.app.user()
+    site.sign_in(user)
+    everywhere(site, user)
+    again = site.callback(site.cognito.get(site.start()).headers["location"].removeprefix(BASE_URL))
+    ignored = site.cognito.get(re.sub("prompt=login&?", "", location(again)).rstrip("&"))
+    stopped = site.callback(ignored.headers["location"].removeprefix(BASE_URL))
+    assert (stopped.status, site.flows()) == (401, [])
+    assert f'href="{site.app.stack.url}/logout?' in stopped.body
+    assert isinstance(site.resolve(), Rejected)
+
+
+def test_a_restarted_flow_may_still_ask_for_the_password(site):
+    """The flow's cookie was gone and the user signed out everywhere: two restarts for two reasons, then it works."""
+    user = site.app.user()
+    site.sign_in(user)
+    everywhere(site, user)
+    back = site.cognito.get(site.start()).headers["location"].removeprefix(BASE_URL)
+    site.jar.clear()
+    first = site.callback(back)
+    second = site.callback(site.cognito.get(location(first)).headers["location"].removeprefix(BASE_URL))
+    assert query_of(location(second))["prompt"] == "login"
+    assert site.callback(site.sign_in_at_cognito(location(second), user)).status == 303
+    assert isinstance(site.resolve(), Active)
+
+
+# --- a code that this browser did not ask for
+
+
+def idp_initiated(site, user):
+    """The callback's address after a SAML sign-in that the identity provider began."""
+    asked = {"client_id": site.app.pool.client_id, "redirect_uri": f"{BASE_URL}/auth/callback", "response_type": "code"}
+    relay = urlencode({"identity_provider": "Saml", **asked, "scope": "openid email profile"})
+    posted = site.cognito.post("/saml2/idpresponse", data={"SAMLResponse": user.username, "RelayState": relay})
+    assert posted.status_code == 302, posted.text
+    return posted.headers["location"].removeprefix(BASE_URL)
+
+
+def test_a_sign_in_that_the_identity_provider_began(site):
+    """Its code is not redeemed; our own flow begins once and signs in silently by the cookie that Cognito has set."""
+    user = site.app.user()
+    back = idp_initiated(site, user)
+    assert set(query_of(back)) == {"code"}
+    site.app.stack.clear_calls()
+    response = site.callback(back)
+    assert "oauth2/token" not in done(site.app.stack)
+    assert query_of(location(response))["state"].startswith("r")
+    assert location(site.callback(site.cognito.get(location(response)).headers["location"].removeprefix(BASE_URL))) == "/"
+    assert site.resolve().session.sub == user.sub
+
+
+def test_a_code_without_state_leads_to_the_page_that_was_wanted(site):
+    """A flow under way remembers where the person wanted to go; who is signed in goes there at once."""
+    user = site.app.user()
+    site.sign_in(user)
+    assert location(site.callback(idp_initiated(site, user))) == "/"
+    site.start(return_to="/orders")
+    assert location(site.callback(idp_initiated(site, user))) == "/orders"
+
+
+def test_a_strangers_code_without_state_is_no_login_csrf(site):
+    """Who is signed in stays who they are; nobody is signed in by a code that came in a link."""
+    attacker, victim = site.app.user(), site.app.user()
+    stolen = idp_initiated(site, attacker)
+    site.cognito.cookies.clear()
+    response = site.callback(stolen)
+    assert location(response).startswith(f"{site.app.stack.url}/oauth2/authorize?")
+    site.jar.clear()
+    site.sign_in(victim)
+    site.callback(stolen)
+    assert site.resolve().session.sub == victim.sub
+    assert session_rows(site.app, attacker) == []
+
+
+def test_a_code_without_state_does_not_go_round_in_circles(site):
+    """A browser that keeps no cookies gets a page after one restart."""
+    response = site.callback(idp_initiated(site, user := site.app.user()), jar={})
+    site.jar.clear()
+    back = site.cognito.get(location(response)).headers["location"].removeprefix(BASE_URL)
+    assert site.callback(back, jar={}).status == 400
+    assert session_rows(site.app, user) == []
+
+
+# --- what the operator is told of a refusal
+
+
+@pytest.mark.parametrize("state", [True, False], ids=["our flow", "no state"])
+def test_the_operator_is_told_what_cognito_said(site, state):
+    """The page is the same; `on_event` gets the code and Cognito's sentence."""
+    reports = Reports()
+    site.manager.ports = site.manager.ports._replace(on_event=reports)
+    ours = {"state": query_of(site.start())["state"]} if state else {}
+    said = {"error": "invalid_request", "error_description": "PreSignUp failed with error no such tenant."}
+    response = site.callback(f"/auth/callback?{urlencode({**said, **ours})}")
+    assert response.status == 400
+    assert "tenant" not in response.body
+    (report,) = reports.named("sign_in_refused")
+    assert report.detail == 'invalid_request: "PreSignUp failed with error no such tenant."'
+
+
+def test_a_silent_refusal_is_no_event(site):
+    """prompt=none is answered with login_required whenever nobody is signed in: that is no fault."""
+    reports = Reports()
+    site.manager.ports = site.manager.ports._replace(on_event=reports)
+    page = site.cognito.get(site.start(prompt="none"))
+    site.callback(page.headers["location"].removeprefix(BASE_URL))
+    assert reports.named("sign_in_refused") == []
+
+
+# --- the pool signs with a new key
+
+
+def test_a_new_signing_key_right_after_the_key_set_was_fetched(site):
+    """A new key seconds after the last fetch: the sign-in works, and nothing is revoked."""
+    user = site.app.user()
+    site.sign_in(user)
+    site.jar.clear()
+    site.app.stack.advance(3)
+    site.app.stack.rotate_keys(site.app.pool)
+    site.app.stack.clear_calls()
+    response = site.sign_in(user, prompt="login")
+    assert (response.status, location(response)) == (303, "/")
+    assert "RevokeToken" not in done(site.app.stack)
+    assert isinstance(site.resolve(), Active)
+
+
+def test_a_new_signing_key_that_cannot_be_fetched_revokes_nothing(site):
+    """The key set is down when it is needed: a 503, nothing revoked and nothing kept."""
+    user = site.app.user()
+    site.manager.ports = site.manager.ports._replace(sleep=site.app.stack.advance, pause=site.pause)
+    site.sign_in(user)
+    site.jar.clear()
+    site.app.stack.advance(3)
+    site.app.stack.rotate_keys(site.app.pool)
+    back = site.sign_in_at_cognito(site.start(prompt="login"), user)
+    site.app.stack.clear_calls()
+    site.app.stack.fault("jwks", "error500", times=None)
+    assert site.callback(back).status == 503
+    assert "RevokeToken" not in done(site.app.stack)
+
+
+def test_a_key_set_that_answers_again_meanwhile(site):
+    """A code is redeemed once, so the callback waits a little for the key set instead of losing the tokens."""
+    user = site.app.user()
+    site.manager.ports = site.manager.ports._replace(sleep=site.app.stack.advance, pause=site.pause)
+    site.sign_in(user)
+    site.jar.clear()
+    site.app.stack.advance(3)
+    site.app.stack.rotate_keys(site.app.pool)
+    back = site.sign_in_at_cognito(site.start(prompt="login"), user)
+    site.app.stack.fault("jwks", "error500")
+    assert site.callback(back).status == 303
+    assert isinstance(site.resolve(), Active)
+
+
+def test_without_keys_the_code_stays_whole(site):
+    """The first key fetch fails before the code is redeemed: a reload signs in."""
+    back = site.sign_in_at_cognito(site.start(), site.app.user())
+    site.app.stack.fault("jwks", "error500")
+    assert site.callback(back).status == 503
+    site.app.stack.advance(2)
+    assert site.callback(back).status == 303
+    assert isinstance(site.resolve(), Active)
 
 
 # --- outages

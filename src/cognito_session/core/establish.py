@@ -63,16 +63,21 @@ class SignedIn(NamedTuple):
 
 
 def establish(
-    case: Case, signed_in: SignedIn, *, presented: CookieHeaders = None, device: str | None = None
+    case: Case,
+    signed_in: SignedIn,
+    *,
+    presented: CookieHeaders = None,
+    device: str | None = None,
+    from_cognito: bool = False,
 ) -> Flow[Session | Rejected]:
     """Begin the session of this sign-in; its Session sets the cookie. The session presented with it is ended (no fixation).
 
     Rejected where this very sign-in's session has already been ended, where the user has been signed out everywhere since
-    it, or where there are too many sessions. Raises ConfigurationError for tokens of another pool or client, and
-    SessionUnavailable.
+    it, or where there are too many sessions. `from_cognito`: the tokens are Cognito's own answer to a call of ours. Raises
+    ConfigurationError for tokens of another pool or client, and SessionUnavailable.
     """
     try:
-        token = yield from authenticate(case, signed_in.access_token)
+        token = yield from authenticate(case, signed_in.access_token, from_cognito=from_cognito)
     except TokenError as error:
         raise ConfigurationError(
             f"establish: the access token is not one of this user pool and app client ({error.reason})"

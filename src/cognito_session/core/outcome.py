@@ -217,4 +217,13 @@ def admitted(found: Session | Rejected) -> Session:
         return found
     if found.reason is Reason.TOO_MANY_SESSIONS:
         raise SessionForbidden("this user has as many sessions as the policy allows", reason=found.reason)
-    raise SessionRequired("this sign-in's session has been ended", reason=found.reason)
+    raise SessionRequired(_NOT_ADMITTED.get(found.reason, "the session of this sign-in has ended"), reason=found.reason)
+
+
+_NOT_ADMITTED: Final = {
+    Reason.SIGN_IN_EXPIRED: (
+        "establish: the access token has expired. Pass the tokens of a new sign-in or refresh. If they are new, check this"
+        " machine's clock"
+    ),
+    Reason.SIGNED_OUT: "the user has been signed out everywhere since this sign-in: sign in again",
+}

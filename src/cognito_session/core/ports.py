@@ -149,7 +149,11 @@ class KeySource(Protocol):
     def keys(self, missing_kid: str | None) -> KeySet:
         """The key set at hand; fetched where there is none, or where `missing_kid` may cause a fetch.
 
-        Raises KeysUnavailable where no key set could be had, or none newer than the failure to find `missing_kid`.
+        A key set without `missing_kid` says that no such key exists. Raises KeysUnavailable where that is not known: no key
+        set could be fetched, or the one at hand is older than the question and must not be fetched again yet.
+
+        A source may have a second method, `keys_of_answer(missing_kid)`, with the same result for a token that came straight
+        from Cognito: it may fetch sooner, since nobody can flood it with made-up key ids.
         """
         ...
 

@@ -43,12 +43,17 @@ class Step(Generic[A]):
 
 
 class Keys(Step[KeySet]):
-    """The signing keys; `missing_kid` is an id that the keys at hand lack."""
+    """The signing keys; `missing_kid` is an id that the keys at hand lack.
 
-    __slots__ = __match_args__ = ("missing_kid",)
+    `from_cognito`: the token that names it came straight from Cognito over TLS, so the long cooldown of fetches is not needed.
+    """
 
-    def __init__(self, missing_kid: str | None = None) -> None:
+    __slots__ = ("from_cognito", "missing_kid")
+    __match_args__ = ("missing_kid", "from_cognito")
+
+    def __init__(self, missing_kid: str | None = None, *, from_cognito: bool = False) -> None:
         self.missing_kid = missing_kid
+        self.from_cognito = from_cognito
 
 
 class Keyrings(Step[Keyring]):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from cognito_session.core.keyring import Keyring
+    from cognito_session.core.keys import KeySet
     from cognito_session.core.ports import (
         AuthorizationServer,
         Clock,
@@ -103,8 +104,8 @@ def segment(flow: Flow[T], ports: Ports) -> Done[T] | Sleep:
 
 def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901, PLR0912 - one case for each step, nothing nested
     match step:
-        case Keys(missing_kid):
-            return ports.keys.keys(missing_kid)
+        case Keys(missing_kid, from_cognito):
+            return _keys(ports.keys, missing_kid, from_cognito=from_cognito)
         case Keyrings(newer):
             return _keyring(ports, newer=newer)
         case Load(key):
@@ -130,6 +131,12 @@ def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901, PLR0912 - one 
         case Report():
             return _report(step, ports)
     raise TypeError(f"no driver knows the step {type(step).__name__}")
+
+
+def _keys(source: KeySource, missing_kid: str | None, *, from_cognito: bool) -> KeySet:
+    of_answer = getattr(source, "keys_of_answer", None) if from_cognito and missing_kid is not None else None
+    found: KeySet = source.keys(missing_kid) if of_answer is None else of_answer(missing_kid)
+    return found
 
 
 def _keyring(ports: Ports, *, newer: bool) -> Keyring:

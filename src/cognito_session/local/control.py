@@ -1,7 +1,7 @@
 """The test's own endpoints on the stack's port: `POST /_test/VERB` with a JSON object, answered by a JSON object.
 
 Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, aws_clock,
-strong_table, enroll_totp, outbox.
+strong_table, enroll_totp, rotate_keys, outbox.
 A mistake in the arguments is a 400 with a `message`. A reset leaves the clock alone, for time never runs backwards.
 """
 
@@ -45,8 +45,9 @@ class Control:
         self._emulator, self._clock, self._grants = emulator, clock, grants
         self._calls, self._faults, self._gates, self._outbox = calls, faults, gates, outbox
         verbs = (self.reset, self.calls, self.clear_calls, self.fault, self.clear_faults, self.gate, self.gate_wait)
-        more = (self.gate_release, self.rules, self.advance, self.aws_clock, self.strong_table, self.enroll_totp, self.outbox)
-        self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more)}
+        more = (self.gate_release, self.rules, self.advance, self.aws_clock, self.strong_table, self.enroll_totp)
+        last = (self.rotate_keys, self.outbox)
+        self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more, *last)}
         self.signature_time, self.tables = SignatureTime(clock), GlobalTables()
         self._forgetting: list[Callable[[], None]] = []
 
@@ -139,6 +140,13 @@ class Control:
         secret = new_totp_secret()
         account.set_totp_secret(secret)
         return {"secret": secret}
+
+    async def rotate_keys(self, user_pool_id: str) -> dict[str, Any]:
+        """Let a pool sign with new keys from now on."""
+        if self._emulator.pool(user_pool_id) is None:
+            raise ValueError(f"no pool {user_pool_id!r}")
+        self._emulator.rotate_keys(user_pool_id)
+        return {}
 
     async def outbox(self, username: str | None = None) -> dict[str, Any]:
         """The messages that Cognito would have sent, to one user or to all."""

@@ -114,6 +114,10 @@ class Controls:
         enrolled = self._wire.control("enroll_totp", user_pool_id=pool.user_pool_id, username=username)
         return str(enrolled["secret"])
 
+    def rotate_keys(self, pool: Pool) -> None:
+        """Let a pool sign with new keys from now on; the old ones stay in its key set, as at Cognito."""
+        self._wire.control("rotate_keys", user_pool_id=pool.user_pool_id)
+
     def outbox(self, username: str | None = None) -> list[Message]:
         """The messages with codes that Cognito would have sent, to one user (by its own name, no alias) or to all."""
         return [Message(**row) for row in self._wire.control("outbox", username=username)["messages"]]

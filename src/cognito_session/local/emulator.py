@@ -34,6 +34,8 @@ from cognito_session.testing.clock import SharedClock
 __all__ = ["CodeGrant", "Emulator"]
 
 _SECRET_CHARS = 51
+_KEY_USES = ("access", "id")
+_RETIRED = "retired "
 _CODE_SECONDS = 300  # how long ministack lets an authorization code live
 _CODE_PARAMETERS = ("redirect_uri", "scope", "nonce", "code_challenge", "code_challenge_method", "state")
 _auth_time: ContextVar[int | None] = ContextVar("auth_time", default=None)
@@ -66,6 +68,9 @@ class Emulator:
         self._cognito._authenticate_client = _client_of
         self._cognito._client_secret = _new_secret
         self._cognito._use_choice_based_ui = lambda _client: False
+        self._retired: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._new_key = self._cognito._pool_signing_key
+        self._cognito._pool_signing_key = self._key
         self._require_signatures()
 
     async def answer(self, scope: dict[str, Any], body: bytes) -> Answer:
@@ -244,6 +249,19 @@ class Emulator:
             whole.pop("origin_jti", None)
             whole.pop("jti", None)
         return whole
+
+    def rotate_keys(self, pool_id: str) -> None:
+        """From now on the pool signs with new keys. The old ones stay published: tokens of before still verify."""
+        for use in _KEY_USES:
+            self._retired[pool_id, _RETIRED + use] = self._new_key(pool_id, use)
+        self._cognito._drop_pool_keys(pool_id)
+        self._cognito._POOL_KEY_USES = (*_KEY_USES, *(_RETIRED + use for use in _KEY_USES))
+
+    def _key(self, pool_id: str, use: str) -> tuple[Any, Any]:
+        if use.startswith(_RETIRED):
+            return self._retired.get((pool_id, use), (None, None))
+        made: tuple[Any, Any] = self._new_key(pool_id, use)
+        return made
 
     def _require_signatures(self) -> None:
         """Mint a token and check it against the published key set, as any relying party would."""

@@ -4,7 +4,9 @@
 2. It counts as long as that user exists and is enabled. A global sign-out does not end it, nor a password that changes:
    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminUserGlobalSignOut.html
 3. A code that it brings says `auth_time` of the sign-in that it remembers: nobody has proved anything since.
-4. All pools of a stack share one host and so one cookie; another pool's is neither used nor ended.
+4. A SAML sign-in that the identity provider began comes back with a code and neither state nor nonce nor PKCE challenge:
+   https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-SAML-session-initiation.html
+5. All pools of a stack share one host and so one cookie; another pool's is neither used nor ended.
 """
 
 import secrets
@@ -67,6 +69,21 @@ class ManagedLogin:
     async def login(self, scope: MutableMapping[str, Any], headers: Mapping[str, str], body: bytes) -> Answer:
         """POST /login: ministack's answer, with the cookie where it signs the user in."""
         return self.signed_in(await self._emulator.answer(dict(scope), body), headers)
+
+    def idp_initiated(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """POST /saml2/idpresponse without a request of ours: `RelayState` names client, address and scopes.
+
+        There is no identity provider here: `SAMLResponse` is the user's name and not checked.
+        """
+        form = form_of(body)
+        asked = form_of(form.get("RelayState", "").encode())
+        client = self._grants.client(asked.get("client_id", ""))
+        account = self._emulator.account(client.pool, form.get("SAMLResponse", ""))
+        if account is None or asked.get("redirect_uri") not in client.settings.get("CallbackURLs", ()):
+            return oauth_error("invalid_request")
+        bound = {name: asked.get(name, "") for name in ("redirect_uri", "scope")}
+        now = int(self._clock.now())
+        return self.signed_in(self._emulator.give_code(client, account, bound, auth_time=now), headers)
 
     async def logout(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> Answer:
         """GET /logout: the end of the cookie, then the redirect to a registered logout_uri."""

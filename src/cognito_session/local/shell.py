@@ -165,6 +165,8 @@ class Shell:
                 return await self._login.login(request.scope, request.headers, request.body)
             case "GET" | "POST", "/signup":
                 return await self._sign_up.answer(request.scope, request.headers, request.body)
+            case "POST", "/saml2/idpresponse":
+                return self._login.idp_initiated(request.headers, request.body)
             case "GET", "/logout":
                 return await self._login.logout(request.scope, request.headers)
         return await onward()

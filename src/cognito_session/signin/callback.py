@@ -1,11 +1,15 @@
 """The way back from managed login: a code becomes a session, or a clear page.
 
 1. Nothing is redeemed unless this browser began the flow: the state's own cookie must be there, whole and in time.
-2. Where it is gone (back button, too late), a person who is signed in goes on; anyone else begins anew, once.
+2. Where it is gone (back button, too late), or a code came without a state (a SAML sign-in that the identity provider
+   began), that code is never redeemed: a person who is signed in goes on; anyone else begins anew, once.
 3. The tokens become a session only where the ID token is about this very sign-in (nonce, audience, at_hash); else what
    was issued is revoked and nothing is kept.
-4. A definite end deletes the flow's cookie; an outage keeps it, so that the page can be reloaded.
-No text of Cognito's error is shown: its code chooses among sentences of ours (RFC 9700 4.15; RFC 6749 4.1.2.1).
+4. Managed login's own cookie may bring a sign-in from before "sign out everywhere". The flow is begun anew once with
+   prompt=login, which the state says, so that it can never go round in circles.
+5. A definite end deletes the flow's cookie; an outage keeps it, so that the page can be reloaded.
+No text of Cognito's error is shown: its code chooses among sentences of ours (RFC 9700 4.15; RFC 6749 4.1.2.1). The operator
+is told its text, which anybody can write into an address: one short printable line without anything like a token.
 """
 
 from __future__ import annotations
@@ -17,16 +21,21 @@ from cognito_session.core.errors import ConfigurationError, SessionUnavailable, 
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.flow import resolve
 from cognito_session.core.id_token import verify_id_token
-from cognito_session.core.identify import authenticate
+from cognito_session.core.identify import authenticate, keys_for
 from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.ports import CodeGrant, GrantRefused
 from cognito_session.core.steps import Call, Flow, Keys, Report, Revoke, ask
 from cognito_session.signin.login_site import Entry
+from cognito_session.signin.told import told
 from cognito_session.signin.transaction import (
+    PROMPTED,
+    RESTARTED,
     Transaction,
     find_transaction,
     keep_transaction,
     transaction_cookie,
+    wanted_page,
+    was_prompted,
     was_restarted,
 )
 from cognito_session.web.device import device_label
@@ -67,9 +76,9 @@ class LoginCase(NamedTuple):
     server: AuthorizationServer
 
 
-def begin(login: LoginCase, request: Request, return_to: str, entry: Entry, *, restarted: bool = False) -> Flow[Response]:
+def begin(login: LoginCase, request: Request, return_to: str, entry: Entry, *, mark: str = "") -> Flow[Response]:
     """Send the browser to managed login, with a cookie that knows the way back."""
-    transaction = Transaction.begun(login.case, return_to, restarted=restarted)
+    transaction = Transaction.begun(login.case, return_to, mark=mark)
     cookies = yield from keep_transaction(login.case, transaction, request.cookie_headers)
     return redirect(login.site.authorize_url(login.server.domain, transaction, entry), cookies=cookies)
 
@@ -81,55 +90,85 @@ def come_back(login: LoginCase, request: Request) -> Flow[Response]:
     answer = _Answer.of(request)
     if answer is None:
         return _stop(login, request, "sign_in_refused")
+    if answer.error is not None and answer.error not in _SILENT_REFUSALS:
+        yield from ask(Report("sign_in_refused", "", None, told(answer.error, answer.description)))
+    if answer.state is None:
+        return (yield from _unasked(login, request, answer))
     transaction = yield from find_transaction(login.case, answer.state, request.cookie_headers)
     if transaction is None or transaction.is_over(login.case.now()):
-        return (yield from _begin_anew(login, request, answer, transaction))
+        return_to = login.site.after_sign_in if transaction is None else transaction.return_to
+        return (yield from _begin_anew(login, request, answer, return_to))
     gone = (transaction_cookie(login.case, transaction.state).delete_line(),)
     if answer.error is not None:
         return _refused_by_cognito(login, request, answer.error, transaction)._replace(cookies=gone)
     found = yield from _redeem(login, request, answer.code or "", transaction)
     if isinstance(found, Session):
         return redirect(transaction.return_to, cookies=(*found.set_cookies, *gone))
+    if found == "sign_in_ended":
+        return (yield from _signed_out(login, request, transaction, gone))
     return _stop(login, request, found)._replace(cookies=gone)
 
 
 class _Answer(NamedTuple):
-    """The parameters that managed login sent along: a state with either a code or an error."""
+    """The parameters that managed login sent along: either a code or an error, with the state of a flow that we began."""
 
-    state: str
+    state: str | None
     code: str | None
     error: str | None
+    description: str | None
 
     @classmethod
     def of(cls, request: Request) -> _Answer | None:
         """None where one is missing, repeated or beyond reason."""
         state, code, error = (request.parameters(name) for name in ("state", "code", "error"))
-        if len(state) != 1 or len(code) + len(error) != 1:
+        if len(state) > 1 or len(code) + len(error) != 1:
             return None
         if code and not _CODE.fullmatch(code[0]):
             return None
-        return cls(state[0], code[0] if code else None, error[0] if error else None)
+        description = request.parameters("error_description")
+        return cls(*((each[0] if each else None) for each in (state, code, error, description)))
 
 
-def _begin_anew(login: LoginCase, request: Request, answer: _Answer, transaction: Transaction | None) -> Flow[Response]:
-    """The flow's cookie is gone or too old: who is signed in goes on, who is not begins anew, but only once."""
-    return_to = login.site.after_sign_in if transaction is None else transaction.return_to
+def _unasked(login: LoginCase, request: Request, answer: _Answer) -> Flow[Response]:
+    """No state, so no flow of ours: who sent this code is not known, and redeeming it would be login CSRF."""
+    if answer.error is not None:
+        return _stop(login, request, _stop_of(answer.error))
+    return_to = (yield from wanted_page(login.case, request.cookie_headers)) or login.site.after_sign_in
+    return (yield from _begin_anew(login, request, answer, return_to))
+
+
+def _begin_anew(login: LoginCase, request: Request, answer: _Answer, return_to: str) -> Flow[Response]:
+    """There is no flow to go on with: who is signed in goes on, who is not begins anew, but only once."""
     outcome = yield from resolve(login.case, request.cookie_headers)
     if not isinstance(outcome, Rejected):
         return redirect(return_to, cookies=outcome.session.set_cookies)
     if answer.error is not None or was_restarted(answer.state):
         return _stop(login, request, "sign_in_lost")
-    return (yield from begin(login, request, return_to, Entry(), restarted=True))
+    return (yield from begin(login, request, return_to, Entry(), mark=RESTARTED))
+
+
+def _signed_out(login: LoginCase, request: Request, transaction: Transaction, gone: tuple[str, ...]) -> Flow[Response]:
+    """Cognito signed in by its own cookie somebody who has been signed out here since: it must ask for the password."""
+    if was_prompted(transaction.state):  # a page that knows no prompt: only the end of its cookie helps
+        link = (login.site.logout_url(login.server.domain), "Start again")
+        return _stop(login, request, "sign_in_ended", link=link)._replace(cookies=gone)
+    again = yield from begin(login, request, transaction.return_to, Entry(prompt="login"), mark=PROMPTED)
+    return again._replace(cookies=(*again.cookies, *gone))
 
 
 def _refused_by_cognito(login: LoginCase, request: Request, error: str, transaction: Transaction) -> Response:
     if error in _SILENT_REFUSALS:
         return redirect(transaction.return_to)
-    return _stop(login, request, "sign_in_cancelled" if error == "access_denied" else "sign_in_refused")
+    return _stop(login, request, _stop_of(error))
+
+
+def _stop_of(error: str) -> str:
+    return "sign_in_cancelled" if error == "access_denied" else "sign_in_refused"
 
 
 def _redeem(login: LoginCase, request: Request, code: str, transaction: Transaction) -> Flow[Session | str]:
     """The session, or which stop it is."""
+    yield from ask(Keys())  # without keys the code stays whole: it can be redeemed once
     grant = CodeGrant(code, transaction.verifier, login.site.redirect_uri)
     try:
         issued = yield from ask(Call(lambda: login.server.exchange(grant)))
@@ -148,7 +187,7 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
         return "sign_in_forged"
     signed_in = SignedIn.of({"AccessToken": issued["access_token"], "RefreshToken": refresh_token})
     device = device_label(request.header("user-agent"))
-    found = yield from establish(login.case, signed_in, presented=request.cookie_headers, device=device)
+    found = yield from establish(login.case, signed_in, presented=request.cookie_headers, device=device, from_cognito=True)
     if isinstance(found, Session):
         return found
     yield from _take_back(refresh_token)
@@ -157,13 +196,13 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
 
 def _check(case: Case, issued: dict[str, Any], transaction: Transaction) -> Flow[None]:
     """Both tokens are this pool's, for this app client, of one user, and of this sign-in. Raises TokenError."""
-    access_token = yield from authenticate(case, issued["access_token"])
+    access_token = yield from authenticate(case, issued["access_token"], from_cognito=True)
     id_token = issued.get("id_token")
     if not isinstance(id_token, str):
         raise ConfigurationError(
             "the token endpoint answered without an ID token: let the app client and managed_login(scopes=...) have openid"
         )
-    keys = yield from ask(Keys())
+    keys = yield from keys_for(case, id_token, from_cognito=True)
     verify_id_token(id_token, keys, case.rules, access_token=access_token, nonce=transaction.nonce, now=case.now())
 
 
@@ -176,9 +215,9 @@ def _take_back(refresh_token: object) -> Flow[None]:
             yield from ask(Report("revoke_failed", "", None, error.reason))
 
 
-def _stop(login: LoginCase, request: Request, reason: str) -> Response:
+def _stop(login: LoginCase, request: Request, reason: str, *, link: tuple[str, str] | None = None) -> Response:
     """A page for a person, JSON for a program; neither shows anything that came with the request."""
     status, title, text = _STOPS[reason]
     if not request.is_navigation:
         return json_response(status, {"error": "sign_in", "reason": reason})
-    return page(status, title, text, link=(login.site.login_path, "Sign in"))
+    return page(status, title, text, link=link or (login.site.login_path, "Sign in"))

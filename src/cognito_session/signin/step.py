@@ -76,7 +76,7 @@ def follow(desk: Desk, visitor: Visitor, answer: Answer | PoolRefusal) -> Flow[S
 
 def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Established | Refused]:
     signed_in = SignedIn.of(answer)
-    begun = yield from establish(desk.case, signed_in, presented=visitor.presented, device=visitor.device)
+    begun = yield from establish(desk.case, signed_in, presented=visitor.presented, device=visitor.device, from_cognito=True)
     if isinstance(begun, Rejected):
         yield from _revoke(begun, signed_in.refresh_token)
         full = begun.reason is Reason.TOO_MANY_SESSIONS

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from cognito_session.core.steps import Flow
 
 __all__ = [
+    "PROMPTED",
+    "RESTARTED",
     "TRANSACTION_SECONDS",
     "Transaction",
     "find_transaction",
     "keep_transaction",
     "transaction_cookie",
+    "wanted_page",
+    "was_prompted",
     "was_restarted",
 ]
 
@@ -40,8 +44,10 @@ _AT_ONCE: Final = 5
 _MAX_KEPT_CHARS: Final = 6_000
 """All of them together: some servers take 8 kB for the whole Cookie header (gunicorn, nginx), API Gateway 10 kB for all."""
 _PURPOSE: Final = "sign-in"
-_RESTARTED: Final = "r"
-_STATE: Final = re.compile(r"r?[0-9a-f]{32}")
+RESTARTED: Final = "r"
+PROMPTED: Final = "p"
+"""What a state begins with whose flow was begun anew: by itself, or with a prompt for the password."""
+_STATE: Final = re.compile(r"[rp]?[0-9a-f]{32}")
 _MAX_HEADER_CHARS: Final = 65_536
 _MAX_PAIRS: Final = 200
 _EXAMINED: Final = 20
@@ -60,9 +66,9 @@ class Transaction(NamedTuple):
         return hiding(self, "state", "nonce", "verifier")
 
     @classmethod
-    def begun(cls, case: Case, return_to: str, *, restarted: bool = False) -> Transaction:
-        """A new one: 128 random bits of state, 128 of nonce, 256 of verifier."""
-        state = (_RESTARTED if restarted else "") + case.fresh_id()
+    def begun(cls, case: Case, return_to: str, *, mark: str = "") -> Transaction:
+        """A new one: 128 random bits of state, 128 of nonce, 256 of verifier. `mark`: RESTARTED, PROMPTED or neither."""
+        state = mark + case.fresh_id()
         return cls(state, case.fresh_id(), to_base64url(case.entropy(32)), return_to, case.now())
 
     @property
@@ -77,7 +83,22 @@ class Transaction(NamedTuple):
 
 def was_restarted(state: object) -> bool:
     """Whether a state, forged or not, says that its flow was already begun anew once: then it is not begun again."""
-    return isinstance(state, str) and state.startswith(_RESTARTED)
+    return isinstance(state, str) and state.startswith((RESTARTED, PROMPTED))
+
+
+def was_prompted(state: str) -> bool:
+    """Whether the flow was begun anew with a prompt for the password: then no prompt can help any more."""
+    return state.startswith(PROMPTED)
+
+
+def wanted_page(case: Case, cookie_headers: Sequence[str]) -> Flow[str | None]:
+    """The page that the newest sign-in under way in this browser leads to; None where none is under way."""
+    newest: Transaction | None = None
+    for state in _states(case, cookie_headers):
+        found = yield from _opened(case, state, cookie_headers)
+        if found is not None and not found.is_over(case.now()) and (newest is None or found.began_at >= newest.began_at):
+            newest = found
+    return newest and newest.return_to
 
 
 def transaction_cookie(case: Case, state: str) -> Cookie:
