@@ -8,10 +8,11 @@ import threading
 import time
 from collections import ChainMap
 
+import boto3
 import pytest
 
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.wire import NotSent, open_wire
+from cognito_session.aws.wire import NotSent, ServiceError, open_wire
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.core.record import SessionKey
 
@@ -247,3 +248,20 @@ def test_credentials_that_come_later_are_found(aws, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
     assert "refused" in str(failure(wire)).lower() or isinstance(failure(wire), NotSent)
+
+
+def test_other_failures_keep_the_clients(aws, monkeypatch):
+    """Making clients takes a moment: only those without credentials are made again."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    session = boto3.Session("x", "y", region_name="eu-central-1")
+    wire = open_wire(environ={"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}, boto3_session=session)
+    failure(wire)
+    made = dict(wire._clients._made)
+    with pytest.raises(ConfigurationError, match="newer boto3"):
+        wire.call("dynamodb", "GetItemFromTheFuture", {}, timeout_seconds=1)
+    with pytest.raises(ServiceError):
+        wire.call("dynamodb", "GetItem", {"TableName": "t", "Key": 5}, timeout_seconds=1)
+    failure(wire)
+    assert made
+    assert wire._clients._made == made

@@ -44,15 +44,17 @@ def step_down(seconds: float) -> float:
 
 
 class Watch:
-    """How many requests of a call were handed to the network, and by which clock they are signed.
+    """One call: how many of its requests were `sent` to the network, and how far `ahead_seconds` AWS's clock is.
 
-    `known` is False for a stand-in without botocore's events, which does not tell. AWS's clock is so many `ahead_seconds`.
+    `known` is False for a stand-in without botocore's events, which does not tell what was sent. `without_credentials`:
+    credentials or settings could not be resolved.
     """
 
     def __init__(self, *, once: bool, ahead_seconds: float) -> None:
         self.once = once
         self.ahead_seconds = ahead_seconds
         self.known = False
+        self.without_credentials = False
         self.sent = 0
         self.keys: AccessKeys | None = None  # that it is signed with, where they are the wire's own
 

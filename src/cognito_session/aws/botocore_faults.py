@@ -48,6 +48,7 @@ def translated(name: str, send: Callable[[], _T], watch: Watch | None = None) ->
     except Exception as error:  # noqa: BLE001 - urllib3 while a body is read, botocore's parser, an injected client
         if watch is not None and watch.known and not watch.sent and not _is_answer(name, error):
             failure: Exception = _before_sending(name, error)
+            watch.without_credentials = not isinstance(failure, ServiceError)
         else:
             failure = _fault(name, error)
     raise failure

@@ -86,13 +86,13 @@ class BotocoreWire:
             with watched(once=once, ahead_seconds=ahead_seconds) as watch:
                 try:
                     return translated(name, lambda: call(watch, seconds), watch)
-                except ConfigurationError:
-                    self._clients.renew()  # a client made without credentials would never find any
-                    raise
                 except ServiceError as error:
                     if watch.keys is not None and error.code in KEYS_REFUSED:
                         self._credentials.refused(watch.keys)
                     raise
+                finally:
+                    if watch.without_credentials:
+                        self._clients.renew()  # a client made without credentials would never find any
 
         def exchange(ahead_seconds: float, seconds: float) -> dict[str, Any]:
             def work() -> dict[str, Any]:
