@@ -93,6 +93,28 @@ def end_on_any_refusal() -> Any:
     return patched(Renewal, "_verdict", verdict)
 
 
+def conclude_from_unknown_words() -> Any:
+    """A refusal in unknown words is a verdict: while the operator's fault lasts every session that refreshes is ended."""
+    original = Renewal._verdict
+
+    def verdict(self: Renewal, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
+        return (yield from original(self, leased, lease, denied._replace(verdict="dead")))
+
+    return patched(Renewal, "_verdict", verdict)
+
+
+def reject_after_some_refusals() -> Any:
+    """Unknown words are borne with for a time only: a fault that lasts longer rejects everybody."""
+    original = Renewal._verdict
+
+    def verdict(self: Renewal, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
+        if denied.verdict == "unknown" and lease.n > 1:
+            return Rejected(Reason.REFRESH_DENIED)
+        return (yield from original(self, leased, lease, denied))
+
+    return patched(Renewal, "_verdict", verdict)
+
+
 def send_without_looking_at_the_clock() -> Any:
     """A worker that was frozen after it took the lease calls all the same."""
     return patched(Stage, "guard", False)
@@ -154,6 +176,16 @@ RULES = (
         "give up on an error that is no outage",
         give_up_on_an_error_that_is_no_outage,
         Scenario("refused write, no grace", LOSSY, refuse=1, survives=True),
+    ),
+    Mutant(
+        "conclude from unknown words",
+        conclude_from_unknown_words,
+        Scenario("fault", PoolRules(fault=(0, 10), experiment=False), ticks=10),
+    ),
+    Mutant(
+        "bear with unknown words for a time only",
+        reject_after_some_refusals,
+        Scenario("fault", PoolRules(fault=(0, 10), experiment=False), ticks=10),
     ),
     Mutant("end the session on any refusal", end_on_any_refusal, Scenario("loss, grace 0", LOSSY, freeze=1, survives=True)),
     Mutant("send without looking at the clock", send_without_looking_at_the_clock, Scenario("freeze", B, freeze=1, ticks=10)),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.ports import Denied
 from support.tokens import Issuer
 
 SUB = "user-1"
@@ -19,7 +21,12 @@ ISSUER = Issuer()
 
 @dataclass(frozen=True)
 class PoolRules:
-    """One reading of Cognito."""
+    """One reading of Cognito, and what its sentences tell.
+
+    `fault`: the operator's, from when to when (seconds after the beginning) every refresh is refused in the same unknown words.
+    `known_words`: whether the library knows the sentence that a dead token is refused with. `experiment`: whether the control
+    experiment works, which tells the two apart.
+    """
 
     rotation: bool = True
     grace: int = 60
@@ -28,11 +35,15 @@ class PoolRules:
     reuse_kills: bool = False
     life: int = 3600
     origin_changes: bool = False
+    fault: tuple[int, int] | None = None
+    known_words: bool = True
+    experiment: bool = True
 
     def __str__(self) -> str:
+        told = "" if self.fault is None and self.known_words else f", words unknown, experiment {self.experiment}"
         if not self.rotation:
-            return "rotation off"
-        kills = ", reuse kills family" if self.reuse_kills else ""
+            return f"rotation off{told}"
+        kills = (", reuse kills family" if self.reuse_kills else "") + told
         return f"grace {self.grace}, semantics {self.semantics}, revoke reaches {self.revoke}{kills}"
 
 
@@ -98,6 +109,19 @@ def refresh(pool: Pool, token: str, now: int, rules: PoolRules) -> tuple[Pool, t
     pool = pool.put(child, Grant(grant.family, "live", 0, ()))
     pool = pool.put(token, Grant(grant.family, "retired", retired_at, (*grant.children, child)))
     return pool, (access, child)
+
+
+def verdict(code: str, rules: PoolRules) -> Denied:
+    """What the provider makes of the refusal of a dead token."""
+    known = code != "NotAuthorizedException" or rules.known_words or rules.experiment
+    return Denied("dead" if known else "unknown", code)
+
+
+def refused_for_all(seconds: int, rules: PoolRules) -> Denied | ConfigurationError | None:
+    """What the provider makes of the refusal of any token while the operator's fault lasts; None: there is none."""
+    if rules.fault is None or not rules.fault[0] <= seconds < rules.fault[1]:
+        return None
+    return ConfigurationError("every refresh is refused") if rules.experiment else Denied("unknown", "NotAuthorizedException")
 
 
 def revoke(pool: Pool, token: str, rules: PoolRules) -> Pool:

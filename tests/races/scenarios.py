@@ -69,6 +69,29 @@ REFUSED = (
     Scenario("bare row, refused write", bare=True, refuse=1),
 )
 """A write is answered with an error that is no outage. Nothing is lost by it under any grace."""
+FAULT = (0, 10)
+JUDGED = tuple(
+    Scenario(f"{name}, experiment {'works' if works else 'fails'}", replace(rules, experiment=works), **more)
+    for works in (True, False)
+    for rules in (PoolRules(grace=0), OFF)
+    for name, rules, more in (
+        ("the operator's fault", replace(rules, fault=FAULT), {"ticks": 10}),
+        ("the operator's fault in the window", replace(rules, fault=FAULT), {"ticks": 10, "life_left": 60}),
+        ("the operator's fault, bare row", replace(rules, fault=FAULT), {"ticks": 10, "bare": True}),
+        ("the operator's fault, logout", replace(rules, fault=FAULT), {"ticks": 10, "others": ("logout",)}),
+        (
+            "a dead token in unknown words",
+            replace(rules, known_words=False),
+            {"others": ("revoked elsewhere",), "survives": False},
+        ),
+        (
+            "a dead token in unknown words, lost answer",
+            replace(rules, known_words=False),
+            {"others": ("revoked elsewhere",), "survives": False, "loss": 1},
+        ),
+    )
+)
+"""Refusals that nobody understands: the operator's fault loses nobody, and a dead token ends where an experiment can tell."""
 HARD = (
     Scenario("three crashes", crash=3, ticks=14),
     Scenario("three lost answers", loss=3, ticks=12),
@@ -88,6 +111,7 @@ def short() -> Iterator[Scenario]:
         yield replace(scenario, rules=rules)
     for scenario in REFUSED:
         yield replace(scenario, rules=LOSSY[1])
+    yield from JUDGED
     for rules in LOSSY:
         yield replace(FAULTY[0], rules=rules, survives=False)
 
@@ -98,6 +122,7 @@ def long() -> Iterator[Scenario]:
         yield replace(scenario, rules=rules)
     for scenario, rules in product(HARD, (OFF, PoolRules(), PoolRules(semantics="B"), PoolRules(semantics="C"))):
         yield replace(scenario, rules=rules)
+    yield from JUDGED
     for scenario, rules in product(REFUSED, (*READINGS, *LOSSY)):
         yield replace(scenario, rules=rules)
     for scenario, rules in product((*FAULTY, *HARD), LOSSY):

@@ -240,6 +240,9 @@ class Stage:
         actor = world.actors[index]
         if actor.kind in ("foreign-put", "foreign-set"):
             return self._foreign(world, index, actor)
+        if actor.kind == "revoked elsewhere":
+            dead = pool_model.revoke(world.pool, "rt-first", PoolRules(revoke="family"))
+            return world._replace(pool=dead, actors=_with(world, index, actor._replace(status="done")))
         match variant:
             case "crash":
                 return self._spend(world, 0)._replace(actors=_with(world, index, actor._replace(status="crashed", frame=None)))
@@ -302,6 +305,8 @@ class Stage:
                 actors=_with(world, index, actor), zombies=(*world.zombies, (actor.name, request.refresh_token, world.now))
             )
         world, answer = self._provider(world, request.refresh_token)
+        if isinstance(answer, ConfigurationError):
+            return self._resume(world, index, "fault", answer)
         if variant == "lost after":
             return self._resume(self._spend(world, 1), index, "fault", ProviderUnavailable("lost", sent=None))
         return self._resume(world, index, "answer", answer)
@@ -309,14 +314,19 @@ class Stage:
     guard = True
     """Whether the driver asks the clock again before it sends."""
 
-    def _provider(self, world: World, token: str) -> tuple[World, NewTokens | Denied]:
+    def _provider(self, world: World, token: str) -> tuple[World, NewTokens | Denied | ConfigurationError]:
+        refused = pool_model.refused_for_all(world.now - START, self.scenario.rules)
+        if refused is not None:
+            return world, refused
         calls = dict(world.calls)
         calls[token] = calls.get(token, 0) + 1
-        self._check_calls(world, calls[token])
         pool, answer = pool_model.refresh(world.pool, token, world.now, self.scenario.rules)
+        if isinstance(answer, str) and pool_model.verdict(answer, self.scenario.rules).verdict == "unknown":
+            return world, pool_model.verdict(answer, self.scenario.rules)
+        self._check_calls(world, calls[token])
         world = world._replace(pool=pool, calls=tuple(sorted(calls.items())))
         if isinstance(answer, str):
-            return world, Denied("dead", answer)
+            return world, pool_model.verdict(answer, self.scenario.rules)
         return world, NewTokens(*answer)
 
     def _late(self, world: World, which: int) -> World:
@@ -416,7 +426,7 @@ class Stage:
         how, value = over
         delivered, logged_out = world.delivered, world.logged_out
         if how == "raised":
-            if isinstance(value, ConfigurationError) and not self.scenario.refuse:
+            if isinstance(value, ConfigurationError) and not self.scenario.refuse and self.scenario.rules.fault is None:
                 raise Violation(f"{actor.name}: unexpected {value}")
             verdict = "unavailable"
         elif actor.kind == "logout":
@@ -433,6 +443,8 @@ class Stage:
             verdict = f"rejected: {value.reason}"
             if value.reason is Reason.REUSE:
                 raise Violation("a benign request was rejected as reuse")
+            if value.reason is Reason.REFRESH_DENIED and self.scenario.survives and self.scenario.rules.fault is not None:
+                raise Violation("a request was rejected for what is the operator's fault")
         else:
             verdict = "refreshed" if isinstance(value, Refreshed) else "served"
             self._check_served(world, actor, value)
