@@ -11,6 +11,7 @@ import boto3
 import botocore.session
 import pytest
 
+from aws.echo_server import EchoServer
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.codes import COMMON, KMS
 from cognito_session.aws.cognito import CognitoProvider
@@ -236,6 +237,7 @@ def test_no_code_of_a_whole_model_escapes():
         (["TransactionConflict", "None"], StoreUnavailable),
         (["ProvisionedThroughputExceeded", "ValidationError"], ConfigurationError),
         (["None", "ItemCollectionSizeLimitExceeded"], ConfigurationError),
+        (["AccessDenied", "None"], ConfigurationError),
         (["SomethingNew"], StoreUnavailable),
         ([], StoreUnavailable),
     ],
@@ -313,6 +315,34 @@ def test_an_answer_without_a_request_id(stack):
     with pytest.raises(StoreUnavailable, match="proxies") as caught:
         store.load(KEY)
     assert "request id" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["curl", "botocore"])
+def test_where_an_answer_names_its_error_and_id(kind):
+    """The name is in the body, in a header, or nowhere; the request id and Retry-After are those of any refusal, GETs too."""
+    server = EchoServer()
+    environ = {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": "us-east-1"}
+    environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    wire = open_wire(environ=environ, boto3_session=boto3.Session("a", "b") if kind == "botocore" else None)
+    named = {"x-amzn-RequestId": "id-1", "Retry-After": "7"}
+    server.plan += [
+        (400, b'{"__type":"com.amazon.coral.service#InBody:http://x","Message":"m"}', named),
+        (400, b'{"message":"m"}', {**named, "x-amzn-ErrorType": "InHeader:http://x"}),
+        (400, b'{"message":"m"}', named),
+        (400, b"<html>", named),
+        (404, b"x", named),
+    ]
+    found = []
+    for _ in range(4):
+        with pytest.raises(ServiceError) as caught:
+            wire.call("dynamodb", "GetItem", {"TableName": "t", "Key": {"a": {"S": "b"}}}, timeout_seconds=2)
+        found.append((caught.value.code, caught.value.message))
+        assert caught.value.request_id == "id-1"
+    with pytest.raises(ServiceError) as caught:
+        wire.get(f"{server.url}/keys", timeout_seconds=2)
+    server.stop()
+    assert found == [("InBody", "m"), ("InHeader", "m"), ("HTTP400", "m"), ("HTTP400", "")]
+    assert (caught.value.request_id, caught.value.retry_after) == ("id-1", 7)
 
 
 def _raising(error: Exception) -> Callable[..., Any]:

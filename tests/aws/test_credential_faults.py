@@ -151,6 +151,15 @@ def test_a_role_source_that_is_not_reached(aws, source, tmp_path, trouble):
     assert isinstance(error, NotSent), error
 
 
+def test_a_role_whose_request_sts_finds_too_old(aws, source):
+    """The advice is about the clock, not about the role's trust."""
+    source.refuses("SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z", 403)
+    profile = f"[default]\nrole_arn={ROLE}\nsource_profile=b\n[profile b]\naws_access_key_id=x\naws_secret_access_key=y\n"
+    error = failure(aws(profile, AWS_ENDPOINT_URL_STS=source.url))
+    assert isinstance(error, ConfigurationError)
+    assert "clock" in str(error)
+
+
 def test_a_role_of_a_profile_that_sts_refuses(aws, source):
     """The error names the profile's role."""
     source.refuses("AccessDenied", "User: arn:aws:iam::1:user/u is not authorized to perform: sts:AssumeRole", 403)

@@ -16,7 +16,7 @@ from cognito_session.aws.wire import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["error_code", "read_answer", "read_object", "request_id"]
+__all__ = ["error_code", "read_answer", "read_object", "refused_document", "request_id"]
 
 _OK: Final = 200
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,99}")
@@ -38,12 +38,26 @@ def read_answer(
     if status == _OK and document is not None:
         return document
     document = document or {}
+    # Smithy has the name in the body or in a header (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).
+    name = (document.get("__type") or headers.get("x-amzn-errortype")) if status != _OK else None
     raise ServiceError(
         operation,
-        error_code(document.get("__type") if status != _OK else None, status),
+        error_code(name, status),
         status,
         message=_text(document.get("message") or document.get("Message")),
         body=document,
+        retry_after=retry_after,
+        request_id=request_id(headers),
+        date=headers.get("date", ""),
+    )
+
+
+def refused_document(name: str, status: int, headers: Mapping[str, str], retry_after: int | None) -> ServiceError:
+    """The error of a GET whose status is not 200; its body is nobody's. `headers` by lower-case name."""
+    return ServiceError(
+        name,
+        f"HTTP{status}",
+        status,
         retry_after=retry_after,
         request_id=request_id(headers),
         date=headers.get("date", ""),

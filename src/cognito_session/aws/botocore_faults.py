@@ -80,7 +80,7 @@ def _service_error(name: str, error: Any) -> ServiceError:
     after = headers.get("retry-after", "")
     return ServiceError(
         name,
-        error_code(details.get("Code"), status),
+        error_code(_name(details.get("Code")) or headers.get("x-amzn-errortype"), status),
         status,
         message=str(details.get("Message", "")),
         body={key: value for key, value in response.items() if key not in {"Error", "ResponseMetadata"}},
@@ -88,6 +88,11 @@ def _service_error(name: str, error: Any) -> ServiceError:
         request_id=request_id(headers) or str(meta.get("RequestId", "")),
         date=headers.get("date", ""),
     )
+
+
+def _name(code: object) -> object:
+    """Botocore gives the status for an answer without a name."""
+    return None if str(code).isdecimal() else code
 
 
 def _fault(name: str, error: Exception) -> Exception:

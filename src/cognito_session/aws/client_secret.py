@@ -31,7 +31,7 @@ class ClientSecret:
         try:
             return self._found()
         except SessionUnavailable as error:
-            raise ProviderUnavailable("the app client's secret could not be read", sent=False) from error
+            raise ProviderUnavailable(f"the app client's secret could not be read: {error}", sent=False) from error
 
     def hash_for(self, username: str, client_id: str) -> str | None:
         """SECRET_HASH for this user name; None for a public client. Raises as `read`."""

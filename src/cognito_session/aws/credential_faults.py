@@ -75,6 +75,8 @@ _FROM_BOTOCORE: Final[tuple[tuple[type[Exception], str, str], ...]] = (
     (faults.ParamValidationError, _WEB_IDENTITY, "the role's ARN, its session name or the token in the file is malformed"),
 )
 _NETWORK: Final = (faults.HTTPClientError, faults.ConnectionError, faults.MetadataRetrievalError)
+_TIME_WORDS: Final = ("signature expired", "signature not yet current")
+_CLOCK: Final = "this machine's clock differs from AWS's by minutes: synchronize it (NTP)"
 _HARMLESS: Final = (
     faults.PartialCredentialsError,
     faults.ProfileNotFound,
@@ -127,7 +129,9 @@ def _refused(name: str, error: Any) -> ConfigurationError | NotSent:
         for label, text in (("AWS says", details.get("Message")), ("request id", meta.get("RequestId")))
         if text
     )
-    return _set_up(name, f"{source}, {error.operation_name} refused ({one_line(code)})", _ADVICE.get(source, "") + told)
+    late = code == "RequestExpired" or any(each in str(details.get("Message")).lower() for each in _TIME_WORDS)
+    advice = _CLOCK if late else _ADVICE.get(source, "check the AWS credentials and profile")
+    return _set_up(name, f"{source}, {error.operation_name} refused ({one_line(code)})", advice + told)
 
 
 _STATUS: Final = re.compile(r"non 200 response (4\d\d) ")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.aws.codes import Meaning, explain, meaning_of
+from cognito_session.aws.codes import COMMON, Meaning, explain, meaning_of
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def a_condition_failed(error: ServiceError) -> bool:
 def _meaning(error: ServiceError) -> Meaning:
     """Of a cancelled transaction: of the reason that the operator must act on, where there is one."""
     if error.code == "TransactionCanceledException":
-        lasting = (DYNAMODB[reason] for reason in _reasons(error) if reason in DYNAMODB)
-        return next((meaning for meaning in lasting if not meaning.passing), _CONFLICT)
+        meanings = (DYNAMODB.get(reason) or COMMON.get(reason) for reason in _reasons(error))
+        return next((meaning for meaning in meanings if meaning is not None and not meaning.passing), _CONFLICT)
     return meaning_of(error, DYNAMODB)
 
 

@@ -17,6 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 
 from cognito_session.aws.access_keys import KEYS_REFUSED
+from cognito_session.aws.answer import refused_document
 from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, Watch, is_guarded, watched
 from cognito_session.aws.botocore_faults import Dropped, translated
 from cognito_session.aws.endpoint import check_address
@@ -105,9 +106,10 @@ class BotocoreWire:
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""
         name = f"GET {check_address(url, 'the address to fetch')}"
-        status, body = self._exchange(name, AWSRequest("GET", url), timeout_seconds, max_bytes)
+        status, body, headers = self._exchange(name, AWSRequest("GET", url), timeout_seconds, max_bytes)
         if status != _OK:
-            raise ServiceError(name, f"HTTP{status}", status)
+            after = headers.get("retry-after", "")
+            raise refused_document(name, status, headers, int(after) if after.isdecimal() else None)
         return body
 
     def post_form(
@@ -125,14 +127,15 @@ class BotocoreWire:
         if basic is not None:
             headers["Authorization"] = basic_authorization(*basic)
         request = AWSRequest("POST", url, headers, urlencode(fields))
-        return self._exchange(name, request, timeout_seconds, MAX_DOCUMENT_BYTES)
+        status, body, _ = self._exchange(name, request, timeout_seconds, MAX_DOCUMENT_BYTES)
+        return status, body
 
-    def _exchange(self, name: str, request: Any, timeout_seconds: float, max_bytes: int) -> tuple[int, bytes]:
-        """(status, body) over a connection of its own; these calls are too rare to keep one."""
+    def _exchange(self, name: str, request: Any, timeout_seconds: float, max_bytes: int) -> tuple[int, bytes, dict[str, str]]:
+        """(status, body, headers by lower-case name) over a connection of its own; these calls are too rare to keep one."""
         _refuse_spent(name, timeout_seconds)
         request.stream_output = True
 
-        def send() -> tuple[int, bytes]:
+        def send() -> tuple[int, bytes, dict[str, str]]:
             session = URLLib3Session(
                 verify=self._environ.get("AWS_CA_BUNDLE") or True,
                 proxies=proxies(request.url, self._environ),
@@ -145,7 +148,7 @@ class BotocoreWire:
                 session.close()
             if len(body) > max_bytes:
                 raise AnswerLost(f"{name}: refused an answer of more than {max_bytes} bytes")
-            return response.status_code, body
+            return response.status_code, body, {key.lower(): value for key, value in response.headers.items()}
 
         return _within(name, timeout_seconds, lambda: translated(name, send))
 

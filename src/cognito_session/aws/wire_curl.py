@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pycurl
 
 from cognito_session.aws.access_keys import KEYS_REFUSED
-from cognito_session.aws.answer import read_answer
+from cognito_session.aws.answer import read_answer, refused_document
 from cognito_session.aws.curl_pool import give_back, take, throw_away
 from cognito_session.aws.endpoint import check_address, is_loopback_http
 from cognito_session.aws.proxy import no_proxy, proxy
@@ -146,11 +146,13 @@ class CurlWire:
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""
         name = f"GET {check_address(url, 'the address to fetch')}"
+        lines: list[bytes] = []
+        options = [(pycurl.HEADERFUNCTION, lines.append)]
         status, body, retry_after = self._exchange(
-            name, url, (), timeout_seconds=timeout_seconds, max_bytes=max_bytes, once=False
+            name, url, options, timeout_seconds=timeout_seconds, max_bytes=max_bytes, once=False
         )
         if status != _OK:
-            raise ServiceError(name, f"HTTP{status}", status, retry_after=retry_after)
+            raise refused_document(name, status, _by_name(lines), retry_after)
         return body
 
     def post_form(
