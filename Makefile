@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
+SELECTED := tests/core tests/drivers tests/aws tests/stores tests/web tests/doors tests/signin tests/cli tests/test_public_api.py
 
-.PHONY: demo test lint types tests browser fuzz prove bench lock clean
+.PHONY: demo test lint types tests browser fuzz prove bench lowest versions lock clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
@@ -34,10 +35,29 @@ prove: $(STAMP)  ## the long form of the proof; writes docs/proof.md
 bench: $(STAMP)  ## ratios against boto3 + PyJWT in one run
 	$(BIN)/python bench/run.py $(ARGS)
 
-lock: $(STAMP)  ## pin the development requirements anew, with hashes and without addresses
+lowest: $(STAMP)  ## the tests on the lowest version of everything that pyproject.toml declares; ARGS=tests/aws selects
+	# A deprecation in an old framework beside a new dependency of its own is no fault of ours.
+	$(BIN)/python -m pip install --quiet uv
+	$(PYTHON) -m venv --clear $(VENV)-lowest
+	$(BIN)/uv pip install --quiet --python $(VENV)-lowest --require-hashes --no-deps -r requirements/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(VENV)-lowest --no-deps --no-build-isolation --editable .
+	$(VENV)-lowest/bin/python -m pytest -W default::DeprecationWarning $(or $(ARGS),$(SELECTED))
+
+versions: $(STAMP)  ## the tests on each Python named by VERSIONS, like VERSIONS="/usr/bin/python3.12 python3.13"
+	$(BIN)/python -m pip install --quiet uv
+	@set -e; for python in $(VERSIONS); do \
+		$$python -m venv --clear $(VENV)-version; \
+		$(BIN)/uv pip install --quiet --python $(VENV)-version --require-hashes -r requirements/dev.txt; \
+		$(BIN)/uv pip install --quiet --python $(VENV)-version --no-deps --no-build-isolation --editable .; \
+		$(VENV)-version/bin/python --version; \
+		$(VENV)-version/bin/python -m pytest $(or $(ARGS),$(SELECTED)); \
+	done
+
+lock: $(STAMP)  ## pin the development requirements, with hashes and without addresses, and the lowest ones
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade requirements/dev.in -o requirements/dev.txt
+	$(BIN)/python requirements/lowest.py > /dev/null
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,4 +68,4 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-version .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

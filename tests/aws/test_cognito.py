@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from cognito_session.aws import wire_botocore
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.wire import ServiceError, open_wire
@@ -463,6 +464,17 @@ def test_the_older_operation_steps_in(confidential, wire, code):
     assert confidential.sent() == [("InitiateAuth", True)] * 2
     shown = older.calls[1][1]["AuthParameters"]
     assert shown["SECRET_HASH"] == confidential.pool.secret_hash(confidential.user.username)
+
+
+def test_the_older_operation_steps_in_for_an_older_botocore(confidential, monkeypatch):
+    """boto3 before 1.38 does not know GetTokensFromRefreshToken: InitiateAuth refreshes, and nothing was sent before it."""
+    known = wire_botocore.xform_name
+    monkeypatch.setattr(wire_botocore, "xform_name", lambda name: "not_there" if name == GET_TOKENS else known(name))
+    session = boto3.Session("test", "test", region_name=confidential.stack.region)
+    provider = confidential.provider_on(open_wire(environ=confidential.stack.environment(), boto3_session=session))
+    for _ in range(2):
+        assert sub_of(confidential, provider.refresh(confidential.request()).access_token) == confidential.user.sub
+    assert [operation for operation, _ in confidential.sent()] == ["InitiateAuth"] * 2
 
 
 def test_the_older_operation_for_a_public_client(desk, wire):

@@ -90,6 +90,15 @@ def test_unsigned(kind, server):
     assert {r.headers["content-type"] for r in server.requests} == {"application/x-amz-json-1.1"}
 
 
+def test_a_pycurl_without_a_name_for_retry_after_still_works(server, monkeypatch):
+    """pycurl before 7.48 has no RETRY_AFTER: calls work, and an error goes without the seconds."""
+    monkeypatch.setattr("cognito_session.aws.wire_curl._RETRY_AFTER", None)
+    server.plan.append((400, json.dumps({"__type": "X"}).encode(), {"Retry-After": "7"}))
+    with pytest.raises(ServiceError) as caught:
+        make("curl", server.url).call("dynamodb", "PutItem", {}, timeout_seconds=2)
+    assert (caught.value.code, caught.value.retry_after) == ("X", None)
+
+
 @both
 def test_service_error(kind, server):
     """An error answer keeps code, status, body and Retry-After, and none of its texts shows what it holds."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cognito_session.aws import cognito_words as words
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
 from cognito_session.aws.control_experiment import ControlExperiment, impossible_token
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, UnknownOperation
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
@@ -167,6 +167,10 @@ class CognitoProvider:
             if operation == "GetTokensFromRefreshToken" and error.code in _NOT_TO_BE_HAD:
                 raise _NotToBeHad from error
             return _refusal(error, request)
+        except UnknownOperation as error:  # botocore before 1.38; nothing has left
+            if operation == "GetTokensFromRefreshToken":
+                raise _NotToBeHad from error
+            raise
         except NotSent as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=False) from error
         except AnswerLost as error:

@@ -26,6 +26,7 @@ __all__ = [
     "AnswerLost",
     "NotSent",
     "ServiceError",
+    "UnknownOperation",
     "Wire",
     "WireError",
     "basic_authorization",
@@ -82,6 +83,10 @@ class NotSent(WireError):
 
 class AnswerLost(WireError):
     """Time ran out or the connection broke after something may have left: it may or may not have been done."""
+
+
+class UnknownOperation(ConfigurationError):
+    """The installed SDK does not know the operation, so nothing was sent."""
 
 
 class Wire(Protocol):

@@ -23,7 +23,14 @@ from cognito_session.aws.botocore_faults import Dropped, translated
 from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.proxy import proxies
 from cognito_session.aws.server_clock import ServerClock
-from cognito_session.aws.wire import MAX_DOCUMENT_BYTES, AnswerLost, NotSent, ServiceError, basic_authorization
+from cognito_session.aws.wire import (
+    MAX_DOCUMENT_BYTES,
+    AnswerLost,
+    NotSent,
+    ServiceError,
+    UnknownOperation,
+    basic_authorization,
+)
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -161,7 +168,7 @@ def _refuse_spent(name: str, timeout_seconds: float) -> None:
 def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     method = getattr(client, xform_name(operation), None)
     if method is None:
-        raise ConfigurationError(f"the installed botocore does not know {operation}: install a newer boto3")
+        raise UnknownOperation(f"the installed botocore does not know {operation}: install a newer boto3")
     answer: dict[str, Any] = method(**payload)
     return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 

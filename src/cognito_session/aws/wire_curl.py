@@ -38,6 +38,7 @@ __all__ = ["CurlWire"]
 
 _CONNECT_SECONDS: Final = 2.0  # name, TCP and TLS together; a small Lambda's TLS takes half a second of CPU share
 _OK: Final = 200
+_RETRY_AFTER: Final = getattr(pycurl, "RETRY_AFTER", None)  # before pycurl 7.48 there is no name for it: go without
 _QUICK_EXIT: Final = 322  # CURLOPT_QUICK_EXIT, libcurl 7.87; pycurl has no name for it
 
 # service -> (X-Amz-Target prefix, AWS JSON version)
@@ -238,7 +239,7 @@ def _perform(name: str, settings: Iterable[tuple[int, Any]], body: _Body) -> tup
         for option, value in settings:
             curl.setopt(option, value)
         curl.perform()
-        outcome = curl.getinfo(pycurl.RESPONSE_CODE), curl.getinfo(pycurl.RETRY_AFTER) or None
+        outcome = curl.getinfo(pycurl.RESPONSE_CODE), (_RETRY_AFTER and curl.getinfo(_RETRY_AFTER)) or None
     except pycurl.error as error:
         failure = _failure(name, curl, error, body)
         throw_away(curl)
