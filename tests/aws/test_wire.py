@@ -91,7 +91,7 @@ def test_unsigned(kind, server):
 
 
 def test_a_pycurl_without_a_name_for_retry_after_still_works(server, monkeypatch):
-    """pycurl before 7.48 has no RETRY_AFTER: calls work, and an error goes without the seconds."""
+    """Before 7.48 pycurl has no RETRY_AFTER: calls work, and an error goes without the seconds."""
     monkeypatch.setattr("cognito_session.aws.wire_curl._RETRY_AFTER", None)
     server.plan.append((400, json.dumps({"__type": "X"}).encode(), {"Retry-After": "7"}))
     with pytest.raises(ServiceError) as caught:

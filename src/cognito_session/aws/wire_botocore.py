@@ -31,7 +31,6 @@ from cognito_session.aws.wire import (
     UnknownOperation,
     basic_authorization,
 )
-from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
