@@ -5,7 +5,7 @@ Denial is a value. An outage is not an outcome: it is a SessionUnavailable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import _FIELD_INITVAR, MISSING, dataclass, field, fields, replace  # type: ignore[attr-defined] # see _show_facts_only
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -119,7 +119,7 @@ class Session:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy.deepcopy, which may put a session into a queue, a cache or a log: without its secrets."""
-        kept: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _LEFT_OUT}
+        kept: dict[str, Any] = {name: getattr(self, name) for name in _NAMES if name not in _LEFT_OUT}
         return _restored, (kept | {"claims": dict(self.claims), "data": dict(self.data)},)
 
     @property
@@ -178,10 +178,28 @@ _LEFT_OUT: Final = frozenset({"access_token", "set_cookies", "responder"})
 """What a pickle or a deep copy does not hold."""
 
 
+_NAMES: Final = tuple(each.name for each in fields(Session))
+"""Every attribute."""
+
+
+def _show_facts_only() -> None:
+    """Show the facts to whatever reads a dataclass by its fields: asdict, and JSON encoders that use it (FastAPI, Flask).
+
+    Without this they would send the access token, or fail on it. The other fields become init-only ones, which `fields()`
+    leaves out and `dataclasses.replace` copies where they have a default.
+    """
+    for each in Session.__dataclass_fields__.values():
+        if each.name not in _FACTS:
+            each._field_type = _FIELD_INITVAR  # type: ignore[attr-defined] # noqa: SLF001 - no public way tells the two apart
+            each.default, each.default_factory = None, MISSING
+
+
+_show_facts_only()
+
+
 def _restored(kept: Mapping[str, Any]) -> Session:
     """The session out of a pickle; names that this version does not know are passed over."""
-    known = {each.name for each in fields(Session)}
-    found = {name: value for name, value in kept.items() if name in known}
+    found = {name: value for name, value in kept.items() if name in _NAMES}
     found |= {name: MappingProxyType(found.get(name, {})) for name in ("claims", "data")}
     return Session(access_token="", **found)
 

@@ -27,12 +27,15 @@ from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.core.outcome import Session
 from cognito_session.web import starlette
 from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
+from cognito_session.web.facts import teach_pydantic
 from cognito_session.web.refusal import refusal
 
 if TYPE_CHECKING:
     from cognito_session.manager import AsyncSessionManager, SessionManager
 
 __all__ = ["CognitoAuth"]
+
+teach_pydantic()
 
 Guard = Callable[..., Coroutine[Any, Any, Session]]
 MaybeGuard = Callable[..., Coroutine[Any, Any, Session | None]]

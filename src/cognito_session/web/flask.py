@@ -20,8 +20,10 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 
 import flask
+from flask.json.provider import DefaultJSONProvider
 
 from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.core.outcome import Session
 from cognito_session.web import establish as turns
 from cognito_session.web import wsgi
 from cognito_session.web.refusal import refusal
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request as WerkzeugRequest
 
-    from cognito_session.core.outcome import Session
     from cognito_session.manager import AsyncSessionManager, SessionManager
     from cognito_session.web.request import Request
     from cognito_session.web.response import Response
@@ -83,6 +84,7 @@ class CognitoSession:
         app.wsgi_app = _Outside(app.wsgi_app, settings.manager)  # type: ignore[method-assign] # Flask's way to wrap it
         app.before_request(_check_csrf)
         app.context_processor(lambda: {"current_session": current_session})
+        _show_facts(app)
         if SessionError not in app.error_handler_spec[None][None]:
             app.register_error_handler(SessionError, _refuse)
 
@@ -184,6 +186,23 @@ def respond(response: Response) -> flask.Response:
     for line in response.cookies:
         native.headers.add("Set-Cookie", line)
     return native
+
+
+def _show_facts(app: flask.Flask) -> None:
+    """Let a view return a Session, alone or within JSON, as its facts: Flask knows neither, and its tokens are never sent."""
+    make_response, provider = app.make_response, app.json
+
+    def make(rv: Any) -> flask.Response:
+        if isinstance(rv, Session):
+            rv = rv.facts()
+        elif isinstance(rv, tuple) and rv and isinstance(rv[0], Session):
+            rv = (rv[0].facts(), *rv[1:])
+        return make_response(rv)
+
+    app.make_response = make  # type: ignore[method-assign]
+    if isinstance(provider, DefaultJSONProvider):
+        default = provider.default
+        provider.default = lambda o: o.facts() if isinstance(o, Session) else default(o)
 
 
 def _settings() -> Settings:

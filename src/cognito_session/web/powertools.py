@@ -25,6 +25,7 @@ from aws_lambda_powertools.shared.cookies import Cookie
 
 from cognito_session.core.errors import SessionError
 from cognito_session.web.current import serving
+from cognito_session.web.facts import teach_pydantic
 from cognito_session.web.lambda_answer import set_cookie_spellings
 from cognito_session.web.lambda_event import Form, form_of
 from cognito_session.web.protect import visit_of
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from cognito_session.web.visit import Visit
 
 __all__ = ["session_middleware"]
+
+teach_pydantic()
 
 Answer = PowertoolsResponse[Any]
 Middleware = Callable[["ApiGatewayResolver", Callable[["ApiGatewayResolver"], Answer]], Answer]
