@@ -26,6 +26,7 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.flow import resolve
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.token import TokenRules
+from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports
 from cognito_session.web.base_path import base_path_of
 from cognito_session.web.csrf import Csrf, origin_of
@@ -131,6 +132,7 @@ class Assembly:
             keyrings=keyrings,
             user_pool=self._user_pool(),
             authorization_server=self._authorization_server(),
+            notices=Notices(),
         )
 
     def __repr__(self) -> str:

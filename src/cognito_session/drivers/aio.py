@@ -29,8 +29,9 @@ _pool: list[ThreadPoolExecutor] = []
 async def run(flow: Flow[T], ports: Ports) -> T:
     """The flow's result. Raises what the flow raises."""
     loop = asyncio.get_running_loop()
+    faults: list[Exception] = []
     while True:
-        paused = await loop.run_in_executor(_threads(), copy_context().run, segment, flow, ports)
+        paused = await loop.run_in_executor(_threads(), copy_context().run, segment, flow, ports, faults)
         if isinstance(paused, Done):
             return paused.value
         await (ports.pause or asyncio.sleep)(paused.seconds)

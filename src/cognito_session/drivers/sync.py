@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionError
 from cognito_session.core.ports import TOO_LATE
 from cognito_session.core.steps import (
     Call,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         SessionStore,
         UserPool,
     )
+    from cognito_session.drivers.notices import Notices
 
 __all__ = ["Done", "Ports", "run", "segment"]
 
@@ -52,7 +53,7 @@ class Ports(NamedTuple):
     """Everything a flow's steps are answered with. `sleep` waits so many seconds; `on_event` is the application's.
 
     `pause` is what the asynchronous driver awaits instead of `asyncio.sleep`: where time is not the machine's, waiting is not
-    either.
+    either. `notices` writes to the log what went wrong.
     """
 
     store: SessionStore
@@ -65,6 +66,7 @@ class Ports(NamedTuple):
     user_pool: UserPool | None = None
     authorization_server: AuthorizationServer | None = None
     pause: Callable[[float], Awaitable[None]] | None = None
+    notices: Notices | None = None
 
 
 class Done(Generic[T]):
@@ -78,15 +80,31 @@ class Done(Generic[T]):
 
 def run(flow: Flow[T], ports: Ports) -> T:
     """The flow's result. Raises what the flow raises."""
+    faults: list[Exception] = []
     while True:
-        paused = segment(flow, ports)
+        paused = segment(flow, ports, faults)
         if isinstance(paused, Done):
             return paused.value
         ports.sleep(paused.seconds)
 
 
-def segment(flow: Flow[T], ports: Ports) -> Done[T] | Sleep:
-    """Answer steps until the flow returns or pauses with nothing in hand."""
+def segment(flow: Flow[T], ports: Ports, faults: list[Exception]) -> Done[T] | Sleep:
+    """Answer steps until the flow returns or pauses with nothing in hand; `faults` collects those of one flow.
+
+    The end of the flow is told to the notices here, so that a caller who no longer waits costs no line in the log.
+    """
+    try:
+        paused = _carry(flow, ports, faults)
+    except SessionError as error:
+        if ports.notices is not None:
+            ports.notices.tell_raised(error, faults, ports.clock.now())
+        raise
+    if faults and isinstance(paused, Done) and ports.notices is not None:
+        ports.notices.tell_coped(faults, ports.clock.now())
+    return paused
+
+
+def _carry(flow: Flow[T], ports: Ports, faults: list[Exception]) -> Done[T] | Sleep:
     answer: Any = None
     fault: Exception | None = None
     while True:
@@ -97,12 +115,13 @@ def segment(flow: Flow[T], ports: Ports) -> Done[T] | Sleep:
         if isinstance(step, Sleep) and not step.holding:
             return step
         try:
-            answer, fault = _answer(step, ports), None
+            answer, fault = _answer(step, ports, faults), None
         except Exception as error:  # noqa: BLE001 - the flow decides what a fault means, and re-raises what it does not know
             answer, fault = None, error
+            faults.append(error)
 
 
-def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901, PLR0912 - one case for each step, nothing nested
+def _answer(step: Step[Any], ports: Ports, faults: list[Exception]) -> Any:  # noqa: C901, PLR0912 - one case for each step, nothing nested
     match step:
         case Keys(missing_kid, from_cognito):
             return _keys(ports.keys, missing_kid, from_cognito=from_cognito)
@@ -129,7 +148,7 @@ def _answer(step: Step[Any], ports: Ports) -> Any:  # noqa: C901, PLR0912 - one 
         case Call():
             return step.work()
         case Report():
-            return _report(step, ports)
+            return _report(step, ports, faults)
     raise TypeError(f"no driver knows the step {type(step).__name__}")
 
 
@@ -145,7 +164,9 @@ def _keyring(ports: Ports, *, newer: bool) -> Keyring:
     return ports.keyrings.keyring(newer=newer)
 
 
-def _report(event: Report, ports: Ports) -> None:
+def _report(event: Report, ports: Ports, faults: list[Exception]) -> None:
+    if ports.notices is not None:
+        ports.notices.tell_event(event, faults, ports.clock.now())
     if ports.on_event is None:
         return
     try:

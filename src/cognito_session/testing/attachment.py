@@ -12,6 +12,7 @@ from cognito_session.aws.keyring_source import FixedKeyring
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.outcome import Rejected
+from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.testing import environment
 from cognito_session.testing.provider import PoolKeys, PoolProvider
@@ -103,6 +104,7 @@ class Attachment:
             keyrings=keyrings,
             user_pool=PoolOperations(self.pool),
             authorization_server=self.page,
+            notices=Notices(),
         )
 
     def _watched(self) -> Ports:

@@ -1,0 +1,218 @@
+"""The lines in the log: what went wrong, with AWS's words, once a minute for each reason, and no secret."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import pytest
+
+from cognito_session.aws.wire import ServiceError
+from cognito_session.core.errors import (
+    ConfigurationError,
+    KeysUnavailable,
+    LeaseBusy,
+    ProviderUnavailable,
+    SessionRequired,
+    SessionUnavailable,
+    StoreUnavailable,
+)
+from cognito_session.core.steps import Load, Report, Revoke, Sleep, ask
+from cognito_session.drivers import aio, sync
+from cognito_session.drivers.notices import Notices
+from cognito_session.testing.clock import ManualClock
+
+TOKEN = "eyJ" + "a" * 200
+
+
+def denied(code="ExpiredTokenException", message="The security token included in the request is expired"):
+    """A store's fault with AWS's answer as its cause."""
+    error = StoreUnavailable("DynamoDB refuses this role's credentials")
+    error.__cause__ = ServiceError("dynamodb.GetItem", code, 400, message=message, request_id="REQ-1")
+    return error
+
+
+class Broken:
+    """Ports whose store and provider raise `fault`."""
+
+    def __init__(self, fault):
+        self.fault = fault
+
+    def load(self, _key):
+        raise self.fault
+
+    revoke = load
+
+
+@pytest.fixture(params=[sync.run, lambda flow, ports: asyncio.run(aio.run(flow, ports))], ids=["sync", "async"])
+def world(request, caplog):
+    """A driver, ports whose calls fail, and the lines of the log."""
+    caplog.set_level(logging.DEBUG, logger="cognito_session")
+
+    class World:
+        clock = ManualClock(now=1_700_000_000)
+        notices = Notices()
+
+        def run(self, flow, fault=None):
+            broken = Broken(fault)
+            ports = sync.Ports(broken, broken, None, self.clock, self.clock.advance, notices=self.notices)
+            return request.param(flow, ports)
+
+        def fails(self, flow, fault=None):
+            with pytest.raises(Exception):  # noqa: B017 - which one is the flow's matter
+                self.run(flow, fault)
+
+        @property
+        def lines(self):
+            return [record.getMessage() for record in caplog.records if record.name == "cognito_session"]
+
+    return World()
+
+
+def looked():
+    """A flow that needs a row."""
+    yield from ask(Load("key"))
+
+
+def coping():
+    """A flow that goes on without."""
+    try:
+        yield from ask(Load("key"))
+    except (SessionUnavailable, ConfigurationError):
+        return "served"
+
+
+def raising(error):
+    """A flow that gives up by itself."""
+    yield from ask(Sleep(0))
+    raise error
+
+
+def reporting(event, detail="", *, revoking=False):
+    """A flow that reports, after a refused call or not."""
+    if revoking:
+        with contextlib.suppress(SessionUnavailable, ConfigurationError):
+            yield from ask(Revoke("token"))
+    yield from ask(Report(event, "sub-1", "sid-1", detail))
+
+
+def test_a_503_is_a_line_with_aws_words(world):
+    """Reason, message, code, sentence and request id of AWS stand in one line."""
+    world.fails(looked(), denied())
+    (line,) = world.lines
+    assert line == (
+        "store_unavailable: 503: DynamoDB refuses this role's credentials; code ExpiredTokenException;"
+        " AWS: The security token included in the request is expired; request id REQ-1"
+    )
+
+
+def test_a_503_of_the_flow_has_the_fault_that_led_to_it(world):
+    """A flow that gives up with an error of its own: the last fault's code is told."""
+
+    def giving_up():
+        try:
+            yield from ask(Load("key"))
+        except SessionUnavailable:
+            raise LeaseBusy("patience is over") from None
+
+    world.fails(giving_up(), denied())
+    (line,) = world.lines
+    assert line.startswith("lease_busy: 503: patience is over; code ExpiredTokenException")
+
+
+@pytest.mark.parametrize(
+    "error", [LeaseBusy("busy"), KeysUnavailable("no keys"), SessionUnavailable("x", reason="function_timeout")]
+)
+def test_every_503_has_a_line(world, error):
+    """Also one that no call to AWS has caused."""
+    world.fails(raising(error))
+    (line,) = world.lines
+    assert line == f"{error.reason}: 503: {error}"
+
+
+def test_at_most_one_line_a_minute_and_the_others_counted(world):
+    """Ten failures are one line; the first after a minute says that nine were left out; another code has its own line."""
+    for _ in range(10):
+        world.fails(looked(), denied())
+    assert len(world.lines) == 1
+    world.fails(looked(), denied(code="AccessDeniedException"))
+    assert len(world.lines) == 2
+    world.clock.advance(60)
+    world.fails(looked(), denied())
+    assert world.lines[2].endswith("(9 more like it were not logged)")
+    world.clock.advance(60)
+    world.fails(looked(), denied())
+    assert "more like it" not in world.lines[3]
+
+
+def test_a_clock_that_was_set_back_silences_nothing(world):
+    """A wall clock may be corrected: a line from the future does not suppress others for hours."""
+    world.fails(looked(), denied())
+    world.clock = ManualClock(now=1_700_000_000 - 7200)
+    world.fails(looked(), denied())
+    assert len(world.lines) == 2
+
+
+def test_a_fault_that_was_coped_with_is_told_too(world):
+    """Served in spite of a fault: nobody else would tell the operator."""
+    assert world.run(coping(), denied()) == "served"
+    (line,) = world.lines
+    assert line.startswith("store_unavailable: the request was answered all the same")
+    assert "ExpiredTokenException" in line
+
+
+def test_reuse_is_told(world):
+    """A cookie that was used after its time: event, user and session."""
+    world.run(reporting("reuse"))
+    assert world.lines == ["reuse, user sub-1, session sid-1"]
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("no right to revoke"), ProviderUnavailable("throttled")])
+def test_a_refused_control_call_is_one_line(world, error):
+    """A revocation that Cognito refuses: one line with the event and Cognito's code, not a second one for the fault."""
+    error.__cause__ = ServiceError("cognito-idp.RevokeToken", "AccessDeniedException", 400, message="not yours", request_id="R")
+    world.run(reporting("revoke_failed", revoking=True), error)
+    assert world.lines == ["revoke_failed, user sub-1, session sid-1: code AccessDeniedException; AWS: not yours; request id R"]
+
+
+def test_a_refusal_by_aws_that_is_raised(world):
+    """A ConfigurationError that comes from a call has its line; one of the flow's own is the caller's to see."""
+    error = ConfigurationError("the role may not read")
+    world.fails(looked(), error)
+    world.fails(raising(ConfigurationError("keys are missing")))
+    assert world.lines == ["configuration: 500: the role may not read"]
+
+
+@pytest.mark.parametrize("event", ["established", "ended"])
+def test_routine_is_no_line(world, event):
+    """A session that begins or ends is no fault, and a denial is none either."""
+    world.run(reporting(event))
+    world.fails(raising(SessionRequired("no cookie")))
+    assert world.lines == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"Invalid token {TOKEN}",
+        "1 validation error detected: Value 'hunter2hunter2' at 'password' failed to satisfy constraint",
+        f"two\r\nlines\x1b[2J {TOKEN}",
+    ],
+)
+def test_no_secret_and_one_line(world, message):
+    """What AWS quotes of a request, tokens and line ends do not get into the log."""
+    world.fails(looked(), denied(message=message))
+    world.run(reporting("sign_in_refused", message))
+    assert len(world.lines) == 2
+    for line in world.lines:
+        assert TOKEN not in line
+        assert "hunter2" not in line
+        assert line.isprintable()
+
+
+def test_many_reasons_do_not_fill_the_memory(world):
+    """What is remembered is bounded, whatever codes come."""
+    for number in range(1_000):
+        world.fails(looked(), denied(code=f"Code{number}"))
+    assert len(world.notices._told) <= 200
