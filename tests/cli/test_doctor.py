@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from cognito_session.aws.control_experiment import impossible_token
 from cognito_session.aws.wire import NotSent, ServiceError, open_wire
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
@@ -260,6 +261,7 @@ def test_without_rotation(stack):
     assert "a refresh brings no new refresh token" in said
     assert "a refresh token stays usable, used or not" in said
     assert "a revoked token is refused with NotAuthorizedException" in said
+    assert "a token that does not exist is refused with NotAuthorizedException: Invalid Refresh Token" in said
     assert "problem" not in said
     assert "difference" not in said
 
@@ -269,17 +271,53 @@ def test_a_confidential_client(stack):
     asked, username = probe(stack, make_pool(stack, client_secret=True))
     said = "\n".join(str(finding) for finding in asked.ask(username, PASSWORD))
     assert "a wrong client secret is refused with" in said
+    assert "note: with a wrong client secret a token that does not exist is refused with the same message" in said
     assert "note: it costs nobody the session" in said
     assert "difference" not in said
 
 
-def test_words_that_the_library_does_not_know(stack, monkeypatch):
-    """A refusal that is not taken for what it is comes out as a difference to be reported."""
-    monkeypatch.setattr("cognito_session.aws.cognito._DEAD_WORDS", ())
+@pytest.fixture
+def worded(stack):
+    """Sets the sentences of refusals; the usual ones are back afterwards."""
+    yield stack.set_rules
+    stack.set_rules(words={})
+
+
+def test_words_that_the_library_does_not_know(stack, worded):
+    """A refusal that only an experiment tells is a difference to be reported; it is taken for what it is."""
     asked, username = probe(stack, make_pool(stack))
+    worded(words={"revoked": "This token was withdrawn"})
     found = list(asked.ask(username, PASSWORD))
     (finding,) = [finding for finding in found if finding.level == "difference"]
-    assert "which the library takes for unknown" in finding.what
+    assert "This token was withdrawn" in finding.what
+    assert "takes for dead by an experiment" in finding.what
+
+
+def test_words_that_refuse_every_token(stack, worded):
+    """Where a dead token is refused like one that does not exist, the library takes it for the operator's fault: told."""
+    asked, username = probe(stack, make_pool(stack))
+    worded(words={"revoked": "No", "unknown": "No"})
+    found = [finding for finding in asked.ask(username, PASSWORD) if finding.level == "difference"]
+    assert ["takes for misconfigured" in finding.what for finding in found] == [True, True]
+
+
+def test_a_secret_that_is_checked_after_the_token(stack):
+    """A user pool that refuses a token which does not exist before it looks at the secret: the experiment cannot tell."""
+
+    class TokenFirst:
+        def __init__(self, wire):
+            self.wire = wire
+
+        def call(self, service, operation, payload, **how):
+            token = payload.get("RefreshToken", "")
+            if operation == "GetTokensFromRefreshToken" and token == impossible_token(token):
+                raise ServiceError("cognito-idp.X", "NotAuthorizedException", 400, message="Invalid Refresh Token")
+            return self.wire.call(service, operation, payload, **how)
+
+    asked, username = probe(stack, make_pool(stack, client_secret=True))
+    asked._wire._wire = TokenFirst(asked._wire._wire)
+    found = [finding for finding in asked.ask(username, PASSWORD) if finding.level == "difference"]
+    assert ["another message" in finding.what for finding in found] == [True]
 
 
 def test_a_grace_that_does_not_end(stack):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito import CognitoProvider
+from cognito_session.aws.cognito_words import same_words
+from cognito_session.aws.control_experiment import impossible_token
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.aws.wire import ServiceError
 from cognito_session.core.errors import ConfigurationError, SessionError
@@ -34,31 +36,38 @@ _WRONG_SECRET: Final = "0" * 51
 
 
 class _Told(NamedTuple):
-    """What came of one refresh: new tokens, or Cognito's code and message with what the library takes them for."""
+    """What came of one refresh: new tokens, or Cognito's code and message with what the library takes them for.
+
+    `by_experiment`: the message is not known, and the library sent a control call to judge it.
+    """
 
     tokens: NewTokens | None
     code: str = ""
     message: str = ""
     taken_for: str = ""
+    by_experiment: bool = False
 
     def __repr__(self) -> str:
         return f"_Told({self.code!r}, {self.taken_for!r})"
 
 
 class _Hearing:
-    """A wire that remembers the latest error answer."""
+    """A wire that remembers the error answers since `listen`."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self.heard: ServiceError | None = None
+        self.heard: list[ServiceError] = []
+
+    def listen(self) -> None:
+        """Forget what was heard."""
+        self.heard = []
 
     def call(self, service: str, operation: str, payload: Mapping[str, Any], **how: Any) -> dict[str, Any]:
         """See aws.wire.Wire."""
-        self.heard = None
         try:
             return self._wire.call(service, operation, payload, **how)
         except ServiceError as error:
-            self.heard = error
+            self.heard.append(error)
             raise
 
     def get(self, url: str, **how: Any) -> bytes:
@@ -87,7 +96,7 @@ class Probe:
 
     def ask(self, username: str, password: str) -> Iterator[Finding]:
         """Everything, one fact after another. Raises ConfigurationError where the user cannot be signed in."""
-        for question in (self._one_refresh, self._second_use, self._after_the_end, self._wrong_secret):
+        for question in (self._one_refresh, self._second_use, self._after_the_end, self._operators_fault):
             began = self._sign_in(username, password)
             try:
                 yield from question(began)
@@ -156,11 +165,23 @@ class Probe:
         else:
             yield from _known(told, "dead", "a revoked token")
 
-    def _wrong_secret(self, began: dict[str, Any]) -> Iterator[Finding]:
+    def _operators_fault(self, began: dict[str, Any]) -> Iterator[Finding]:
+        """Whether the control experiment tells the operator's fault from a dead token."""
+        token = began["RefreshToken"]
+        nowhere = self._refresh(impossible_token(token))
+        yield from _known(nowhere, "dead", "a token that does not exist")
         if self._names.client_secret is None:
             return
-        yield from _known(self._refresh(began["RefreshToken"], _WRONG_SECRET), "misconfigured", "a wrong client secret")
-        lives = self._refresh(began["RefreshToken"]).tokens is not None
+        wrong = self._refresh(token, _WRONG_SECRET)
+        yield from _known(wrong, "misconfigured", "a wrong client secret")
+        control = self._refresh(impossible_token(token), _WRONG_SECRET)
+        if same_words(wrong.message, self._names.client_id) == same_words(control.message, self._names.client_id):
+            yield _fact("with a wrong client secret a token that does not exist is refused with the same message")
+        else:
+            fix = "Report it: the control experiment takes such a fault for a dead token where its message is not known."
+            said = f"with a wrong client secret a token that does not exist is refused with another message: {control.message}"
+            yield Finding("difference", said, fix)
+        lives = self._refresh(token).tokens is not None
         yield _fact("it costs nobody the session") if lives else _problem("a wrong client secret ends the session")
 
     # --- the library's own calls
@@ -181,6 +202,7 @@ class Probe:
     def _refresh(self, refresh_token: str, client_secret: str | None = None) -> _Told:
         provider = self._provider(client_secret or self._names.client_secret)
         request = RefreshRequest(refresh_token, None, None, self._clock.monotonic() + _SECONDS_TO_SEND)
+        self._wire.listen()
         try:
             found = provider.refresh(request)
         except ConfigurationError:
@@ -189,7 +211,9 @@ class Probe:
 
     def _told(self, taken_for: str) -> _Told:
         heard = self._wire.heard
-        return _Told(None, heard.code if heard else "", heard.message if heard else "", taken_for)
+        if not heard:
+            return _Told(None, taken_for=taken_for)
+        return _Told(None, heard[0].code, heard[0].message, taken_for, by_experiment=len(heard) > 1)
 
     def _revoke(self, refresh_token: str) -> None:
         try:
@@ -214,8 +238,11 @@ def _problem(what: str) -> Finding:
 def _known(told: _Told, wanted: str, what: str) -> Iterator[Finding]:
     """Whether the library takes Cognito's words for what they are; its message is shown, it holds nothing of the token."""
     said = f"{what} is refused with {told.code}: {told.message}"
-    if told.taken_for == wanted:
+    if told.taken_for == wanted and not told.by_experiment:
         yield _fact(said)
+    elif told.taken_for == wanted:
+        fix = "Report it: until it is known, a control experiment judges such a refusal, at most once in 15 minutes."
+        yield Finding("difference", f"{said}, which the library does not know and takes for {wanted} by an experiment", fix)
     else:
-        fix = "Report it: until it is known, such a session ends only after 15 minutes of refusals, or not at all."
+        fix = "Report it: until it is known, such a session gets 503 or 500 until its end; none is rejected."
         yield Finding("difference", f"{said}, which the library takes for {told.taken_for or 'success'}", fix)
