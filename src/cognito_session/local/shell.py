@@ -26,6 +26,7 @@ from cognito_session.local.faults import HANG_SECONDS, Fault, Faults
 from cognito_session.local.gates import Gates
 from cognito_session.local.global_tables import GlobalTables
 from cognito_session.local.grants import Grants
+from cognito_session.local.item_names import refuse_empty_names
 from cognito_session.local.managed_login import ManagedLogin
 from cognito_session.local.oauth import OAuth, with_revocation_endpoint
 from cognito_session.local.outbox import Outbox
@@ -176,6 +177,9 @@ class Shell:
             refusal = self._tables.refusal(request.operation, request.body)
             if refusal is not None:
                 return refusal
+        unnamed = refuse_empty_names(request.body)
+        if unnamed is not None:
+            return unnamed
         answer = await onward()
         return self._tables.described(answer) if request.operation == "DescribeTable" else answer
 

@@ -98,7 +98,7 @@ _VALUES: Final[Row] = {
     "nothing": None,
     "words": frozenset({"b", "a", "ü"}),
     "list": [1, "1", None, True, [], [frozenset({"x"})]],
-    "map": {"": "", "deep": {"list": [1, {"a": "ü"}], "empty": {}}, "words": frozenset({"y"})},
+    "map": {"empty": "", "deep": {"list": [1, {"a": "ü"}], "empty": {}}, "words": frozenset({"y"})},
     "like a set": {"$set": ["x"]},
     "like a map": {"$map": {"$set": ["x"]}},
     "odd name ü.#:`\"'": "x",
