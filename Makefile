@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 ARGS ?=
 SELECTED := tests/core tests/drivers tests/aws tests/stores tests/web tests/doors tests/signin tests/cli tests/test_public_api.py
 
-.PHONY: demo test lint types tests browser fuzz prove bench lowest versions lock clean
+.PHONY: demo test lint types tests browser fuzz prove bench partitions lowest versions lock clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
@@ -34,6 +34,9 @@ prove: $(STAMP)  ## the long form of the proof; writes docs/proof.md
 
 bench: $(STAMP)  ## ratios against boto3 + PyJWT in one run
 	$(BIN)/python bench/run.py $(ARGS)
+
+partitions: $(STAMP)  ## AWS's partitions and endpoints, generated again from the installed botocore
+	$(BIN)/python tests/partitions.py
 
 lowest: $(STAMP)  ## the tests on the lowest version of everything that pyproject.toml declares; ARGS=tests/aws selects
 	# A deprecation in an old framework beside a new dependency of its own is no fault of ours.

@@ -238,3 +238,31 @@ def test_reading_changes_nothing():
     environ = {**VALUES, "EXTRA": "x"}
     Configuration.from_env(environ)
     assert environ == {**VALUES, "EXTRA": "x"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "regions"),
+    [
+        ({}, {}),
+        ({"SESSION_TABLE_REGION": "eu-west-1"}, {"dynamodb": "eu-west-1"}),
+        ({"SESSION_TABLE": "arn:aws-cn:dynamodb:cn-north-1:1:table/t"}, {"dynamodb": "cn-north-1"}),
+        ({"SESSION_SECRET_ARN": "arn:aws:secretsmanager:us-east-2:1:secret:s-AbCdEf"}, {"secretsmanager": "us-east-2"}),
+        ({"SESSION_SECRET_ARN": "a-name"}, {}),
+    ],
+)
+def test_regions(environ, regions):
+    """The pool's region is in its id, the table's in a variable or its ARN, the secret's in its ARN; else AWS_REGION holds."""
+    assert read(**environ).regions == {"cognito-idp": "eu-central-1", **regions}
+
+
+def test_two_regions_of_one_table():
+    """A region that contradicts the table's ARN is an error, and so is one that is no region's name."""
+    with pytest.raises(ConfigurationError, match="SESSION_TABLE_REGION is eu-west-1"):
+        read(SESSION_TABLE="arn:aws:dynamodb:eu-west-2:1:table/t", SESSION_TABLE_REGION="eu-west-1")
+    with pytest.raises(ConfigurationError, match="SESSION_TABLE_REGION: expected an AWS region"):
+        read(SESSION_TABLE_REGION="Frankfurt")
+
+
+def test_a_pool_of_the_european_sovereign_cloud():
+    """Its regions' names begin with four letters."""
+    assert read(USER_POOL_ID="eusc-de-east-1_AbC").pool_region == "eusc-de-east-1"

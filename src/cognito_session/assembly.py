@@ -13,7 +13,7 @@ from cognito_session.aws.authorization_server import CognitoAuthorizationServer
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.endpoint import check_address, endpoint_for
+from cognito_session.aws.endpoint import check_address, endpoint_for, wants_fips
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring
 from cognito_session.aws.stored_secret import StoredSecret
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         session_store: str | None
         cognito_domain: str | None
         app_base_url: str | None
+        session_table_region: str | None
         cookie: CookieKind
         cookie_name: str | None
         policy: SessionPolicy | None
@@ -131,7 +132,7 @@ class Assembly:
             on_event=on_event,
             keyrings=keyrings,
             user_pool=self._user_pool(),
-            authorization_server=self._authorization_server(),
+            authorization_server=self._authorization_server(fips=wants_fips(environ)),
             notices=Notices(),
         )
 
@@ -177,7 +178,7 @@ class Assembly:
         names = self.configuration
         return CognitoUserPool(self._open, client_id=names.client_id, client_secret=self._client_secret())
 
-    def _authorization_server(self) -> CognitoAuthorizationServer:
+    def _authorization_server(self, *, fips: bool) -> CognitoAuthorizationServer:
         names = self.configuration
         return CognitoAuthorizationServer(
             self._open,
@@ -185,6 +186,7 @@ class Assembly:
             region=names.pool_region,
             client_id=names.client_id,
             client_secret=self._client_secret(),
+            fips=fips,
         )
 
     def _login_site(self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str]) -> LoginSite:
@@ -233,7 +235,7 @@ def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
 
 _NAMES = (
     *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
-    *("session_keys", "session_secret_arn", "session_store", "cognito_domain", "app_base_url"),
+    *("session_keys", "session_secret_arn", "session_store", "cognito_domain", "app_base_url", "session_table_region"),
 )
 
 
@@ -251,7 +253,7 @@ def _wire_opener(
                 open_wire(
                     boto3_session=boto3_session,
                     clients=clients,
-                    regions={"cognito-idp": configuration.pool_region},
+                    regions=configuration.regions,
                     environ=environ,
                 )
             )

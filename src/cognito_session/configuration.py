@@ -26,11 +26,12 @@ _WHERE: Final = {
 _ALSO_PREFIXED: Final = frozenset({"CLIENT_ID", "CLIENT_SECRET", "USER_POOL_ID"})
 _FORMS: Final = {
     "USER_POOL_ID": (
-        re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]{1,55}"),
+        re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]{1,55}"),
         "a value like eu-central-1_AbCdEf123",
     ),
     "CLIENT_ID": (re.compile(r"[\w+]{1,128}", re.ASCII), "1 to 128 letters, digits, + or _"),
     "SESSION_TABLE": (re.compile(r"[A-Za-z0-9_.:/-]{3,255}"), "a table name or ARN (a-z A-Z 0-9 _ . -)"),
+    "SESSION_TABLE_REGION": (re.compile(r"[a-z]{2,5}(-[a-z0-9]+)+"), "an AWS region like eu-central-1"),
     "PARTITION_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
     "SORT_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
     "COGNITO_DOMAIN": (
@@ -65,6 +66,7 @@ class Configuration(NamedTuple):
     session_store: str | None = None
     cognito_domain: str | None = None
     app_base_url: str | None = None
+    session_table_region: str | None = None
 
     def __repr__(self) -> str:
         return hiding(self, "client_secret", "session_keys")
@@ -73,8 +75,9 @@ class Configuration(NamedTuple):
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:
         """From `environ`, its variables' names beginning with `prefix`; a keyword that is not None wins.
 
-        Reads SESSION_TABLE or SESSION_STORE, PARTITION_KEY, SORT_KEY, SESSION_KEYS, SESSION_SECRET_ARN, COGNITO_DOMAIN,
-        APP_BASE_URL, CLIENT_ID, CLIENT_SECRET and USER_POOL_ID; the last three also as COGNITO_CLIENT_ID and so on.
+        Reads SESSION_TABLE (and SESSION_TABLE_REGION) or SESSION_STORE, PARTITION_KEY, SORT_KEY, SESSION_KEYS,
+        SESSION_SECRET_ARN, COGNITO_DOMAIN, APP_BASE_URL, CLIENT_ID, CLIENT_SECRET and USER_POOL_ID; the last three also as
+        COGNITO_CLIENT_ID and so on.
         Raises ConfigurationError.
         """
         unknown = set(keywords) - set(cls._fields)
@@ -101,12 +104,33 @@ class Configuration(NamedTuple):
             session_store=session_store,
             cognito_domain=look.optional("COGNITO_DOMAIN"),
             app_base_url=look.optional("APP_BASE_URL"),
+            session_table_region=_table_region(look, prefix),
         )
 
     @property
     def pool_region(self) -> str:
         """The user pool's region: the part of its id before "_"."""
         return self.user_pool_id.partition("_")[0]
+
+    @property
+    def regions(self) -> dict[str, str]:
+        """The region of each service where a setting names it: the pool's id, SESSION_TABLE_REGION, an ARN."""
+        secret = _region_in_arn(self.session_secret_arn)
+        named = {"cognito-idp": self.pool_region, "dynamodb": self.session_table_region, "secretsmanager": secret}
+        return {service: region for service, region in named.items() if region}
+
+
+def _table_region(look: _Lookup, prefix: str) -> str | None:
+    """SESSION_TABLE_REGION, else the region in SESSION_TABLE where that is an ARN."""
+    named, in_arn = look.optional("SESSION_TABLE_REGION"), _region_in_arn(look.optional("SESSION_TABLE"))
+    if named and in_arn and named != in_arn:
+        raise ConfigurationError(f"{prefix}SESSION_TABLE_REGION is {named}, but the ARN in {prefix}SESSION_TABLE says {in_arn}")
+    return named or in_arn
+
+
+def _region_in_arn(text: str | None) -> str | None:
+    parts = (text or "").split(":")
+    return (parts[3] or None) if parts[0] == "arn" and len(parts) > 3 else None  # noqa: PLR2004 - arn:partition:service:region
 
 
 class _Lookup:

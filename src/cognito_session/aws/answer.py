@@ -86,7 +86,7 @@ def read_object(service: str, body: bytes) -> dict[str, Any] | None:
 
 
 def error_code(name: object, status: int) -> str:
-    """The error's bare name: "com.amazonaws.dynamodb.v20120810#X" and "X:http://..." are both "X"; else "HTTP503".
+    """The error's bare name: "com.example.service#X" and "X:http://..." are both "X"; else "HTTP503".
 
     AWS JSON 1.0/1.1 protocol, "Operation error serialization" (https://smithy.io/2.0/aws/protocols/).
     """

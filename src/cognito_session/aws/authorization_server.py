@@ -14,6 +14,7 @@ from cognito_session.aws.cognito_words import WRONG_SECRET, speaks_of_secret
 from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
+from cognito_session.core.partition import login_host
 from cognito_session.core.ports import GrantRefused
 
 if TYPE_CHECKING:
@@ -36,11 +37,19 @@ class CognitoAuthorizationServer:
     """Redeems codes for one app client. `wire` is called for at the first use."""
 
     def __init__(
-        self, wire: Callable[[], Wire], *, domain: str | None, region: str, client_id: str, client_secret: ClientSecret
+        self,
+        wire: Callable[[], Wire],
+        *,
+        domain: str | None,
+        region: str,
+        client_id: str,
+        client_secret: ClientSecret,
+        fips: bool = False,
     ) -> None:
         self._wire = wire
         self._configured = domain
         self._region = region
+        self._fips = fips
         self._client_id = client_id
         self._client_secret = client_secret
 
@@ -55,7 +64,7 @@ class CognitoAuthorizationServer:
                 "COGNITO_DOMAIN is not set: it is the user pool's domain prefix, its custom domain, or an address"
                 " (Cognito console: User pools, your pool, Branding, Domain)"
             )
-        return domain_address(self._configured, self._region)
+        return domain_address(self._configured, self._region, fips=self._fips)
 
     def exchange(self, grant: CodeGrant) -> dict[str, Any] | GrantRefused:
         """Redeem the code: the endpoint's answer with access_token, id_token and refresh_token, or its refusal.
@@ -82,7 +91,7 @@ class CognitoAuthorizationServer:
         return _read(status, body)
 
 
-def domain_address(domain: str, region: str) -> str:
+def domain_address(domain: str, region: str, *, fips: bool = False) -> str:
     """The address that COGNITO_DOMAIN stands for: a prefix, a host or an address. Raises ConfigurationError.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
@@ -91,7 +100,7 @@ def domain_address(domain: str, region: str) -> str:
         return check_address(domain, "COGNITO_DOMAIN").rstrip("/")
     host = domain.rstrip("/")
     if "." not in host and ":" not in host:
-        host = f"{host}.auth.{region}.amazoncognito.com"
+        host = login_host(host, region, fips=fips)
     return check_address(f"https://{host}", "COGNITO_DOMAIN")
 
 

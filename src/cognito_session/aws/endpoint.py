@@ -11,11 +11,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.partition import service_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VARIABLES", "Endpoints", "check_address", "endpoint_for", "is_loopback_http"]
+__all__ = ["VARIABLES", "Endpoints", "check_address", "endpoint_for", "is_loopback_http", "wants_fips"]
 
 # Service id in requests -> its part of AWS_ENDPOINT_URL_<SERVICE>
 # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
@@ -50,9 +51,10 @@ def is_loopback_http(address: str) -> bool:
 
 
 def endpoint_for(service: str, region: str, environ: Mapping[str, str]) -> str:
-    """The service's address without a trailing slash, e.g. "https://dynamodb.eu-central-1.amazonaws.com".
+    """The service's address without a trailing slash: a configured one, else AWS's own for the region.
 
-    A pool's key set is at `{endpoint_for("cognito-idp", ...)}/{pool id}/.well-known/jwks.json`.
+    AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT choose among AWS's own, as in its SDKs. A pool's key set is at
+    `{endpoint_for("cognito-idp", ...)}/{pool id}/.well-known/jwks.json`.
     Raises ConfigurationError for a malformed region or address.
     """
     configured = _configured(service, environ)
@@ -60,13 +62,22 @@ def endpoint_for(service: str, region: str, environ: Mapping[str, str]) -> str:
         return configured
     if not _REGION.fullmatch(region):
         raise ConfigurationError("the AWS region: expected a name like eu-central-1")
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://{service}.{region}.{suffix}"
+    dual_stack = _is_on(environ, "AWS_USE_DUALSTACK_ENDPOINT")
+    return f"https://{service_host(service, region, fips=wants_fips(environ), dual_stack=dual_stack)}"
+
+
+def wants_fips(environ: Mapping[str, str]) -> bool:
+    """Whether endpoints with FIPS 140 cryptography are asked for (AWS_USE_FIPS_ENDPOINT)."""
+    return _is_on(environ, "AWS_USE_FIPS_ENDPOINT")
+
+
+def _is_on(environ: Mapping[str, str], variable: str) -> bool:
+    return environ.get(variable, "").lower() == "true"
 
 
 def _configured(service: str, environ: Mapping[str, str]) -> str | None:
     """The address that the environment names for the service, checked; empty means unset."""
-    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+    if _is_on(environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         return None
     for variable in (VARIABLES[service], "AWS_ENDPOINT_URL"):
         if address := environ.get(variable):

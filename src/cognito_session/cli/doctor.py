@@ -45,7 +45,7 @@ def doctor(
     if live and not username:
         raise click.UsageError("--live needs --username, a test user of the user pool")
     names = Configuration.from_env(here.environ, prefix=here.prefix)
-    wire = open_wire(environ=here.environ)
+    wire = open_wire(environ=here.environ, regions=names.regions)
     examined = Doctor(wire, names, here.environ, session_days=session_days, paths=Paths(callback_path, after_sign_out))
     problems = 0
     for part, findings in examined.examine():

@@ -31,7 +31,7 @@ class Surroundings:
 
     def __init__(self, prefix: str, endpoint: str | None, region: str | None) -> None:
         self.prefix = prefix
-        named = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_REGION": region}
+        named = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_REGION": region, f"{prefix}SESSION_TABLE_REGION": region}
         self.environ = {**os.environ, **{name: value for name, value in named.items() if value}}
 
     def layout(self, table: str | None = None) -> Layout:
@@ -40,7 +40,8 @@ class Surroundings:
 
     def tables(self) -> Tables:
         """DynamoDB's."""
-        return Tables(open_wire(environ=self.environ))
+        region = self.layout(self.variable("SESSION_TABLE") or "none").region
+        return Tables(open_wire(environ=self.environ, regions={"dynamodb": region} if region else None))
 
     def configuration(self) -> Configuration:
         """With the user pool and the app client; the table is the command's own."""

@@ -102,7 +102,7 @@ def _place(here: Surroundings, table: str, account: str | None) -> tuple[iam.Pla
         if found is None:
             raise ConfigurationError(f"there is no table {table} in this region: name the account with --account")
         return iam.Place.of_arn(found["TableArn"]), found["TableArn"]
-    region = here.environ.get("AWS_REGION") or here.environ.get("AWS_DEFAULT_REGION")
+    region = here.layout().region or here.environ.get("AWS_REGION") or here.environ.get("AWS_DEFAULT_REGION")
     if not region:
         raise ConfigurationError("AWS_REGION is not set: a policy names the table's region")
     place = iam.Place(region, account)

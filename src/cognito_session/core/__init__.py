@@ -1,7 +1,7 @@
 """The part that thinks: no I/O, no clock, no randomness, no AWS, no framework.
 
 Reading order; each file imports only files above it:
-witness, errors, hidden, base64url, json_text, srp, policy, cookie, keys, token, credential, keyring, id_token, seal, outcome,
-record, standing, change, ports, steps, case, vault, identify, lookup, writes, quiet_writes, presenting, ending, devices, data,
-establish, commit, renewal, flow.
+witness, errors, hidden, partition_table, partition, base64url, json_text, srp, policy, cookie, keys, token, credential,
+keyring, id_token, seal, outcome, record, standing, change, ports, steps, case, vault, identify, lookup, writes, quiet_writes,
+presenting, ending, devices, data, establish, commit, renewal, flow.
 """

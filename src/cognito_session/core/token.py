@@ -16,6 +16,7 @@ from cognito_session.core.base64url import canonical_base64url
 from cognito_session.core.errors import ConfigurationError, InvalidClaim, InvalidSignature, MalformedToken, UnknownKey
 from cognito_session.core.hidden import hiding
 from cognito_session.core.json_text import NotJson, is_unicode, read_json
+from cognito_session.core.partition import issuers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,10 +50,7 @@ class TokenRules(NamedTuple):
     @classmethod
     def of_pool(cls, user_pool_id: str, client_id: str) -> TokenRules:
         """The rules for one user pool, whose region is the part of its id before "_"."""
-        region = user_pool_id.partition("_")[0]
-        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-        hosts = (f"cognito-idp.{region}.{suffix}", f"issuer-cognito-idp.{region}.{suffix}")
-        return cls(frozenset(f"https://{host}/{user_pool_id}" for host in hosts), client_id, user_pool_id)
+        return cls(frozenset(issuers_of(user_pool_id)), client_id, user_pool_id)
 
 
 class AccessToken(NamedTuple):

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
+from cognito_session.core.partition import issuers_of
+
 __all__ = ["Pool", "User", "secret_hash", "stack_environment"]
 
 
@@ -46,7 +48,7 @@ class Pool:
     @property
     def issuer(self) -> str:
         """The `iss` of its tokens."""
-        return f"https://cognito-idp.{self.region}.amazonaws.com/{self.user_pool_id}"
+        return issuers_of(self.user_pool_id)[0]
 
     @property
     def domain(self) -> str:

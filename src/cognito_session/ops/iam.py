@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.partition import arn
 
 __all__ = ["CALLS", "TRANSACTION_PARTS", "Call", "Place", "policy"]
 
@@ -62,8 +63,7 @@ class Place(NamedTuple):
         """The ARN of a resource; one that is already an ARN stays as it is."""
         if resource.startswith("arn:"):
             return resource
-        partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(self.region.rpartition("-")[0].rpartition("-")[0], "aws")
-        return f"arn:{partition}:{service}:{self.region}:{self.account}:{resource}"
+        return arn(service, self.region, self.account, resource)
 
     @classmethod
     def of_arn(cls, arn: str) -> Place:
@@ -71,7 +71,7 @@ class Place(NamedTuple):
         parts = arn.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004 - arn:partition:service:region:account:resource
             raise ConfigurationError(
-                "SESSION_TABLE: expected a table name or an ARN like arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
+                "SESSION_TABLE: expected a table name or an ARN like arn:PARTITION:dynamodb:REGION:ACCOUNT:table/NAME"
             )
         return cls(parts[3], parts[4])
 

@@ -39,6 +39,7 @@ class Layout(NamedTuple):
     table: str
     partition_key: str
     sort_key: str | None
+    region: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", table: str | None = None) -> Layout:
@@ -46,7 +47,7 @@ class Layout(NamedTuple):
         found = Configuration.from_env(environ, prefix=prefix, session_table=table, **_NO_POOL)
         if not found.session_table:
             raise ConfigurationError(f"{prefix}SESSION_TABLE is not set: this command is for DynamoDB, not for SESSION_STORE")
-        return cls(found.session_table, found.partition_key, found.sort_key)
+        return cls(found.session_table, found.partition_key, found.sort_key, found.session_table_region)
 
     @property
     def keys(self) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.core import partition
+
 if TYPE_CHECKING:
     from cognito_session.testing.asking import Asking
 
@@ -15,7 +17,7 @@ _API: Final = "abcdef1234"
 _REGION: Final = "eu-central-1"
 _STAGE: Final = "prod"
 _SOURCE_IP: Final = "203.0.113.7"  # RFC 5737: for documentation
-_TARGETS: Final = f"arn:aws:elasticloadbalancing:{_REGION}:{_ACCOUNT}:targetgroup/functions/73e2d6bc24d8a067"
+_TARGETS: Final = partition.arn("elasticloadbalancing", _REGION, _ACCOUNT, "targetgroup/functions/73e2d6bc24d8a067")
 
 
 def forwarded(asked: Asking) -> dict[str, str]:
@@ -27,7 +29,7 @@ def forwarded(asked: Asking) -> dict[str, str]:
 
 def arn(asked: Asking, route: str | None = None) -> str:
     """The ARN of the route that an authorizer is asked about."""
-    return f"arn:aws:execute-api:{_REGION}:{_ACCOUNT}:{_API}/{_STAGE}/{route or asked.method + asked.path}"
+    return partition.arn("execute-api", _REGION, _ACCOUNT, f"{_API}/{_STAGE}/{route or asked.method + asked.path}")
 
 
 def http_api(asked: Asking) -> dict[str, Any]:
