@@ -18,6 +18,7 @@ its @csrf_exempt speaks for that one alone: ours is "CSRF": {"EXEMPT": ["/webhoo
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -25,7 +26,7 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
-from cognito_session.core.errors import SessionError
+from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.web import establish as turns
 from cognito_session.web.current import visiting
 from cognito_session.web.django_call import Call, call_of, request_of, respond
@@ -139,6 +140,14 @@ class SessionRequiredMixin:
     max_age: int | None = None
     session_attribute = _ATTRIBUTE
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse an order of bases in which another class's dispatch comes first: it would serve everybody."""
+        super().__init_subclass__(**keywords)
+        order = cls.__mro__[cls.__mro__.index(SessionRequiredMixin) + 1 :]
+        before = [base for base in cls.__mro__ if base not in order and base is not SessionRequiredMixin]
+        if any("dispatch" in vars(base) and base.__module__.startswith("django.") for base in before):
+            raise ConfigurationError(f"{cls.__qualname__}: SessionRequiredMixin must stand before View among the base classes")
+
     def dispatch(self, request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:
         """As View.dispatch, with a session or not at all."""
         guards = {name: getattr(self, name) for name in ("any_group", "all_groups", "scopes", "max_age")}
@@ -166,6 +175,10 @@ def session_required(view: Any = None, /, *, attribute: str = _ATTRIBUTE, **guar
     """A function view, sync or async, that is called with a session or not at all. The guards are Session.require's."""
     if view is None:
         return functools.partial(session_required, attribute=attribute, **guards)
+    if inspect.isclass(view):
+        raise ConfigurationError(
+            f"session_required: {view.__name__} is a class; give it SessionRequiredMixin as its first base"
+        )
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:

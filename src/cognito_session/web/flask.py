@@ -25,6 +25,7 @@ from flask.json.provider import DefaultJSONProvider
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.core.outcome import Session
 from cognito_session.web import establish as turns
+from cognito_session.web import flask_guard_order as guard_order
 from cognito_session.web import wsgi
 from cognito_session.web.refusal import refusal
 from cognito_session.web.settings import Settings
@@ -81,6 +82,7 @@ class CognitoSession:
         if _NAME in app.extensions:
             raise ConfigurationError("CognitoSession: this application has one already")
         settings = app.extensions[_NAME] = self._settings(app, manager or self._manager)
+        guard_order.watch(app)
         app.wsgi_app = _Outside(app.wsgi_app, settings.manager)  # type: ignore[method-assign] # Flask's way to wrap it
         app.before_request(_check_csrf)
         app.context_processor(lambda: {"current_session": current_session})
@@ -158,9 +160,17 @@ def session_required(
 
 
 def session_required(view: Any = None, /, **guards: Any) -> Any:
-    """A view that is called with a session or not at all; put it below the route. The guards are Session.require's."""
+    """A view that is called with a session or not at all; put it below the route. The guards are Session.require's.
+
+    Above the route the application has the bare view already and would serve everybody: a ConfigurationError, when the
+    module is imported or the application is set up.
+    """
     if view is None:
         return functools.partial(session_required, **guards)
+    if inspect.isclass(view):
+        raise ConfigurationError(
+            f"session_required: {view.__name__} is a class; name session_required in its attribute `decorators` instead"
+        )
 
     @functools.wraps(view)
     def guarded(*arguments: Any, **keywords: Any) -> Any:
@@ -172,7 +182,9 @@ def session_required(view: Any = None, /, **guards: Any) -> Any:
         (await current_visit().arequired()).require(**guards)
         return await view(*arguments, **keywords)
 
-    return guarded_coroutine if inspect.iscoroutinefunction(view) else guarded
+    chosen = guarded_coroutine if inspect.iscoroutinefunction(view) else guarded
+    guard_order.remember(view, chosen)
+    return chosen
 
 
 def request_of(request: WerkzeugRequest) -> Request:
