@@ -68,19 +68,32 @@ class SessionManager(Assembly):
         """
         return run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend), self.ports)
 
-    def establish(self, tokens: object, *, cookie_header: CookieHeaders = None, user_agent: str | None = None) -> Session:
+    def establish(
+        self,
+        tokens: object,
+        *,
+        cookie_header: CookieHeaders = None,
+        user_agent: str | None = None,
+        remaining_seconds: float | None = None,
+    ) -> Session:
         """Begin a session with Cognito's AuthenticationResult; send its `set_cookies`.
 
         The session that `cookie_header` (the sign-in request's own) stands for is ended. `user_agent` becomes the device's
-        label in `sessions_of`. Raises SessionRequired where this very sign-in's session has been ended or the user signed
-        out everywhere since; SessionForbidden where the policy refuses one more session; SessionUnavailable.
+        label in `sessions_of`. `remaining_seconds` is what is left of the function's time, if limited: a store that refuses
+        writes is asked again within it. Raises SessionRequired where the access token has expired, where this very sign-in's
+        session has been ended or the user signed out everywhere since; SessionForbidden where the policy refuses one more
+        session; SessionUnavailable, which names the cause.
         """
-        flow = establish(self.case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
+        case = self.case.with_time_left(remaining_seconds)
+        flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
         return admitted(run(flow, self.ports))
 
-    def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
-        """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete the cookie."""
-        run(log_out(self.case, cookie_header), self.ports)
+    def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
+        """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete the cookie.
+
+        `remaining_seconds` is what is left of the function's time, if limited. Raises SessionUnavailable.
+        """
+        run(log_out(self.case.with_time_left(remaining_seconds), cookie_header), self.ports)
         return (self.case.cookie.delete_line(),)
 
     def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
@@ -92,7 +105,11 @@ class SessionManager(Assembly):
         return run(revoke(self.case, sub, sid), self.ports)
 
     def revoke_all(self, sub: str, *, keep: str | None = None) -> int:
-        """Sign the user out everywhere, or everywhere but in `keep`; how many sessions ended. Raises SessionUnavailable."""
+        """Sign the user out everywhere, or everywhere but in `keep`; how many sessions ended. Raises SessionUnavailable.
+
+        No sign-in from before can land behind it. One that follows within two seconds (four, where this machine's clock is
+        ahead of Cognito's) is refused as `signed_out` as well, and has to be made again.
+        """
         return run(revoke_all(self.case, sub, keep=keep), self.ports)
 
     def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
@@ -253,14 +270,22 @@ class AsyncSessionManager(Assembly):
         """As SessionManager.resolve. A cancelled call still commits a refresh it has begun."""
         return await self._run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
 
-    async def establish(self, tokens: object, *, cookie_header: CookieHeaders = None, user_agent: str | None = None) -> Session:
+    async def establish(
+        self,
+        tokens: object,
+        *,
+        cookie_header: CookieHeaders = None,
+        user_agent: str | None = None,
+        remaining_seconds: float | None = None,
+    ) -> Session:
         """As SessionManager.establish."""
-        flow = establish(self.case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
+        case = self.case.with_time_left(remaining_seconds)
+        flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
         return admitted(await self._run(flow))
 
-    async def sign_out(self, cookie_header: CookieHeaders) -> tuple[str, ...]:
+    async def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
         """As SessionManager.sign_out."""
-        await self._run(log_out(self.case, cookie_header))
+        await self._run(log_out(self.case.with_time_left(remaining_seconds), cookie_header))
         return (self.case.cookie.delete_line(),)
 
     async def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:

@@ -12,7 +12,7 @@ TEXTS = ["sid", "token", "token_hash", "access_token", "state", "reason", "jti_c
 TEXTS += ["username", "device_key", "device", "data"]
 NUMBERS = ["access_iat", "access_exp", "gen", "gen_prev", "prev_exp", "lease_until", "lease_n", "seen_at", "suspect_at"]
 NUMBERS += ["retry_at", "auth_time", "created_at", "idle_exp", "abs_exp", "active_at", "not_before"]
-NUMBERS += ["data_version", "gen_old", "old_until"]
+NUMBERS += ["data_version", "gen_old", "old_until", "sign_in"]
 COUNTS = ("lease_n", "data_version")
 
 
@@ -34,11 +34,18 @@ def field(name: str) -> str:
 def test_every_attribute_has_its_field():
     """Each attribute is read into the field of its name, and into no other."""
     row = {name: f"text of {name}" for name in TEXTS} | {name: 1000 + n for n, name in enumerate(NUMBERS)}
-    found = record(**row, jti_prev=frozenset({"a", "b"}), jti_old=frozenset({"c"}), unverified=True, foreign=object())
+    found = record(
+        **row,
+        jti_prev=frozenset({"a", "b"}),
+        jti_old=frozenset({"c"}),
+        unrevoked=frozenset({"d"}),
+        unverified=True,
+        foreign=object(),
+    )
     assert {name: getattr(found, field(name)) for name in row} == row
     assert (found.key, found.jti_prev, found.unverified) == (KEY, frozenset({"a", "b"}), True)
-    assert found.jti_old == frozenset({"c"})
-    read = {field(name) for name in row} | {"key", "jti_prev", "jti_old", "unverified"}
+    assert (found.jti_old, found.unrevoked) == (frozenset({"c"}), frozenset({"d"}))
+    read = {field(name) for name in row} | {"key", "jti_prev", "jti_old", "unverified", "unrevoked"}
     assert read == set(SessionRecord._fields)
 
 

@@ -158,7 +158,7 @@ def travel(app, kind, log):
     stack.advance(1)
     at.see(at.manager.revoke_all(user.sub))
     at.attempt(lambda: at.manager.establish(late))
-    app.stack.advance(2)
+    app.stack.advance(3)
     cookie, _ = at.sign_in(user)
     stack.disable_user(app.pool, user.username)
     app.expire()

@@ -12,7 +12,9 @@ from typing import Any
 from cognito_session.core.case import Case
 from cognito_session.core.change import Change, Move
 from cognito_session.core.commit import Commit
+from cognito_session.core.devices import _Everyone
 from cognito_session.core.flow import Resolution
+from cognito_session.core.landing import _Landing
 from cognito_session.core.outcome import Reason
 from cognito_session.core.record import SessionRecord
 from cognito_session.core.renewal import Renewal
@@ -41,7 +43,7 @@ def as_value(value: Any) -> Any:
         return value.text
     if kind is Case:
         return "case"
-    if kind is Resolution or kind is Renewal or kind is Commit:
+    if kind in _OBJECTS:
         return tuple(as_value(getattr(value, name)) for name in kind.__slots__ if name != "case")
     if kind is Change:
         return (value.move, as_value(value.put))
@@ -49,6 +51,8 @@ def as_value(value: Any) -> Any:
         return tuple(sorted((name, as_value(item)) for name, item in value.items()))
     if isinstance(value, tuple | list):
         return tuple(as_value(item) for item in value)
+    if kind is set:
+        return frozenset(value)
     if isinstance(value, BaseException):
         return (kind.__name__, str(value))
     if is_dataclass(value):
@@ -56,4 +60,5 @@ def as_value(value: Any) -> Any:
     return kind.__name__
 
 
+_OBJECTS = {Resolution, Renewal, Commit, _Landing, _Everyone}
 _PLAIN = {type(None), str, int, float, bool, frozenset, Reason, Move, Standing}

@@ -69,12 +69,15 @@ class DynamoDBStore:
         return Written(applied=True, found=self._row(before) if before else None)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
-        """One TransactWriteItems. Raises StoreUnavailable or ConfigurationError."""
+        """One TransactWriteItems; False also where another write to one of the rows was under way: nothing was written then.
+
+        Raises StoreUnavailable or ConfigurationError.
+        """
         items = [self._transaction_item(change) for change in changes]
         try:
             self._wire().call("dynamodb", "TransactWriteItems", {"TransactItems": items}, timeout_seconds=_TIMEOUT_SECONDS)
         except ServiceError as error:
-            if _a_condition_failed(error):
+            if _a_condition_failed(error) or _is_conflict(error):
                 return False
             self._fail(error)
         except (NotSent, AnswerLost) as error:
@@ -191,6 +194,12 @@ def _a_condition_failed(error: ServiceError) -> bool:
     from cognito_session.aws.dynamodb_codes import a_condition_failed
 
     return a_condition_failed(error)
+
+
+def _is_conflict(error: ServiceError) -> bool:
+    from cognito_session.aws.dynamodb_codes import is_conflict
+
+    return is_conflict(error)
 
 
 class _Expression:

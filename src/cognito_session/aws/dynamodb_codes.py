@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cognito_session.aws.wire import ServiceError
 
-__all__ = ["DYNAMODB", "a_condition_failed", "is_passing", "table_failure"]
+__all__ = ["DYNAMODB", "a_condition_failed", "is_conflict", "is_passing", "table_failure"]
 
 _NO_TABLE: Final = Meaning(passing=False, advice="there is no such table in this region: check SESSION_TABLE and AWS_REGION")
 _BUSY_TABLE: Final = Meaning(passing=True, advice="the table is being made, changed or restored: wait until it is ACTIVE")
@@ -95,11 +95,18 @@ def a_condition_failed(error: ServiceError) -> bool:
     return error.code == "ConditionalCheckFailedException"
 
 
+def is_conflict(error: ServiceError) -> bool:
+    """Whether a transaction was cancelled because another write to one of its items was under way, and for nothing else."""
+    reasons = set(_reasons(error)) - {"None"}
+    return error.code == "TransactionCanceledException" and reasons == {"TransactionConflict"}
+
+
 def _meaning(error: ServiceError) -> Meaning:
     """Of a cancelled transaction: of the reason that the operator must act on, where there is one."""
     if error.code == "TransactionCanceledException":
         meanings = (DYNAMODB.get(reason) or COMMON.get(reason) for reason in _reasons(error))
-        return next((meaning for meaning in meanings if meaning is not None and not meaning.passing), _CONFLICT)
+        known = [meaning for meaning in meanings if meaning is not None]
+        return next((meaning for meaning in known if not meaning.passing), known[0] if known else _CONFLICT)
     return meaning_of(error, DYNAMODB)
 
 

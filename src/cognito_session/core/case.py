@@ -32,7 +32,7 @@ class Case(NamedTuple):
     """Settings and instruments of one manager.
 
     `sealed_cookie`: the cookie is a sealed credential, not the access token. `seals`: there is a keyring, so that secrets
-    are sealed at rest.
+    are sealed at rest. `deadline`: the monotonic instant at which this worker is stopped, if one is known.
     """
 
     policy: SessionPolicy
@@ -43,6 +43,7 @@ class Case(NamedTuple):
     one_row_per_user: bool = False
     sealed_cookie: bool = False
     seals: bool = False
+    deadline: float | None = None
 
     def __repr__(self) -> str:
         return hiding(self, "entropy")
@@ -54,6 +55,12 @@ class Case(NamedTuple):
     def instant_after(self, seconds: float) -> int:
         """The first whole second that is at least so far away."""
         return ceil(self.clock.now() + seconds)
+
+    def with_time_left(self, remaining_seconds: float | None) -> Case:
+        """The same for a worker that is stopped in so many seconds; None: at no known time."""
+        if remaining_seconds is None:
+            return self
+        return self._replace(deadline=self.clock.monotonic() + remaining_seconds)
 
     def fresh_id(self) -> str:
         """128 random bits as text."""

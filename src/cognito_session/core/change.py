@@ -41,6 +41,7 @@ class Move(Enum):
     DATA = "data"
     NOT_BEFORE = "not before"
     LOGOUT = "logout"
+    REMEMBER = "remember"
 
 
 class Test(NamedTuple):

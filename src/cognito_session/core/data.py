@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core import writes
+from cognito_session.core.attempts import Again, repeated
 from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable
 from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.record import SessionKey, SessionRecord
@@ -43,22 +44,27 @@ def save_data(case: Case, session: Session, data: Mapping[str, Any]) -> Flow[int
     and ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
     """
     text = _text(data)
-    key = SessionKey(session.sub, session.sid)
-    row = yield from ask(Load(key))
-    if row is None:
-        raise SessionRequired("the session has ended", reason="session_ended")
-    record = SessionRecord.from_row(key, row)
-    if record.bare or record.ended or record.sid != session.sid:
-        raise SessionRequired("the session has ended", reason="session_ended")
-    if record.data_version != session.data_version:
-        raise _conflict()
-    if text == (record.data or "{}"):  # compared with the row: what `session.data` holds may have been changed in place
-        return session.data_version
-    op = case.fresh_id()
-    written = yield from ask(Write(writes.save_data(record, text, op)))
-    if not written.applied and (written.found or {}).get("data_op") != op:  # a resend after a lost answer meets its own write
-        raise _conflict()
-    return session.data_version + 1
+    key, op = SessionKey(session.sub, session.sid), case.fresh_id()
+
+    def attempt() -> Flow[int | Again]:
+        row = yield from ask(Load(key))
+        if row is None:
+            raise SessionRequired("the session has ended", reason="session_ended")
+        record = SessionRecord.from_row(key, row)
+        if record.bare or record.ended or record.sid != session.sid:
+            raise SessionRequired("the session has ended", reason="session_ended")
+        if row.get("data_op") == op:  # an earlier attempt's write, its answer lost
+            return record.data_version
+        if record.data_version != session.data_version:
+            raise _conflict()
+        if text == (record.data or "{}"):  # compared with the row: what `session.data` holds may have been changed in place
+            return session.data_version
+        written = yield from ask(Write(writes.save_data(record, text, op)))
+        if written.applied or (written.found or {}).get("data_op") == op:  # a resend meets its own write
+            return session.data_version + 1
+        return Again.AGAIN
+
+    return (yield from repeated(case, attempt, busy="the session kept changing while its data was being saved"))
 
 
 def _text(data: Mapping[str, Any]) -> str:

@@ -7,23 +7,23 @@ on the single row itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cognito_session.core import writes
+from cognito_session.core.attempts import Again, repeated
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.ending import end_now
-from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
 from cognito_session.core.outcome import Reason
-from cognito_session.core.policy import TOMBSTONE_SECONDS
+from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS, TOMBSTONE_SECONDS
 from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, GlobalSignOut, Load, LoadAll, Report, Write, ask
+from cognito_session.core.unrevoked import revoke_remembered
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
 
 __all__ = ["SessionInfo", "revoke", "revoke_all", "sessions_of"]
-
-_ROUNDS: Final = 20
 
 
 class SessionInfo(NamedTuple):
@@ -46,27 +46,36 @@ def sessions_of(case: Case, sub: str, *, current: str | None = None) -> Flow[lis
 
 def live_records(case: Case, sub: str) -> Flow[list[SessionRecord]]:
     """The records that a cookie could still be served from. Raises StoreUnavailable where a row cannot be read."""
-    records, unreadable = yield from _live_and_unreadable(case, sub)
+    _, records, unreadable = yield from _user_live_and_unreadable(case, sub)
     if unreadable is not None:
         raise unreadable
     return records
 
 
-def _live_and_unreadable(case: Case, sub: str) -> Flow[tuple[list[SessionRecord], StoreUnavailable | None]]:
-    """The live records, and what is wrong with a row that cannot be read."""
+def live_and_readable(case: Case, sub: str) -> Flow[list[SessionRecord]]:
+    """As live_records, without the rows that cannot be read: they serve nobody."""
+    _, records, _ = yield from _user_live_and_unreadable(case, sub)
+    return records
+
+
+def _user_live_and_unreadable(
+    case: Case, sub: str
+) -> Flow[tuple[SessionRecord | None, list[SessionRecord], StoreUnavailable | None]]:
+    """The row that remembers what is known of the user, the live records, and what is wrong with a row that cannot be read."""
     rows = yield from ask(LoadAll(sub))
-    now, records, unreadable = case.now(), [], None
+    now, keeper, records, unreadable = case.now(), None, list[SessionRecord](), None
     for row in rows:
-        if row.get("sid") == USER_SID:
-            continue
+        sid = str(row.get("sid", ""))
         try:
-            record = SessionRecord.from_row(SessionKey(sub, str(row.get("sid", ""))), row)
+            record = SessionRecord.from_row(SessionKey(sub, sid), row)
         except StoreUnavailable as error:
             unreadable = error
             continue
-        if is_live(record, now):
+        if case.one_row_per_user or sid == USER_SID:
+            keeper = record
+        if sid != USER_SID and is_live(record, now):
             records.append(record)
-    return records, unreadable
+    return keeper, records, unreadable
 
 
 def is_live(record: SessionRecord, now: int) -> bool:
@@ -92,14 +101,15 @@ def _info(record: SessionRecord, current: str | None) -> SessionInfo:
 def revoke(case: Case, sub: str, sid: str, reason: Reason = Reason.SESSION_ENDED) -> Flow[bool]:
     """End one session and revoke its tokens; False where there was none to end. Raises SessionUnavailable."""
     key = SessionKey(sub, sid)
-    for _ in range(_ROUNDS):
+
+    def attempt() -> Flow[bool | Again]:
         row = yield from ask(Load(key))
         record = None if row is None else SessionRecord.from_row(key, row)
         if record is None or record.token is None or (record.sid or sid) != sid or (record.ended and not record.bare):
             return False
-        if (yield from end_now(case, record, reason)):
-            return True
-    raise LeaseBusy("the session kept changing while it was being ended")
+        return True if (yield from end_now(case, record, reason)) else Again.AGAIN
+
+    return (yield from repeated(case, attempt, busy="the session kept changing while it was being ended"))
 
 
 def revoke_all(case: Case, sub: str, *, keep: str | None = None) -> Flow[int]:
@@ -110,39 +120,70 @@ def revoke_all(case: Case, sub: str, *, keep: str | None = None) -> Flow[int]:
     serves nobody; all others are ended before StoreUnavailable speaks of it.
     """
     yield from _forbid_earlier_sign_ins(case, sub, keep)
-    ended, usernames = 0, set()
-    for _ in range(_ROUNDS):
-        records, unreadable = yield from _live_and_unreadable(case, sub)
-        others = [record for record in records if keep is None or record.sid != keep]
-        if not others:
-            break
-        for record in others:
-            usernames.add(record.username or sub)
-            ended += yield from end_now(case, record, Reason.SIGNED_OUT)
-    else:
-        raise LeaseBusy("sessions kept changing while they were being ended")
+    everyone = _Everyone(case, sub, keep)
+    unreadable = yield from repeated(case, everyone.attempt, busy="sessions kept changing while they were being ended")
     if keep is None:
-        for username in usernames or {sub}:
+        for username in everyone.usernames or {sub}:
             yield from _global_sign_out(sub, username)
     if unreadable is not None:
         raise unreadable
-    return ended
+    return everyone.ended
+
+
+class _Everyone:
+    """The rounds of ending all sessions of a user but `keep`."""
+
+    __slots__ = ("case", "ended", "keep", "sub", "usernames")
+
+    def __init__(self, case: Case, sub: str, keep: str | None) -> None:
+        self.case = case
+        self.sub = sub
+        self.keep = keep
+        self.ended = 0
+        self.usernames: set[str] = set()
+
+    def attempt(self) -> Flow[StoreUnavailable | Again | None]:
+        """Read all and end all, until none is found alive. AGAIN where one changed meanwhile."""
+        while True:
+            keeper, records, unreadable = yield from _user_live_and_unreadable(self.case, self.sub)
+            others = [record for record in records if self.keep is None or record.sid != self.keep]
+            before = self.ended
+            for record in others:
+                self.usernames.add(record.username or self.sub)
+                self.ended += yield from end_now(self.case, record, Reason.SIGNED_OUT)
+            if keeper is not None and keeper.unrevoked:
+                yield from revoke_remembered(self.case, keeper)
+            if not others:
+                return unreadable
+            if self.ended - before < len(others):
+                return Again.AGAIN
 
 
 def _forbid_earlier_sign_ins(case: Case, sub: str, keep: str | None) -> Flow[None]:
-    """Set `not_before`, which never goes back. The kept session of the one-row layout needs none: nothing else is there."""
+    """Set `not_before`, which never goes back. The kept session of the one-row layout needs none: nothing else is there.
+
+    A sign-in's instant is Cognito's (`auth_time`), `not_before` is this worker's. Its clock may be behind by the tolerance,
+    so the tolerance is added: no sign-in from before can land. In return one up to four seconds later may be refused.
+    """
     now = case.now()
-    mark = {"not_before": now, "ttl": now + TOMBSTONE_SECONDS}
-    later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", now))
-    if not case.one_row_per_user:
-        yield from ask(Write(Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=mark)))
-        return
-    if keep is None:
+    last = now + CLOCK_TOLERANCE_SECONDS
+    mark = {"not_before": last, "ttl": now + TOMBSTONE_SECONDS}
+    later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", last))
+
+    def attempt() -> Flow[Again | None]:
+        if not case.one_row_per_user:
+            yield from ask(Write(Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=mark)))
+            return None
         key = SessionKey(sub, "")
-        written = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.exists("sub"), later), put={"not_before": now})))
-        if not written.applied and written.found is None:
-            tombstone = {"sub": sub, "sid": USER_SID, "state": ENDED, **mark}
-            yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.no_row(),), put=tombstone, replace=True)))
+        written = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.exists("sub"), later), put={"not_before": last})))
+        if written.applied or written.found is not None:
+            return None
+        tombstone = {"sub": sub, "sid": USER_SID, "state": ENDED, **mark}
+        made = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.no_row(),), put=tombstone, replace=True)))
+        return None if made.applied else Again.AGAIN
+
+    if keep is None or not case.one_row_per_user:
+        yield from repeated(case, attempt, busy="the user's row kept changing")
 
 
 def _global_sign_out(sub: str, username: str) -> Flow[None]:

@@ -8,25 +8,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.core import writes
-from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
+from cognito_session.core.attempts import Again, repeated
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 from cognito_session.core.identify import identify
 from cognito_session.core.lookup import find_row
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.record import SessionRecord
 from cognito_session.core.standing import Standing, standing_of
-from cognito_session.core.steps import Flow, Report, Revoke, Write, ask
+from cognito_session.core.steps import Flow, Report, Write, ask
+from cognito_session.core.unrevoked import remember, revoked
 from cognito_session.core.vault import open_secret
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
+    from cognito_session.core.change import Change, Written
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.credential import Credential
+    from cognito_session.core.record import Row
 
 __all__ = ["end_now", "end_presented", "log_out", "revoke_quietly", "revoke_stored"]
 
-_REVOKE_ATTEMPTS: Final = 2
-_ROUNDS: Final = 20
-"""How often a row that keeps changing is read again: a refresh in between changes it once or twice."""
+_BUSY: Final = "the session kept changing while it was being ended"
 
 
 def log_out(case: Case, headers: CookieHeaders) -> Flow[Rejected | None]:
@@ -43,7 +45,8 @@ def log_out(case: Case, headers: CookieHeaders) -> Flow[Rejected | None]:
 
 def end_presented(case: Case, credential: Credential) -> Flow[Rejected | None]:
     """End the session that an authentic credential is for; as log_out."""
-    for _ in range(_ROUNDS):
+
+    def attempt() -> Flow[Rejected | Again | None]:
         found = yield from find_row(case, credential)
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
@@ -52,45 +55,58 @@ def end_presented(case: Case, credential: Credential) -> Flow[Rejected | None]:
             return Rejected(Reason.DISPLACED)
         if record.token is None or (record.ended and not record.bare):
             return Rejected(Reason.SESSION_ENDED)
-        if (yield from end_now(case, record, Reason.SESSION_ENDED)):
-            return None
-    raise LeaseBusy("the session kept changing while it was being ended")
+        return None if (yield from end_now(case, record, Reason.SESSION_ENDED)) else Again.AGAIN
+
+    return (yield from repeated(case, attempt, busy=_BUSY))
 
 
 def end_now(case: Case, record: SessionRecord, reason: Reason) -> Flow[bool]:
-    """Turn the record into a tombstone and revoke its token; False where it has changed and must be read again."""
+    """Turn the record into a tombstone and revoke its token; False where it has changed and must be read again.
+
+    Raises StoreUnavailable where the store refuses the write several times.
+    """
     change = writes.log_out(record, reason, now=case.now())
-    try:
-        written = yield from ask(Write(change))
-    except StoreUnavailable:
-        written = yield from ask(Write(change))
-    if not written.applied or written.found is None:
+
+    def attempt() -> Flow[Written | Again]:
+        return (yield from ask(Write(change)))
+
+    written = yield from repeated(case, attempt, busy=_BUSY)
+    if not (written.applied or _is_mine(change, written.found)):
         return False
     yield from ask(Report("ended", record.key.sub, record.sid, reason.value))
-    yield from revoke_stored(case, record, written.found["token"])
+    yield from revoke_stored(case, record, record.token or "")
     return True
 
 
+def _is_mine(change: Change, found: Row | None) -> bool:
+    """Whether the tombstone found is this write's, its first answer lost: then the token is still to be revoked."""
+    if found is None or "token" in found:
+        return False
+    return all(found.get(name) == change.put[name] for name in ("state", "reason", "ended_at"))
+
+
 def revoke_stored(case: Case, record: SessionRecord, stored: str) -> Flow[None]:
-    """Revoke a refresh token as it was stored; one that does not open can only be reported."""
+    """Revoke a refresh token as it was stored. Where that fails, a sealed one is kept for a worker that can, and reported."""
     sid = record.sid or record.key.sid
     try:
         refresh_token = yield from open_secret(case, stored, sub=record.key.sub, sid=sid, attribute="token")
-    except (TokenError, SessionUnavailable, ConfigurationError) as error:
+    except (SessionUnavailable, ConfigurationError) as error:
+        yield from _not_revoked(case, record, stored, error.reason)
+        return
+    except TokenError as error:
         yield from ask(Report("revoke_failed", record.key.sub, record.sid, error.reason))
         return
-    yield from revoke_quietly(record, refresh_token)
+    if not (yield from revoked(refresh_token)):
+        yield from _not_revoked(case, record, stored, "")
+
+
+def _not_revoked(case: Case, record: SessionRecord, stored: str, reason: str) -> Flow[None]:
+    kept = yield from remember(case, record, stored)
+    told = f"{reason or 'provider_unavailable'}: kept sealed, to be revoked by the next worker that can" if kept else reason
+    yield from ask(Report("revoke_failed", record.key.sub, record.sid, told))
 
 
 def revoke_quietly(record: SessionRecord, refresh_token: str) -> Flow[None]:
     """Revoke at the provider. The session has ended here in any case, so a failure is only reported."""
-    for _ in range(_REVOKE_ATTEMPTS):
-        try:
-            yield from ask(Revoke(refresh_token))
-        except SessionUnavailable:
-            continue
-        except ConfigurationError:
-            break
-        else:
-            return
-    yield from ask(Report("revoke_failed", record.key.sub, record.sid))
+    if not (yield from revoked(refresh_token)):
+        yield from ask(Report("revoke_failed", record.key.sub, record.sid))

@@ -112,9 +112,13 @@ class SessionUnavailable(SessionError):
 
 
 class StoreUnavailable(SessionUnavailable):
-    """The session store did not answer, or its answer was lost: a write may or may not have been applied."""
+    """The session store did not answer, or its answer was lost: a write may or may not have been applied.
+
+    `.repeated` says that the call was repeated already, as often as it is worth.
+    """
 
     default_reason = "store_unavailable"
+    repeated = False
 
 
 class ProviderUnavailable(SessionUnavailable):

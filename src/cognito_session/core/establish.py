@@ -9,18 +9,16 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cognito_session.core.case import next_delay
-from cognito_session.core.change import Change, Move, Test, Written, as_read, either
-from cognito_session.core.devices import live_records
-from cognito_session.core.ending import end_now, end_presented, revoke_stored
-from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionUnavailable, StoreUnavailable, TokenError
+from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.ending import end_now, end_presented
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
+from cognito_session.core.landing import evict_surplus, land
 from cognito_session.core.outcome import Reason, Rejected, Session
-from cognito_session.core.policy import PATIENCE_SECONDS, TOMBSTONE_SECONDS
 from cognito_session.core.presenting import with_cookie
-from cognito_session.core.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord, token_hash
-from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, WriteAll, ask
+from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
+from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.token import MAX_TOKEN_CHARS
 from cognito_session.core.vault import seal_secret
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.token import VerifiedToken
 
-_ROUNDS: Final = 20
 _MAX_DEVICE_CHARS: Final = 200
 
 __all__ = ["SignedIn", "establish"]
@@ -85,11 +82,14 @@ def establish(
     if token.expires_at <= case.now():
         return Rejected(Reason.SIGN_IN_EXPIRED)
     creation = yield from _creation(case, signed_in, token, device)
-    refusal = yield from (_land_alone if case.one_row_per_user else _land_among)(case, creation)
+    refusal = yield from land(case, creation)
     if refusal is not None:
         return refusal
     record = SessionRecord.from_row(creation.key, creation.put)
+    if token.expires_at <= case.now():  # before any other session is ended for the sake of this one
+        return (yield from _take_back(case, record))
     yield from ask(Report("established", token.sub, record.sid))
+    yield from evict_surplus(case, creation.key)
     yield from _end_presented(case, presented, record)
     session = Session.of(
         token,
@@ -100,7 +100,17 @@ def establish(
         data={},
         data_version=0,
     )
-    return (yield from with_cookie(case, session, record.generation))
+    begun = yield from with_cookie(case, session, record.generation)
+    return begun if token.expires_at > case.now() else (yield from _take_back(case, record))
+
+
+def _take_back(case: Case, record: SessionRecord) -> Flow[Rejected]:
+    """End the session just made: its token expired while the store was waited for, and nothing expired is served."""
+    try:
+        yield from end_now(case, record, Reason.SIGN_IN_EXPIRED)
+    except SessionUnavailable as error:
+        yield from ask(Report("revoke_failed", record.key.sub, record.sid, error.reason))
+    return Rejected(Reason.SIGN_IN_EXPIRED)
 
 
 def session_id(case: Case, origin_jti: str) -> str:
@@ -112,106 +122,6 @@ def session_id(case: Case, origin_jti: str) -> str:
     if not case.sealed_cookie:
         return origin_jti
     return sha256(b"cognito-session sid\0" + origin_jti.encode()).hexdigest()[:32]
-
-
-def _land_alone(case: Case, creation: Change) -> Flow[Rejected | None]:
-    """In a table without sort key: the row is replaced, if `not_before` on it allows, which is carried over."""
-    delay = 0.0
-    for _ in range(_ROUNDS):
-        row = yield from ask(Load(creation.key))
-        not_before = SessionRecord.from_row(creation.key, row or {}).not_before
-        if not_before is not None and not_before >= creation.put["auth_time"]:
-            return Rejected(Reason.SIGNED_OUT)
-        kept = {} if not_before is None else {"not_before": not_before}
-        change = creation._replace(when=(*creation.when, as_read("not_before", not_before)), put={**creation.put, **kept})
-        written = yield from _written(change)
-        if written is not None and written.applied:
-            yield from _revoke_displaced(case, creation, written.found)
-            return None
-        if written is not None and written.found is not None and written.found.get("sid") == creation.key.sid:
-            return _own_or_ended(creation, written.found)
-        delay = next_delay(delay, case.entropy)
-        yield from ask(Sleep(delay))
-    raise LeaseBusy("other sign-ins of this user kept getting in between")
-
-
-def _land_among(case: Case, creation: Change) -> Flow[Rejected | None]:
-    """In a table with a sort key: one transaction of the new row and what is known of the user."""
-    delay, user = 0.0, SessionKey(creation.key.sub, USER_SID)
-    give_up = case.clock.monotonic() + PATIENCE_SECONDS
-    while case.clock.monotonic() < give_up:
-        row = (yield from ask(Load(user))) or {}
-        not_before, count = SessionRecord.from_row(user, row).not_before, _sign_ins(row)
-        if not_before is not None and not_before >= creation.put["auth_time"]:
-            return Rejected(Reason.SIGNED_OUT)
-        allowed = either("not_before", Test("not_before", "absent"), Test("not_before", "<", creation.put["auth_time"]))
-        guard = Change(Move.CREATE, user, (allowed,))
-        if case.policy.max_sessions is not None and case.policy.on_max_sessions == "refuse":
-            if len((yield from live_records(case, creation.key.sub))) >= case.policy.max_sessions:
-                return Rejected(Reason.TOO_MANY_SESSIONS)
-            guard = guard._replace(when=(allowed, as_read("sign_ins", count)), put=_counted(case, count))
-        if (yield from _landed(guard, creation)):
-            yield from _evict_surplus(case, creation.key.sub)
-            return None
-        found = yield from ask(Load(creation.key))
-        if found is not None:
-            return _own_or_ended(creation, found)
-        delay = next_delay(delay, case.entropy)
-        yield from ask(Sleep(delay))
-    raise LeaseBusy("other sign-ins of this user kept getting in between")
-
-
-def _sign_ins(row: Row) -> int | None:
-    count = row.get("sign_ins")
-    if count is None or type(count) is int:
-        return count
-    raise StoreUnavailable("session row: attribute sign_ins: expected a whole number", reason="unreadable_record")
-
-
-def _counted(case: Case, count: int | None) -> Row:
-    """What serialises sign-ins under `max_sessions`; it need not outlive them."""
-    return {"sign_ins": (count or 0) + 1, "ttl": case.now() + TOMBSTONE_SECONDS}
-
-
-def _evict_surplus(case: Case, sub: str) -> Flow[None]:
-    """End the oldest sessions beyond `max_sessions`. Whoever lands last sees all, so at rest there are never too many."""
-    if case.policy.max_sessions is None:
-        return
-    try:
-        records = yield from live_records(case, sub)
-        newest_first = sorted(records, key=lambda record: (record.created_at or 0, record.sid or ""), reverse=True)
-        for record in newest_first[case.policy.max_sessions :]:
-            yield from end_now(case, record, Reason.SIGNED_OUT)
-    except SessionUnavailable as error:
-        yield from ask(Report("surplus_not_ended", sub, None, error.reason))
-
-
-def _landed(guard: Change, creation: Change) -> Flow[bool]:
-    """The transaction; one whose answer was lost is looked for by the caller."""
-    try:
-        return (yield from ask(WriteAll((guard, creation))))
-    except StoreUnavailable:
-        return False
-
-
-def _written(change: Change) -> Flow[Written | None]:
-    try:
-        return (yield from ask(Write(change)))
-    except StoreUnavailable:
-        return None
-
-
-def _revoke_displaced(case: Case, creation: Change, row: Row | None) -> Flow[None]:
-    """The replaced session's tokens, where our own code wrote the row: foreign code may have stored this very sign-in's."""
-    record = SessionRecord.from_row(creation.key, row or {})
-    if record.token is not None and not record.bare and record.sid != creation.key.sid:
-        yield from revoke_stored(case, record, record.token)
-
-
-def _own_or_ended(creation: Change, found: Row) -> Rejected | None:
-    """A row of this very session is there: ours, its answer lost; or a duplicate's, perhaps ended since."""
-    same = found.get("jti_cur") == creation.put["jti_cur"] and found.get("state") == ACTIVE
-    return None if same else Rejected(Reason.SESSION_ENDED)
 
 
 def _end_presented(case: Case, presented: CookieHeaders, record: SessionRecord) -> Flow[None]:

@@ -34,6 +34,7 @@ from cognito_session.core.renewal import Renewal
 from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
 from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, ask
 from cognito_session.core.token import AccessToken
+from cognito_session.core.unrevoked import revoke_for
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -58,7 +59,7 @@ def resolve(case: Case, headers: CookieHeaders, *, deadline: float | None = None
 class Resolution:
     """One request's way through the protocol: look, decide, renew or wait, until it is served or denied."""
 
-    __slots__ = ("arrived", "case", "credential", "deadline", "delay", "extend", "first_read", "key", "patience_until")
+    __slots__ = ("arrived", "case", "credential", "deadline", "delay", "extend", "first_read", "key", "patience_until", "until")
 
     def __init__(
         self, case: Case, credential: Credential, arrived: int, deadline: float | None, *, extend: bool = True
@@ -72,15 +73,20 @@ class Resolution:
         self.key: SessionKey | None = None
         self.patience_until: float | None = None
         self.delay = 0.0
+        self.until = 0
 
     def run(self) -> Flow[Outcome]:
         """Until served or denied; every further look is preceded by a pause that patience limits."""
         while True:
             outcome = yield from self._look()
-            if outcome is not None:
+            if outcome is not None and self._still_true(outcome):
                 return outcome
             self.first_read = False
             yield from self._pause()
+
+    def _still_true(self, outcome: Outcome) -> bool:
+        """Whether what is served is fresh now: the store, the keys, Cognito or a frozen worker may have taken their time."""
+        return not isinstance(outcome, Active) or self.case.clock.now() < outcome.session.token_expires_at
 
     # --- step 0: look
 
@@ -96,6 +102,8 @@ class Resolution:
             return (yield from self._decide(record, standing))
         refusal = self._refusal(record, standing)
         if refusal is not None:
+            if record.ended and record.unrevoked:
+                yield from revoke_for(self.case, record)
             return refusal
         if standing is Standing.OLDER:
             return (yield from self._reuse(record))
@@ -149,15 +157,16 @@ class Resolution:
     def _decide(self, record: SessionRecord, standing: Standing) -> Flow[Outcome | None]:
         now = self.case.clock.now()
         issued_at, expires_at = self._lifetime(record, standing)
+        self.until = expires_at
         valid = now < expires_at
         due = expires_at - now <= refresh_window(record.sid or record.key.sid, expires_at - issued_at)
         if valid and not due:
             return (yield from self._serve(record, standing))
         if not record.stale_marks:
             if record.suspect_at is not None:
-                return (yield from self._under_suspicion(record, standing, valid=valid))
+                return (yield from self._under_suspicion(record, standing))
             if record.retry_at is not None and now < record.retry_at:
-                return (yield from self._cooling(record, standing, valid=valid, retry_at=record.retry_at))
+                return (yield from self._cooling(record, standing, retry_at=record.retry_at))
         if record.lease_is_live(now):
             return (yield from self._serve(record, standing, due=True)) if valid else None
         if not self._time_to_refresh():
@@ -167,7 +176,11 @@ class Resolution:
                 "not enough of the function's time left to refresh: give the function a timeout of 10 seconds or more",
                 reason="function_timeout",
             )
-        return (yield from self._renew(record, standing, valid=valid))
+        return (yield from self._renew(record, standing))
+
+    def _valid(self) -> bool:
+        """Whether the token that this request would be served with is fresh; asked again after every wait."""
+        return self.case.clock.now() < self.until
 
     def _lifetime(self, record: SessionRecord, standing: Standing) -> tuple[int, int]:
         """Issue and expiry of the token this request would be served with."""
@@ -179,7 +192,7 @@ class Resolution:
     def _time_to_refresh(self) -> bool:
         return self.deadline is None or self.deadline - self.case.clock.monotonic() >= CALL_LIMIT_SECONDS + 2
 
-    def _under_suspicion(self, record: SessionRecord, standing: Standing, *, valid: bool) -> Flow[Outcome | None]:
+    def _under_suspicion(self, record: SessionRecord, standing: Standing) -> Flow[Outcome | None]:
         """Step 6: an unconfirmed verdict is confirmed by time, unless a slow sibling commits meanwhile."""
         now = self.case.now()
         if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
@@ -188,7 +201,7 @@ class Resolution:
             try:
                 written = yield from ask(Write(change))
             except Exception as error:  # a token that is still valid is served, as while the verdict was open
-                if not valid:
+                if not self._valid():
                     raise
                 yield from report_failure(error, record.key.sub, record.sid, change.move.value)
                 return (yield from self._serve(record, standing, due=True))
@@ -196,11 +209,11 @@ class Resolution:
                 return None
             yield from ask(Report("ended", record.key.sub, record.sid, Reason.REFRESH_LOST.value))
             return Rejected(Reason.REFRESH_LOST)
-        return (yield from self._serve(record, standing, due=True)) if valid else None
+        return (yield from self._serve(record, standing, due=True)) if self._valid() else None
 
-    def _cooling(self, record: SessionRecord, standing: Standing, *, valid: bool, retry_at: int) -> Flow[Outcome | None]:
+    def _cooling(self, record: SessionRecord, standing: Standing, *, retry_at: int) -> Flow[Outcome | None]:
         now = self.case.now()
-        if valid:
+        if self._valid():
             return (yield from self._serve(record, standing, due=True))
         raise SessionUnavailable("Cognito did not refresh this session a moment ago", retry_after=max(1, retry_at - now))
 
@@ -245,23 +258,24 @@ class Resolution:
 
     # --- steps 2, 3 and 6 in renewal.py, step 4 in commit.py; step 5 here
 
-    def _renew(self, record: SessionRecord, standing: Standing, *, valid: bool) -> Flow[Outcome | None]:
+    def _renew(self, record: SessionRecord, standing: Standing) -> Flow[Outcome | None]:
         """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
         renewal = Renewal(self.case, self.credential, self._patience(), extend=self.extend, deadline=self.deadline)
         try:
             outcome = yield from renewal.run(record)
         except SessionUnavailable:
-            if not valid:
+            if not self._valid():
                 raise
             outcome = None
         except Exception as error:  # a token that is still valid is served, whatever the refresh ahead of time met
             yield from report_failure(error, record.key.sub, record.sid, "refresh")
-            if not valid:
+            if not self._valid():
                 raise
             outcome = None
         if isinstance(outcome, Active):
+            yield from revoke_for(self.case, record)
             return outcome
-        if outcome is None and valid:
+        if outcome is None and self._valid():
             return (yield from self._serve(record, standing, due=True))
         return outcome
 

@@ -27,7 +27,8 @@ ANY_JTI: Final = "*"
 """In `jti_prev`: any other token of the session counts as previous."""
 ENDED: Final = "ended"
 USER_SID: Final = "#user"
-"""Session id of the row that holds what is known of the user, in a table with a sort key."""
+"""Session id of the row that holds what is known of the user, in a table with a sort key: `not_before`, `sign_ins` (how many
+sign-ins were counted under `max_sessions`) and `unrevoked`."""
 ACTIVE: Final = "active"
 
 
@@ -44,7 +45,11 @@ class SessionKey(NamedTuple):
 
 
 class SessionRecord(NamedTuple):
-    """The attributes of PROTOCOL's record, None where absent. Instants are epoch seconds, `_ms` milliseconds."""
+    """The attributes of PROTOCOL's record, None where absent. Instants are epoch seconds, `_ms` milliseconds.
+
+    `sign_in` is the sign-in's number under `max_sessions`: sessions are older the lower it is, and oldest without one.
+    `unrevoked` holds sealed refresh tokens of ended sessions that Cognito has not been told of yet (unrevoked.py).
+    """
 
     key: SessionKey
     sid: str | None
@@ -83,9 +88,11 @@ class SessionRecord(NamedTuple):
     data: str | None
     data_version: int
     unverified: bool
+    sign_in: int | None
+    unrevoked: frozenset[str]
 
     def __repr__(self) -> str:
-        return hiding(self, "token", "token_hash", "access_token", "lease_for", "device_key", "data")
+        return hiding(self, "token", "token_hash", "access_token", "lease_for", "device_key", "data", "unrevoked")
 
     @classmethod
     def from_row(cls, key: SessionKey, row: Mapping[str, Any]) -> SessionRecord:
@@ -129,6 +136,8 @@ class SessionRecord(NamedTuple):
             data=read.text("data"),
             data_version=read.number("data_version") or 0,
             unverified=row.get("unverified") is True,
+            sign_in=read.number("sign_in"),
+            unrevoked=read.texts("unrevoked"),
         )
 
     @property

@@ -51,11 +51,11 @@ async def asign_out(visit: Visit) -> None:
 
 def _establish(visit: Visit, tokens: object) -> Flow[Session | Rejected]:
     request, device = visit.request, device_label(visit.request.header("user-agent"))
-    return begin(visit.manager.case, SignedIn.of(tokens), presented=request.cookie_headers, device=device)
+    return begin(visit.case, SignedIn.of(tokens), presented=request.cookie_headers, device=device)
 
 
 def _log_out(visit: Visit) -> Flow[None]:
-    case = visit.manager.case
+    case = visit.case
     visit.send((case.cookie.delete_line(),))
     yield from log_out(case, visit.request.cookie_headers)
 

@@ -43,6 +43,7 @@ class Visit:
         self.manager = manager
         self.request = request
         self.remaining_seconds = remaining_seconds
+        self.case = manager.case.with_time_left(remaining_seconds)
         self._outcome: Outcome | SessionError | None = None
         self._sent: dict[str, str] = {}
 

@@ -1,0 +1,465 @@
+"""Several sessions of a user, several clocks, several keyrings: what one flow decides where another one meets it.
+
+Every schedule of these is searched in tests/races; here stands one schedule for each rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from cognito_session.core.case import Case
+from cognito_session.core.cookie import Cookie
+from cognito_session.core.data import save_data
+from cognito_session.core.devices import revoke, revoke_all, sessions_of
+from cognito_session.core.ending import log_out
+from cognito_session.core.errors import LeaseBusy, ProviderUnavailable, SessionRequired, SessionUnavailable, StoreUnavailable
+from cognito_session.core.establish import SignedIn, establish
+from cognito_session.core.flow import resolve
+from cognito_session.core.keyring import Keyring
+from cognito_session.core.outcome import Active, Reason, Rejected, Session, admitted
+from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.ports import NewTokens
+from cognito_session.core.record import USER_SID
+from cognito_session.core.steps import Load, LoadAll, Refresh, Write, WriteAll
+from cognito_session.drivers.sync import Ports, run
+from cognito_session.testing.clock import ManualClock
+from cognito_session.testing.memory_store import MemoryStore
+from managed.scene import ring
+from support.tokens import ISSUED_AT, SUB, Issuer
+
+ISSUER = Issuer()
+LIFE = 3600
+
+
+@dataclass
+class Worker:
+    """One process: a clock of its own that is off by `skew` seconds, its keys, and the world it shares with the others."""
+
+    world: World
+    skew: int = 0
+    keys: str | None = None
+    policy: SessionPolicy = field(default_factory=SessionPolicy)
+
+    def __post_init__(self) -> None:
+        self.reports: list[Any] = []
+        self.before: Any = None
+        cookie, sealed = Cookie("token"), self.keys is not None
+        one_row = self.world.store.one_row_per_user
+        self.case = Case(self.policy, ISSUER.rules, cookie, self, self.entropy, one_row, sealed, sealed)
+        self.ports = Ports(self, self, self, self, self.sleep, self.reports.append, keyrings=self)
+
+    # --- the ports
+
+    @property
+    def one_row_per_user(self) -> bool:
+        return self.world.store.one_row_per_user
+
+    def entropy(self, count: int) -> bytes:
+        self.world.drawn += 1
+        return self.world.drawn.to_bytes(count, "big")
+
+    def now(self) -> float:
+        return self.world.clock.now() + self.skew
+
+    def monotonic(self) -> float:
+        return self.world.clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self.world.slept.append(seconds)
+        self.world.clock.advance(seconds)
+
+    def _meet(self, step: type, argument: Any = None) -> None:
+        if self.before is not None:
+            self.before(step, argument)
+
+    def load(self, key):
+        self._meet(Load, key)
+        return self.world.store.load(key)
+
+    def rows_of(self, sub):
+        self._meet(LoadAll)
+        return self.world.store.rows_of(sub)
+
+    def write(self, change):
+        self._meet(Write, change)
+        return self.world.store.write(change)
+
+    def write_all(self, changes):
+        self._meet(WriteAll, changes)
+        return self.world.store.write_all(changes)
+
+    def refresh(self, request):
+        self._meet(Refresh, request)
+        self.world.minted += 1
+        return NewTokens(self.world.token(f"new-{self.world.minted}"), f"rt-new-{self.world.minted}")
+
+    def revoke(self, refresh_token):
+        if self.world.cognito_is_down:
+            raise ProviderUnavailable("down")
+        self.world.revoked.append(refresh_token)
+
+    def global_sign_out(self, username):
+        del username
+
+    def keyring(self, *, newer):
+        del newer
+        return Keyring.parse(self.keys or "")
+
+    # --- what is asked of it
+
+    def sign_in(self, name: str, *, presented: str | None = None, signed_in_at: int | None = None, left: int = LIFE):
+        at = int(self.world.clock.now()) if signed_in_at is None else signed_in_at
+        token = ISSUER.access_token(jti=f"jti-{name}", origin_jti=name, iat=at, auth_time=at, exp=at + left)
+        return run(establish(self.case, SignedIn(token, f"rt-{name}"), presented=presented), self.ports)
+
+    def resolve(self, cookie: str):
+        return run(resolve(self.case, cookie), self.ports)
+
+
+class _Keys:
+    """The pool's signing keys."""
+
+    def keys(self, missing_kid):
+        del missing_kid
+        return ISSUER.key_set()
+
+
+class World:
+    """The table, the true time, and what Cognito was told."""
+
+    def __init__(self, *, one_row: bool = False) -> None:
+        self.clock = ManualClock(now=ISSUED_AT)
+        self.store = MemoryStore(one_row_per_user=one_row)
+        self.revoked: list[str] = []
+        self.cognito_is_down = False
+        self.slept: list[float] = []
+        self.minted = self.drawn = 0
+
+    def token(self, jti: str) -> str:
+        at = int(self.clock.now())
+        return ISSUER.access_token(jti=jti, origin_jti="a", iat=at, exp=at + LIFE)
+
+    def worker(self, **settings: Any) -> Worker:
+        made = Worker(self, **settings)
+        made.ports = made.ports._replace(keys=_Keys())
+        return made
+
+    def alive(self) -> int:
+        return sum(1 for row in self.store.rows.values() if row.get("state") == "active")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def cookie_of(session: Session) -> str:
+    """The Cookie header of a browser that keeps what the session's response sets."""
+    return session.set_cookies[0].partition(";")[0]
+
+
+ONE = SessionPolicy(max_sessions=1)
+
+
+# --- max_sessions
+
+
+@pytest.mark.parametrize("behind", [0, 2])
+def test_a_sign_in_never_evicts_itself(world, behind):
+    """Twenty sign-ins in one second, in turn by a worker whose clock is behind: each is alive, and the one before is not."""
+    first, second = world.worker(policy=ONE), world.worker(policy=ONE, skew=-behind)
+    for n in range(20):
+        session = (first, second)[n % 2].sign_in(f"{99 - n}")  # ids that sort against the order of time
+        assert isinstance(first.resolve(cookie_of(session)), Active)
+        assert world.alive() == 1
+
+
+def test_the_presented_session_makes_room_and_the_user_keeps_one(world):
+    """The old session was presented, the second worker is 2 s behind and signs in a second later: the new one lives."""
+    first, second = world.worker(policy=ONE), world.worker(policy=ONE, skew=-2)
+    old = first.sign_in("old")
+    world.clock.advance(1)
+    new = second.sign_in("new", presented=cookie_of(old))
+    assert isinstance(first.resolve(cookie_of(new)), Active)
+    assert first.resolve(cookie_of(old)) == Rejected(Reason.SESSION_ENDED)
+
+
+def test_an_old_session_that_refreshes_meanwhile_is_ended_all_the_same(world):
+    """It commits between the listing and its end: the failed end is no end, so the sessions are listed again."""
+    worker, other = world.worker(policy=ONE), world.worker(policy=ONE)
+    old = worker.sign_in("a")
+    world.clock.advance(LIFE - 1)
+
+    def commit_in_between(step, argument):
+        if step is Write and argument.move.value == "logout":
+            worker.before = None
+            other.resolve(cookie_of(old))
+
+    worker.before = commit_in_between
+    worker.sign_in("b")
+    assert world.minted == 1
+    assert world.alive() == 1
+    assert world.revoked == ["rt-new-1"]
+
+
+def test_rows_from_before_there_were_numbers_are_the_oldest(world):
+    """Sessions that an earlier version made carry no number: they end first, by their age, whatever the clocks say."""
+    before, worker = world.worker(), world.worker(policy=SessionPolicy(max_sessions=2), skew=-60)
+    before.sign_in("x")
+    world.clock.advance(1)
+    before.sign_in("y")
+    worker.sign_in("one")
+    assert [info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)] == ["y", "one"]
+    worker.sign_in("two")
+    assert {info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)} == {"one", "two"}
+
+
+def test_the_count_goes_on_where_the_users_row_is_gone(world):
+    """TTL or a restore took the user's row: the next number is above those of the sessions that are there."""
+    worker = world.worker(policy=SessionPolicy(max_sessions=2))
+    for name in "xyz":
+        worker.sign_in(name)
+    del world.store.rows[(SUB, USER_SID)]
+    worker.sign_in("a")
+    worker.sign_in("b")
+    assert {info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)} == {"a", "b"}
+
+
+# --- freshness
+
+
+def served_from(worker: Worker, cookie: str, step: type, seconds: float) -> Any:
+    """What a request is answered whose worker is held up for so long at its first step of that kind."""
+
+    def hold(met, argument):
+        del argument
+        if met is step:
+            worker.before = None
+            worker.world.clock.advance(seconds)
+
+    worker.before = hold
+    try:
+        return worker.resolve(cookie)
+    except SessionUnavailable as error:
+        return error
+
+
+@pytest.mark.parametrize("step", [Load, Write, Refresh])
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_what_is_served_is_fresh_at_that_moment(world, step, left):
+    """A token with so many seconds left, and 3.5 s lost at the read, the writes or the call: never served after its end."""
+    worker = world.worker()
+    cookie = cookie_of(worker.sign_in("a"))
+    world.clock.advance(LIFE - left)
+    outcome = served_from(worker, cookie, step, 3.5)
+    if isinstance(outcome, Active):
+        assert outcome.session.token_expires_at > world.clock.now()
+
+
+def test_a_refresh_that_fails_late_does_not_serve_the_old_token(world):
+    """Cognito hangs for four seconds while two are left: a 503, not a token that has expired."""
+    worker = world.worker()
+    cookie = cookie_of(worker.sign_in("a"))
+    world.clock.advance(LIFE - 2)
+
+    def hang(step, argument):
+        del argument
+        if step is Refresh:
+            world.clock.advance(4)
+            raise ProviderUnavailable("throttled", sent=True)
+
+    worker.before = hang
+    with pytest.raises(SessionUnavailable):
+        worker.resolve(cookie)
+
+
+@pytest.mark.parametrize("one_row", [False, True])
+def test_a_sign_in_whose_token_expires_meanwhile_begins_nothing(one_row):
+    """Three seconds left and a write that takes four: `sign_in_expired`, nothing is left behind, the old session goes on."""
+    world = World(one_row=one_row)
+    worker = world.worker()
+    old = worker.sign_in("old")
+    world.clock.advance(10)
+
+    def hold(step, argument):
+        if step is WriteAll or (step is Write and argument.move.value == "create"):
+            world.clock.advance(4)
+
+    worker.before = hold
+    found = worker.sign_in("new", presented=cookie_of(old), left=3)
+    assert found == Rejected(Reason.SIGN_IN_EXPIRED)
+    assert "rt-new" in world.revoked
+    worker.before = None
+    assert one_row or isinstance(worker.resolve(cookie_of(old)), Active)
+    with pytest.raises(SessionRequired, match="access token has expired"):
+        admitted(found)
+
+
+# --- sign out everywhere
+
+
+@pytest.mark.parametrize("one_row", [False, True])
+@pytest.mark.parametrize("skew", [-2, -1, 0, 1, 2])
+def test_a_sign_in_from_before_cannot_land_whoever_signs_out(one_row, skew):
+    """The worker's clock is off by up to the tolerance: a sign-in of the same second is refused, one of 5 s later is not."""
+    world = World(one_row=one_row)
+    worker, signing_out = world.worker(), world.worker(skew=skew)
+    at = int(world.clock.now())
+    run(revoke_all(signing_out.case, SUB), signing_out.ports)
+    assert worker.sign_in("before", signed_in_at=at) == Rejected(Reason.SIGNED_OUT)
+    world.clock.advance(5)
+    assert isinstance(worker.sign_in("after"), Session)
+
+
+# --- a key roll-out
+
+
+@pytest.mark.parametrize("way", ["the cookie comes back", "a sign-in", "sign out everywhere"])
+@pytest.mark.parametrize("one_row", [False, True])
+def test_a_revocation_is_done_by_whoever_has_the_key(one_row, way):
+    """Signed out on a worker without the newer key: the row is clean, and the next worker with the key tells Cognito."""
+    world = World(one_row=one_row)
+    newer, older = world.worker(keys=ring(2, 1)), world.worker(keys=ring(1))
+    session = newer.sign_in("a")
+    assert run(revoke(older.case, SUB, session.sid), older.ports) is True
+    assert world.revoked == []
+    assert [(r.event, r.detail.partition(":")[0]) for r in older.reports[-1:]] == [("revoke_failed", "seal_key_unavailable")]
+    assert not any("token" in row for row in world.store.rows.values())
+    world.clock.advance(5)
+    older.sign_in("b")  # without the key nothing is lost
+    {
+        "the cookie comes back": lambda: newer.resolve(cookie_of(session)),
+        "a sign-in": lambda: newer.sign_in("c"),
+        "sign out everywhere": lambda: run(revoke_all(newer.case, SUB), newer.ports),
+    }[way if not (one_row and way == "the cookie comes back") else "a sign-in"]()
+    assert "rt-a" in world.revoked
+    assert not any("unrevoked" in row for row in world.store.rows.values() if row["sid"] == USER_SID or one_row)
+
+
+def test_a_sealed_token_is_kept_through_an_outage_of_cognito_and_a_plain_one_never(world):
+    """Sealed: remembered and revoked at the next sign-in. Plain: reported, and no row holds what its reader could use."""
+    sealed, plain = world.worker(keys=ring(1)), world.worker()
+    session, cookie = sealed.sign_in("a"), cookie_of(plain.sign_in("b"))
+    world.cognito_is_down = True
+    run(revoke(sealed.case, SUB, session.sid), sealed.ports)
+    run(log_out(plain.case, cookie), plain.ports)
+    assert not any("rt-" in str(row) for row in world.store.rows.values())
+    world.cognito_is_down = False
+    sealed.sign_in("c")
+    assert world.revoked == ["rt-a"]
+
+
+def test_a_lost_answer_to_the_end_does_not_spare_the_token(world):
+    """The tombstone was written and its answer lost: the repeated write finds its own tombstone, and the token is revoked."""
+    worker = world.worker()
+    cookie = cookie_of(worker.sign_in("a"))
+
+    def lose(step, argument):
+        if step is Write and argument.move.value == "logout":
+            worker.before = None
+            world.store.write(argument)
+            raise StoreUnavailable("lost")
+
+    worker.before = lose
+    assert run(log_out(worker.case, cookie), worker.ports) is None
+    assert world.revoked == ["rt-a"]
+
+
+# --- a store that refuses
+
+
+def refusing(worker: Worker, *steps: type) -> list[type]:
+    """Let the worker's store refuse these steps; the list grows with each."""
+    met: list[type] = []
+
+    def refuse(step, argument):
+        del argument
+        if step in steps:
+            met.append(step)
+            raise StoreUnavailable("DynamoDB: ProvisionedThroughputExceededException")
+
+    worker.before = refuse
+    return met
+
+
+def _asks(worker: Worker, cookie: str) -> dict[str, Any]:
+    me = worker.resolve(cookie).session
+    return {
+        "a sign-in": lambda: worker.sign_in("b"),
+        "a sign-out": lambda: run(log_out(worker.case, cookie), worker.ports),
+        "one ended": lambda: run(revoke(worker.case, SUB, "a"), worker.ports),
+        "all ended": lambda: run(revoke_all(worker.case, SUB), worker.ports),
+        "data": lambda: run(save_data(worker.case, me, {"n": 1}), worker.ports),
+    }
+
+
+@pytest.mark.parametrize("what", ["a sign-in", "a sign-out", "one ended", "all ended", "data"])
+@pytest.mark.parametrize("one_row", [False, True])
+def test_a_table_that_refuses_writes_is_asked_a_few_times(one_row, what):
+    """Four tries with growing pauses, together under two seconds, then the error that names the cause."""
+    world = World(one_row=one_row)
+    worker = world.worker()
+    asks = _asks(worker, cookie_of(worker.sign_in("a")))
+    met = refusing(worker, Write, WriteAll)
+    with pytest.raises(StoreUnavailable, match="ProvisionedThroughputExceeded"):
+        asks[what]()
+    assert len(met) == 4
+    assert world.slept == sorted(world.slept)
+    assert sum(world.slept) < 2
+
+
+@pytest.mark.parametrize("what", ["a sign-in", "a sign-out", "one ended", "all ended", "data"])
+def test_it_is_asked_within_the_functions_time(world, what):
+    """Of a function that is stopped in 1.2 seconds none is spent on waiting: the answer still has to be sent."""
+    worker = world.worker()
+    asks = _asks(worker, cookie_of(worker.sign_in("a")))
+    worker.case = worker.case.with_time_left(1.2)
+    refusing(worker, Write, WriteAll)
+    with pytest.raises(StoreUnavailable):
+        asks[what]()
+    assert sum(world.slept) <= 0.2
+
+
+@pytest.mark.parametrize("what", ["a sign-in", "a sign-out", "one ended", "all ended", "data"])
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_passing_fault_is_not_told(world, what, applied):
+    """One write is refused, or applied and its answer lost: the request succeeds and the outcome is the same."""
+    worker = world.worker()
+    asks = _asks(worker, cookie_of(worker.sign_in("a")))
+
+    def once(step, argument):
+        if step in (Write, WriteAll):
+            worker.before = None
+            if applied:
+                (world.store.write if step is Write else world.store.write_all)(argument)
+            raise StoreUnavailable("DynamoDB: lost")
+
+    worker.before = once
+    answer = asks[what]()
+    if what == "a sign-in":
+        assert isinstance(answer, Session)
+    else:
+        assert answer == {"a sign-out": None, "one ended": True, "all ended": 1, "data": 1}[what]
+
+
+def test_a_row_that_keeps_changing_is_busy_after_its_rounds(world):
+    """A row that no write can end is read twenty times with pauses, then it is `lease_busy`."""
+    worker = world.worker()
+    cookie = cookie_of(worker.sign_in("a"))
+
+    def change(step, argument):
+        del argument
+        if step is Write:
+            row = world.store.rows[(SUB, "a")]
+            row["token"] += "x"
+            from cognito_session.core.record import token_hash
+
+            row["token_hash"] = token_hash(row["token"])
+
+    worker.before = change
+    with pytest.raises(LeaseBusy):
+        run(log_out(worker.case, cookie), worker.ports)
+    assert len(world.slept) == 19
