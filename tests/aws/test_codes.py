@@ -162,6 +162,21 @@ def test_every_code_of_a_signed_call_to_the_user_pool(stack, wire):
         assert (SENTENCE in str(error)) == code.startswith("AccessDenied")
 
 
+def test_every_code_of_a_revocation(stack, wire):
+    """RevokeToken is unsigned: each code that its model lists, and those that all services share, is one of two errors."""
+    provider = CognitoProvider(lambda: wire, client_id="c", client_secret=ClientSecret(None), clock=SystemClock())
+    model = botocore.session.Session().get_service_model("cognito-idp").operation_model("RevokeToken")
+    for code in sorted({shape.name for shape in model.error_shapes} | ((PASSING | SET_UP) - OF_THE_TABLE)):
+        stack.refuse("RevokeToken", code, SENTENCE, times=None)
+        with pytest.raises((ConfigurationError, ProviderUnavailable)) as caught:
+            provider.revoke("very-secret")
+        stack.clear_faults()
+        if code in SET_UP | {"UnauthorizedException", "UnsupportedOperationException", "OperationNotEnabledException"}:
+            assert isinstance(caught.value, ConfigurationError), code
+        if not code.startswith("AccessDenied"):
+            assert SENTENCE not in str(caught.value)
+
+
 TABLE_CALLS = {
     "DescribeTable": check,
     "DescribeTimeToLive": check,

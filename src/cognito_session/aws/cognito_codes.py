@@ -35,6 +35,7 @@ COGNITO: Final[Mapping[str, Meaning]] = {
         passing=False, advice="check CLIENT_ID, and that USER_POOL_ID names its user pool and region"
     ),
     "NotAuthorizedException": Meaning(passing=False, advice="allow {action} on the user pool to the role that is used"),
+    "UnauthorizedException": Meaning(passing=False, advice="check CLIENT_ID and CLIENT_SECRET (Cognito console: App clients)"),
     "OperationNotEnabledException": Meaning(passing=False, advice="the user pool or its app client has it turned off"),
     "ForbiddenException": Meaning(
         passing=True, advice="AWS WAF blocked it: check the web ACL of the user pool and its rules for this machine's address"
