@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from crashes.answer import Answer
+from crashes.make import Make
 
 __all__ = ["Crew", "Worker"]
 
@@ -86,8 +87,10 @@ class Worker:
 class Crew:
     """The template process of an app, warmed by one request with `cookie`. As a context manager it leaves nobody behind."""
 
-    def __init__(self, environment: Mapping[str, str], clock_path: Path, policy: Mapping[str, Any], cookie: str) -> None:
-        arguments = [str(clock_path), json.dumps(dict(policy)), cookie]
+    def __init__(
+        self, environment: Mapping[str, str], clock_path: Path, policy: Mapping[str, Any], cookie: str, make: Make
+    ) -> None:
+        arguments = [str(clock_path), json.dumps(dict(policy)), cookie, make.cookie, "aio" if make.asynchronous else "sync"]
         ours, theirs = socket.socketpair()
         plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         paths = os.pathsep.join(path for path in sys.path if path)

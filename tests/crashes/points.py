@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["GET_TOKENS", "POINTS", "Point"]
+__all__ = ["GET_TOKENS", "POINTS", "WRITE", "Point"]
 
 GET_TOKENS = "GetTokensFromRefreshToken"
-_WRITE = "UpdateItem"
+WRITE = "UpdateItem"
 
 
 class Point(NamedTuple):
@@ -33,13 +33,13 @@ class Point(NamedTuple):
 POINTS = (
     Point("before load", "before load"),
     Point("after load", "after load"),
-    Point("acquire under way", "before acquire", held=_WRITE),
+    Point("acquire under way", "before acquire", held=WRITE),
     Point("after acquire", "after acquire"),
     Point("refresh under way", "before refresh", held=GET_TOKENS),
     Point("after refresh", "after refresh"),
-    Point("commit under way", "before commit", held=_WRITE),
+    Point("commit under way", "before commit", held=WRITE),
     Point("after commit", "after commit"),
-    Point("seen under way", "before seen", held=_WRITE, fresh=True),
+    Point("seen under way", "before seen", held=WRITE, fresh=True),
     Point("after seen", "after seen", fresh=True),
     Point("after logout", "after logout", work="sign_out", ends=True),
     Point("revoke under way", "before revoke", work="sign_out", held="RevokeToken", ends=True),

@@ -14,10 +14,12 @@ from itertools import count
 from typing import Any, Self
 
 from cognito_session import SessionManager, SessionPolicy
+from cognito_session.core.record import SessionKey
 from cognito_session.local.calls import Call
 from cognito_session.local.stack import CallRefusedError, LocalStack
 from crashes.answer import Answer, ask
 from crashes.crew import Crew
+from crashes.make import Make
 
 __all__ = ["LIFE_SECONDS", "Browser", "Site"]
 
@@ -46,14 +48,21 @@ class Browser:
 
 
 class Site:
-    """An app with a pool and a table of its own. `grace` None: refresh tokens do not rotate."""
+    """An app with a pool and a table of its own. `grace` None: refresh tokens do not rotate. `make`: how it is built."""
 
     def __init__(
-        self, stack: LocalStack, grace: int | None, *, sort_key: str | None = None, client_secret: bool = False
+        self,
+        stack: LocalStack,
+        grace: int | None,
+        *,
+        sort_key: str | None = None,
+        client_secret: bool = False,
+        make: Make | None = None,
     ) -> None:
         self.stack = stack
         self.grace = grace
-        self.name = "rotation off" if grace is None else f"grace {grace}"
+        self.make = make or Make()
+        self.name = ", ".join(["rotation off" if grace is None else f"grace {grace}", *self.make.words])
         self.pool = stack.create_pool(
             access_token_seconds=LIFE_SECONDS, rotation_grace_seconds=grace, client_secret=client_secret
         )
@@ -67,7 +76,7 @@ class Site:
     def environment(self) -> dict[str, str]:
         """What an operator of this app sets."""
         keys = {"PARTITION_KEY": "sub", **({"SORT_KEY": self.sort_key} if self.sort_key else {})}
-        return {**self.pool.environment(), "SESSION_TABLE": self.table, **keys}
+        return self.make.environment({**self.pool.environment(), "SESSION_TABLE": self.table, **keys})
 
     @property
     def policy(self) -> dict[str, Any]:
@@ -80,7 +89,7 @@ class Site:
         """A manager in this process that moves the clock where it would wait; `environment` is laid over the app's."""
         made = SessionManager.from_env(
             environ={**self.environment, **environment},
-            cookie="token",
+            cookie=self.make.cookie,
             cookie_name="token",
             clock=self.stack.clock,
             policy=SessionPolicy(**self.policy),
@@ -93,7 +102,7 @@ class Site:
         """The workers of this app, begun when first wanted."""
         (browser,) = self.take(1)
         self.give_back(browser)
-        return Crew(self.environment, self.stack.clock_path, self.policy, browser.cookie)
+        return Crew(self.environment, self.stack.clock_path, self.policy, browser.cookie, self.make)
 
     def __enter__(self) -> Self:
         return self
@@ -157,6 +166,8 @@ class Site:
 
     def row(self, browser: Browser) -> dict[str, Any]:
         """The session's row, {} where there is none."""
+        if self.make.file is not None:
+            return self.client.ports.store.load(SessionKey(browser.sub, browser.sid)) or {}
         key = {"sub": browser.sub} | ({self.sort_key: browser.sid} if self.sort_key else {})
         return self.stack.dynamodb().get_item(self.table, key) or {}
 

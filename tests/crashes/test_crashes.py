@@ -11,18 +11,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from cognito_session.local.stack import LocalStack
 from crashes.crowd import expire_under
 from crashes.kills import freeze_at, kill_at
+from crashes.make import Make
 from crashes.outages import KINDS, TROUBLED, deploy_wrong_secret, trouble
 from crashes.points import POINTS
 from crashes.races import race_logouts
 from crashes.report import CrashReport
 from crashes.site import Site
-from crashes.trials import run
+from crashes.trials import makes, run
 
 KILLS, FREEZES, RACES, EXPIRIES, SESSIONS = 2, 3, 20, 3, 20
 
@@ -86,6 +88,40 @@ def test_a_frozen_worker(site, point, report):
     assert right(report)
 
 
+MAKES = {
+    "sealed": Make(sealed=True),
+    "SQLite, sealed": Make(sealed=True, file=Path("sessions.db")),
+    "asynchronous": Make(asynchronous=True),
+    "SQLite, asynchronous": Make(file=Path("sessions.db"), asynchronous=True),
+}
+
+
+@pytest.fixture(scope="module", params=MAKES.values(), ids=MAKES)
+def built(request, stack, tmp_path_factory):
+    """An app with a grace of 60 s that is built in another way."""
+    make = request.param
+    if make.file is not None:
+        make = make._replace(file=tmp_path_factory.mktemp("rows") / make.file)
+    with Site(stack, 60, sort_key="sid", make=make) as made:
+        yield made
+
+
+def test_workers_of_every_make_die_and_freeze(built, report):
+    """SIGKILL at every point, SIGSTOP at two: nothing is lost with a sealed cookie, on SQLite, or on event loops."""
+    for point in built.make.points:
+        kill_at(built, point, 2, report)
+    for point in (each for each in POINTS if each.name in ("after acquire", "after refresh")):
+        freeze_at(built, point, 1, report)
+    assert (report.trials, report.freezes) == (2 * len(built.make.points), 2)
+    assert right(report)
+
+
+def test_logouts_of_every_make_win(built, report):
+    """In a race with two refreshing workers a logout wins, whatever the app is built of."""
+    race_logouts(built, 4, report, quiet)
+    assert right(report)
+
+
 def test_what_grace_zero_costs(stack, report):
     """Without grace only a worker that dies with Cognito's answer unsaved loses the session, as a 401 refresh_lost.
 
@@ -137,7 +173,9 @@ def test_the_long_run_in_miniature():
     told = {}
     found = run(1, 0, 2, 1, 1, processes=2, threads=2, faults=False, progress=lambda name, *counts: told.update({name: counts}))
     assert right(found)
-    assert found.kills == Counter({"rotation off": len(POINTS), "grace 60": len(POINTS), "grace 0": len(POINTS)})
+    plain = Counter({"rotation off": len(POINTS), "grace 60": len(POINTS), "grace 0": len(POINTS)})
+    others = [("rotation off", Make(sealed=True)), *(("grace 60", make) for make in makes(Path()))]
+    assert found.kills == plain + Counter({", ".join([name, *make.words]): len(make.points) for name, make in others})
     assert (found.races, found.expiries, found.crowd, found.bad_secret_sessions) == (2, 1, 4, 1)
     assert all(done == total for done, total in told.values())
 

@@ -1,10 +1,11 @@
 """A worker that can be stopped at a point, and the template process from which workers are forked.
 
-`python -m crashes.worker FD CLOCK POLICY COOKIE` is the template: a manager, made from the environment as in a Lambda,
-that has served COOKIE once, so that everything is imported and the key set at hand. It is told on the socket FD, one
-command at a time: `fork` (with the worker's own socket as ancillary data; answers the pid), `stopped PID` (returns when it
-is), `reap PID`. It waits for no worker of its own accord, so a pid stays its worker's until the one who killed it says
-`reap`. When FD ends it kills every worker by its pid, and a worker ends with its template even where it is frozen.
+`python -m crashes.worker FD CLOCK POLICY COOKIE FORM DRIVER` is the template: a manager (`sync` or `aio`) for cookies of the
+form (`token` or `sealed`), made from the environment as in a Lambda. It has served COOKIE once, so that everything is
+imported and the key set is in memory. It is told on the socket FD, one command at a time: `fork` (with the worker's own socket
+as ancillary data; answers the pid), `stopped PID` (returns when it is), `reap PID`. It waits for no worker of its own accord,
+so a pid stays its worker's until the one who killed it says `reap`. When FD ends it kills every worker by its pid, and a
+worker ends with its template even where it is frozen.
 
 A worker obeys lines of JSON: {"do": "resolve" | "sign_out" | "crowd", "cookies": [...], "stops": [...]}. At a stop it says
 {"at": point} and waits for {"stops": [...]} to go on with; a finished job says {"answers": [...]}. The stop "before" stands
@@ -13,6 +14,7 @@ for every point before a step.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import json
@@ -26,12 +28,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cognito_session import SessionManager, SessionPolicy
+from cognito_session import AsyncSessionManager, SessionManager, SessionPolicy
 from cognito_session.core.ports import NewTokens
 from cognito_session.testing.clock import SharedClock
 from crashes.answer import Answer, ask
 
 __all__ = ["main"]
+
+Manager = SessionManager | AsyncSessionManager
 
 _PR_SET_PDEATHSIG = 1
 _LIFE_SECONDS = 600
@@ -61,12 +65,12 @@ class Link:
 class Stops:
     """Store and provider of a manager, with a stop before and after each of their steps."""
 
-    def __init__(self, manager: SessionManager, link: Link) -> None:
+    def __init__(self, manager: Manager, link: Link) -> None:
         self._ports = manager.ports
         self._link = link
         self.wanted: frozenset[str] = frozenset()
         self.tokens: list[str] = []
-        manager.ports = manager.ports._replace(store=self, provider=self, sleep=self.sleep)
+        manager.ports = manager.ports._replace(store=self, provider=self, sleep=self.sleep, pause=self.pause)
 
     def _around(self, step: str, work: Callable[[], Any]) -> Any:
         self._stop(f"before {step}")
@@ -110,8 +114,12 @@ class Stops:
         if "before" not in self.wanted:
             time.sleep(seconds)
 
+    async def pause(self, seconds):
+        """The same on an event loop."""
+        await asyncio.get_running_loop().run_in_executor(None, self.sleep, seconds)
 
-def serve(channel: socket.socket, manager: SessionManager) -> None:
+
+def serve(channel: socket.socket, manager: Manager) -> None:
     """Do jobs until the channel ends."""
     link = Link(channel)
     stops = Stops(manager, link)
@@ -119,9 +127,15 @@ def serve(channel: socket.socket, manager: SessionManager) -> None:
         job = link.hear()
         stops.wanted = frozenset(job["stops"])
         stops.tokens = []
-        work = manager.sign_out if job["do"] == "sign_out" else manager.resolve
+        work = work_of(manager, "sign_out" if job["do"] == "sign_out" else "resolve")
         answers = _together(work, job["cookies"])
         link.say({"answers": [answer._replace(tokens=tuple(stops.tokens)) for answer in answers]})
+
+
+def work_of(manager: Manager, name: str) -> Callable[[str], Any]:
+    """A method of the manager as a plain function; a coroutine gets an event loop of its own, as in a Lambda."""
+    method = getattr(manager, name)
+    return method if isinstance(manager, SessionManager) else lambda cookie: asyncio.run(method(cookie))
 
 
 def _together(work: Callable[[str], Any], cookies: list[str]) -> list[Answer]:
@@ -146,10 +160,10 @@ def _together(work: Callable[[str], Any], cookies: list[str]) -> list[Answer]:
 def main() -> None:
     """The template: fork a worker at each command until the one who commands is gone."""
     command = socket.socket(fileno=int(sys.argv[1]))
-    manager = SessionManager.from_env(
-        cookie="token", cookie_name="token", clock=SharedClock(sys.argv[2]), policy=SessionPolicy(**json.loads(sys.argv[3]))
-    )
-    manager.resolve(sys.argv[4])
+    cls: type[Manager] = AsyncSessionManager if sys.argv[6] == "aio" else SessionManager
+    clock, policy = SharedClock(sys.argv[2]), SessionPolicy(**json.loads(sys.argv[3]))
+    manager = cls.from_env(cookie=sys.argv[5], cookie_name="token", clock=clock, policy=policy)
+    work_of(manager, "resolve")(sys.argv[4])
     gc.freeze()
     children: set[int] = set()
     command.sendall(b"ready")
@@ -174,7 +188,7 @@ def main() -> None:
                 os.kill(child, signal.SIGKILL)
 
 
-def _fork(command: socket.socket, channel: int, manager: SessionManager) -> int:
+def _fork(command: socket.socket, channel: int, manager: Manager) -> int:
     parent = os.getpid()
     child = os.fork()
     if child:
