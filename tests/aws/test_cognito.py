@@ -384,6 +384,17 @@ def test_an_answer_without_a_token_is_an_outage(answer):
     assert caught.value.sent is True
 
 
+@pytest.mark.parametrize("access", [None, "", 7, "x" * 20_000], ids=["none", "empty", "number", "too long"])
+def test_a_rotated_token_counts_whatever_is_beside_it(access):
+    """The new refresh token has no other copy: it is handed on with an access token that nobody can serve."""
+
+    class Answering:
+        def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+            return {"AuthenticationResult": {"AccessToken": access, "RefreshToken": "rt-2"}}
+
+    assert refused(Answering()).refresh_token == "rt-2"
+
+
 # --- what is known of a lost call
 
 

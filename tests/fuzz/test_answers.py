@@ -44,11 +44,12 @@ STATUSES = st.sampled_from([200, 200, 400, 403, 413, 429, 500, 503, 302, 0])
 
 
 class Wire:
-    """Answers each call with the same status and bytes, read as a transport reads them."""
+    """Answers each call with the same status and bytes, read as a transport reads them; `then`: those from the second on."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, *, then: tuple[int, bytes] | None = None) -> None:
         self._status = status
         self._body = body
+        self._then = then
 
     def __call__(self):
         """The wire, as it is opened at the first use."""
@@ -57,7 +58,10 @@ class Wire:
     def call(self, service, operation, payload, **_):
         """See aws.wire.Wire."""
         assert json.dumps(payload)
-        return read_answer(service, operation, self._status, self._body)
+        status, body = self._status, self._body
+        if self._then is not None:
+            self._status, self._body = self._then
+        return read_answer(service, operation, status, body)
 
     def get(self, _url, **_):
         """See aws.wire.Wire."""
@@ -126,12 +130,15 @@ def test_any_answer_is_a_document_or_a_service_error(service, answer):
         {"AuthenticationResult": {"AccessToken": "x"}},
         *ERRORS,
     ),
+    control=answered({"AuthenticationResult": {"AccessToken": "x"}}, *ERRORS),
     device=st.sampled_from([None, "device"]),
 )
-def test_any_answer_to_a_refresh(answer, device):
-    """Tokens are texts, a verdict is one of two, everything else is nobody's end."""
+def test_any_answer_to_a_refresh(answer, control, device):
+    """Tokens are texts, a verdict is one of two, everything else is nobody's end; the control experiment may meet anything."""
     status, body = answer
-    provider = CognitoProvider(Wire(status, body), client_id="c", client_secret=ClientSecret("s"), clock=ManualClock())
+    provider = CognitoProvider(
+        Wire(status, body, then=control), client_id="c", client_secret=ClientSecret("s"), clock=ManualClock()
+    )
     try:
         found = provider.refresh(RefreshRequest("r", "alice", device, 1e9))
     except ConfigurationError:

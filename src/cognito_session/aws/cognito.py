@@ -231,13 +231,16 @@ class _NotToBeHad(Exception):
 
 
 def _new_tokens(answer: dict[str, Any]) -> NewTokens:
+    """What a 200 brought. A rotated refresh token counts, whatever the access token beside it is: it has no other copy."""
     result = answer.get("AuthenticationResult")
-    access = result.get("AccessToken") if isinstance(result, dict) else None
-    if not isinstance(result, dict) or not isinstance(access, str):
-        raise ProviderUnavailable("Cognito's refresh answered without an access token", sent=True)
-    refresh_token = result.get("RefreshToken")
+    found = result if isinstance(result, dict) else {}
+    access, refresh_token = found.get("AccessToken"), found.get("RefreshToken")
     rotated = refresh_token if isinstance(refresh_token, str) and refresh_token else None
-    if max(len(access), len(rotated or "")) > MAX_TOKEN_CHARS:
+    if not isinstance(access, str):
+        access = ""
+    if rotated is None and not access:
+        raise ProviderUnavailable("Cognito's refresh answered without an access token", sent=True)
+    if len(access if rotated is None else rotated) > MAX_TOKEN_CHARS:
         raise ProviderUnavailable("Cognito's refresh answered with a token that is too long to be one", sent=True)
     return NewTokens(access, rotated)
 
