@@ -76,6 +76,11 @@ __all__ = ["Assembly"]
 CookieKind = Literal["sealed", "token"]
 
 
+def _sleep(seconds: float) -> None:
+    """By the present time.sleep: gevent and eventlet may replace it after a manager was made."""
+    time.sleep(seconds)
+
+
 class Assembly:
     """One application's parts. `ports` is what a flow's questions are answered with, `case` what it may consult."""
 
@@ -128,7 +133,7 @@ class Assembly:
             provider=provider or self._cognito(clock),
             keys=keys or self._key_source(clock, environ),
             clock=clock,
-            sleep=time.sleep,
+            sleep=_sleep,
             on_event=on_event,
             keyrings=keyrings,
             user_pool=self._user_pool(),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import UNSIGNED
@@ -35,7 +36,8 @@ __all__ = ["CONNECT_SECONDS", "Clients", "Watch", "is_guarded", "step_down", "wa
 
 CONNECT_SECONDS: Final = 1.0
 _STEPS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0)
-_calls = threading.local()  # .watch: the call that this thread is in; absent outside one
+_call: ContextVar[Watch | None] = ContextVar("cognito_session_call", default=None)
+"""The call that this thread is in, or this greenlet: a thread-local made before gevent's patches would be shared."""
 
 
 def step_down(seconds: float) -> float:
@@ -62,21 +64,22 @@ class Watch:
 @contextlib.contextmanager
 def watched(*, once: bool, ahead_seconds: float = 0.0) -> Iterator[Watch]:
     """Watch what this thread sends on guarded clients. Of a `once` call the second request is refused with AnswerLost."""
-    _calls.watch = watch = Watch(once=once, ahead_seconds=ahead_seconds)
+    watch = Watch(once=once, ahead_seconds=ahead_seconds)
+    token = _call.set(watch)
     try:
         yield watch
     finally:
-        del _calls.watch
+        _call.reset(token)
 
 
 def _choose_no_signer(**_: Any) -> Any:
     """Where AWS's clock is known to differ, botocore does not sign: `_sign_by_server_clock` does."""
-    watch = getattr(_calls, "watch", None)
+    watch = _call.get()
     return UNSIGNED if watch is not None and watch.ahead_seconds else None
 
 
 def _sign_by_server_clock(request: Any, signing_name: str, region_name: str, request_signer: Any, **_: Any) -> None:
-    watch = getattr(_calls, "watch", None)
+    watch = _call.get()
     if watch is None or not watch.ahead_seconds:
         return
     signing = request.context.get("signing", {})
@@ -87,7 +90,7 @@ def _sign_by_server_clock(request: Any, signing_name: str, region_name: str, req
 
 def _guard_send(request: Any, **_: Any) -> None:
     """Before each send, resends included: count it, and of a once call do not let its connection be kept."""
-    watch = getattr(_calls, "watch", None)
+    watch = _call.get()
     if watch is None:
         return
     if watch.once:

@@ -7,7 +7,7 @@ using it mixes up answers, and even an orderly close may read bytes or send a TL
 from __future__ import annotations
 
 import os
-from threading import Lock
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,16 +22,15 @@ class ProcessLock:
     """A lock that a forked child finds open, whoever held it in the parent."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._pid = os.getpid()
+        self._locks: dict[int, threading.Lock] = {}  # by process id; setdefault is atomic, so that a process has one
 
     def __enter__(self) -> None:
-        if self._pid != os.getpid():
-            self._lock, self._pid = Lock(), os.getpid()
-        self._lock.acquire()
+        # Made at the first use, not before: gevent and eventlet may replace threading.Lock after a server has loaded us.
+        pid = os.getpid()
+        (self._locks.get(pid) or self._locks.setdefault(pid, threading.Lock())).acquire()
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self._locks[os.getpid()].release()
 
 
 def leak(thing: object) -> None:

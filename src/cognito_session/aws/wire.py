@@ -12,11 +12,12 @@ import os
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cognito_session.aws.endpoint import Endpoints, endpoint_for
+from cognito_session.aws.green import patched_by
 from cognito_session.aws.sentence import one_line
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cognito_session.aws.access_keys import Credentials
 
@@ -157,7 +158,8 @@ def open_wire(
 ) -> Wire:
     """The implementation that fits: libcurl where it can be loaded, else botocore.
 
-    botocore sends for a `boto3_session`, for injected `clients` (by service, "dynamodb" and so on), and without pycurl.
+    botocore sends for a `boto3_session`, for injected `clients` (by service, "dynamodb" and so on), without pycurl, and
+    where gevent or eventlet has patched the sockets.
     Keys come from the environment; where it has none, botocore resolves and renews those of containers, web identities,
     instances, profiles and SSO, whichever of the two sends. `regions` and `endpoints` are by service; `region` is for the
     others, before AWS_REGION and AWS_DEFAULT_REGION. Raises ConfigurationError where the packages for it are missing.
@@ -171,6 +173,8 @@ def open_wire(
 
     if boto3_session is not None or clients:
         return _botocore_wire(where(environ), environ, credentials, boto3_session, clients) or _refuse()
+    if (patches := patched_by()) is not None:
+        return _cooperative_wire(patches, where, environ, credentials)
     wire = _curl_wire(where(environ), environ, credentials) if has_credentials(environ) else None
     if wire is not None:
         return wire
@@ -202,6 +206,24 @@ def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
 
     found = translated("the AWS configuration", lambda: file_settings(environ))
     return {**found, **{name: value for name, value in environ.items() if value}} if found else environ
+
+
+def _cooperative_wire(
+    patches: str, where: Callable[[Mapping[str, str]], Endpoints], environ: Mapping[str, str], credentials: Credentials
+) -> Wire:
+    """Botocore's, on the patched sockets. Raises ConfigurationError where botocore is missing."""
+    from logging import getLogger
+
+    try:
+        from cognito_session.aws.wire_botocore import BotocoreWire
+    except ImportError:
+        raise ConfigurationError(
+            f"{patches} has patched this process's sockets, and libcurl would stop every greenlet while it waits: install"
+            " botocore (cognito-session[boto3]), whose sockets are cooperative"
+        ) from None
+    getLogger("cognito_session").info("%s has patched the sockets: calls to AWS go through botocore, not libcurl", patches)
+    environ = _with_files(environ)
+    return BotocoreWire(where(environ), environ, credentials)
 
 
 def _curl_wire(where: Endpoints, environ: Mapping[str, str], credentials: Credentials) -> Wire | None:
