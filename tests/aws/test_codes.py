@@ -320,7 +320,26 @@ def test_a_sentence_ends_where_it_quotes_the_request(quoted):
 def test_a_sentence_is_one_short_printable_line():
     """Line breaks, control characters and length are no way into a log."""
     assert one_line("a\r\nb\x1b[31m\u202ec\td") == "a b [31m c d"
-    assert len(one_line("x" * 10_000)) == MAX_SENTENCE_CHARS
+    assert len(one_line("x y " * 10_000)) == MAX_SENTENCE_CHARS
+
+
+def test_a_caller_with_a_long_name_is_named():
+    """Roles and their sessions have up to 64 characters each: they are no token."""
+    caller = f"arn:aws:sts::123456789012:assumed-role/{'r' * 64}/{'s' * 64}"
+    assert caller in ServiceError("dynamodb.GetItem", "AccessDeniedException", 400, message=f"User: {caller} is not").message
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "1 validation error detected: Value 'hunter' at 2' at 'password' failed to satisfy constraint",
+        f"The token eyJhbGciOiJSUzI1NiJ9.{'hunter2' * 20} is not one",
+    ],
+)
+def test_a_sentence_holds_no_value(sentence):
+    """AWS quotes what it refuses: neither a typed value nor a token is repeated."""
+    error = ServiceError("cognito-idp.SignUp", "InvalidParameterException", 400, message=sentence)
+    assert "hunter" not in error.message
 
 
 def test_an_answer_without_a_request_id(stack):

@@ -50,7 +50,7 @@ def make_wire(request):
 
 
 @pytest.mark.parametrize("ahead", [3600, -3600, 40 * 86_400])
-def test_a_clock_that_is_off_costs_one_request(stack, make_wire, ahead):
+def test_a_clock_that_is_off_costs_one_request(stack, make_wire, caplog, ahead):
     """AWS's clock is taken from its refusal: reads, writes and secrets work, and only the first request is sent twice."""
     table = stack.create_table(f"clock-{next(_numbers)}", sort_key="sid")
     wire = make_wire(stack.url)
@@ -62,6 +62,8 @@ def test_a_clock_that_is_off_costs_one_request(stack, make_wire, ahead):
     assert store.load(KEY) is not None
     assert StoredSecret(lambda: wire, arn).keys() == "text"
     assert [call.error for call in stack.calls()] == ["InvalidSignatureException", None, None, None, None]
+    (line,) = [record for record in caplog.records if record.name == "cognito_session"]
+    assert "behind AWS's" in line.message if ahead > 0 else "ahead of AWS's" in line.message
 
 
 def test_a_clock_that_is_set_right_is_followed(stack, make_wire):
@@ -76,7 +78,7 @@ def test_a_clock_that_is_set_right_is_followed(stack, make_wire):
         assert [call.error for call in stack.calls()] == ["InvalidSignatureException", None]
 
 
-def test_a_request_that_was_signed_long_ago(stack, make_wire):
+def test_a_request_that_was_signed_long_ago(stack, make_wire, caplog):
     """A function that was frozen between signing and sending has a right clock: the same time, signed anew."""
     table = stack.create_table(f"clock-{next(_numbers)}")
     wire = make_wire(stack.url)
@@ -85,6 +87,7 @@ def test_a_request_that_was_signed_long_ago(stack, make_wire):
     assert store.load(KEY) is None
     assert store.load(KEY) is None
     assert len(stack.calls()) == 3
+    assert "clock" not in caplog.text
 
 
 @pytest.mark.parametrize("code", ["RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException"])

@@ -69,7 +69,9 @@ class ServerClock:
         refused = error.code in _TIME_CODES or any(each in words for each in _TIME_WORDS)
         if not refused and abs(difference - self.ahead_seconds) < _SURELY_OFF_SECONDS:
             return False
-        self.ahead_seconds = difference if abs(difference) > _NEGLIGIBLE_SECONDS else 0.0
+        known, self.ahead_seconds = self.ahead_seconds, difference if abs(difference) > _NEGLIGIBLE_SECONDS else 0.0
+        if self.ahead_seconds and abs(known - difference) > _NEGLIGIBLE_SECONDS:
+            _tell(difference)
         return True
 
     def _difference(self, error: ServiceError) -> float:
@@ -80,6 +82,18 @@ class ServerClock:
             return parsedate_to_datetime(error.date).timestamp() - self._clock.now()
         except (ValueError, TypeError, OverflowError):
             return 0.0
+
+
+def _tell(ahead_seconds: float) -> None:
+    """The requests succeed, so nobody else tells of it; and tokens are judged by the same wrong clock."""
+    import logging
+
+    direction = "behind" if ahead_seconds > 0 else "ahead of"
+    logging.getLogger("cognito_session").warning(
+        "this machine's clock is %.0f seconds %s AWS's: requests are signed by AWS's clock; synchronize the machine's (NTP)",
+        abs(ahead_seconds),
+        direction,
+    )
 
 
 def amz_date(ahead_seconds: float, clock: Clock | None = None) -> str:
