@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from cognito_session.assembly import Assembly
 from cognito_session.core.data import save_data
+from cognito_session.core.device_cookie import signed_out_device
 from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
 from cognito_session.core.ending import log_out
 from cognito_session.core.establish import SignedIn, establish
@@ -89,12 +90,12 @@ class SessionManager(Assembly):
         return admitted(run(flow, self.ports))
 
     def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
-        """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete the cookie.
+        """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete its cookies.
 
         `remaining_seconds` is what is left of the function's time, if limited. Raises SessionUnavailable.
         """
         run(log_out(self.case.with_time_left(remaining_seconds), cookie_header), self.ports)
-        return (self.case.cookie.delete_line(),)
+        return (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
 
     def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """The user's live sessions, newest first, without secrets; `current` is the asking session's `sid`."""
@@ -286,7 +287,7 @@ class AsyncSessionManager(Assembly):
     async def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
         """As SessionManager.sign_out."""
         await self._run(log_out(self.case.with_time_left(remaining_seconds), cookie_header))
-        return (self.case.cookie.delete_line(),)
+        return (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
 
     async def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """As SessionManager.sessions_of."""

@@ -14,7 +14,7 @@ from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.wire import ServiceError, open_wire
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
-from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
 from cognito_session.core.token import parse
 from cognito_session.testing.clock import ManualClock
 from support.stack import PASSWORD, closed_port, fresh, make_app, shared_stack
@@ -172,13 +172,12 @@ def test_an_unknown_client_is_the_operators(desk, wire):
 
 
 def test_a_remembered_device_must_be_named(stack, wire):
-    """With the device's key a refresh works; with a wrong one the setup is in question, without one the token is dead."""
+    """With the device's key a refresh works; with a wrong one or without one the token is dead, for different reasons."""
     desk = Desk(stack, wire, device_tracking=True)
     device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
     stack.cognito("ConfirmDevice", AccessToken=desk.tokens["AccessToken"], DeviceKey=device)
     assert isinstance(desk.refresh(device_key=device), NewTokens)
-    with pytest.raises(ConfigurationError, match="device"):
-        desk.refresh(device_key=device + "x")
+    assert desk.refresh(device_key=device + "x") == Denied(DEAD, DEVICE_REFUSED)
     assert desk.refresh() == Denied(DEAD, "NotAuthorizedException")
     assert len(desk.sent()) == 3
 
@@ -278,10 +277,9 @@ def test_words_that_refuse_every_token_are_the_operators(message):
 
 
 @pytest.mark.parametrize("message", ["Invalid Refresh Token", "Invalid Refresh Token."])
-def test_a_device_makes_an_invalid_token_doubtful(message):
-    """An "Invalid Refresh Token" of a record with a device key may mean the device: an operator's error, no verdict."""
-    with pytest.raises(ConfigurationError, match="device"):
-        refused(Refusing("NotAuthorizedException", message), device_key="d")
+def test_a_device_that_cognito_does_not_accept(message):
+    """An "Invalid Refresh Token" of a record with a device key is told apart: the token is dead because of the device."""
+    assert refused(Refusing("NotAuthorizedException", message), device_key="d") == Denied(DEAD, DEVICE_REFUSED)
 
 
 @pytest.mark.parametrize("message", ["Refresh Token has been revoked", "User is disabled."])

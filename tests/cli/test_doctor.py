@@ -12,6 +12,7 @@ from cognito_session.aws.wire import NotSent, ServiceError, open_wire
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.ops.app_client import Expected, check_app_client, grace_seconds
+from cognito_session.ops.device_tracking import check_device_tracking
 from cognito_session.ops.doctor import Doctor
 from cognito_session.ops.probe import Probe
 from managed.scene import ring
@@ -63,8 +64,10 @@ def test_a_setup_that_is_right(stack, command, right):
     for part in ("keys", "key set", "app client", "managed login", "table"):
         assert f"{part}: ok" in said
     assert "SessionPolicy(rotation_grace_seconds=60)" in said
+    assert "device tracking: note: device tracking is off" in said
     assert not [line for line in said.splitlines() if "problem" in line or "difference" in line]
     assert set(done(stack)) <= {
+        "DescribeUserPool",
         "DescribeUserPoolClient",
         "DescribeTable",
         "DescribeTimeToLive",
@@ -90,7 +93,14 @@ def test_each_part_that_is_wrong(command, right, change, part, words):
     """A problem of its part, with its fix, exit status 1; the other parts are looked at all the same."""
     said = command("doctor", env=right | change, status=1).stdout
     assert [line for line in said.splitlines() if line.startswith(f"{part}: problem: ") and words in line]
-    assert {line.partition(":")[0] for line in said.splitlines()} == {"keys", "key set", "app client", "managed login", "table"}
+    assert {line.partition(":")[0] for line in said.splitlines()} == {
+        "keys",
+        "key set",
+        "app client",
+        "device tracking",
+        "managed login",
+        "table",
+    }
     assert "SESSION_KEYS" not in said or "1.short" not in said
 
 
@@ -135,11 +145,13 @@ def test_the_secret_that_holds_the_keys(right, text, level):
 class Refusing:
     """A wire on which one operation fails."""
 
+    operation = "DescribeUserPoolClient"
+
     def __init__(self, wire, error):
         self._wire, self._error = wire, error
 
     def call(self, service, operation, payload, **how):
-        if operation == "DescribeUserPoolClient":
+        if operation == self.operation:
             raise self._error
         return self._wire.call(service, operation, payload, **how)
 
@@ -346,3 +358,53 @@ def test_live_on_the_command_line(stack, command, right):
     assert "user pool: note: origin_jti survives a refresh" in result.stdout
     assert PASSWORD not in result.output
     assert "--username" in command("doctor", "--live", env=env, status=2).stderr
+
+
+# --- device tracking
+
+
+@pytest.mark.parametrize(
+    ("devices", "words"),
+    [
+        (None, "device tracking is off"),
+        ({}, "every device is remembered"),
+        ({"ChallengeRequiredOnNewDevice": True}, "replaces the second factor"),
+        ({"DeviceOnlyRememberedOnUserPrompt": True}, "when the user agrees"),
+    ],
+)
+def test_what_device_tracking_is_set_to(devices, words):
+    """Each setting of the user pool is said in words, as a note."""
+    (found,) = check_device_tracking({"DeviceConfiguration": devices}, CLIENT, managed_login=False, seals=True)
+    assert (found.level, words in found.what) == ("note", True)
+
+
+def test_a_scope_that_managed_login_needs_for_devices():
+    """With managed login, an app client without the scope is a problem; with it, or where it is not known, it is not."""
+    pool, scope = {"DeviceConfiguration": {}}, "aws.cognito.signin.user.admin"
+    with_scope = {**CLIENT, "AllowedOAuthScopes": ["openid", scope]}
+    levels = [
+        [found.level for found in check_device_tracking(pool, client, managed_login=True, seals=True)]
+        for client in (CLIENT, with_scope, None)
+    ]
+    assert levels == [["note", "problem"], ["note", "note"], ["note", "note"]]
+    found = check_device_tracking(pool, CLIENT, managed_login=False, seals=False)
+    assert [each.level for each in found] == ["note", "difference"]
+
+
+def test_a_pool_that_cannot_be_read(right):
+    """Without the right to describe the user pool, the line names the permission that is missing."""
+    wire = Refusing(open_wire(environ=right), ServiceError("DescribeUserPool", "AccessDeniedException", 400))
+    wire.operation = "DescribeUserPool"
+    doctor = Doctor(wire, Configuration.from_env(right), right)
+    (found,) = dict(doctor.examine())["device tracking"]
+    assert (found.level, "cognito-idp:DescribeUserPool on" in found.fix) == ("difference", True)
+
+
+def test_live_with_device_tracking(stack):
+    """The probe confirms its devices, so that a user pool that tracks them answers as any other, and forgets them."""
+    asked, username = probe(stack, make_pool(stack, device_tracking=True))
+    stack.clear_calls()
+    assert {finding.level for finding in asked.ask(username, PASSWORD)} == {"note"}
+    calls = done(stack)
+    assert calls.count("ConfirmDevice") == calls.count("InitiateAuth")
+    assert "ForgetDevice" in calls

@@ -43,6 +43,9 @@ class Provider:
     answers: list[Any] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
+    confirmed: list[Any] = field(default_factory=list)
+    forgotten: list[Any] = field(default_factory=list)
+    device_answers: list[Any] = field(default_factory=list)
 
     def refresh(self, request):
         self.requests.append(request)
@@ -53,6 +56,16 @@ class Provider:
 
     def revoke(self, refresh_token):
         self.revoked.append(refresh_token)
+
+    def confirm_device(self, confirmation):
+        self.confirmed.append(confirmation)
+        answer = self.device_answers.pop(0) if self.device_answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def forget_device(self, access_token, device_key):
+        self.forgotten.append((access_token, device_key))
 
 
 class Keys:

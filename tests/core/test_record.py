@@ -9,10 +9,10 @@ from cognito_session.core.record import SessionKey, SessionRecord, token_hash
 
 KEY = SessionKey("user-1", "sid-1")
 TEXTS = ["sid", "token", "token_hash", "access_token", "state", "reason", "jti_cur", "lease_id", "lease_for", "last_op"]
-TEXTS += ["username", "device_key", "device", "data"]
+TEXTS += ["username", "device_key", "device_pending", "device", "data"]
 NUMBERS = ["access_iat", "access_exp", "gen", "gen_prev", "prev_exp", "lease_until", "lease_n", "seen_at", "suspect_at"]
 NUMBERS += ["retry_at", "auth_time", "created_at", "idle_exp", "abs_exp", "active_at", "not_before"]
-NUMBERS += ["data_version", "gen_old", "old_until", "sign_in"]
+NUMBERS += ["data_version", "gen_old", "old_until", "sign_in", "device_retry_at"]
 COUNTS = ("lease_n", "data_version")
 
 
@@ -97,7 +97,7 @@ def test_unreadable_rows_do_not_tell_their_content():
 
 def test_repr_shows_no_secret():
     """Tokens, their hashes and the device key print as dots; the rest is there for whoever reads a log."""
-    names = ("token", "token_hash", "access_token", "lease_for", "device_key", "data")
+    names = ("token", "token_hash", "access_token", "lease_for", "device_key", "device_pending", "data")
     secrets = {name: f"secret-{number}" for number, name in enumerate(names)}
     shown = repr(record(sid="visible", **secrets))
     assert "visible" in shown

@@ -93,6 +93,14 @@ def seen(row: Row) -> Change:
     return writes.mark_seen(record(row), now=START)
 
 
+def device_turn(row: Row) -> Change:
+    return writes.device_turn(record(row), retry_at=START + 60)
+
+
+def device_confirmed(row: Row) -> Change:
+    return writes.device_confirmed(record(row))
+
+
 def log_out(row: Row) -> Change:
     return writes.log_out(record(row), Reason.SESSION_ENDED, now=START)
 
@@ -131,6 +139,8 @@ WRITES = (
     Write("verdict: lost", lost, ours(suspect_at=START - 60)),
     Write("reuse", reuse, ours()),
     Write("seen", seen, ours()),
+    Write("device turn", device_turn, ours(device_key="d", device_pending="salt:verifier")),
+    Write("device confirmed", device_confirmed, ours(device_key="d", device_pending="salt:verifier")),
     Write("logout", log_out, ours()),
     Write("logout (bare)", log_out, bare()),
     Write("create", create, ours(sid="another")),
@@ -156,6 +166,8 @@ MEANWHILE: Mapping[str, Meanwhile] = {
     "state": Meanwhile("the session was ended by a writer that left the token", _set(state="ended")),
     "gen": Meanwhile("another worker committed, and Cognito gave the same token again", _set(gen=9)),
     "abs_exp": Meanwhile("the absolute end passed", _set(abs_exp=START - 1)),
+    "device_pending": Meanwhile("another request has confirmed the device", _set(device_pending=None)),
+    "device_retry_at": Meanwhile("another request took the turn", _set(device_retry_at=START + 60)),
     "lease": Meanwhile("another worker took the lease", _set(**OTHER_LEASE)),
     "lease_id": Meanwhile("my lease lapsed and another worker took it", _set(**OTHER_LEASE)),
     "suspect_at": Meanwhile("another worker's verdict is waiting to be confirmed", _set(suspect_at=START - 1)),

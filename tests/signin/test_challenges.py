@@ -599,9 +599,9 @@ def saying(stack, answer):
     return counter
 
 
-@pytest.mark.parametrize("name", ["DEVICE_SRP_AUTH", "CUSTOM_CHALLENGE", "PASSWORD_VERIFIER", "PASSWORD_SRP", "SOMETHING_NEW"])
+@pytest.mark.parametrize("name", ["CUSTOM_CHALLENGE", "PASSWORD_VERIFIER", "PASSWORD_SRP", "SOMETHING_NEW"])
 def test_a_challenge_that_is_not_supported_says_so(stack, name):
-    """Device tracking by SRP, Lambda's challenges and unknown ones: a ConfigurationError that names it, no cookie."""
+    """SRP of a password, Lambda's challenges and unknown ones: a ConfigurationError that names it, no cookie."""
     counter = saying(stack, {"ChallengeName": name, "Session": "s" * 100, "ChallengeParameters": {}})
     with pytest.raises(ConfigurationError, match=name):
         counter.sign_in("alice")

@@ -15,14 +15,14 @@ from cognito_session.aws.control_experiment import ControlExperiment, impossible
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, UnknownOperation
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
-from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
 from cognito_session.core.token import MAX_TOKEN_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cognito_session.aws.wire import Wire
-    from cognito_session.core.ports import Clock
+    from cognito_session.core.ports import Clock, DeviceConfirmation, PoolRefusal
 
 __all__ = ["CognitoProvider"]
 
@@ -119,6 +119,18 @@ class CognitoProvider:
             raise pool_failure(error) from error
         except (NotSent, AnswerLost) as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
+
+    def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:
+        """ConfirmDevice, sent at most once. Raises ProviderUnavailable and ConfigurationError."""
+        from cognito_session.aws.devices import confirm_device  # only pools that track devices pay for it
+
+        return confirm_device(self._wire(), confirmation)
+
+    def forget_device(self, access_token: str, device_key: str) -> None:
+        """ForgetDevice. Raises ProviderUnavailable and ConfigurationError."""
+        from cognito_session.aws.devices import forget_device
+
+        forget_device(self._wire(), access_token, device_key)
 
     def _get_tokens(self, request: RefreshRequest) -> dict[str, Any]:
         payload: dict[str, Any] = {"RefreshToken": request.refresh_token, "ClientId": self._client_id}
@@ -268,10 +280,7 @@ def _not_authorized(error: ServiceError, request: RefreshRequest) -> Denied:
     if not words.is_invalid_token(error.message):
         raise _NotUnderstood(error)
     if request.device_key is not None:
-        raise ConfigurationError(
-            "Cognito does not accept this refresh token for the remembered device: check the user pool's device"
-            " tracking; the session is kept"
-        ) from error
+        return Denied("dead", DEVICE_REFUSED)  # never confirmed, or forgotten: no later call can bring it back
     return Denied("dead", error.code)
 
 

@@ -3,5 +3,5 @@
 Reading order; each file imports only files above it:
 witness, errors, hidden, partition_table, partition, base64url, json_text, srp, policy, cookie, keys, token, credential,
 keyring, id_token, seal, outcome, record, standing, change, ports, steps, case, attempts, vault, identify, lookup, writes,
-quiet_writes, presenting, unrevoked, ending, devices, data, landing, establish, commit, renewal, flow.
+quiet_writes, tracking, device_cookie, presenting, unrevoked, ending, devices, data, landing, establish, commit, renewal, flow.
 """

@@ -39,6 +39,7 @@ class Move(Enum):
     SEEN = "seen"
     TOUCH = "touch"
     DATA = "data"
+    DEVICE = "device"
     NOT_BEFORE = "not before"
     LOGOUT = "logout"
     REMEMBER = "remember"

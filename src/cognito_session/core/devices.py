@@ -107,7 +107,7 @@ def revoke(case: Case, sub: str, sid: str, reason: Reason = Reason.SESSION_ENDED
         record = None if row is None else SessionRecord.from_row(key, row)
         if record is None or record.token is None or (record.sid or sid) != sid or (record.ended and not record.bare):
             return False
-        return True if (yield from end_now(case, record, reason)) else Again.AGAIN
+        return True if (yield from end_now(case, record, reason, forget=True)) else Again.AGAIN
 
     return (yield from repeated(case, attempt, busy="the session kept changing while it was being ended"))
 
@@ -150,7 +150,7 @@ class _Everyone:
             before = self.ended
             for record in others:
                 self.usernames.add(record.username or self.sub)
-                self.ended += yield from end_now(self.case, record, Reason.SIGNED_OUT)
+                self.ended += yield from end_now(self.case, record, Reason.SIGNED_OUT, forget=True)
             if keeper is not None and keeper.unrevoked:
                 yield from revoke_remembered(self.case, keeper)
             if not others:

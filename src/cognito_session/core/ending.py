@@ -16,6 +16,7 @@ from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.record import SessionRecord
 from cognito_session.core.standing import Standing, standing_of
 from cognito_session.core.steps import Flow, Report, Write, ask
+from cognito_session.core.tracking import forget_device
 from cognito_session.core.unrevoked import remember, revoked
 from cognito_session.core.vault import open_secret
 
@@ -40,11 +41,11 @@ def log_out(case: Case, headers: CookieHeaders) -> Flow[Rejected | None]:
     credential = yield from identify(case, headers)
     if isinstance(credential, Rejected):
         return credential
-    return (yield from end_presented(case, credential))
+    return (yield from end_presented(case, credential, forget=True))
 
 
-def end_presented(case: Case, credential: Credential) -> Flow[Rejected | None]:
-    """End the session that an authentic credential is for; as log_out."""
+def end_presented(case: Case, credential: Credential, *, forget: bool = False) -> Flow[Rejected | None]:
+    """End the session that an authentic credential is for; as log_out. `forget`: and its device, as the policy says."""
 
     def attempt() -> Flow[Rejected | Again | None]:
         found = yield from find_row(case, credential)
@@ -55,12 +56,12 @@ def end_presented(case: Case, credential: Credential) -> Flow[Rejected | None]:
             return Rejected(Reason.DISPLACED)
         if record.token is None or (record.ended and not record.bare):
             return Rejected(Reason.SESSION_ENDED)
-        return None if (yield from end_now(case, record, Reason.SESSION_ENDED)) else Again.AGAIN
+        return None if (yield from end_now(case, record, Reason.SESSION_ENDED, forget=forget)) else Again.AGAIN
 
     return (yield from repeated(case, attempt, busy=_BUSY))
 
 
-def end_now(case: Case, record: SessionRecord, reason: Reason) -> Flow[bool]:
+def end_now(case: Case, record: SessionRecord, reason: Reason, *, forget: bool = False) -> Flow[bool]:
     """Turn the record into a tombstone and revoke its token; False where it has changed and must be read again.
 
     Raises StoreUnavailable where the store refuses the write several times.
@@ -74,6 +75,8 @@ def end_now(case: Case, record: SessionRecord, reason: Reason) -> Flow[bool]:
     if not (written.applied or _is_mine(change, written.found)):
         return False
     yield from ask(Report("ended", record.key.sub, record.sid, reason.value))
+    if forget:  # first: Cognito does not take an access token whose refresh token was revoked
+        yield from forget_device(case, record)
     yield from revoke_stored(case, record, record.token or "")
     return True
 

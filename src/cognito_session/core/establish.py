@@ -20,12 +20,14 @@ from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.token import MAX_TOKEN_CHARS
+from cognito_session.core.tracking import confirm_new, new_device_secret
 from cognito_session.core.vault import seal_secret
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.token import VerifiedToken
+    from cognito_session.core.tracking import DeviceSecret
 
 _MAX_DEVICE_CHARS: Final = 200
 
@@ -33,11 +35,17 @@ __all__ = ["SignedIn", "establish"]
 
 
 class SignedIn(NamedTuple):
-    """What a sign-in brought: Cognito's AuthenticationResult without what a session does not keep."""
+    """What a sign-in brought: Cognito's AuthenticationResult without what a session does not keep.
+
+    `device_key` and `device_group` are those of NewDeviceMetadata; with `device_known` the device has proved itself at this
+    sign-in and needs no confirmation.
+    """
 
     access_token: str
     refresh_token: str
     device_key: str | None = None
+    device_group: str = ""
+    device_known: bool = False
 
     def __repr__(self) -> str:
         return hiding(self, "access_token", "refresh_token", "device_key")
@@ -54,9 +62,9 @@ class SignedIn(NamedTuple):
                 "establish: expected Cognito's AuthenticationResult with AccessToken and RefreshToken; a sign-in"
                 " flow that issues no refresh token cannot carry a session"
             )
-        device = found.get("NewDeviceMetadata")
-        device_key = device.get("DeviceKey") if isinstance(device, dict) else None
-        return cls(access, refresh, device_key if isinstance(device_key, str) else None)
+        metadata = found.get("NewDeviceMetadata")
+        device: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
+        return cls(access, refresh, _text(device.get("DeviceKey")), _text(device.get("DeviceGroupKey")) or "")
 
 
 def establish(
@@ -66,8 +74,11 @@ def establish(
     presented: CookieHeaders = None,
     device: str | None = None,
     from_cognito: bool = False,
+    secret: DeviceSecret | None = None,
 ) -> Flow[Session | Rejected]:
     """Begin the session of this sign-in; its Session sets the cookie. The session presented with it is ended (no fixation).
+
+    The device that Cognito issued to the sign-in is confirmed, with `secret` where the caller keeps one for the next sign-in.
 
     Rejected where this very sign-in's session has already been ended, where the user has been signed out everywhere since
     it, or where there are too many sessions. `from_cognito`: the tokens are Cognito's own answer to a call of ours. Raises
@@ -82,6 +93,8 @@ def establish(
     if token.expires_at <= case.now():
         return Rejected(Reason.SIGN_IN_EXPIRED)
     creation = yield from _creation(case, signed_in, token, device)
+    tracked = yield from _tracked(case, signed_in, token, device, secret)
+    creation = creation._replace(put={**creation.put, **tracked})
     refusal = yield from land(case, creation)
     if refusal is not None:
         return refusal
@@ -111,6 +124,22 @@ def _take_back(case: Case, record: SessionRecord) -> Flow[Rejected]:
     except SessionUnavailable as error:
         yield from ask(Report("revoke_failed", record.key.sub, record.sid, error.reason))
     return Rejected(Reason.SIGN_IN_EXPIRED)
+
+
+def _tracked(
+    case: Case, signed_in: SignedIn, token: VerifiedToken, device: str | None, secret: DeviceSecret | None
+) -> Flow[Row]:
+    """The attributes of the sign-in's device. Managed login names it in the access token alone (claim `device_key`)."""
+    key = signed_in.device_key or _text(token.claims.get("device_key"))
+    if key is None:
+        return {}
+    if signed_in.device_known:
+        return {"device_key": key}
+    return (yield from confirm_new(case, secret or new_device_secret(case.entropy, key, signed_in.device_group), token, device))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def session_id(case: Case, origin_jti: str) -> str:
@@ -165,7 +194,5 @@ def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken, device: str
         row |= {"idle_exp": idle_exp, "active_at": now}
     if device:
         row["device"] = device[:_MAX_DEVICE_CHARS]
-    if signed_in.device_key is not None:
-        row["device_key"] = signed_in.device_key
     new = either("sid", Test("sid", "absent"), Test("sid", "<>", key.sid))
     return Change(Move.CREATE, key, (new,), put=row, replace=True)

@@ -34,6 +34,7 @@ from cognito_session.core.renewal import Renewal
 from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
 from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, ask
 from cognito_session.core.token import AccessToken
+from cognito_session.core.tracking import confirm_pending
 from cognito_session.core.unrevoked import revoke_for
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ class Resolution:
         due = expires_at - now <= refresh_window(record.sid or record.key.sid, expires_at - issued_at)
         if valid and not due:
             return (yield from self._serve(record, standing))
+        if valid and record.device_pending is not None:  # Cognito would refuse to refresh, and the session would end
+            return (yield from self._serve(record, standing, due=True))
         if not record.stale_marks:
             if record.suspect_at is not None:
                 return (yield from self._under_suspicion(record, standing))
@@ -223,13 +226,13 @@ class Resolution:
         """With the token at hand. Healing hands the browser the current cookie, unless a newer one is due (`due`)."""
         if isinstance(self.credential, TokenCredential) and standing in (Standing.CURRENT, Standing.BARE):
             if standing is Standing.CURRENT:
-                yield from self._mark_seen(record)
+                yield from self._after_serving(record, self.credential.token)
             return Active(self._session(record, self.credential.token))
         token = yield from stored_token(self.case, record)
         session = self._session(record, token)
         if due or standing is Standing.CURRENT:
             if standing is Standing.CURRENT:
-                yield from self._mark_seen(record)
+                yield from self._after_serving(record, token)
             return Active(session)
         return Active((yield from with_cookie(self.case, session, record.generation)))
 
@@ -245,6 +248,12 @@ class Resolution:
             data=data_of(record),
             data_version=record.data_version,
         )
+
+    def _after_serving(self, record: SessionRecord, token: AccessToken) -> Flow[None]:
+        """What a request with the current generation brings about besides its answer."""
+        yield from self._mark_seen(record)
+        if record.device_pending is not None and self._time_to_refresh():
+            yield from confirm_pending(self.case, record, token)
 
     def _mark_seen(self, record: SessionRecord) -> Flow[None]:
         """Step 8, and the idle end slid along, seldom; a failure changes nothing."""

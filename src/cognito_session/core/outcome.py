@@ -49,6 +49,7 @@ class Reason(StrEnum):
     TOO_MANY_SESSIONS = "too_many_sessions"
     REFRESH_DENIED = "refresh_denied"
     REFRESH_LOST = "refresh_lost"
+    DEVICE_REFUSED = "device_refused"
 
 
 @dataclass(frozen=True, slots=True)

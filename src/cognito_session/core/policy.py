@@ -53,6 +53,9 @@ class SessionPolicy:
     (0 to 60; https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RefreshTokenRotationType.html).
     Leave it None where rotation is off, or undeclared.
 
+    `forget_device_on_sign_out`: where the user pool tracks devices, signing out forgets the browser's device at Cognito, so
+    that the next sign-in there is that of a new device. With False it stays a remembered device.
+
     Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
     crash of one worker unless `allow_lossy_rotation=True` is spelled out.
     """
@@ -65,6 +68,7 @@ class SessionPolicy:
     on_reuse: Literal["end", "reject"] = "end"
     max_sessions: int | None = None
     on_max_sessions: Literal["evict", "refuse"] = "evict"
+    forget_device_on_sign_out: bool = True
 
     def __post_init__(self) -> None:
         for name in ("idle_seconds", "absolute_seconds"):
@@ -76,6 +80,8 @@ class SessionPolicy:
             raise ConfigurationError("on_max_sessions: expected 'evict' or 'refuse'")
         if self.on_reuse not in ("end", "reject"):
             raise ConfigurationError("on_reuse: expected 'end' or 'reject'")
+        if not isinstance(self.forget_device_on_sign_out, bool):
+            raise ConfigurationError("forget_device_on_sign_out: expected True or False")
         self._check_grace()
 
     def idle_end(self, now: int, absolute_end: int | None) -> int | None:

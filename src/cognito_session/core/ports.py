@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from cognito_session.core.record import Row, SessionKey
 
 __all__ = [
+    "DEVICE_REFUSED",
     "TOO_LATE",
     "AuthorizationServer",
     "Clock",
     "CodeGrant",
     "Denied",
+    "DeviceConfirmation",
     "GrantRefused",
     "IdentityProvider",
     "KeySource",
@@ -38,6 +40,10 @@ __all__ = [
 
 TOO_LATE: Final = "too_late"
 """Reason of the ProviderUnavailable for a refresh call that was not sent because its lease is nearly over."""
+
+
+DEVICE_REFUSED: Final = "device_refused"
+"""Code of the Denied for a refresh token whose device Cognito does not accept: never confirmed, or forgotten."""
 
 
 class Clock(Protocol):
@@ -116,6 +122,19 @@ class Denied(NamedTuple):
     code: str
 
 
+class DeviceConfirmation(NamedTuple):
+    """One ConfirmDevice. `salt` and `verifier` are DeviceSecretVerifierConfig's, in base64; `name` is shown in ListDevices."""
+
+    access_token: str
+    device_key: str
+    salt: str
+    verifier: str
+    name: str
+
+    def __repr__(self) -> str:
+        return hiding(self, "access_token", "device_key", "salt", "verifier")
+
+
 class IdentityProvider(Protocol):
     """Amazon Cognito, as far as a session needs it."""
 
@@ -132,6 +151,14 @@ class IdentityProvider(Protocol):
 
     def global_sign_out(self, username: str) -> None:
         """Revoke all of the user's tokens (AdminUserGlobalSignOut). Raises ProviderUnavailable or ConfigurationError."""
+        ...
+
+    def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:
+        """Confirm a tracked device; None also where it was confirmed before. Raises ProviderUnavailable."""
+        ...
+
+    def forget_device(self, access_token: str, device_key: str) -> None:
+        """Forget a tracked device; one that is unknown is forgotten already. Raises ProviderUnavailable."""
         ...
 
 

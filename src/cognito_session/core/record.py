@@ -78,6 +78,8 @@ class SessionRecord(NamedTuple):
     retry_at: int | None
     username: str | None
     device_key: str | None
+    device_pending: str | None
+    device_retry_at: int | None
     auth_time: int | None
     created_at: int | None
     idle_exp: int | None
@@ -92,7 +94,8 @@ class SessionRecord(NamedTuple):
     unrevoked: frozenset[str]
 
     def __repr__(self) -> str:
-        return hiding(self, "token", "token_hash", "access_token", "lease_for", "device_key", "data", "unrevoked")
+        hidden = ("token", "token_hash", "access_token", "lease_for", "device_key", "device_pending", "data", "unrevoked")
+        return hiding(self, *hidden)
 
     @classmethod
     def from_row(cls, key: SessionKey, row: Mapping[str, Any]) -> SessionRecord:
@@ -126,6 +129,8 @@ class SessionRecord(NamedTuple):
             retry_at=read.number("retry_at"),
             username=read.text("username"),
             device_key=read.text("device_key"),
+            device_pending=read.text("device_pending"),
+            device_retry_at=read.number("device_retry_at"),
             auth_time=read.number("auth_time"),
             created_at=read.number("created_at"),
             idle_exp=read.number("idle_exp"),

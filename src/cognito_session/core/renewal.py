@@ -22,7 +22,7 @@ from cognito_session.core.errors import (
 )
 from cognito_session.core.outcome import Outcome, Reason, Refreshed, Rejected, Session
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, lease_seconds
-from cognito_session.core.ports import TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
 from cognito_session.core.presenting import with_cookie
 from cognito_session.core.quiet_writes import write_quietly
 from cognito_session.core.record import SessionRecord
@@ -116,7 +116,7 @@ class Renewal:
 
     def _call(self, leased: SessionRecord, lease: Lease, refresh_token: str) -> Flow[NewTokens | Denied | None]:
         """The answer of exactly one call, or None where its outcome is unknown: then the lease runs out by itself."""
-        request = RefreshRequest(refresh_token, self._username(leased), leased.device_key, lease.send_before)
+        request = RefreshRequest(refresh_token, self._username(leased), self._device_key(leased), lease.send_before)
         try:
             try:
                 return (yield from self._refresh(request))
@@ -142,6 +142,13 @@ class Renewal:
             return self.credential.token.username
         return leased.username
 
+    def _device_key(self, leased: SessionRecord) -> str | None:
+        """The record's, or the one in the authentic token presented: foreign code that replaced the token keeps no other."""
+        if (leased.bare or leased.device_key is None) and isinstance(self.credential, TokenCredential):
+            claimed = self.credential.token.claims.get("device_key")
+            return claimed if isinstance(claimed, str) and claimed else leased.device_key
+        return leased.device_key
+
     def _cool_down(self, leased: SessionRecord, lease: Lease, retry_after: int | None) -> Flow[None]:
         pause = max(retry_after or 0, writes.cool_down_seconds(lease.n))
         change = writes.release(leased, lease_id=lease.id, retry_at=self.case.instant_after(min(pause, 60)))
@@ -160,11 +167,12 @@ class Renewal:
             yield from write_quietly(writes.suspect(leased, lease_id=lease.id, now=now), leased.sid)
             return None
         mine = equals("lease_id", lease.id)
-        written = yield from ask(Write(writes.end(leased, Move.VERDICT, Reason.REFRESH_DENIED, now=now, also=mine)))
+        reason = Reason.DEVICE_REFUSED if denied.code == DEVICE_REFUSED else Reason.REFRESH_DENIED
+        written = yield from ask(Write(writes.end(leased, Move.VERDICT, reason, now=now, also=mine)))
         if not written.applied:
             return None
         yield from ask(Report("ended", leased.key.sub, leased.sid, denied.code))
-        return Rejected(Reason.REFRESH_DENIED)
+        return Rejected(reason)
 
     # --- after step 4
 

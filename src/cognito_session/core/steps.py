@@ -12,12 +12,14 @@ from typing import Any, Generic, TypeVar
 from cognito_session.core.change import Change, Written
 from cognito_session.core.keyring import Keyring
 from cognito_session.core.keys import KeySet
-from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
+from cognito_session.core.ports import Denied, DeviceConfirmation, NewTokens, PoolRefusal, RefreshRequest
 from cognito_session.core.record import Row, SessionKey
 
 __all__ = [
     "Call",
+    "ConfirmDevice",
     "Flow",
+    "ForgetDevice",
     "GlobalSignOut",
     "Keyrings",
     "Keys",
@@ -108,6 +110,25 @@ class Refresh(Step[NewTokens | Denied]):
 
     def __init__(self, request: RefreshRequest) -> None:
         self.request = request
+
+
+class ConfirmDevice(Step[PoolRefusal | None]):
+    """Confirm a tracked device at the provider."""
+
+    __slots__ = __match_args__ = ("confirmation",)
+
+    def __init__(self, confirmation: DeviceConfirmation) -> None:
+        self.confirmation = confirmation
+
+
+class ForgetDevice(Step[None]):
+    """Forget a tracked device at the provider, by an access token of its user that is still in force."""
+
+    __slots__ = __match_args__ = ("access_token", "device_key")
+
+    def __init__(self, access_token: str, device_key: str) -> None:
+        self.access_token = access_token
+        self.device_key = device_key
 
 
 class Revoke(Step[None]):

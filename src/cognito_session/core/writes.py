@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from cognito_session.core.token import AccessToken
 
 __all__ = ["Generation", "Lease", "acquire", "commit", "cool_down_seconds", "end", "exists", "keep_token", "log_out"]
-__all__ += ["mark_seen", "no_row", "release", "save_data", "suspect", "touch"]
+__all__ += ["device_confirmed", "device_turn", "mark_seen", "no_row", "release", "save_data", "suspect", "touch"]
 
 _LEASE: Final = frozenset({"lease_id", "lease_until"})
 _MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at"}
 _COOL_DOWN_SECONDS: Final = (1, 2, 4, 8, 15, 30)
-_SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key", "data"})
+_SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key", "device_pending", "data"})
 
 
 class Lease(NamedTuple):
@@ -202,6 +202,22 @@ def save_data(record: SessionRecord, text: str, op: str) -> Change:
     version = equals("data_version", record.data_version) if record.data_version else absent("data_version")
     when = (equals("sid", record.sid), equals("state", ACTIVE), version)
     return Change(Move.DATA, record.key, when, put={"data": text, "data_version": record.data_version + 1, "data_op": op})
+
+
+def device_turn(record: SessionRecord, *, retry_at: int) -> Change:
+    """Take the turn to confirm the session's device: of many requests at once one takes it."""
+    when = (*_device_unconfirmed(record), as_read("device_retry_at", record.device_retry_at))
+    return Change(Move.DEVICE, record.key, when, put={"device_retry_at": retry_at})
+
+
+def device_confirmed(record: SessionRecord) -> Change:
+    """Remember that the session's device needs no confirmation any more."""
+    drop = frozenset({"device_pending", "device_retry_at"})
+    return Change(Move.DEVICE, record.key, _device_unconfirmed(record), drop=drop)
+
+
+def _device_unconfirmed(record: SessionRecord) -> tuple[Clause, ...]:
+    return (equals("sid", record.sid), equals("state", ACTIVE), equals("device_pending", record.device_pending))
 
 
 def exists(attr: str) -> Clause:

@@ -13,7 +13,9 @@ from cognito_session.core.errors import ConfigurationError, ProviderUnavailable,
 from cognito_session.core.ports import TOO_LATE
 from cognito_session.core.steps import (
     Call,
+    ConfirmDevice,
     Flow,
+    ForgetDevice,
     GlobalSignOut,
     Keyrings,
     Keys,
@@ -143,6 +145,10 @@ def _answer(step: Step[Any], ports: Ports, faults: list[Exception]) -> Any:  # n
             return ports.provider.revoke(refresh_token)
         case GlobalSignOut(username):
             return ports.provider.global_sign_out(username)
+        case ConfirmDevice(confirmation):
+            return ports.provider.confirm_device(confirmation)
+        case ForgetDevice(access_token, device_key):
+            return ports.provider.forget_device(access_token, device_key)
         case Sleep(seconds):
             return ports.sleep(seconds)
         case Call():

@@ -5,7 +5,7 @@ Every part is looked at, whatever another one came to. Nothing is changed and no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.cognito_codes import pool_failure
 from cognito_session.aws.endpoint import endpoint_for
@@ -17,6 +17,7 @@ from cognito_session.clock import SystemClock
 from cognito_session.core.errors import ProviderUnavailable, SessionError
 from cognito_session.core.keyring import Keyring
 from cognito_session.ops.app_client import Expected, check_app_client, grace_seconds
+from cognito_session.ops.device_tracking import check_device_tracking
 from cognito_session.ops.finding import Finding
 from cognito_session.ops.table import Layout, Tables, Wanted, check
 
@@ -61,6 +62,7 @@ class Doctor:
         self._paths = paths or Paths()
         arn = names.session_secret_arn
         self._secret = None if arn is None else StoredSecret(lambda: wire, arn)
+        self._client: Mapping[str, Any] | None = None
         self.grace_seconds: int | None = None
 
     def examine(self) -> Iterator[tuple[str, list[Finding]]]:
@@ -69,6 +71,7 @@ class Doctor:
             "keys": self._keys,
             "key set": self._key_set,
             "app client": self._app_client,
+            "device tracking": self._device_tracking,
             "managed login": self._managed_login,
             "table": self._table,
         }
@@ -104,18 +107,9 @@ class Doctor:
 
     def _app_client(self) -> list[Finding]:
         names = self._names
-        payload = {"UserPoolId": names.user_pool_id, "ClientId": names.client_id}
-        try:
-            answer = self._wire.call("cognito-idp", "DescribeUserPoolClient", payload, timeout_seconds=_TIMEOUT_SECONDS)
-        except ServiceError as error:
-            if error.code in _DENIED:  # operators often give whoever runs this no right to read the pool
-                fix = "Allow cognito-idp:DescribeUserPoolClient on the user pool to whoever runs this (not to the application)."
-                return [Finding("difference", f"its settings could not be read ({error.code})", fix)]
-            if error.code == "ResourceNotFoundException":
-                return [Finding("problem", "the user pool has no such app client", "Check USER_POOL_ID and CLIENT_ID.")]
-            raise pool_failure(error) from error
-        except (NotSent, AnswerLost) as error:
-            raise ProviderUnavailable(f"Cognito: {error}: check the network") from error
+        answer = self._described("DescribeUserPoolClient", UserPoolId=names.user_pool_id, ClientId=names.client_id)
+        if isinstance(answer, Finding):
+            return [answer]
         address = names.app_base_url.rstrip("/") if names.app_base_url and names.cognito_domain else None
         expected = Expected(
             self.client_secret(),
@@ -123,9 +117,32 @@ class Doctor:
             callback_url=address and address + self._paths.callback,
             logout_url=address and address + self._paths.after_sign_out,
         )
-        client = answer["UserPoolClient"]
+        self._client = client = answer["UserPoolClient"]
         self.grace_seconds = grace_seconds(client)
         return check_app_client(client, expected)
+
+    def _device_tracking(self) -> list[Finding]:
+        """After the app client, whose scopes say whether managed login can confirm a device."""
+        answer = self._described("DescribeUserPool", UserPoolId=self._names.user_pool_id)
+        if isinstance(answer, Finding):
+            return [answer]
+        used = self._names.cognito_domain is not None
+        seals = self._names.session_keys is not None or self._secret is not None
+        return check_device_tracking(answer["UserPool"], self._client, managed_login=used, seals=seals)
+
+    def _described(self, operation: str, **payload: str) -> dict[str, Any] | Finding:
+        """What Cognito describes, or why it does not."""
+        try:
+            return self._wire.call("cognito-idp", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
+        except ServiceError as error:
+            if error.code in _DENIED:  # operators often give whoever runs this no right to read the pool
+                fix = f"Allow cognito-idp:{operation} on the user pool to whoever runs this (not to the application)."
+                return Finding("difference", f"its settings could not be read ({error.code})", fix)
+            if error.code == "ResourceNotFoundException":
+                return Finding("problem", "the user pool has no such app client", "Check USER_POOL_ID and CLIENT_ID.")
+            raise pool_failure(error) from error
+        except (NotSent, AnswerLost) as error:
+            raise ProviderUnavailable(f"Cognito: {error}: check the network") from error
 
     def _managed_login(self) -> list[Finding]:
         """Its two settings come together; without either an application has a sign-in of its own."""

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-po
 
 from __future__ import annotations
 
+from os import urandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.client_secret import ClientSecret
@@ -16,8 +17,9 @@ from cognito_session.aws.control_experiment import impossible_token
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.aws.wire import ServiceError
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.core.ports import NewTokens, PoolRefusal, RefreshRequest
+from cognito_session.core.ports import DeviceConfirmation, NewTokens, PoolRefusal, RefreshRequest
 from cognito_session.core.token import unverified_claims
+from cognito_session.core.tracking import device_verifier, new_device_secret
 from cognito_session.ops.finding import Finding
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ class Probe:
         self._grace_seconds = grace_seconds
         self._clock = clock
         self._sleep = sleep
+        self._device_key: str | None = None
 
     def ask(self, username: str, password: str) -> Iterator[Finding]:
         """Everything, one fact after another. Raises ConfigurationError where the user cannot be signed in."""
@@ -101,6 +104,7 @@ class Probe:
             try:
                 yield from question(began)
             finally:
+                self._forget_device(began["AccessToken"])
                 self._revoke(began["RefreshToken"])
 
     # --- questions
@@ -197,11 +201,30 @@ class Probe:
             raise ConfigurationError(
                 "the test user cannot be signed in: expected a user with this password and no second factor"
             )
+        self._confirm_device(result)
         return dict(result)
+
+    def _confirm_device(self, result: Mapping[str, Any]) -> None:
+        """Where the user pool tracks devices, no refresh succeeds before it."""
+        new = result.get("NewDeviceMetadata") or {}
+        self._device_key = new.get("DeviceKey")
+        if self._device_key is not None:
+            secret = new_device_secret(urandom, self._device_key, str(new.get("DeviceGroupKey") or ""))
+            salt, _, verifier = device_verifier(urandom, secret).partition(":")
+            self._provider(None).confirm_device(
+                DeviceConfirmation(result["AccessToken"], self._device_key, salt, verifier, "cognito-session doctor")
+            )
+
+    def _forget_device(self, access_token: str) -> None:
+        try:
+            if self._device_key is not None:
+                self._provider(None).forget_device(access_token, self._device_key)
+        except SessionError:  # a device without a token is of no use to anyone
+            return
 
     def _refresh(self, refresh_token: str, client_secret: str | None = None) -> _Told:
         provider = self._provider(client_secret or self._names.client_secret)
-        request = RefreshRequest(refresh_token, None, None, self._clock.monotonic() + _SECONDS_TO_SEND)
+        request = RefreshRequest(refresh_token, None, self._device_key, self._clock.monotonic() + _SECONDS_TO_SEND)
         self._wire.listen()
         try:
             found = provider.refresh(request)

@@ -6,10 +6,12 @@ answer. Of a throttled or lost call the cookie stays, so that the same answer ca
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.core.device_cookie import find_device
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.signin.challenge import check_seals, find_challenge, keep_challenge
+from cognito_session.signin.device_proof import call_on_device
 from cognito_session.signin.limits import code_of, credential_of, is_attributes, is_password, is_username
 from cognito_session.signin.outcome import ChallengeRequired, Refusal, Refused, SignInOutcome
 from cognito_session.signin.step import CODES, PASSWORD, Visitor, asking_for_password, follow, shown
@@ -37,8 +39,13 @@ def start(
     if not is_username(username):
         return Refused(Refusal.WRONG_CREDENTIALS)
     wish = {"PREFERRED_CHALLENGE": preferred} if preferred in _SENT_WITHOUT_ASKING else {}
-    said = yield from desk.call("InitiateAuth", desk.initiate("USER_AUTH", username, **wish))
-    return (yield from follow(desk, Visitor(username, username, presented, device, preferred), said))
+    known = yield from find_device(desk.case, presented, username)
+
+    def payload(on_device: Mapping[str, str]) -> Mapping[str, Any]:
+        return desk.initiate("USER_AUTH", username, **wish, **on_device)
+
+    said, known = yield from call_on_device(desk, "InitiateAuth", payload, known)
+    return (yield from follow(desk, Visitor(username, username, presented, device, preferred, known=known), said))
 
 
 def pending(desk: Desk, presented: CookieHeaders) -> Flow[ChallengeRequired | None]:
@@ -66,6 +73,7 @@ def answer(
     responses = _responses(waiting, response, attributes or {})
     if isinstance(responses, Refused):
         return responses
+    known = yield from find_device(desk.case, presented, waiting.username)
     if waiting.name == "MFA_SETUP":
         verified = yield from _verified(desk, waiting, responses["UserCode"])
         if isinstance(verified, Refused):
@@ -74,11 +82,13 @@ def answer(
             "RespondToAuthChallenge", desk.respond(waiting.answers, verified, desk.parameters(waiting.username))
         )
     else:
-        said = yield from desk.call(
-            "RespondToAuthChallenge",
-            desk.respond(waiting.answers, waiting.session, desk.parameters(waiting.username, **responses)),
-        )
-    visitor = Visitor(waiting.account, waiting.username, presented, device, answered=waiting)
+
+        def payload(on_device: Mapping[str, str]) -> Mapping[str, Any]:
+            parameters = desk.parameters(waiting.username, **responses, **on_device)
+            return desk.respond(waiting.answers, waiting.session, parameters)
+
+        said, known = yield from call_on_device(desk, "RespondToAuthChallenge", payload, known)
+    visitor = Visitor(waiting.account, waiting.username, presented, device, answered=waiting, known=known)
     return (yield from follow(desk, visitor, said))
 
 

@@ -142,7 +142,7 @@ class PasswordFlows(FlowsDesk):
         Refused: wrong_code, expired_code and wrong_credentials, after which the same challenge may be answered again as long
         as Cognito allows; challenge_expired, where the sign-in begins anew; invalid_password, invalid_input,
         too_many_attempts, too_many_sessions. Raises ConfigurationError where Cognito goes on with a challenge that is not
-        supported here: CUSTOM_CHALLENGE, DEVICE_SRP_AUTH and other SRP.
+        supported here: CUSTOM_CHALLENGE and SRP other than a device's.
         """
         flow = answering.answer(
             self._desk,

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cognito_session.core.device_cookie import find_device
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Flow, Report, ask
+from cognito_session.signin.device_proof import call_on_device
 from cognito_session.signin.limits import code_of, is_attributes, is_password, is_username
 from cognito_session.signin.outcome import CodeSent, Done, Refusal, Refused, SignInOutcome
 from cognito_session.signin.step import Visitor, follow
 from cognito_session.signin.verdict import refused_code, refused_sign_up
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.signin.desk import Answer, Desk
 
@@ -55,9 +59,13 @@ def sign_in(
     """InitiateAuth USER_PASSWORD_AUTH. See PasswordFlows.sign_in."""
     if not is_username(username) or not is_password(password):
         return Refused(Refusal.WRONG_CREDENTIALS)
-    payload = desk.initiate("USER_PASSWORD_AUTH", username, PASSWORD=password)
-    answer = yield from desk.call("InitiateAuth", payload)
-    return (yield from follow(desk, Visitor(username, username, presented, device), answer))
+    known = yield from find_device(desk.case, presented, username)
+
+    def payload(on_device: Mapping[str, str]) -> Mapping[str, Any]:
+        return desk.initiate("USER_PASSWORD_AUTH", username, PASSWORD=password, **on_device)
+
+    answer, known = yield from call_on_device(desk, "InitiateAuth", payload, known)
+    return (yield from follow(desk, Visitor(username, username, presented, device, known=known), answer))
 
 
 def forgot_password(desk: Desk, username: object) -> Flow[CodeSent]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from cognito_session.core.device_cookie import signed_out_device
 from cognito_session.core.devices import revoke_all
 from cognito_session.core.ending import log_out
 from cognito_session.core.errors import SessionRequired, SessionUnavailable
@@ -38,7 +39,7 @@ def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -
         return (yield from _elsewhere(login, request, return_to))
     if where == "everywhere":
         yield from _everywhere(login, request)
-    gone = (login.case.cookie.delete_line(),)
+    gone = (login.case.cookie.delete_line(), *signed_out_device(login.case, request.cookie_headers))
     try:
         yield from log_out(login.case, request.cookie_headers)
     except SessionUnavailable as error:

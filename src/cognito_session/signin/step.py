@@ -10,19 +10,23 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cognito_session.core.device_cookie import dropped_device, keep_device
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Flow, Report, Revoke, ask
+from cognito_session.core.tracking import new_device_secret
 from cognito_session.signin.authenticator import otpauth_uri, totp_secret_of
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, forgetting, keep_challenge
+from cognito_session.signin.device_proof import DEVICE_CHALLENGE, prove_device
 from cognito_session.signin.outcome import ChallengeRequired, Established, Prompt, Refusal, Refused, SignInOutcome
 from cognito_session.signin.verdict import refused_by_challenge, refused_sign_in
 
 if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.device_cookie import KnownDevice
     from cognito_session.signin.desk import Answer, Desk
 
 __all__ = ["CODES", "PASSWORD", "Visitor", "asking_for_password", "follow", "shown"]
@@ -49,7 +53,8 @@ class Visitor(NamedTuple):
     """Who signs in, from where: the cookies that came along, the device's label, and the names.
 
     `account` is the name that was typed in, `username` the one that Cognito wants to hear from now on; `preferred` the
-    first factor that was asked for, `answered` the challenge whose answer this is.
+    first factor that was asked for, `answered` the challenge whose answer this is. `known` is the remembered device that the
+    call named, `proved` whether it has proved itself.
     """
 
     account: str
@@ -58,6 +63,8 @@ class Visitor(NamedTuple):
     device: str | None = None
     preferred: str | None = None
     answered: Challenge | None = None
+    known: KnownDevice | None = None
+    proved: bool = False
 
     def __repr__(self) -> str:
         return f"Visitor({self.account!r})"
@@ -69,20 +76,51 @@ def follow(desk: Desk, visitor: Visitor, answer: Answer | PoolRefusal) -> Flow[S
         return refused_sign_in(answer) if visitor.answered is None else refused_by_challenge(answer)
     if answer.get("AuthenticationResult"):
         return (yield from _established(desk, visitor, answer))
+    if answer.get("ChallengeName") == DEVICE_CHALLENGE:
+        return (yield from _device_asked(desk, visitor, answer))
     if isinstance(answer.get("ChallengeName"), str):
         return (yield from _challenged(desk, visitor, answer))
     raise ProviderUnavailable("Cognito answered a sign-in with neither tokens nor a challenge", sent=True)
 
 
+def _device_asked(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[SignInOutcome]:
+    """The device proves itself; one that cannot is dropped, and the person signs in once more without it."""
+    known, parameters = visitor.known, answer.get("ChallengeParameters")
+    if known is not None and not visitor.proved:
+        named = parameters.get("USERNAME") if isinstance(parameters, dict) else None
+        proved = yield from prove_device(desk, str(named or visitor.username), known, answer)
+        if not isinstance(proved, PoolRefusal):
+            return (yield from follow(desk, visitor._replace(proved=True), proved))
+        yield from ask(Report("device_refused", "", None, proved.code))
+    return Refused(Refusal.CHALLENGE_EXPIRED, dropped_device(desk.case, visitor.presented))
+
+
 def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Established | Refused]:
-    signed_in = SignedIn.of(answer)
-    begun = yield from establish(desk.case, signed_in, presented=visitor.presented, device=visitor.device, from_cognito=True)
+    signed_in, known = SignedIn.of(answer), visitor.known
+    secret = None
+    if signed_in.device_key is not None:
+        secret = new_device_secret(desk.case.entropy, signed_in.device_key, signed_in.device_group)
+    elif known is not None and visitor.proved:
+        signed_in = signed_in._replace(device_key=known.secret.key, device_known=True)
+    begun = yield from establish(
+        desk.case,
+        signed_in,
+        presented=visitor.presented,
+        device=visitor.device,
+        from_cognito=True,
+        secret=secret,
+    )
     if isinstance(begun, Rejected):
         yield from _revoke(begun, signed_in.refresh_token)
         full = begun.reason is Reason.TOO_MANY_SESSIONS
         return Refused(Refusal.TOO_MANY_SESSIONS if full else Refusal.SIGN_IN_AGAIN)
     over = forgetting(desk.case, visitor.presented)
-    return Established(replace(begun, set_cookies=(*begun.set_cookies, *over)))
+    kept: tuple[str, ...] = ()
+    if secret is not None:
+        kept = yield from keep_device(desk.case, secret, begun.username, visitor.account)
+    elif known is not None and visitor.proved:
+        kept = yield from keep_device(desk.case, known.secret, begun.username, visitor.account)
+    return Established(replace(begun, set_cookies=(*begun.set_cookies, *over, *kept)))
 
 
 def _revoke(begun: Rejected, refresh_token: str) -> Flow[None]:

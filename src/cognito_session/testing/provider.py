@@ -9,7 +9,7 @@ from cognito_session.testing import signing
 
 if TYPE_CHECKING:
     from cognito_session.core.keys import KeySet
-    from cognito_session.core.ports import Clock, RefreshRequest
+    from cognito_session.core.ports import Clock, DeviceConfirmation, RefreshRequest
     from cognito_session.testing.pool import FakePool
 
 __all__ = ["PoolKeys", "PoolProvider"]
@@ -36,6 +36,13 @@ class PoolProvider:
         """Revoke all of the user's tokens; a user who is gone has none."""
         if username in self._pool.state.accounts:
             self._pool.sign_out_everywhere(username)
+
+    def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:  # noqa: ARG002
+        """A FakePool tracks no devices, so every confirmation is in order."""
+        return None
+
+    def forget_device(self, access_token: str, device_key: str) -> None:
+        """A FakePool tracks no devices."""
 
 
 class PoolKeys:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cognito_session.core.change import Change, Written
     from cognito_session.core.keys import KeySet
-    from cognito_session.core.ports import CodeGrant, NewTokens, RefreshRequest, SessionStore
+    from cognito_session.core.ports import CodeGrant, DeviceConfirmation, NewTokens, RefreshRequest, SessionStore
     from cognito_session.core.record import Row, SessionKey
     from cognito_session.testing.calls import Ending
     from cognito_session.testing.clock import ManualClock
@@ -115,6 +115,21 @@ class WatchedProvider:
         """AdminUserGlobalSignOut."""
         call = Call("cognito", "AdminUserGlobalSignOut", "global sign-out")
         return _carried_out(self._world, call, lambda: self._provider.global_sign_out(username))
+
+    def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:
+        """ConfirmDevice."""
+        call = Call("cognito", "ConfirmDevice", "confirm device")
+        return _carried_out(
+            self._world,
+            call,
+            lambda: self._provider.confirm_device(confirmation),
+            lambda answer: isinstance(answer, PoolRefusal),
+        )
+
+    def forget_device(self, access_token: str, device_key: str) -> None:
+        """ForgetDevice."""
+        call = Call("cognito", "ForgetDevice", "forget device")
+        return _carried_out(self._world, call, lambda: self._provider.forget_device(access_token, device_key))
 
 
 class WatchedKeys:

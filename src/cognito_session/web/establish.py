@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cognito_session.core.device_cookie import signed_out_device
 from cognito_session.core.ending import log_out
 from cognito_session.core.establish import SignedIn
 from cognito_session.core.establish import establish as begin
@@ -56,7 +57,7 @@ def _establish(visit: Visit, tokens: object) -> Flow[Session | Rejected]:
 
 def _log_out(visit: Visit) -> Flow[None]:
     case = visit.case
-    visit.send((case.cookie.delete_line(),))
+    visit.send((case.cookie.delete_line(), *signed_out_device(case, visit.request.cookie_headers)))
     yield from log_out(case, visit.request.cookie_headers)
 
 

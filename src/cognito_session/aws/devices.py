@@ -1,0 +1,58 @@
+"""ConfirmDevice and ForgetDevice: operations by the user's own access token, unsigned and sent at most once.
+
+https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ConfirmDevice.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.core.errors import ProviderUnavailable
+from cognito_session.core.ports import PoolRefusal
+
+if TYPE_CHECKING:
+    from cognito_session.aws.wire import Wire
+    from cognito_session.core.ports import DeviceConfirmation
+
+__all__ = ["confirm_device", "forget_device"]
+
+_TIMEOUT_SECONDS: Final = 3.0
+_CONFIRMED_BEFORE: Final = "DeviceKeyExistsException"
+"""Also the answer to a repeated ConfirmDevice whose first answer was lost."""
+_UNKNOWN: Final = "ResourceNotFoundException"
+
+
+def confirm_device(wire: Wire, confirmation: DeviceConfirmation) -> PoolRefusal | None:
+    """None where the device is confirmed. Raises ProviderUnavailable for an outage and for throttling."""
+    payload = {
+        "AccessToken": confirmation.access_token,
+        "DeviceKey": confirmation.device_key,
+        "DeviceName": confirmation.name,
+        "DeviceSecretVerifierConfig": {"PasswordVerifier": confirmation.verifier, "Salt": confirmation.salt},
+    }
+    refusal = _call(wire, "ConfirmDevice", payload)
+    return None if refusal is None or refusal.code == _CONFIRMED_BEFORE else refusal
+
+
+def forget_device(wire: Wire, access_token: str, device_key: str) -> None:
+    """Raises ProviderUnavailable where the device may live on."""
+    refusal = _call(wire, "ForgetDevice", {"AccessToken": access_token, "DeviceKey": device_key})
+    if refusal is not None and refusal.code != _UNKNOWN:
+        raise ProviderUnavailable(f"Cognito refused ForgetDevice ({refusal.code})", sent=True)
+
+
+def _call(wire: Wire, operation: str, payload: dict[str, Any]) -> PoolRefusal | None:
+    try:
+        wire.call("cognito-idp", operation, payload, timeout_seconds=_TIMEOUT_SECONDS, signed=False, once=True)
+    except ServiceError as error:
+        from cognito_session.aws.user_pool import is_passing
+
+        if is_passing(error):
+            raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
+        return PoolRefusal(error.code, error.message)
+    except NotSent as error:
+        raise ProviderUnavailable(f"Cognito: {error}", sent=False) from error
+    except AnswerLost as error:
+        raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
+    return None

@@ -1,0 +1,142 @@
+"""Tracked devices: how the device of a session is confirmed at Cognito, and forgotten (section "Devices" of docs/sign-in.md).
+
+1. A sign-in is never lost because a device could not be confirmed. An outage leaves the row with `device_pending`, and later
+   requests try again, at most once a minute; a refusal is reported and not repeated.
+2. The device's password never reaches the row: the row holds the key, and the verifier until it is confirmed.
+3. A device that another live session shares is not forgotten with this one.
+https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cognito_session.core import writes
+from cognito_session.core.errors import SessionError, TokenError
+from cognito_session.core.hidden import hiding
+from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
+from cognito_session.core.quiet_writes import write_quietly
+from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.steps import ConfirmDevice, Flow, ForgetDevice, LoadAll, Report, Write, ask
+from cognito_session.core.vault import open_secret
+
+if TYPE_CHECKING:
+    from cognito_session.core.case import Case, Entropy
+    from cognito_session.core.record import Row
+    from cognito_session.core.token import AccessToken
+
+__all__ = [
+    "ADMIN_SCOPE",
+    "DeviceSecret",
+    "confirm_new",
+    "confirm_pending",
+    "device_verifier",
+    "forget_device",
+    "new_device_secret",
+]
+
+ADMIN_SCOPE: Final = "aws.cognito.signin.user.admin"
+"""The scope that an access token must carry for operations on the user's own devices."""
+_PASSWORD_BYTES: Final = 40
+_SALT_BYTES: Final = 16
+_RETRY_SECONDS: Final = 60
+_NAME: Final = "browser"
+
+
+class DeviceSecret(NamedTuple):
+    """What a device proves itself with at its next sign-in."""
+
+    key: str
+    group: str
+    password: str
+
+    def __repr__(self) -> str:
+        return hiding(self, "key", "group", "password")
+
+    @property
+    def identity(self) -> str:
+        """The name that the SRP arithmetic uses."""
+        return self.group + self.key
+
+
+def new_device_secret(entropy: Entropy, key: str, group: str) -> DeviceSecret:
+    """A secret with a new random password of 320 bits."""
+    return DeviceSecret(key, group, b64encode(entropy(_PASSWORD_BYTES)).decode("ascii"))
+
+
+def device_verifier(entropy: Entropy, secret: DeviceSecret) -> str:
+    """Salt and password verifier of DeviceSecretVerifierConfig, each in base64, with a colon between them."""
+    from cognito_session.core.srp import number_bytes, verifier  # only pools that track devices pay for it
+
+    salt = int.from_bytes(entropy(_SALT_BYTES), "big")
+    numbers = (salt, verifier(secret.identity, secret.password, salt))
+    return ":".join(b64encode(number_bytes(number)).decode("ascii") for number in numbers)
+
+
+def confirm_new(case: Case, secret: DeviceSecret, token: AccessToken, label: str | None) -> Flow[Row]:
+    """Confirm the device of a new session; the attributes that its row keeps. Raises nothing that Cognito can cause."""
+    kept: Row = {"device_key": secret.key}
+    if ADMIN_SCOPE not in token.scopes:
+        detail = f"the access token lacks the scope {ADMIN_SCOPE}: the session cannot be refreshed"
+        yield from ask(Report("device_not_confirmed", token.sub, None, detail))
+        return kept
+    pending = device_verifier(case.entropy, secret)
+    if (yield from _confirmed(secret.key, pending, token, label)):
+        return kept
+    return kept | {"device_pending": pending, "device_retry_at": case.now() + _RETRY_SECONDS}
+
+
+def confirm_pending(case: Case, record: SessionRecord, token: AccessToken) -> Flow[None]:
+    """Try again to confirm the device of a session. Of many requests at once, one calls Cognito."""
+    key, pending, now = record.device_key, record.device_pending, case.now()
+    if key is None or pending is None or (record.device_retry_at is not None and now < record.device_retry_at):
+        return
+    turn = writes.device_turn(record, retry_at=now + _RETRY_SECONDS)
+    try:
+        written = yield from ask(Write(turn))
+    except SessionError:
+        return
+    if written.applied and (yield from _confirmed(key, pending, token, record.device)):
+        yield from write_quietly(writes.device_confirmed(record), record.sid)
+
+
+def forget_device(case: Case, record: SessionRecord) -> Flow[None]:
+    """Forget the device of a session that has just ended, before its tokens are revoked; a failure is reported."""
+    key, now = record.device_key, case.now()
+    if key is None or not case.policy.forget_device_on_sign_out:
+        return
+    try:
+        sid = record.sid or record.key.sid
+        expired = record.access_token is None or (record.access_exp or 0) <= now
+        if expired or (yield from _shared(case, record, key)):
+            return
+        text = yield from open_secret(case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
+        yield from ask(ForgetDevice(text, key))
+    except (SessionError, TokenError) as error:
+        yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, getattr(error, "reason", "")))
+
+
+def _shared(case: Case, record: SessionRecord, key: str) -> Flow[bool]:
+    """Whether another session of this user uses the same device."""
+    if case.one_row_per_user:
+        return False
+    for row in (yield from ask(LoadAll(record.key.sub))):
+        other = SessionRecord.from_row(SessionKey(record.key.sub, str(row.get("sid", ""))), row)
+        if other.device_key == key and not other.ended and other.sid != record.sid:
+            return True
+    return False
+
+
+def _confirmed(key: str, pending: str, token: AccessToken, label: str | None) -> Flow[bool]:
+    """False where it is not known; a refusal is reported and is as final as a confirmation."""
+    salt, _, verifier = pending.partition(":")
+    confirmation = DeviceConfirmation(token.text, key, salt, verifier, label or _NAME)
+    try:
+        answer = yield from ask(ConfirmDevice(confirmation))
+    except SessionError as error:
+        yield from ask(Report("device_not_confirmed", token.sub, None, error.reason))
+        return False
+    if isinstance(answer, PoolRefusal):
+        yield from ask(Report("device_not_confirmed", token.sub, None, answer.code))
+    return True

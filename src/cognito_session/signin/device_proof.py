@@ -1,0 +1,95 @@
+"""How a remembered device takes part in a sign-in: named in each call, and proved when Cognito asks for it.
+
+Cognito asks DEVICE_SRP_AUTH and then DEVICE_PASSWORD_VERIFIER of a device that it remembers; no person is involved. A device
+that Cognito has forgotten is left out and the sign-in goes on as that of a new device.
+https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from cognito_session.core.errors import ProviderUnavailable
+from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.srp import SECRET_BYTES, SrpExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cognito_session.core.device_cookie import KnownDevice
+    from cognito_session.core.steps import Flow
+    from cognito_session.signin.desk import Answer, Desk
+
+__all__ = ["DEVICE_CHALLENGE", "call_on_device", "prove_device", "srp_timestamp"]
+
+DEVICE_CHALLENGE: Final = "DEVICE_SRP_AUTH"
+_VERIFIER: Final = "DEVICE_PASSWORD_VERIFIER"
+_UNKNOWN_DEVICE: Final = frozenset({"ResourceNotFoundException", "InvalidParameterException"})
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def call_on_device(
+    desk: Desk, operation: str, payload: Callable[[Mapping[str, str]], Mapping[str, Any]], known: KnownDevice | None
+) -> Flow[tuple[Answer | PoolRefusal, KnownDevice | None]]:
+    """One call of a sign-in, and the device that it named. `payload` makes it from the parameters that name the device.
+
+    Where Cognito does not know the device, the call is sent again without it.
+    """
+    if known is not None:
+        answer = yield from desk.call(operation, payload({"DEVICE_KEY": known.secret.key}))
+        if not _is_unknown_device(answer):
+            return answer, known
+    return (yield from desk.call(operation, payload({}))), None
+
+
+def prove_device(desk: Desk, username: str, known: KnownDevice, asked: Answer) -> Flow[Answer | PoolRefusal]:
+    """The answer to the device's proof. Raises ProviderUnavailable and ConfigurationError."""
+    exchange = SrpExchange(int.from_bytes(desk.case.entropy(SECRET_BYTES), "big"))
+    named = {"USERNAME": username, "DEVICE_KEY": known.secret.key}
+    first = yield from desk.call_on(
+        "RespondToAuthChallenge", _response(desk, DEVICE_CHALLENGE, asked, {**named, "SRP_A": exchange.public})
+    )
+    if isinstance(first, PoolRefusal):
+        return first
+    parameters = first.get("ChallengeParameters")
+    if first.get("ChallengeName") != _VERIFIER or not isinstance(parameters, dict):
+        raise ProviderUnavailable(f"Cognito: expected {_VERIFIER} after {DEVICE_CHALLENGE}", sent=True)
+    named["USERNAME"] = str(parameters.get("USERNAME") or username)
+    proof = _proof(exchange, known, parameters, srp_timestamp(desk.case.clock.now()))
+    return (yield from desk.call_on("RespondToAuthChallenge", _response(desk, _VERIFIER, first, {**named, **proof})))
+
+
+def _proof(exchange: SrpExchange, known: KnownDevice, parameters: Mapping[str, Any], timestamp: str) -> dict[str, str]:
+    block = str(parameters.get("SECRET_BLOCK"))
+    try:
+        signature = exchange.signature(
+            known.secret.identity,
+            known.secret.password,
+            salt=str(parameters.get("SALT")),
+            server_public=str(parameters.get("SRP_B")),
+            block=block,
+            timestamp=timestamp,
+        )
+    except ValueError as error:
+        raise ProviderUnavailable(f"Cognito: {_VERIFIER} with parameters that cannot be answered", sent=True) from error
+    return {"PASSWORD_CLAIM_SIGNATURE": signature, "PASSWORD_CLAIM_SECRET_BLOCK": block, "TIMESTAMP": timestamp}
+
+
+def _response(desk: Desk, challenge: str, asked: Answer, responses: Mapping[str, str]) -> dict[str, Any]:
+    """With the Session where Cognito gave one: it gives none in a sign-in of a single step."""
+    payload = desk.respond(challenge, str(asked.get("Session") or ""), responses)
+    if not payload["Session"]:
+        del payload["Session"]
+    return payload
+
+
+def _is_unknown_device(answer: Answer | PoolRefusal) -> bool:
+    return isinstance(answer, PoolRefusal) and answer.code in _UNKNOWN_DEVICE and "device" in answer.message.lower()
+
+
+def srp_timestamp(now: float) -> str:
+    """TIMESTAMP of a claim, in English whatever the locale: "Sun Jul 5 08:01:02 UTC 2026". `now`: epoch seconds."""
+    at = datetime.fromtimestamp(now, UTC)
+    return f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at.day} {at:%H:%M:%S} UTC {at.year}"
