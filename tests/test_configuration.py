@@ -86,9 +86,8 @@ MALFORMED = {
         "_AbC",
         "eu-central-1-AbC",
         "EU-CENTRAL-1_AbC",
-        " eu-central-1_A",
-        "eu-central-1_A ",
-        "eu-central-1_A\n",
+        "eu-central-1_A\nB",
+        "eu-central-1_\u200bA",
         "eu-central-1_A/../B",
         "eu-central-1_A.evil.example",
         "evil.example/_A",
@@ -97,10 +96,14 @@ MALFORMED = {
         "eu-central-1_\u00e4",
         "eu-central-\u0661_A",
     ],
-    "CLIENT_ID": ["a b", "a-b", "a/b", "abc\n", "\u00e4", "a" * 129, "abc,def", "\u0661"],
-    "SESSION_TABLE": ["ab", "my table", "t\u00e4ble", "table\n", "a" * 256, "table;drop"],
-    "PARTITION_KEY": ["user id", "sub\n", " ", "\t", "a" * 256],
-    "SORT_KEY": ["session id", "sid ", " ", "a" * 256],
+    "CLIENT_ID": ["a b", "a-b", "a/b", "ab\nc", "\u00e4", "a" * 129, "abc,def", "\u0661"],
+    "SESSION_TABLE": ["ab", "my table", "t\u00e4ble", "ta\nble", "a" * 256, "table;drop"],
+    "PARTITION_KEY": ["user id", "su\nb", "a" * 256],
+    "SORT_KEY": ["session id", "s\tid", "a" * 256],
+    "CLIENT_SECRET": ["two words", "line\nend", "zero\u200bwidth"],
+    "SESSION_SECRET_ARN": ["arn:aws:secretsmanager:eu-central-1:1:secret:a b"],
+    "COGNITO_DOMAIN": ["my domain"],
+    "APP_BASE_URL": ["https://app. example"],
 }
 
 
@@ -110,6 +113,42 @@ def test_a_malformed_value_is_refused_by_name(variable, value):
     with pytest.raises(ConfigurationError, match=f"^{variable}: expected "):
         read(**{variable: value})
     with pytest.raises(ConfigurationError, match=f"^{variable}: expected "):
+        read(keywords={variable.lower(): value})
+
+
+SPACED = [
+    *(("SESSION_TABLE", "sessions"), ("PARTITION_KEY", "user"), ("SORT_KEY", "sid"), ("CLIENT_ID", "abc")),
+    *(("CLIENT_SECRET", "s3cret+/="), ("USER_POOL_ID", "eu-central-1_A"), ("SESSION_KEYS", "1.x, 0.y")),
+    *(("SESSION_SECRET_ARN", "arn:aws:secretsmanager:x"), ("COGNITO_DOMAIN", "mine"), ("APP_BASE_URL", "https://a.example")),
+    ("SESSION_STORE", "sqlite:////var/lib/my app/s.db"),
+]
+
+
+@pytest.mark.parametrize("around", ["{} ", " {}", "{}\n", "{}\r\n", "\t{}\u00a0"], ids=repr)
+@pytest.mark.parametrize(("variable", "value"), SPACED)
+def test_white_space_around_a_setting_is_no_part_of_it(variable, value, around):
+    """One rule for every setting, secrets too, from a variable and from a keyword: it is trimmed."""
+    spaced = around.format(value)
+    assert field(read(**{variable: spaced}), variable) == value
+    assert field(read(keywords={variable.lower(): spaced}), variable) == value
+
+
+@pytest.mark.parametrize("value", ["", " ", "\n", "\t "], ids=repr)
+@pytest.mark.parametrize("variable", [name for name, _ in SPACED])
+def test_nothing_but_white_space_is_unset(variable, value):
+    """As an empty variable: required ones are missed, the others have their defaults."""
+    if variable in ("CLIENT_ID", "USER_POOL_ID", "SESSION_TABLE"):
+        with pytest.raises(ConfigurationError, match=f"{variable} is not set"):
+            read(**{variable: value})
+    else:
+        assert read(**{variable: value}) == read()
+
+
+@pytest.mark.parametrize("value", [7, b"abc", True, ["abc"], {"a": "b"}], ids=repr)
+@pytest.mark.parametrize("variable", [name for name, _ in SPACED])
+def test_a_keyword_of_another_type_is_refused(variable, value):
+    """The error names the setting and the type, never the value."""
+    with pytest.raises(ConfigurationError, match=f"^{variable}: expected a text, not {type(value).__name__}$"):
         read(keywords={variable.lower(): value})
 
 

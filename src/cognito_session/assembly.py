@@ -100,8 +100,9 @@ class Assembly:
         clock: Clock | None = None,
         csrf: Csrf | None = None,
         on_event: Callable[[Report], None] | None = None,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        environ = os.environ if environ is None else environ
         self.configuration = configuration
         self._open = _wire_opener(configuration, boto3_session, clients, environ)
         arn = configuration.session_secret_arn

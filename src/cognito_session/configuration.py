@@ -10,19 +10,22 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.given import setting, trimmed
 from cognito_session.core.hidden import hiding
 from cognito_session.core.record import SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Configuration"]
+__all__ = ["VARIABLES", "Configuration"]
 
 _WHERE: Final = {
     "SESSION_TABLE": "the name of the DynamoDB table that holds the sessions",
     "CLIENT_ID": "the app client's id (Cognito console: User pools, your pool, App clients)",
     "USER_POOL_ID": "the user pool's id, like eu-central-1_AbCdEf123 (Cognito console: User pools, your pool, Overview)",
 }
+_WITH_SPACES: Final = frozenset({"SESSION_KEYS", "SESSION_STORE"})
+"""Entries of the one are separated by commas and blanks, the other may be a file's name."""
 _ALSO_PREFIXED: Final = frozenset({"CLIENT_ID", "CLIENT_SECRET", "USER_POOL_ID"})
 _FORMS: Final = {
     "USER_POOL_ID": (
@@ -133,6 +136,25 @@ def _region_in_arn(text: str | None) -> str | None:
     return (parts[3] or None) if parts[0] == "arn" and len(parts) > 3 else None  # noqa: PLR2004 - arn:partition:service:region
 
 
+_AWS: Final = (
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
+    *("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_CA_BUNDLE"),
+    *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+    *("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_EC2_METADATA_DISABLED"),
+    *("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"),
+)
+VARIABLES: Final = (
+    *(name.upper() for name in Configuration._fields),
+    *(f"COGNITO_{name}" for name in sorted(_ALSO_PREFIXED)),
+    *_AWS,
+)
+"""Every variable of the environment that a manager without a prefix is made of."""
+
+
 class _Lookup:
     """One value after another, by the same rules."""
 
@@ -148,9 +170,11 @@ class _Lookup:
         return value
 
     def optional(self, variable: str) -> str | None:
-        value = self._keywords.get(variable.lower()) or self._from_environment(variable)
+        value = trimmed(self._keywords.get(variable.lower()), variable) or self._from_environment(variable)
         if value is None:
             return None
+        if variable not in _WITH_SPACES and any(map(str.isspace, value)):
+            raise ConfigurationError(f"{self._prefix}{variable}: expected a value without spaces in it")
         form = _FORMS.get(variable)
         if form is not None and not form[0].fullmatch(value):
             raise ConfigurationError(f"{self._prefix}{variable}: expected {form[1]}")
@@ -158,11 +182,14 @@ class _Lookup:
 
     def _from_environment(self, variable: str) -> str | None:
         name = self._prefix + variable
-        plain = self._environ.get(name) or None
+        plain = self._read(name)
         if variable not in _ALSO_PREFIXED:
             return plain
         prefixed_name = f"{self._prefix}COGNITO_{variable}"
-        prefixed = self._environ.get(prefixed_name) or None
+        prefixed = self._read(prefixed_name)
         if plain and prefixed and plain != prefixed:
             raise ConfigurationError(f"{name} and {prefixed_name} disagree: set one of them")
         return plain or prefixed
+
+    def _read(self, name: str) -> str | None:
+        return setting(self._environ, name)

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from cognito_session.assembly import Assembly
+from cognito_session.configuration import VARIABLES
 from cognito_session.core.data import save_data
 from cognito_session.core.device_cookie import signed_out_device
 from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
@@ -57,9 +58,10 @@ class SessionManager(Assembly):
 
     @classmethod
     def from_env(
-        cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Unpack[ManagerSettings]
+        cls, *, prefix: str = "", environ: Mapping[str, str] | None = None, **keywords: Unpack[ManagerSettings]
     ) -> SessionManager:
         """From the environment (see Configuration.from_env); keywords win, and are the constructor's otherwise."""
+        environ = os.environ if environ is None else environ
         configuration, rest = cls._configured(environ, prefix, dict(keywords))
         return cls(configuration, environ=environ, **rest)
 
@@ -259,9 +261,10 @@ class AsyncSessionManager(Assembly):
 
     @classmethod
     def from_env(
-        cls, *, prefix: str = "", environ: Mapping[str, str] = os.environ, **keywords: Unpack[ManagerSettings]
+        cls, *, prefix: str = "", environ: Mapping[str, str] | None = None, **keywords: Unpack[ManagerSettings]
     ) -> AsyncSessionManager:
         """As SessionManager.from_env."""
+        environ = os.environ if environ is None else environ
         configuration, rest = cls._configured(environ, prefix, dict(keywords))
         return cls(configuration, environ=environ, **rest)
 
@@ -345,23 +348,7 @@ class AsyncSessionManager(Assembly):
 
 
 _defaults: dict[tuple[str | None, ...], SessionManager] = {}
-_VARIABLES = (
-    *(
-        "SESSION_TABLE",
-        "PARTITION_KEY",
-        "SORT_KEY",
-        "CLIENT_ID",
-        "CLIENT_SECRET",
-        "USER_POOL_ID",
-        "SESSION_KEYS",
-        "SESSION_STORE",
-        "SESSION_SECRET_ARN",
-    ),
-    *("COGNITO_CLIENT_ID", "COGNITO_CLIENT_SECRET", "COGNITO_USER_POOL_ID", "AWS_REGION", "AWS_DEFAULT_REGION"),
-    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
-    "APP_BASE_URL",
-)
-"""What the configuration of session() is made of."""
+_MOST_DEFAULTS = 32
 
 
 def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> Session:
@@ -378,8 +365,10 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
 
 def default_manager(cookie_name: str) -> SessionManager:
     """The manager behind `session(cookie_name, ...)` in this environment, made when first asked for."""
-    key = (cookie_name, *(os.environ.get(name) for name in _VARIABLES))
+    key = (cookie_name, *map(os.environ.get, VARIABLES))
     manager = _defaults.get(key)
     if manager is None:
+        if len(_defaults) >= _MOST_DEFAULTS:  # credentials that are renewed in the environment each make another key
+            _defaults.clear()
         manager = _defaults[key] = SessionManager.from_env(cookie="token", cookie_name=cookie_name)
     return manager

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.given import setting
 from cognito_session.core.hidden import hiding
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ def keys_in(environ: Mapping[str, str]) -> AccessKeys | None:
 
     The older name of the session token, AWS_SECURITY_TOKEN, comes first, as in botocore.
     """
-    key_id = environ.get("AWS_ACCESS_KEY_ID")
+    key_id = setting(environ, "AWS_ACCESS_KEY_ID")
     if not key_id:
         return None
-    secret = environ.get("AWS_SECRET_ACCESS_KEY")
+    secret = setting(environ, "AWS_SECRET_ACCESS_KEY")
     if not secret:
         raise ConfigurationError("AWS_SECRET_ACCESS_KEY is not set: AWS_ACCESS_KEY_ID is, and is of no use without it")
-    return AccessKeys(key_id, secret, environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN") or None)
+    return AccessKeys(key_id, secret, setting(environ, "AWS_SECURITY_TOKEN") or setting(environ, "AWS_SESSION_TOKEN"))
 
 
 class Credentials:

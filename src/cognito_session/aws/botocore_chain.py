@@ -21,6 +21,7 @@ from cognito_session.aws.access_keys import AccessKeys
 from cognito_session.aws.endpoint import VARIABLES
 from cognito_session.aws.proxy import proxies
 from cognito_session.aws.renewed_keys import Resolved
+from cognito_session.core.given import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ def new_session(environ: Mapping[str, str]) -> Any:
     if environ is not os.environ:
         _configure(session, environ)
         _guide_clients(session, environ)
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    region = setting(environ, "AWS_REGION") or setting(environ, "AWS_DEFAULT_REGION")
     if region:  # botocore itself does not read AWS_REGION; STS is asked in this region
         session.set_config_variable("region", region)
     if environ is not os.environ:

@@ -25,6 +25,7 @@ from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.fork import leak, renew_in_child
 from cognito_session.aws.proxy import proxies
 from cognito_session.aws.wire import MAX_ANSWER_BYTES, AnswerLost, ServiceError
+from cognito_session.core.given import setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -184,7 +185,8 @@ class Clients:
             service,
             region_name=region,
             endpoint_url=address,
-            verify=self._environ.get("AWS_CA_BUNDLE") or (True if own else None),  # True: not the process's REQUESTS_CA_BUNDLE
+            verify=setting(self._environ, "AWS_CA_BUNDLE")
+            or (True if own else None),  # True: not the process's REQUESTS_CA_BUNDLE
             config=_config(signed, once, timeout_seconds, own=own, proxies=proxies(address or "https://", self._environ)),
         )
         check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration")

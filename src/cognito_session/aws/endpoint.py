@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.given import setting
 from cognito_session.core.partition import service_host
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def wants_fips(environ: Mapping[str, str]) -> bool:
 
 
 def _is_on(environ: Mapping[str, str], variable: str) -> bool:
-    return environ.get(variable, "").lower() == "true"
+    return (setting(environ, variable) or "").lower() == "true"
 
 
 def _configured(service: str, environ: Mapping[str, str]) -> str | None:
@@ -80,7 +81,7 @@ def _configured(service: str, environ: Mapping[str, str]) -> str | None:
     if _is_on(environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         return None
     for variable in (VARIABLES[service], "AWS_ENDPOINT_URL"):
-        if address := environ.get(variable):
+        if address := setting(environ, variable):
             return check_address(address, variable).rstrip("/")
     return None
 
@@ -110,7 +111,7 @@ class Endpoints:
         """The service's region, or None where nothing here names it (botocore may know one from its profile)."""
         environ = self._environ
         named = self._regions.get(service) or self._region
-        return named or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+        return named or setting(environ, "AWS_REGION") or setting(environ, "AWS_DEFAULT_REGION")
 
     def configured(self, service: str) -> str | None:
         """The service's address where one is set, without a trailing slash; None means AWS's own."""

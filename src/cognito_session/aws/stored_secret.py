@@ -71,7 +71,7 @@ def _member(text: str, name: str) -> str | None:
         found = read_json(text).get(name)
     except NotJson as error:
         raise _unusable() from error
-    return found if isinstance(found, str) and found else None
+    return found.strip() or None if isinstance(found, str) else None
 
 
 def _unusable() -> ConfigurationError:

@@ -15,6 +15,7 @@ from cognito_session.aws.endpoint import Endpoints, endpoint_for
 from cognito_session.aws.green import patched_by
 from cognito_session.aws.sentence import one_line
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.given import setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -154,7 +155,7 @@ def open_wire(
     region: str | None = None,
     regions: Mapping[str, str] | None = None,
     endpoints: Mapping[str, str] | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> Wire:
     """The implementation that fits: libcurl where it can be loaded, else botocore.
 
@@ -166,6 +167,7 @@ def open_wire(
     """
     from cognito_session.aws.access_keys import Credentials
 
+    environ = os.environ if environ is None else environ
     credentials = Credentials(environ)
 
     def where(environ: Mapping[str, str]) -> Endpoints:
@@ -185,7 +187,7 @@ def open_wire(
 
 def has_credentials(environ: Mapping[str, str]) -> bool:
     """Whether the environment itself holds AWS credentials, as in Lambda and most CI."""
-    return bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"))
+    return bool(setting(environ, "AWS_ACCESS_KEY_ID") and setting(environ, "AWS_SECRET_ACCESS_KEY"))
 
 
 def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -31,6 +31,7 @@ from cognito_session.aws.wire import (
     UnknownOperation,
     basic_authorization,
 )
+from cognito_session.core.given import setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,7 +144,7 @@ class BotocoreWire:
 
         def send() -> tuple[int, bytes, dict[str, str]]:
             session = URLLib3Session(
-                verify=self._environ.get("AWS_CA_BUNDLE") or True,
+                verify=setting(self._environ, "AWS_CA_BUNDLE") or True,
                 proxies=proxies(request.url, self._environ),
                 timeout=(min(CONNECT_SECONDS, timeout_seconds), timeout_seconds),
             )

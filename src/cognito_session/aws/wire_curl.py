@@ -27,6 +27,7 @@ from cognito_session.aws.wire import (
     ServiceError,
     basic_authorization,
 )
+from cognito_session.core.given import setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -202,7 +203,7 @@ class CurlWire:
         if is_loopback_http(url):
             return [(pycurl.NOPROXY, "*")]  # http_proxy would carry clear text off this machine
         found = [(pycurl.PROXY, proxy(self._environ)), (pycurl.NOPROXY, no_proxy(self._environ))]
-        bundle = self._environ.get("AWS_CA_BUNDLE")
+        bundle = setting(self._environ, "AWS_CA_BUNDLE")
         return [*found, (pycurl.CAINFO, bundle)] if bundle else found
 
 

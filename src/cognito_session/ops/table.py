@@ -7,6 +7,7 @@ carries. Whatever waits has a limit. Must not know sessions or rows.
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.dynamodb_codes import table_failure
@@ -62,7 +63,7 @@ class Wanted(NamedTuple):
     layout: Layout
     pitr: bool = True
     deletion_protection: bool = False
-    tags: Mapping[str, str] = {}
+    tags: Mapping[str, str] = MappingProxyType({})
 
 
 class Tables:

@@ -82,5 +82,5 @@ def refused_session(refusal: PoolRefusal) -> Refused:
     return _refused(refusal, _OF_A_SESSION)
 
 
-def _refused(refusal: PoolRefusal, here: Mapping[str, Refusal] = _MEANINGS) -> Refused:
-    return Refused(here.get(refusal.code) or _MEANINGS.get(refusal.code, Refusal.REFUSED))
+def _refused(refusal: PoolRefusal, here: Mapping[str, Refusal] | None = None) -> Refused:
+    return Refused((here or _MEANINGS).get(refusal.code) or _MEANINGS.get(refusal.code, Refusal.REFUSED))

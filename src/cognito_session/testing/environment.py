@@ -43,8 +43,9 @@ _INSTEAD: Final = {
 """Other variables that say the same: where one of them is set, there is nothing to add, and two would disagree."""
 
 
-def set_defaults(environ: MutableMapping[str, str] = os.environ, *, prefix: str = "", **settings: str) -> None:
+def set_defaults(environ: MutableMapping[str, str] | None = None, *, prefix: str = "", **settings: str) -> None:
     """Set what is missing in `environ`: `settings` first, then DEFAULTS. `prefix` is that of `from_env(prefix=...)`."""
+    environ = os.environ if environ is None else environ
     for name, value in {**DEFAULTS, **settings}.items():
         start = "" if name.startswith("AWS_") else prefix
         if not any(environ.get(start + each) for each in (name, *_INSTEAD.get(name, ()))):
