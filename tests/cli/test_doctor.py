@@ -104,6 +104,39 @@ def test_each_part_that_is_wrong(command, right, change, part, words):
     assert "SESSION_KEYS" not in said or "1.short" not in said
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("DescribeUserPoolClient", "app client"),
+        ("DescribeTable", "table"),
+        ("DescribeTimeToLive", "table"),
+        ("DescribeContinuousBackups", "table"),
+        ("GetSecretValue", "keys"),
+    ],
+)
+@pytest.mark.parametrize(
+    "code",
+    ["UnrecognizedClientException", "KMSDisabledException", "NeverSeenException", "ThrottlingException", "RequestExpired"],
+)
+def test_a_call_that_is_refused_is_told_with_its_code(stack, command, right, call, code):
+    """The line of the part has AWS's code and the request id; the other parts are looked at all the same."""
+    operation, part = call
+    secret = {"SESSION_KEYS": "", "SESSION_SECRET_ARN": "keys"} if operation == "GetSecretValue" else {}
+    stack.refuse(operation, code, "Because.", times=None)
+    said = command("doctor", env=right | secret, status=1).stdout
+    (line,) = [line for line in said.splitlines() if line.startswith(f"{part}: problem: ")]
+    assert code in line
+    assert "request id" in line
+    assert {line.partition(":")[0] for line in said.splitlines()} >= {"keys", "key set", "app client", "managed login", "table"}
+
+
+def test_a_table_with_strong_consistency(stack, command, right):
+    """Such a table is a problem, and the reason is said."""
+    table = stack.create_table(f"doctor-{next(_numbers)}", sort_key="sid", strong_consistency=True)
+    said = command("doctor", env=right | {"SESSION_TABLE": table}, status=1).stdout
+    assert "table: problem: it is a global table with multi-Region strong consistency" in said
+
+
 def test_what_the_configuration_lacks(command, right):
     """Without a user pool there is nothing to look at: one line that names the variable."""
     said = command("doctor", env={**right, "USER_POOL_ID": "", "COGNITO_USER_POOL_ID": ""}, status=1)

@@ -12,7 +12,7 @@ from cognito_session.aws.endpoint import endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, WireError
 from cognito_session.clock import SystemClock
 from cognito_session.core.errors import ProviderUnavailable, SessionError
 from cognito_session.core.keyring import Keyring
@@ -78,7 +78,7 @@ class Doctor:
         for name, look in parts.items():
             try:
                 yield name, look()
-            except SessionError as error:
+            except (SessionError, WireError) as error:  # one part must not hide the others
                 yield name, [Finding("problem", str(error), "Mend this first, then run this again.")]
 
     def client_secret(self) -> str | None:
