@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import count
+from types import SimpleNamespace
 
 import boto3
 import botocore.auth
@@ -135,7 +136,11 @@ def test_the_second_signature_is_right(make_wire, monkeypatch):
     names = sent.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     headers = {name: sent.headers[name] for name in names if name not in ("host", "x-amz-date")}
     at = datetime.strptime(sent.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: at)
+    if hasattr(botocore.auth, "get_current_datetime"):
+        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: at)
+    else:  # an older botocore asks the datetime module
+        fixed = type("Fixed", (datetime,), {"utcnow": classmethod(lambda _: at)})
+        monkeypatch.setattr(botocore.auth, "datetime", SimpleNamespace(datetime=fixed))
     request = AWSRequest("POST", f"{server.url}/", headers, sent.body)
     signer = botocore.auth.SigV4Auth(botocore.credentials.Credentials("test", "test"), "dynamodb", "eu-central-1")
     signer.add_auth(request)
