@@ -9,11 +9,14 @@ import time
 from collections import ChainMap
 
 import boto3
+import botocore.exceptions
 import botocore.session
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
+from cognito_session.aws.credential_faults import credential_failure
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.wire import NotSent, ServiceError, open_wire
+from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, open_wire
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.core.record import SessionKey
 
@@ -279,3 +282,32 @@ def test_other_failures_keep_the_clients(aws, monkeypatch):
     failure(wire)
     assert made
     assert wire._clients._made.items() >= made.items()
+
+
+@pytest.mark.parametrize("service", ["sts", "sso", "sso-oidc", "signin"])
+def test_every_code_of_a_source_s_model(service):
+    """Each error that botocore's model of a credential source lists, and an unknown one, is one of two errors."""
+    session = botocore.session.Session()
+    if service not in session.get_available_services():
+        service = "sts"  # an older botocore without it
+    names = {shape.name for shape in session.get_service_model(service).error_shapes} | {"NeverSeenException"}
+    for name in names:
+        refusal = {"Error": {"Code": name, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": 400, "RequestId": "r"}}
+        found = credential_failure("dynamodb.GetItem", ClientError(refusal, "AssumeRole"))
+        assert isinstance(found, (ConfigurationError, NotSent)), name
+        assert name in str(found)
+    outage = {"Error": {"Code": "X"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+    assert isinstance(credential_failure("dynamodb.GetItem", ClientError(outage, "AssumeRole")), NotSent)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in vars(botocore.exceptions).values() if isinstance(kind, type) and issubclass(kind, BotoCoreError)]
+)
+def test_every_error_of_botocore(kind):
+    """Whatever botocore raises while it looks for credentials is one of two errors, and none is a lost answer."""
+    error = kind.__new__(kind)
+    Exception.__init__(error, "x")
+    error.kwargs = {}
+    found = credential_failure("dynamodb.GetItem", error)
+    assert isinstance(found, (ConfigurationError, NotSent))
+    assert not isinstance(found, AnswerLost)
