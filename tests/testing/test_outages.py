@@ -9,7 +9,14 @@ import threading
 import pytest
 
 from cognito_session import SessionManager, SessionPolicy
-from cognito_session.core.errors import KeysUnavailable, LeaseBusy, ProviderUnavailable, SessionUnavailable, StoreUnavailable
+from cognito_session.core.errors import (
+    ConfigurationError,
+    KeysUnavailable,
+    LeaseBusy,
+    ProviderUnavailable,
+    SessionUnavailable,
+    StoreUnavailable,
+)
 from cognito_session.core.ports import NewTokens, RefreshRequest
 
 
@@ -237,3 +244,26 @@ def test_a_lost_answer_says_so(cognito, sessions, browser):
         sessions.ports.provider.refresh(request)
     assert caught.value.sent is None
     assert not isinstance(sessions.ports.provider.refresh(request), NewTokens)
+
+
+def test_a_commit_that_the_role_may_not_write(cognito, sessions, browser):
+    """Cognito has rotated, the table forbids the commit three times: repeated, served, and nothing is lost."""
+    cognito.rotation(grace_seconds=0)
+    cognito.expire()
+    cognito.forbid("dynamodb", only="commit", times=3)
+    browser.keep(sessions.resolve(browser.cookie_header).session)
+    assert [call.ending for call in cognito.calls if call.purpose == "commit"] == ["failed"] * 3 + ["done"]
+    cognito.expire()
+    assert served(sessions, browser).username == "alice"
+
+
+def test_cognito_that_forbids_every_refresh(cognito, sessions, browser):
+    """A 500 however long it lasts, and the session is there when it is over."""
+    cognito.expire()
+    cognito.forbid("cognito")
+    for _ in range(10):
+        with pytest.raises(ConfigurationError):
+            served(sessions, browser)
+        cognito.advance(600)
+    cognito.heal()
+    assert served(sessions, browser).username == "alice"

@@ -59,6 +59,12 @@ class Outages:
         """As `fail`, but the service says that it was asked too often."""
         self._world.trouble.add("throttle", service, only=only, times=times)
 
+    def forbid(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
+        """As `fail`, but the service refuses because something is set up wrong: a role that may not write, a wrong client
+        secret. The library tells it as a ConfigurationError (500).
+        """
+        self._world.trouble.add("forbid", service, only=only, times=times)
+
     def lose_answer(self, service: Service, *, times: int | None = 1, only: str | None = None) -> None:
         """Let the service do what it is asked and its answer be lost: nobody knows whether it was done.
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "Trouble"]
 
-Kind = Literal["fail", "throttle", "lose_answer"]
-"""fail: nothing is done. throttle: nothing is done, and Cognito or DynamoDB says so. lose_answer: done, the answer lost."""
+Kind = Literal["fail", "throttle", "forbid", "lose_answer"]
+"""fail: nothing is done. throttle: nothing is done, and Cognito or DynamoDB says so. forbid: nothing is done, because something
+is set up wrong. lose_answer: done, the answer lost.
+"""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cognito_session.core.errors import KeysUnavailable, ProviderUnavailable, SessionUnavailable, StoreUnavailable
+from cognito_session.core.errors import (
+    ConfigurationError,
+    KeysUnavailable,
+    ProviderUnavailable,
+    SessionError,
+    StoreUnavailable,
+)
 from cognito_session.core.ports import Denied, GrantRefused, PoolRefusal
 from cognito_session.testing.calls import Call
 from cognito_session.testing.turns import PAUSE
@@ -40,7 +46,7 @@ _BREATH_SECONDS: Final = 0.005
 def _carried_out(world: World, call: Call, work: Callable[[], A], refused: Callable[[A], bool] = lambda _: False) -> A:
     world.turns.step(call)
     kind = world.trouble.befalling(call)
-    if kind in ("fail", "throttle"):
+    if kind in ("fail", "throttle", "forbid"):
         world.calls.add(call._replace(ending="failed"))
         raise _fault(call, kind)
     answer = work()
@@ -51,7 +57,9 @@ def _carried_out(world: World, call: Call, work: Callable[[], A], refused: Calla
     return answer
 
 
-def _fault(call: Call, kind: Kind | None) -> SessionUnavailable:
+def _fault(call: Call, kind: Kind | None) -> SessionError:
+    if kind == "forbid":
+        return ConfigurationError(f"the test's {call.service} forbids {call.operation}: something is set up wrong")
     said = {"fail": "does not answer", "throttle": "throttles", "lose_answer": "has done it and the answer is lost"}
     text = f"the test's {call.service} {said[kind or 'fail']}: {call.operation}"
     if call.service == "dynamodb":
