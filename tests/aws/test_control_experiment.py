@@ -142,6 +142,21 @@ def test_an_experiment_that_fails_concludes_nothing(control):
     assert desk.wire.sent.count(CONTROL) == 1
 
 
+@pytest.mark.parametrize(
+    ("control", "words"),
+    [("Withdrawn\nby us", "the same message"), (NEVER, "another message"), (None, "no such refusal")],
+)
+def test_an_experiment_writes_one_line(caplog, control, words):
+    """Cognito's code and sentence, and what the control call brought, once however many sessions are refused; no token."""
+    desk = Desk(real=refusal("Withdrawn\nby us"), control=AnswerLost("x") if control is None else refusal(control))
+    for number in range(5):
+        desk.refresh(f"HEADER.{number}")
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert words in line
+    assert "NotAuthorizedException: Withdrawn by us" in line
+    assert "HEADER" not in line
+
+
 def test_an_experiment_that_never_left_may_be_made_again():
     """Connection refused: it was not made."""
     desk = Desk(real=refusal("Withdrawn"), control=[NotSent("x"), refusal(NEVER)])

@@ -65,7 +65,7 @@ def fresh(stack: LocalStack) -> Iterator[LocalStack]:
     stack.clear_calls()
     yield stack
     stack.clear_faults()
-    stack.set_rules(semantics="A", reuse_kills_family=False, revoke_scope="family", origin_jti_changes=False)
+    stack.set_rules(semantics="A", reuse_kills_family=False, revoke_scope="family", origin_jti_changes=False, words={})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.aws import cognito_words as words
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
-from cognito_session.aws.control_experiment import ControlExperiment, impossible_token
+from cognito_session.aws.control_experiment import ControlExperiment, log_experiment, refuses_all, with_impossible_token
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, UnknownOperation
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
@@ -160,9 +160,17 @@ class CognitoProvider:
         except _NotUnderstood as refusal:
             error = refusal.error
         said = words.same_words(error.message, request.username, self._client_id)
-        finding = self._experiment.judge(said, lambda: self._control(operation, payload, request))
+        sent: list[str] = []
+
+        def control() -> str | None:
+            sent.append(operation)
+            return self._control(operation, payload, request)
+
+        finding = self._experiment.judge(said, control)
+        if sent:
+            log_experiment(error, finding)
         if finding == "client":
-            raise _refuses_all(error) from error
+            raise refuses_all(error) from error
         if finding == "token, just tested" and self._clock.monotonic() <= request.send_before:
             return self._once_more(operation, payload, request, said)
         return Denied("dead" if finding == "token" else "unknown", error.code)
@@ -209,7 +217,7 @@ class CognitoProvider:
         if left < _LEAST_SECONDS:
             raise NotSent("control experiment: no time left in the lease")
         seconds = min(left, CALL_LIMIT_SECONDS)
-        tried = _with_token(payload, impossible_token(request.refresh_token))
+        tried = with_impossible_token(payload)
         try:
             self._wire().call("cognito-idp", operation, tried, timeout_seconds=seconds, signed=False, once=True)
         except ServiceError as error:
@@ -229,13 +237,6 @@ class _NotUnderstood(Exception):
     def __init__(self, error: ServiceError) -> None:
         super().__init__(error.code)
         self.error = error
-
-
-def _with_token(payload: dict[str, Any], refresh_token: str) -> dict[str, Any]:
-    """The payload of either operation with another refresh token."""
-    if "RefreshToken" in payload:
-        return {**payload, "RefreshToken": refresh_token}
-    return {**payload, "AuthParameters": {**payload["AuthParameters"], "REFRESH_TOKEN": refresh_token}}
 
 
 class _NotToBeHad(Exception):
@@ -286,15 +287,6 @@ def _not_authorized(error: ServiceError, request: RefreshRequest) -> Denied:
 
 def _is_dead(error: ServiceError) -> bool:
     return error.code == "NotAuthorizedException" and words.is_dead_token(error.message)
-
-
-def _refuses_all(error: ServiceError) -> ConfigurationError:
-    """Cognito's sentence is repeated: it names no user, because it is the same for a token that belongs to none."""
-    return ConfigurationError(
-        f"Cognito refuses every refresh of this app client ({error.code}), even of a token that does not exist: check"
-        " CLIENT_ID, CLIENT_SECRET and the app client's settings (Cognito console: App clients). No session is ended."
-        f" AWS says: {error.message}"
-    )
 
 
 def _wrong_secret(error: ServiceError) -> ConfigurationError:

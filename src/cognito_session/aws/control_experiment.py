@@ -14,17 +14,20 @@ sentence means that the first token is what Cognito refuses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cognito_session.aws.fork import ProcessLock
 from cognito_session.aws.wire import NotSent
+from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cognito_session.aws.wire import ServiceError
     from cognito_session.core.ports import Clock
 
-__all__ = ["EVERY_SECONDS", "ControlExperiment", "Finding", "impossible_token"]
+__all__ = ["EVERY_SECONDS", "ControlExperiment", "Finding", "impossible_token", "log_experiment", "refuses_all"]
+__all__ += ["with_impossible_token"]
 
 EVERY_SECONDS: Final = 15 * 60
 _REMEMBERED_SECONDS: Final = 24 * 3600
@@ -90,6 +93,14 @@ class ControlExperiment:
         self._operators[words] = now
 
 
+def with_impossible_token(payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload of GetTokensFromRefreshToken or InitiateAuth with a refresh token that cannot exist in place of its own."""
+    if "RefreshToken" in payload:
+        return {**payload, "RefreshToken": impossible_token(payload["RefreshToken"])}
+    parameters = payload["AuthParameters"]
+    return {**payload, "AuthParameters": {**parameters, "REFRESH_TOKEN": impossible_token(parameters["REFRESH_TOKEN"])}}
+
+
 def impossible_token(token: str) -> str:
     """A refresh token of the same form that cannot exist: what Cognito checks before it opens a token stays the same.
 
@@ -101,3 +112,27 @@ def impossible_token(token: str) -> str:
 
 def _zeros(text: str) -> str:
     return "".join("." if character == "." else "A" for character in text)
+
+
+def log_experiment(error: ServiceError, finding: Finding) -> None:
+    """One line for each experiment, so at most one in 15 minutes: the message is unknown to the library and worth a report."""
+    import logging
+
+    told = {"client": "the same message", "token, just tested": "another message"}.get(finding, "no such refusal")
+    logging.getLogger("cognito_session").warning(
+        "refresh_refused: Cognito refused a refresh with a message that this version does not know; a refresh token that does"
+        " not exist brought %s; %s: %s; request id %s",
+        told,
+        error.code,
+        " ".join(error.message.split())[:300],
+        error.request_id or "unknown",
+    )
+
+
+def refuses_all(error: ServiceError) -> ConfigurationError:
+    """The operator's fault. Cognito's sentence is repeated: it names no user, being the same for a token of none."""
+    return ConfigurationError(
+        f"Cognito refuses every refresh of this app client ({error.code}), even of a token that does not exist: check"
+        " CLIENT_ID, CLIENT_SECRET and the app client's settings (Cognito console: App clients). No session is ended."
+        f" AWS says: {error.message}"
+    )
