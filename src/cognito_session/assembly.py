@@ -13,7 +13,7 @@ from cognito_session.aws.authorization_server import CognitoAuthorizationServer
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.endpoint import check_address, endpoint_for, wants_fips
+from cognito_session.aws.endpoint import check_address, endpoint_for
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring
 from cognito_session.aws.stored_secret import StoredSecret
@@ -138,7 +138,7 @@ class Assembly:
             on_event=on_event,
             keyrings=keyrings,
             user_pool=self._user_pool(),
-            authorization_server=self._authorization_server(fips=wants_fips(environ)),
+            authorization_server=self._authorization_server(environ),
             notices=Notices(),
         )
 
@@ -184,7 +184,7 @@ class Assembly:
         names = self.configuration
         return CognitoUserPool(self._open, client_id=names.client_id, client_secret=self._client_secret())
 
-    def _authorization_server(self, *, fips: bool) -> CognitoAuthorizationServer:
+    def _authorization_server(self, environ: Mapping[str, str]) -> CognitoAuthorizationServer:
         names = self.configuration
         return CognitoAuthorizationServer(
             self._open,
@@ -192,7 +192,7 @@ class Assembly:
             region=names.pool_region,
             client_id=names.client_id,
             client_secret=self._client_secret(),
-            fips=fips,
+            environ=environ,
         )
 
     def _login_site(self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str]) -> LoginSite:

@@ -567,3 +567,24 @@ def test_choice(given, blocked, expected):
     printed = run(CHOICE, given, blocked)
     for text in expected:
         assert text in printed
+
+
+@both
+def test_plain_http_to_a_named_host(kind, server, monkeypatch, caplog):
+    """A container's name is called by plain http where SESSION_PLAIN_HTTP_HOSTS has it, with a warning; no other is."""
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: resolve("127.0.0.1", *rest, **more))
+    url = f"http://dynamodb:{server.port}"
+    allowed = {"SESSION_PLAIN_HTTP_HOSTS": "Cognito, dynamodb"}
+    wire = make(kind, url, **allowed)
+    assert "unencrypted to cognito, dynamodb" in caplog.text
+    if kind == "botocore":  # libcurl resolves by itself, and there is no such name here
+        assert read(wire)["Item"]
+        assert wire.get(f"{url}/document", timeout_seconds=2) == b"document"
+    else:
+        with pytest.raises(NotSent):
+            read(wire)
+    for refused in ("http://dynamodb.example:1", "http://elsewhere:1"):
+        with pytest.raises(ConfigurationError, match="SESSION_PLAIN_HTTP_HOSTS"):
+            read(make(kind, refused, **allowed))
+    assert endpoint_for("dynamodb", "x1", {"AWS_ENDPOINT_URL": url, **allowed}) == url

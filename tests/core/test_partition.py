@@ -95,14 +95,14 @@ def test_issuers(pool, suffix):
 )
 def test_managed_login(region, fips, host):
     """A domain prefix has its host in each partition; GovCloud's is always the one with FIPS."""
-    assert domain_address("my-app", region, fips=fips) == f"https://{host}"
+    assert domain_address("my-app", region, {"AWS_USE_FIPS_ENDPOINT": str(fips)}) == f"https://{host}"
 
 
 def test_managed_login_where_no_prefix_is_known():
     """For an isolated partition a prefix is an error that asks for the host; a host works."""
     with pytest.raises(ConfigurationError, match="whole host"):
-        domain_address("my-app", "us-iso-east-1")
-    assert domain_address("auth.example.gov", "us-iso-east-1") == "https://auth.example.gov"
+        domain_address("my-app", "us-iso-east-1", {})
+    assert domain_address("auth.example.gov", "us-iso-east-1", {}) == "https://auth.example.gov"
 
 
 def test_arns():

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.aws.answer import read_object
 from cognito_session.aws.cognito_words import WRONG_SECRET, speaks_of_secret
-from cognito_session.aws.endpoint import check_address
+from cognito_session.aws.endpoint import check_address, wants_fips
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.partition import login_host
 from cognito_session.core.ports import GrantRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from cognito_session.aws.client_secret import ClientSecret
     from cognito_session.aws.wire import Wire
@@ -44,12 +44,12 @@ class CognitoAuthorizationServer:
         region: str,
         client_id: str,
         client_secret: ClientSecret,
-        fips: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._wire = wire
         self._configured = domain
         self._region = region
-        self._fips = fips
+        self._environ = environ or {}
         self._client_id = client_id
         self._client_secret = client_secret
 
@@ -64,7 +64,7 @@ class CognitoAuthorizationServer:
                 "COGNITO_DOMAIN is not set: it is the user pool's domain prefix, its custom domain, or an address"
                 " (Cognito console: User pools, your pool, Branding, Domain)"
             )
-        return domain_address(self._configured, self._region, fips=self._fips)
+        return domain_address(self._configured, self._region, self._environ)
 
     def exchange(self, grant: CodeGrant) -> dict[str, Any] | GrantRefused:
         """Redeem the code: the endpoint's answer with access_token, id_token and refresh_token, or its refusal.
@@ -91,16 +91,16 @@ class CognitoAuthorizationServer:
         return _read(status, body)
 
 
-def domain_address(domain: str, region: str, *, fips: bool = False) -> str:
+def domain_address(domain: str, region: str, environ: Mapping[str, str]) -> str:
     """The address that COGNITO_DOMAIN stands for: a prefix, a host or an address. Raises ConfigurationError.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
     """
     if "://" in domain:
-        return check_address(domain, "COGNITO_DOMAIN").rstrip("/")
+        return check_address(domain, "COGNITO_DOMAIN", environ).rstrip("/")
     host = domain.rstrip("/")
     if "." not in host and ":" not in host:
-        host = login_host(host, region, fips=fips)
+        host = login_host(host, region, fips=wants_fips(environ))
     return check_address(f"https://{host}", "COGNITO_DOMAIN")
 
 

@@ -189,7 +189,7 @@ class Clients:
             or (True if own else None),  # True: not the process's REQUESTS_CA_BUNDLE
             config=_config(signed, once, timeout_seconds, own=own, proxies=proxies(address or "https://", self._environ)),
         )
-        check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration")
+        check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration", self._environ)
         client.meta.events.register("before-parse", _check_answer)
         _guard(client)
         return client

@@ -1,8 +1,8 @@
 """Where a service is called: its address and its region, from arguments and the environment.
 
-Rules: the same variables mean the same as in AWS's SDKs; plain http goes to loopback hosts only, because tokens and
-refresh tokens travel in these calls. An address is read by one strict pattern, so that what is checked here and what
-the transport dials cannot differ. Knows nothing of transports.
+Rules: the same variables mean the same as in AWS's SDKs; plain http goes to loopback hosts only, unless a developer names
+others, because tokens and refresh tokens travel in these calls. An address is read by one strict pattern, so that what is
+checked here and what the transport dials cannot differ. Knows nothing of transports.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cognito_session.core.partition import service_host
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VARIABLES", "Endpoints", "check_address", "endpoint_for", "is_loopback_http", "wants_fips"]
+__all__ = ["VARIABLES", "Endpoints", "check_address", "endpoint_for", "is_loopback_http", "plain_http_hosts", "wants_fips"]
 
 # Service id in requests -> its part of AWS_ENDPOINT_URL_<SERVICE>
 # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
@@ -26,24 +26,31 @@ VARIABLES: Final = {
     "cognito-idp": "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 }
+_PLAIN_HTTP_HOSTS: Final = "SESSION_PLAIN_HTTP_HOSTS"
 _REGION: Final = re.compile(r"[a-z0-9-]{2,40}")
 _ADDRESS: Final = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 _LOOPBACK: Final = re.compile(r"(?i:localhost)|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 
 
-def check_address(address: str, source: str) -> str:
-    """`address` itself, if it may be called: https, or http to localhost, 127.0.0.0/8 or ::1.
+def check_address(address: str, source: str, environ: Mapping[str, str] | None = None) -> str:
+    """`address` itself, if it may be called: https, or http to localhost, 127.0.0.0/8, ::1 and the hosts of plain_http_hosts.
 
     `source` names the setting in the message. Raises ConfigurationError.
     """
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise ConfigurationError(f"{source}: expected an address like https://host or http://localhost:4566")
-    if match[1] == "http" and not _LOOPBACK.fullmatch(match[2]):
+    if match[1] == "http" and not _LOOPBACK.fullmatch(match[2]) and match[2].lower() not in plain_http_hosts(environ or {}):
         raise ConfigurationError(
-            f"{source}: plain http is allowed only to localhost, 127.0.0.0/8 and ::1, not to {match[2]}; use https"
+            f"{source}: plain http is allowed only to localhost, 127.0.0.0/8 and ::1, not to {match[2]}; use https, or on a"
+            f" developer's machine name the host in {_PLAIN_HTTP_HOSTS}"
         )
     return address
+
+
+def plain_http_hosts(environ: Mapping[str, str]) -> frozenset[str]:
+    """The hosts that SESSION_PLAIN_HTTP_HOSTS allows plain http to, as of a container beside this one; by default none."""
+    return frozenset(host.strip().lower() for host in environ.get(_PLAIN_HTTP_HOSTS, "").split(",")) - {""}
 
 
 def is_loopback_http(address: str) -> bool:
@@ -82,7 +89,7 @@ def _configured(service: str, environ: Mapping[str, str]) -> str | None:
         return None
     for variable in (VARIABLES[service], "AWS_ENDPOINT_URL"):
         if address := setting(environ, variable):
-            return check_address(address, variable).rstrip("/")
+            return check_address(address, variable, environ).rstrip("/")
     return None
 
 
@@ -116,7 +123,7 @@ class Endpoints:
     def configured(self, service: str) -> str | None:
         """The service's address where one is set, without a trailing slash; None means AWS's own."""
         if address := self._addresses.get(service):
-            return check_address(address, f"the endpoint of {service}").rstrip("/")
+            return check_address(address, f"the endpoint of {service}", self._environ).rstrip("/")
         return _configured(service, self._environ)
 
     def locate(self, service: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from cognito_session.aws.endpoint import Endpoints, endpoint_for
+from cognito_session.aws.endpoint import Endpoints, endpoint_for, plain_http_hosts
 from cognito_session.aws.green import patched_by
 from cognito_session.aws.sentence import one_line
 from cognito_session.core.errors import ConfigurationError
@@ -169,6 +169,7 @@ def open_wire(
 
     environ = os.environ if environ is None else environ
     credentials = Credentials(environ)
+    _warn_of_plain_http(environ)
 
     def where(environ: Mapping[str, str]) -> Endpoints:
         return Endpoints(environ, region=region, regions=regions, addresses=endpoints)
@@ -208,6 +209,17 @@ def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
 
     found = translated("the AWS configuration", lambda: file_settings(environ))
     return {**found, **{name: value for name, value in environ.items() if value}} if found else environ
+
+
+def _warn_of_plain_http(environ: Mapping[str, str]) -> None:
+    """Plain http to other machines never goes unnoticed."""
+    if hosts := plain_http_hosts(environ):
+        from logging import getLogger
+
+        getLogger("cognito_session").warning(
+            "SESSION_PLAIN_HTTP_HOSTS is set: tokens and refresh tokens may go unencrypted to %s; never set it in production",
+            ", ".join(sorted(hosts)),
+        )
 
 
 def _cooperative_wire(

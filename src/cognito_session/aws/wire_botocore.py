@@ -112,7 +112,7 @@ class BotocoreWire:
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""
-        name = f"GET {check_address(url, 'the address to fetch')}"
+        name = f"GET {check_address(url, 'the address to fetch', self._environ)}"
         status, body, headers = self._exchange(name, AWSRequest("GET", url), timeout_seconds, max_bytes)
         if status != _OK:
             after = headers.get("retry-after", "")
@@ -129,7 +129,7 @@ class BotocoreWire:
         once: bool = False,  # noqa: ARG002 - every form is: a fresh connection, one send
     ) -> tuple[int, bytes]:
         """See `Wire.post_form`."""
-        name = f"POST {check_address(url, 'the address to post to')}"
+        name = f"POST {check_address(url, 'the address to post to', self._environ)}"
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if basic is not None:
             headers["Authorization"] = basic_authorization(*basic)

@@ -147,7 +147,7 @@ class CurlWire:
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""
-        name = f"GET {check_address(url, 'the address to fetch')}"
+        name = f"GET {check_address(url, 'the address to fetch', self._environ)}"
         lines: list[bytes] = []
         options = [(pycurl.HEADERFUNCTION, lines.append)]
         status, body, retry_after = self._exchange(
@@ -169,7 +169,7 @@ class CurlWire:
         """See `Wire.post_form`."""
         from urllib.parse import urlencode
 
-        name = f"POST {check_address(url, 'the address to post to')}"
+        name = f"POST {check_address(url, 'the address to post to', self._environ)}"
         headers = ["Expect:"]
         if basic is not None:
             headers.append(f"Authorization: {basic_authorization(*basic)}")
