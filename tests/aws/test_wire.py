@@ -11,6 +11,7 @@ import threading
 import time
 
 import boto3
+import pycurl
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -88,6 +89,18 @@ def test_unsigned(kind, server):
     assert first.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.InitiateAuth"
     assert second.headers["x-amz-target"] == "secretsmanager.GetSecretValue"
     assert {r.headers["content-type"] for r in server.requests} == {"application/x-amz-json-1.1"}
+
+
+@pytest.mark.parametrize("lacking", ["a libcurl from 7.87 on", "AWS_SIGV4"])
+def test_a_pycurl_that_is_too_old_is_not_used(lacking, monkeypatch):
+    """Wheels such as pycurl 7.45.3 hold libcurl 7.61: it neither signs nor leaves a hung resolver, so botocore sends."""
+    monkeypatch.delitem(sys.modules, "cognito_session.aws.wire_curl", raising=False)
+    if lacking == "AWS_SIGV4":
+        monkeypatch.delattr(pycurl, lacking)
+    else:
+        monkeypatch.setattr(pycurl, "version_info", lambda: (0, "7.61.1", 0x073D01))
+    environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
+    assert type(open_wire(environ=environ)).__name__ == "BotocoreWire"
 
 
 def test_a_pycurl_without_a_name_for_retry_after_still_works(server, monkeypatch):

@@ -241,7 +241,7 @@ def _cooperative_wire(
 
 
 def _curl_wire(where: Endpoints, environ: Mapping[str, str], credentials: Credentials) -> Wire | None:
-    """The libcurl implementation, or None where pycurl is missing or does not load (a wheel for another glibc)."""
+    """The libcurl implementation, or None where pycurl is missing, too old, or does not load (a wheel for another glibc)."""
     try:
         from cognito_session.aws.wire_curl import CurlWire
     except ImportError:

@@ -41,6 +41,10 @@ _CONNECT_SECONDS: Final = 2.0  # name, TCP and TLS together; a small Lambda's TL
 _OK: Final = 200
 _RETRY_AFTER: Final = getattr(pycurl, "RETRY_AFTER", None)  # before pycurl 7.48 there is no name for it: go without
 _QUICK_EXIT: Final = 322  # CURLOPT_QUICK_EXIT, libcurl 7.87; pycurl has no name for it
+_LIBCURL: Final = 0x075700
+
+if pycurl.version_info()[2] < _LIBCURL or not hasattr(pycurl, "AWS_SIGV4"):
+    raise ImportError("this pycurl is built on a libcurl before 7.87, which cannot sign or leave a hung resolver behind")
 
 # service -> (X-Amz-Target prefix, AWS JSON version)
 _PROTOCOLS: Final = {
