@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cognito_session import Active, Refreshed, Rejected, SessionPolicy
+from cognito_session import Active, Refreshed, Rejected, SessionPolicy, decode_token
 from cognito_session.core.device_cookie import keep_device
 from cognito_session.core.outcome import Reason
 from cognito_session.core.tracking import DeviceSecret
@@ -316,6 +316,32 @@ def test_without_keys_each_sign_in_is_a_new_device(stack):
     assert list(counter.jar) == [SESSION]
     stack.advance(LIFE_SECONDS + 1)
     assert isinstance(resolved(counter), Refreshed)
+
+
+@pytest.mark.parametrize("sort_key", [None, "sid"], ids=["one row", "two keys"])
+def test_a_row_of_other_sign_in_code_names_its_own_device(stack, sort_key):
+    """Where other code signs in and confirms its device, the refresh sends the key of the presented token, and the row keeps
+    it: also where the row's own session, on another device, stood there before.
+    """
+    app = make_app(stack, sort_key=sort_key, device_tracking=True)
+    manager, user = app.manager(cookie_name="token"), app.user()
+    before = manager.establish(app.sign_in(user))
+    tokens = app.sign_in(user)
+    key = tokens["NewDeviceMetadata"]["DeviceKey"]
+    stack.cognito("ConfirmDevice", AccessToken=tokens["AccessToken"], DeviceKey=key)
+    if sort_key is None:
+        app.foreign_update(user, tokens)
+    else:
+        sid = decode_token(tokens["AccessToken"])["origin_jti"]
+        row = {"sub": user.sub, "sid": sid, "token": tokens["RefreshToken"], "timestamp": 1, "device_key": before.sid}
+        stack.dynamodb().put_item(app.table, row)
+    cookie = f"token={tokens['AccessToken']}"
+    for _ in range(2):
+        stack.advance(LIFE_SECONDS + 1)
+        outcome = manager.resolve(cookie)
+        assert isinstance(outcome, Refreshed)
+        cookie = cookie_of(outcome.session)
+    assert key in [row.get("device_key") for row in session_rows(app, user)]
 
 
 def test_nothing_of_the_device_is_in_plain(counter):

@@ -205,6 +205,8 @@ class Commit:
         end = self.case.policy.absolute_end(now)
         adopted: Row = {"created_at": now, "abs_exp": end, "ttl": end, "username": new.access.username}
         adopted["auth_time"] = self._sign_in_time(new.access)
+        if new.access.device_key is not None:
+            adopted["device_key"] = new.access.device_key
         moves = self.extend or leased.bare
         idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp) if moves else None
         current = standing_of(self.credential, leased) is Standing.CURRENT

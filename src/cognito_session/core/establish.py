@@ -130,7 +130,7 @@ def _tracked(
     case: Case, signed_in: SignedIn, token: VerifiedToken, device: str | None, secret: DeviceSecret | None
 ) -> Flow[Row]:
     """The attributes of the sign-in's device. Managed login names it in the access token alone (claim `device_key`)."""
-    key = signed_in.device_key or _text(token.claims.get("device_key"))
+    key = signed_in.device_key or token.device_key
     if key is None:
         return {}
     if signed_in.device_known:

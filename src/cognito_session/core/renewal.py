@@ -145,8 +145,7 @@ class Renewal:
     def _device_key(self, leased: SessionRecord) -> str | None:
         """The record's, or the one in the authentic token presented: foreign code that replaced the token keeps no other."""
         if (leased.bare or leased.device_key is None) and isinstance(self.credential, TokenCredential):
-            claimed = self.credential.token.claims.get("device_key")
-            return claimed if isinstance(claimed, str) and claimed else leased.device_key
+            return self.credential.token.device_key or leased.device_key
         return leased.device_key
 
     def _cool_down(self, leased: SessionRecord, lease: Lease, retry_after: int | None) -> Flow[None]:

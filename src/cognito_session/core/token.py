@@ -72,6 +72,12 @@ class AccessToken(NamedTuple):
     def __repr__(self) -> str:
         return hiding(self, "text", "claims")
 
+    @property
+    def device_key(self) -> str | None:
+        """The device of the sign-in, where the user pool tracks devices."""
+        key = self.claims.get("device_key")
+        return key if isinstance(key, str) and key else None
+
 
 VerifiedToken = NewType("VerifiedToken", AccessToken)
 """An AccessToken whose signature has held. Only `verify` makes one."""

@@ -23,6 +23,7 @@ __all__ += ["device_confirmed", "device_turn", "mark_seen", "no_row", "release",
 _LEASE: Final = frozenset({"lease_id", "lease_until"})
 _MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at"}
 _COOL_DOWN_SECONDS: Final = (1, 2, 4, 8, 15, 30)
+_DEVICE: Final = frozenset({"device_key", "device_pending", "device_retry_at"})
 _SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key", "device_pending", "data"})
 
 
@@ -106,6 +107,7 @@ def commit(
     if record.bare:
         put |= {"sid": new.access.origin_jti, "jti_prev": frozenset({presented_jti or ANY_JTI})} | adopted
         drop |= {"prev_exp", "gen_prev", "gen_old", "jti_old", "old_until"}
+        drop |= _DEVICE - adopted.keys()  # the device of a session before it would be refused
     else:
         previous, gone = _previous(record, now, presented_current=presented_current)
         put |= previous
