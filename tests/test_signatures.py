@@ -109,6 +109,7 @@ SECOND = {
     "CLIENT_ID": "other",
     "USER_POOL_ID": "eu-central-1_B",
     "APP_BASE_URL": "https://other.example",
+    "SESSION_TABLE_REGION": "eu-west-1",
     "SESSION_STORE": "sqlite:////tmp/unused.db",
     "SESSION_KEYS": f"1.{'A' * 43}",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",

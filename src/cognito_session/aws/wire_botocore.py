@@ -143,13 +143,17 @@ class BotocoreWire:
         request.stream_output = True
 
         def send() -> tuple[int, bytes, dict[str, str]]:
+            prepared = request.prepare()
+            answered = self._clients.answered_by_hook(prepared)
+            if answered is not None:
+                return answered.status_code, answered.content, {key.lower(): value for key, value in answered.headers.items()}
             session = URLLib3Session(
                 verify=setting(self._environ, "AWS_CA_BUNDLE") or True,
                 proxies=proxies(request.url, self._environ),
                 timeout=(min(CONNECT_SECONDS, timeout_seconds), timeout_seconds),
             )
             try:
-                response = session.send(request.prepare())
+                response = session.send(prepared)
                 body: bytes = response.raw.read(max_bytes + 1)
             finally:
                 session.close()
