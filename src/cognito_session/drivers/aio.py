@@ -2,17 +2,20 @@
 
 The pool belongs to the module, not to a loop: a loop-bound one dies with each `asyncio.run` of a Lambda. A cancelled
 request leaves its running segment alone, so a rotated token is committed although nobody waits for the answer any more.
-Segments see the caller's context variables, as with `asyncio.to_thread`: an event hook may want to know whose request it is.
+Under trio anyio's threads take their place. Segments see the caller's context variables, as with `asyncio.to_thread`: an
+event hook may want to know whose request it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from cognito_session.core.errors import ConfigurationError
 from cognito_session.drivers.sync import Done, Ports, segment
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ _pool: list[ThreadPoolExecutor] = []
 
 async def run(flow: Flow[T], ports: Ports) -> T:
     """The flow's result. Raises what the flow raises."""
+    if _is_under_trio():
+        return await _run_under_trio(flow, ports)
     loop = asyncio.get_running_loop()
     faults: list[Exception] = []
     while True:
@@ -35,6 +40,36 @@ async def run(flow: Flow[T], ports: Ports) -> T:
         if isinstance(paused, Done):
             return paused.value
         await (ports.pause or asyncio.sleep)(paused.seconds)
+
+
+def _is_under_trio() -> bool:
+    """Whether a trio task calls. Nothing is imported to find out: its caller has imported trio.
+
+    Asked before asyncio is, since a loop of asyncio may be running around trio (its guest mode).
+    """
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _run_under_trio(flow: Flow[T], ports: Ports) -> T:
+    """The same through anyio's threads; a cancelled request leaves its running segment alone there too."""
+    try:
+        import anyio
+        import anyio.to_thread
+    except ImportError as error:
+        raise ConfigurationError("under trio the asynchronous manager needs anyio: pip install anyio") from error
+    faults: list[Exception] = []
+    while True:
+        paused = await anyio.to_thread.run_sync(segment, flow, ports, faults, abandon_on_cancel=True)
+        if isinstance(paused, Done):
+            return paused.value
+        await (ports.pause or anyio.sleep)(paused.seconds)
 
 
 def _threads() -> ThreadPoolExecutor:
