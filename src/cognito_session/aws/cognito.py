@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.aws import cognito_words as words
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
-from cognito_session.aws.control_experiment import ControlExperiment, log_experiment, refuses_all, with_impossible_token
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, UnknownOperation
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
@@ -21,6 +20,7 @@ from cognito_session.core.token import MAX_TOKEN_CHARS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cognito_session.aws.control_experiment import ControlExperiment
     from cognito_session.aws.wire import Wire
     from cognito_session.core.ports import Clock, DeviceConfirmation, PoolRefusal
 
@@ -53,14 +53,13 @@ class CognitoProvider:
         client_secret: ClientSecret,
         clock: Clock,
         user_pool_id: str = "",
-        experiment: ControlExperiment | None = None,
     ) -> None:
         self._wire = wire
         self._user_pool_id = user_pool_id
         self._client_id = client_id
         self._client_secret = client_secret
         self._clock = clock
-        self._experiment = experiment or ControlExperiment(clock)
+        self._experiments: dict[str, ControlExperiment] = {}
         self._initiate_auth_only = False
 
     def __repr__(self) -> str:
@@ -159,6 +158,9 @@ class CognitoProvider:
             return self._sent(operation, payload, request)
         except _NotUnderstood as refusal:
             error = refusal.error
+        from cognito_session.aws.control_experiment import ControlExperiment, log_experiment, refuses_all
+
+        experiment = self._experiments.setdefault(self._client_id, ControlExperiment(self._clock))
         said = words.same_words(error.message, request.username, self._client_id)
         sent: list[str] = []
 
@@ -166,7 +168,7 @@ class CognitoProvider:
             sent.append(operation)
             return self._control(operation, payload, request)
 
-        finding = self._experiment.judge(said, control)
+        finding = experiment.judge(said, control)
         if sent:
             log_experiment(error, finding)
         if finding == "client":
@@ -213,6 +215,8 @@ class CognitoProvider:
 
         It ends before the lease does. Raises NotSent.
         """
+        from cognito_session.aws.control_experiment import with_impossible_token
+
         left = request.send_before + CALL_LIMIT_SECONDS - self._clock.monotonic()
         if left < _LEAST_SECONDS:
             raise NotSent("control experiment: no time left in the lease")
