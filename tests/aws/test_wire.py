@@ -15,10 +15,11 @@ import pycurl
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials as BotocoreCredentials
 
 from aws.echo_server import EchoServer, write_certificate
-from cognito_session.aws.endpoint import check_address
+from cognito_session.aws.access_keys import Credentials
+from cognito_session.aws.endpoint import Endpoints, check_address
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, endpoint_for, open_wire
 from cognito_session.aws.wire_botocore import BotocoreWire
 from cognito_session.aws.wire_curl import CurlWire
@@ -282,7 +283,7 @@ def test_signature(server, token):
     names = parts["SignedHeaders"].split(";")
     assert ("x-amz-security-token" in names) == (token is not None)
     assert {"host", "x-amz-date", "x-amz-target"} <= set(names)
-    auth = SigV4Auth(Credentials(KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"]), "dynamodb", "eu-central-1")
+    auth = SigV4Auth(BotocoreCredentials(KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"]), "dynamodb", "eu-central-1")
     again = AWSRequest("POST", server.url + request.path, {n: request.headers[n] for n in names}, request.body)
     again.context["timestamp"] = request.headers["x-amz-date"]
     text = auth.string_to_sign(again, auth.canonical_request(again))
@@ -601,3 +602,45 @@ def test_plain_http_to_a_named_host(kind, server, monkeypatch, caplog):
         with pytest.raises(ConfigurationError, match="SESSION_PLAIN_HTTP_HOSTS"):
             read(make(kind, refused, **allowed))
     assert endpoint_for("dynamodb", "x1", {"AWS_ENDPOINT_URL": url, **allowed}) == url
+
+
+@both
+@pytest.mark.parametrize("elsewhere", ["call", "get"])
+def test_the_proxy_is_the_given_environments(kind, elsewhere, monkeypatch):
+    """Https goes through the proxy that the given mapping names, never through the process's own; no_proxy is obeyed."""
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def listen():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                asked.append(connection.recv(1000).split(b"\r\n")[0].decode())
+                connection.sendall(b"HTTP/1.1 407 no\r\nContent-Length: 0\r\n\r\n")
+                connection.close()
+
+        threading.Thread(target=listen, daemon=True).start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        def use(**environ):
+            environ = {**BASE, "AWS_ENDPOINT_URL": "https://service.invalid", **environ}
+            credentials = Credentials(environ)
+            made = CurlWire if kind == "curl" else BotocoreWire
+            wire = made(Endpoints(environ), environ, credentials)
+            sends = {
+                "call": lambda: read(wire, timeout_seconds=4),
+                "get": lambda: wire.get("https://service.invalid/document", timeout_seconds=4),
+            }
+            with pytest.raises((NotSent, AnswerLost)):
+                sends[elsewhere]()
+
+        use(https_proxy=address)
+        assert set(asked) == {"CONNECT service.invalid:443 HTTP/1.1"} or set(asked) == {"CONNECT service.invalid:443 HTTP/1.0"}
+        asked.clear()
+        use(https_proxy=address, no_proxy="other.example,service.invalid")
+        monkeypatch.setenv("https_proxy", address)
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        use()
+        assert asked == []

@@ -135,6 +135,23 @@ def test_the_policy_of_an_app_with_everything(command):
     assert "kms:Decrypt" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-3", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-east-1", "aws-us-gov"), ("eusc-de-east-1", "aws-eusc")],
+)
+def test_the_policy_of_a_table_elsewhere(command, region, partition):
+    """The table's ARN has its own region and partition; a secret that is only named is in AWS_REGION."""
+    env = {
+        "SESSION_TABLE": "sessions",
+        "SESSION_TABLE_REGION": region,
+        "AWS_REGION": "eu-central-1",
+        "SESSION_SECRET_ARN": "keys",
+    }
+    rows, secret = json.loads(command("table", "policy", "--account", "1", env=env).stdout)["Statement"]
+    assert rows["Resource"] == f"arn:{partition}:dynamodb:{region}:1:table/sessions"
+    assert secret["Resource"] == "arn:aws:secretsmanager:eu-central-1:1:secret:keys-??????"
+
+
 def test_the_account_is_looked_up(app, command):
     """Without --account the table's own ARN is asked for; a table that is not there says to name the account."""
     document = json.loads(command("table", "policy", env=app.environment).stdout)

@@ -92,6 +92,7 @@ class CurlWire:
         self._credentials = credentials
         self._environ = environ
         self._server_clock = ServerClock()
+        self._proxies: list[tuple[int, Any]] = [(pycurl.PROXY, proxy(environ)), (pycurl.NOPROXY, no_proxy(environ))]
 
     def call(
         self,
@@ -206,7 +207,7 @@ class CurlWire:
         """Proxy and authorities, always said: libcurl would read the process's own variables."""
         if is_loopback_http(url):
             return [(pycurl.NOPROXY, "*")]  # http_proxy would carry clear text off this machine
-        found = [(pycurl.PROXY, proxy(self._environ)), (pycurl.NOPROXY, no_proxy(self._environ))]
+        found = [*self._proxies]
         bundle = setting(self._environ, "AWS_CA_BUNDLE")
         return [*found, (pycurl.CAINFO, bundle)] if bundle else found
 

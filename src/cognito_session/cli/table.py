@@ -76,7 +76,8 @@ def policy(here: Surroundings, *, account: str | None, global_sign_out: bool) ->
     place, table_arn = _place(here, name, account)
     secret = here.variable("SESSION_SECRET_ARN")
     if secret is not None and not secret.startswith("arn:"):
-        secret = place.arn("secretsmanager", f"secret:{secret}-??????")
+        home = iam.Place(_region(here) or place.region, place.account)  # a secret's name says no region: it is AWS_REGION's
+        secret = home.arn("secretsmanager", f"secret:{secret}-??????")
     pool_arn = None
     if global_sign_out:
         found = here.configuration()
@@ -102,11 +103,15 @@ def _place(here: Surroundings, table: str, account: str | None) -> tuple[iam.Pla
         if found is None:
             raise ConfigurationError(f"there is no table {table} in this region: name the account with --account")
         return iam.Place.of_arn(found["TableArn"]), found["TableArn"]
-    region = here.layout().region or here.environ.get("AWS_REGION") or here.environ.get("AWS_DEFAULT_REGION")
+    region = here.layout().region or _region(here)
     if not region:
         raise ConfigurationError("AWS_REGION is not set: a policy names the table's region")
     place = iam.Place(region, account)
     return place, place.arn("dynamodb", f"table/{table}")
+
+
+def _region(here: Surroundings) -> str | None:
+    return here.environ.get("AWS_REGION") or here.environ.get("AWS_DEFAULT_REGION") or None
 
 
 def _tags(pairs: tuple[str, ...]) -> dict[str, str]:
