@@ -29,6 +29,7 @@ from cognito_session.core.token import TokenRules
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports
 from cognito_session.web.base_path import base_path_of
+from cognito_session.web.checked import checked
 from cognito_session.web.csrf import Csrf, origin_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+@checked
 class Assembly:
     """One application's parts. `ports` is what a flow's questions are answered with, `case` what it may consult."""
 
@@ -108,8 +110,6 @@ class Assembly:
         arn = configuration.session_secret_arn
         self._secret = None if arn is None else StoredSecret(self._open, arn)
         clock = clock or SystemClock()
-        if cookie not in ("sealed", "token"):
-            raise ConfigurationError("cookie: expected 'sealed' or 'token'")
         keyrings = self._keyrings(keyring, clock)
         if cookie == "sealed" and keyrings is None:
             raise ConfigurationError(

@@ -15,8 +15,10 @@ from cognito_session.core.device_cookie import signed_out_device
 from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
 from cognito_session.core.ending import log_out
 from cognito_session.core.establish import SignedIn, establish
+from cognito_session.core.given import check_text
 from cognito_session.core.outcome import Session, admitted
 from cognito_session.drivers.sync import run
+from cognito_session.web.checked import checked
 from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ __all__ = ["AsyncSessionManager", "SessionManager", "default_manager", "session"
 T = TypeVar("T")
 
 
+@checked
 class SessionManager(Assembly):
     """Sessions for synchronous code. Safe to share between threads; make one per process.
 
@@ -256,6 +259,7 @@ class SessionManager(Assembly):
         return authorizer(self, any_group=any_group, all_groups=all_groups, scopes=scopes, simple=simple)
 
 
+@checked
 class AsyncSessionManager(Assembly):
     """The same sessions for asynchronous code, on whatever event loop calls."""
 
@@ -360,6 +364,7 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
     """
     from cognito_session.web.protect import resolve_event
 
+    check_text("session: cookie_name", cookie_name)
     return resolve_event(default_manager(cookie_name), event, context)
 
 

@@ -254,10 +254,10 @@ def test_two_guards_in_front_of_two_routes(app):
 
 @pytest.mark.parametrize("guards", [{"any_group": "admin"}, {"scopes": "orders/read"}, {"all_groups": "admin"}])
 def test_a_text_for_a_list_of_names_admits_nobody(app, guards):
-    """A slip in the guard is an error for the operator, not a group of five letters."""
-    manager = sealed(app)
-    cookie = signed_in(app, manager)
-    assert gateway(Authorizer, manager, **guards).admit(call(cookie)).status == 500
+    """A slip in the guard is an error when the function starts, not a group of five letters."""
+    (name,) = guards
+    with pytest.raises(ConfigurationError, match=f"{name}: expected a list of texts"):
+        sealed(app).authorizer(**guards)
 
 
 # --- what must not be kept

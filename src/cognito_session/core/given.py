@@ -7,7 +7,7 @@ every setting, keyword, variable or member of a stored secret.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from cognito_session.core.errors import ConfigurationError
@@ -24,6 +24,7 @@ __all__ = [
     "check_text",
     "setting",
     "trimmed",
+    "unexpected",
 ]
 
 _HEADER: Final = "the Cookie header, a text or a list of them"
@@ -50,39 +51,41 @@ def setting(environ: Mapping[str, str], name: str) -> str | None:
 def check_text(name: str, value: object) -> str:
     """`value`, a text."""
     if not isinstance(value, str):
-        raise _unexpected(name, "a text", value)
+        raise unexpected(name, "a text", value)
     return value
 
 
 def check_boolean(name: str, value: object) -> bool:
     """`value`, True or False and nothing that counts as one: "false" would be true."""
     if not isinstance(value, bool):
-        raise _unexpected(name, "True or False", value)
+        raise unexpected(name, "True or False", value)
     return value
 
 
 def check_choice(name: str, value: object, words: Sequence[str]) -> str:
     """`value`, one of `words`."""
     if not isinstance(value, str) or value not in words:
-        raise _unexpected(name, f"one of {', '.join(map(repr, words))}", value)
+        raise unexpected(name, f"one of {', '.join(map(repr, words))}", value)
     return value
 
 
 def check_seconds(name: str, value: object) -> float:
     """`value`, a number of seconds from 0 on: an int or a float, no text, no bool, no NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise _unexpected(name, "a number of seconds, 0 or more", value)
+        raise unexpected(name, "a number of seconds, 0 or more", value)
     return value
 
 
 def check_names(name: str, value: object) -> tuple[str, ...]:
-    """`value`, a list, tuple, set or other collection of texts, as a tuple. One text is no collection of texts."""
-    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
-        raise _unexpected(name, 'a list of texts, like ["a", "b"]', value)
+    """`value`, a list, tuple, set or other collection of texts, as a tuple. One text is none, nor what can be read only once:
+    a guard that is asked again would find it empty and let everybody through.
+    """
+    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Collection):
+        raise unexpected(name, 'a list of texts, like ["a", "b"]', value)
     found = tuple(value)
     for each in found:
         if not isinstance(each, str):
-            raise _unexpected(name, "a list of texts", each, "in it")
+            raise unexpected(name, "a list of texts", each, " in it")
     return found
 
 
@@ -91,14 +94,14 @@ def check_function(name: str, value: object) -> Any:
     from inspect import iscoroutinefunction
 
     if not callable(value) or iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004 - the method itself is asked
-        raise _unexpected(name, "a function that is not async", value)
+        raise unexpected(name, "a function that is not async", value)
     return value
 
 
 def check_kind(name: str, value: object, kind: type[Any] | tuple[type[Any], ...], expected: str) -> Any:
     """`value`, an instance of `kind`."""
     if not isinstance(value, kind):
-        raise _unexpected(name, expected, value)
+        raise unexpected(name, expected, value)
     return value
 
 
@@ -108,27 +111,26 @@ def check_cookie_header(value: object, name: str = "cookie_header") -> None:
         return
     if isinstance(value, Mapping) or not isinstance(value, list | tuple):
         hint = "; for a Lambda event use session() or protect" if isinstance(value, Mapping) else ""
-        raise _unexpected(name, _HEADER, value, hint)
+        raise unexpected(name, _HEADER, value, hint)
     for each in value:
         if not isinstance(each, str):
-            raise _unexpected(name, _HEADER, each, "in it")
+            raise unexpected(name, _HEADER, each, " in it")
 
 
 def check_no_coroutine(name: str, value: object) -> None:
     """`value` is not something that should have been awaited."""
     if isinstance(value, Awaitable):
-        raise _unexpected(name, "a value", value)
+        raise unexpected(name, "a value", value)
 
 
-def _unexpected(name: str, expected: str, value: object, hint: str = "") -> ConfigurationError:
+def unexpected(name: str, expected: str, value: object, hint: str = "") -> ConfigurationError:
+    """The error to raise: the parameter, what it expects, and of what came the type alone."""
     if isinstance(value, Awaitable):
         hint = "; await it first"
         close = getattr(value, "close", None)
         if callable(close):
             close()  # else Python warns, somewhere else, that it was never awaited
-    return ConfigurationError(
-        f"{name}: expected {expected}, not {_kind_of(value)}{hint if hint[:1] in ('', ';') else ' ' + hint}"
-    )
+    return ConfigurationError(f"{name}: expected {expected}, not {_kind_of(value)}{hint}")
 
 
 def _kind_of(value: object) -> str:

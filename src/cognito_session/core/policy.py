@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.given import check_boolean
 
 __all__ = [
     "CALL_LIMIT_SECONDS",
@@ -76,6 +77,7 @@ class SessionPolicy:
         _check_span("refresh_token_days", self.refresh_token_days, least=1, most=3650)
         _check_span("rotation_grace_seconds", self.rotation_grace_seconds, least=0, most=60, optional=True)
         _check_span("max_sessions", self.max_sessions, least=1, most=1000, optional=True)
+        check_boolean("allow_lossy_rotation", self.allow_lossy_rotation)
         if self.on_max_sessions not in ("evict", "refuse"):
             raise ConfigurationError("on_max_sessions: expected 'evict' or 'refuse'")
         if self.on_reuse not in ("end", "reject"):

@@ -19,6 +19,7 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.drivers.sync import run
 from cognito_session.signin import account, answering, passwords
 from cognito_session.signin.desk import Desk
+from cognito_session.web.checked import checked
 from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class FlowsDesk:
         return Desk(self._manager.case, pool, self._issuer)
 
 
+@checked
 class PasswordFlows(FlowsDesk):
     """For synchronous code. Text that a form did not send may be given as None: it is refused like an empty one."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cognito_session.signin import account, answering, passwords
 from cognito_session.signin.flows import FlowsDesk
+from cognito_session.web.checked import checked
 from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = ["AsyncPasswordFlows"]
 T = TypeVar("T")
 
 
+@checked
 class AsyncPasswordFlows(FlowsDesk):
     """For asynchronous code."""
 

@@ -20,6 +20,7 @@ from cognito_session.signin.login_site import Entry, LoginSite
 from cognito_session.signin.return_to import own_path, safe_return_to, wanted_return_to
 from cognito_session.signin.sign_out import sign_out
 from cognito_session.web.base_path import base_path_of, below
+from cognito_session.web.checked import checked
 from cognito_session.web.csrf import origin_of
 from cognito_session.web.native import door_of
 from cognito_session.web.refusal import refusal
@@ -63,6 +64,7 @@ class _ManagedLogin:
         return door.respond(refusal(door.request, error, login_path=self.site.login_path))
 
 
+@checked
 class ManagedLogin(_ManagedLogin):
     """Signing in and out through managed login, for synchronous code."""
 
@@ -113,6 +115,7 @@ class ManagedLogin(_ManagedLogin):
             return self._refused(door, error)
 
 
+@checked
 class AsyncManagedLogin(_ManagedLogin):
     """The same for asynchronous code."""
 

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from cognito_session.core.errors import ConfigurationError, SessionForbidden
+from cognito_session.core.given import check_boolean, check_names, check_text
 from cognito_session.web.address import escaped_path
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ class Csrf(_Csrf):
     ) -> Self:
         """Check the settings."""
         for texts, name in ((trusted_origins, "trusted_origins"), (exempt, "exempt")):
-            if isinstance(texts, str):
-                raise ConfigurationError(f"csrf {name}: expected a list of texts, not one text")
+            check_names(f"csrf {name}", texts)
+        check_boolean("csrf header_token", header_token)
+        if own_origin is not None:
+            check_text("csrf own_origin", own_origin)
         for origin in (*trusted_origins, *([own_origin] if own_origin is not None else [])):
             if not _ORIGIN.fullmatch(origin):
                 raise ConfigurationError("csrf: expected an origin like https://app.example, lower-case and without a path")

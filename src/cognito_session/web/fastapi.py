@@ -27,6 +27,7 @@ from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.core.outcome import Session
 from cognito_session.web import starlette
 from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
+from cognito_session.web.checked import check_manager
 from cognito_session.web.facts import teach_pydantic
 from cognito_session.web.refusal import refusal
 
@@ -55,7 +56,7 @@ class CognitoAuth:
     """A dependency: the session; without one 401, or the way to sign in for a person who wants a page."""
 
     def __init__(self, sessions: "SessionManager | AsyncSessionManager", *, login_path: str | None = None) -> None:
-        self.sessions = sessions
+        self.sessions = check_manager("sessions", sessions)
         self.login_path = login_path
         self._scheme, self._hint = _schemes(sessions.case.cookie.name)
         self.optional = self._make_optional(self._hint)

@@ -1,0 +1,134 @@
+"""checked(): a class whose public methods check what they are given, by the names of their parameters, before anything is done.
+
+One table for the whole public face: a parameter of a name means the same everywhere. Text that a form may have sent is taken
+as it comes, since forms send anything; only a coroutine that was not awaited is refused there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from cognito_session.core import given
+from cognito_session.core.outcome import Session
+from cognito_session.core.policy import SessionPolicy
+from cognito_session.web.csrf import Csrf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CHECKS", "check_manager", "checked"]
+
+K = TypeVar("K")
+_COROUTINE: Final = 0x80
+"""CO_COROUTINE; asking `inspect` would cost every cold start its import."""
+_METHODS: Final = {
+    "store": ("load", "write", "write_all", "rows_of"),
+    "provider": ("refresh", "revoke", "global_sign_out"),
+    "keys": ("keys",),
+    "clock": ("now", "monotonic"),
+}
+
+
+def _optional(check: Callable[[str, Any], object]) -> Callable[[str, Any], object]:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _identifier(name: str, value: object) -> None:
+    wanted = "the user's sub" if name == "sub" else "a session's sid, like me.sid"
+    if not isinstance(value, str) or not value:
+        raise given.unexpected(name, f"{wanted}, a text", value)
+
+
+def _remaining(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
+        raise given.unexpected(name, "a number of seconds", value)
+
+
+def _callable(name: str, value: object) -> None:
+    """A function of either kind: what calls it awaits where it must."""
+    if not callable(value):
+        raise given.unexpected(name, "a function", value)
+
+
+def _part(name: str, value: object) -> None:
+    """A port of the application's own: one method that is missing would be found by the first request that needs it."""
+    missing = [method for method in _METHODS[name] if not callable(getattr(value, method, None))]
+    if missing or isinstance(value, type):
+        raise given.unexpected(name, f"an object with the methods {', '.join(_METHODS[name])}", value)
+
+
+_TEXT: Final = _optional(given.check_text)
+CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
+    **dict.fromkeys(("sub", "sid"), _identifier),
+    **dict.fromkeys(("keep", "current"), _optional(_identifier)),
+    "cookie_header": lambda name, value: given.check_cookie_header(value, name),
+    "me": lambda name, value: given.check_kind(name, value, Session, "the request's Session"),
+    "remaining_seconds": _optional(_remaining),
+    **dict.fromkeys(("extend", "optional", "simple", "sign_up", "sign_out_others"), given.check_boolean),
+    **dict.fromkeys(("all_groups", "scopes"), given.check_names),
+    "any_group": _optional(given.check_names),
+    "where": lambda name, value: given.check_choice(name, value, ("here", "elsewhere", "everywhere")),
+    "cookie": lambda name, value: given.check_choice(name, value, ("sealed", "token")),
+    **dict.fromkeys(("callback_path", "after_sign_in", "after_sign_out"), given.check_text),
+    **dict.fromkeys(("user_agent", "issuer", "base_url", "login_path", "cookie_name"), _TEXT),
+    **dict.fromkeys(("return_to", "identity_provider", "prompt", "language", "login_hint", "account_name", "preferred"), _TEXT),
+    "policy": _optional(lambda name, value: given.check_kind(name, value, SessionPolicy, "a SessionPolicy")),
+    "csrf": _optional(lambda name, value: given.check_kind(name, value, Csrf, "a Csrf")),
+    "clients": _optional(lambda name, value: given.check_kind(name, value, Mapping, "clients by service, a mapping")),
+    **dict.fromkeys(("on_event", "keyring"), _optional(given.check_function)),
+    "other_events": _optional(_callable),
+    **dict.fromkeys(("store", "provider", "keys", "clock"), _optional(_part)),
+    **dict.fromkeys(
+        ("tokens", "data", "request", "username", "password", "code", "new_password", "response", "previous", "proposed"),
+        given.check_no_coroutine,
+    ),
+    **dict.fromkeys(("attributes", "challenge", "credential"), given.check_no_coroutine),
+}
+"""What a public parameter of this name must be. Each raises ConfigurationError, which names it."""
+
+
+def checked(kind: type[K]) -> type[K]:
+    """The class, its construction and public methods checking their arguments. Defaults are not checked."""
+    for name, member in list(vars(kind).items()):
+        if isinstance(member, FunctionType) and (name == "__init__" or not name.startswith("_")):
+            setattr(kind, name, _checking(member))
+    return kind
+
+
+def _checking(function: FunctionType) -> Callable[..., Any]:
+    code = function.__code__
+    positional = code.co_varnames[1 : code.co_argcount]
+    known = {*positional, *code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]} & CHECKS.keys()
+    if not known:
+        return function
+
+    def check(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        for name, value in (*zip(positional, arguments, strict=False), *keywords.items()):
+            if name in known:
+                CHECKS[name](name, value)
+
+    if code.co_flags & _COROUTINE:
+
+        @functools.wraps(function)
+        async def checking(self: Any, *arguments: Any, **keywords: Any) -> Any:
+            check(arguments, keywords)
+            return await function(self, *arguments, **keywords)
+
+        return checking
+
+    @functools.wraps(function)
+    def checking_now(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        check(arguments, keywords)
+        return function(self, *arguments, **keywords)
+
+    return checking_now
+
+
+def check_manager(name: str, value: Any) -> Any:
+    """`value`, a session manager that was made: not its class, nor something else that an adapter would find out late."""
+    if isinstance(value, type) or not all(hasattr(value, part) for part in ("case", "ports", "flow")):
+        raise given.unexpected(name, "a SessionManager or AsyncSessionManager", value)
+    return value

@@ -1,0 +1,248 @@
+"""What the public face is given: a slip is an error at once that names the parameter, what it expects and what came."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+
+from cognito_session import AsyncSessionManager, ConfigurationError, Session, SessionManager, SessionPolicy
+from cognito_session.signin.flows import PasswordFlows
+from cognito_session.signin.flows_async import AsyncPasswordFlows
+from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
+from cognito_session.web.checked import CHECKS, check_manager
+from cognito_session.web.csrf import Csrf
+from cognito_session.web.request import Request
+
+SETTINGS = {
+    "session_table": "sessions",
+    "client_id": "abc",
+    "user_pool_id": "eu-central-1_A",
+    "session_keys": f"1.{'A' * 43}",
+    "cognito_domain": "mine",
+    "app_base_url": "https://app.example",
+    "environ": {"AWS_REGION": "eu-central-1"},
+}
+CLASSES = (SessionManager, AsyncSessionManager, ManagedLogin, AsyncManagedLogin, PasswordFlows, AsyncPasswordFlows)
+FREE = {"handler", "configuration", "boto3_session", "environ", "kind", "self"}
+"""Checked elsewhere, or anything may stand there."""
+SECRET = "hunter2-hunter2"
+
+
+async def later():
+    """What a caller forgot to await."""
+    return "value"
+
+
+def names_of(method):
+    """The parameters of a method."""
+    return [name for name in inspect.signature(method).parameters if name not in FREE]
+
+
+PUBLIC = [
+    (kind, name)
+    for kind in CLASSES
+    for name, member in inspect.getmembers(kind, inspect.isfunction)
+    if not name.startswith("_") and name != "flow"
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), PUBLIC, ids=lambda value: getattr(value, "__name__", value))
+def test_every_public_parameter_has_a_check(kind, name):
+    """No parameter of a manager or a sign-in is left out of the table."""
+    missing = [each for each in names_of(getattr(kind, name)) if each not in CHECKS]
+    assert missing == []
+
+
+def instance_of(kind):
+    """One object of a public class."""
+    asynchronous = kind.__name__.startswith("Async")
+    manager = (AsyncSessionManager if asynchronous else SessionManager).from_env(**SETTINGS)
+    if "ManagedLogin" in kind.__name__:
+        return manager.managed_login()
+    return manager.password_flows() if "Flows" in kind.__name__ else manager
+
+
+@pytest.mark.parametrize(("kind", "name"), PUBLIC, ids=lambda value: getattr(value, "__name__", value))
+def test_an_unawaited_coroutine_is_refused_by_every_public_method(kind, name):
+    """Whatever parameter it stands for, the error names the parameter and says to await; nothing is called."""
+    method = getattr(instance_of(kind), name)
+    for parameter in names_of(getattr(kind, name)):
+        required = [
+            each.name
+            for each in inspect.signature(method).parameters.values()
+            if each.default is inspect.Parameter.empty and each.name not in FREE
+        ]
+        values = dict.fromkeys(required, None) | {parameter: later()}
+        order = [*required, *([parameter] if parameter not in required else [])]
+        good = {"sub": "s", "sid": "s", "me": a_session(), "request": Request("GET", "/", "", {}), "tokens": {}, "data": {}}
+        values = {each: values[each] if each == parameter else good.get(each) for each in order}
+        with pytest.raises(ConfigurationError, match=f"^{parameter}: .*await it first"):
+            called(method, values)
+
+
+def called(method, values):
+    """What the method answers, of either kind."""
+    answer = method(**values)
+    return asyncio.run(_awaited(answer)) if inspect.isawaitable(answer) else answer
+
+
+async def _awaited(value):
+    return await value
+
+
+def a_session(**more):
+    """A session as a request has it."""
+    made = {"sub": "s", "sid": "i", "username": "u", "groups": ("admin",), "scopes": frozenset({"openid"}), "claims": {}}
+    fixed = {"auth_time": 1, "access_token": "t", "token_expires_at": 9, "session_expires_at": 9, "served_at": 2}
+    return Session(**{**made, **fixed, **more})
+
+
+ME = a_session()
+WRONG = [
+    ("resolve", "cookie_header", {"headers": {}}, "session\\(\\) or protect"),
+    ("resolve", "cookie_header", b"a=b", "Cookie header"),
+    ("resolve", "cookie_header", [b"a=b"], "Cookie header"),
+    ("resolve", "cookie_header", 7, "Cookie header"),
+    ("resolve", "remaining_seconds", "3", "number of seconds"),
+    ("resolve", "remaining_seconds", True, "number of seconds"),
+    ("resolve", "extend", "no", "True or False"),
+    ("establish", "cookie_header", {"a": "b"}, "Cookie header"),
+    ("establish", "user_agent", b"Firefox", "text"),
+    ("sign_out", "cookie_header", {"headers": {}}, "Cookie header"),
+    ("sessions_of", "sub", ME, "user's sub"),
+    ("sessions_of", "sub", "", "user's sub"),
+    ("sessions_of", "current", ME, "session's sid"),
+    ("revoke", "sid", ME, "session's sid"),
+    ("revoke", "sid", None, "session's sid"),
+    ("revoke_all", "sub", b"sub", "user's sub"),
+    ("revoke_all", "keep", ME, "session's sid"),
+    ("revoke_all", "keep", "", "session's sid"),
+    ("revoke_all", "keep", True, "session's sid"),
+    ("save_data", "me", "sid", "Session"),
+    ("csrf_token", "me", None, "Session"),
+    ("managed_login", "scopes", "openid email", "list of texts"),
+    ("managed_login", "scopes", b"openid", "list of texts"),
+    ("managed_login", "scopes", ["openid", 7], "list of texts"),
+    ("managed_login", "scopes", (each for each in ("openid",)), "list of texts"),
+    ("managed_login", "base_url", b"https://a", "text"),
+    ("managed_login", "callback_path", None, "text"),
+    ("password_flows", "issuer", 7, "text"),
+]
+
+
+@pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
+@pytest.mark.parametrize(("method", "parameter", "value", "expected"), WRONG, ids=lambda value: str(value)[:30])
+def test_wrong_values_of_the_managers(kind, method, parameter, value, expected):
+    """Events for headers, sessions for ids, texts for lists, bytes for texts: refused by name, by both managers."""
+    refuses(instance_of(kind), method, parameter, value, expected)
+
+
+def refuses(made, method, parameter, value, expected):
+    """Calling `method` with `value` for `parameter` and something right for the others is a ConfigurationError."""
+    good = {"sub": "s", "sid": "s", "me": ME, "tokens": {}, "data": {}, "cookie_header": None, "request": REQUEST}
+    function = getattr(made, method)
+    required = [
+        each.name for each in inspect.signature(function).parameters.values() if each.default is inspect.Parameter.empty
+    ]
+    with pytest.raises(ConfigurationError, match=f"^{parameter}: expected .*{expected}") as caught:
+        called(function, {name: good.get(name) for name in required} | {parameter: value})
+    assert SECRET not in str(caught.value)
+
+
+REQUEST = Request("POST", "/sign-out", "", {"sec-fetch-site": ("same-origin",), "host": ("app.example",)})
+
+
+@pytest.mark.parametrize("kind", [ManagedLogin, AsyncManagedLogin])
+@pytest.mark.parametrize("where", ["all", "Everywhere", "", None, True, b"here", ["here"]])
+def test_unknown_places_to_sign_out(kind, where):
+    """`where="all"` used to end one device and say that all was well."""
+    refuses(instance_of(kind), "sign_out", "where", where, "'everywhere'")
+
+
+@pytest.mark.parametrize("kind", [ManagedLogin, AsyncManagedLogin])
+@pytest.mark.parametrize(
+    ("method", "parameter", "value"),
+    [("start", "prompt", ["login"]), ("start", "sign_up", "yes"), ("start", "return_to", b"/"), ("sign_out", "return_to", 7)],
+)
+def test_wrong_values_of_managed_login(kind, method, parameter, value):
+    """Lists, words and bytes where a text or a truth value is expected."""
+    refuses(instance_of(kind), method, parameter, value, "")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "expected"),
+    [
+        ("policy", {"idle_seconds": 60}, "SessionPolicy"),
+        ("policy", SessionPolicy, "SessionPolicy"),
+        ("csrf", "off", "Csrf"),
+        ("on_event", "log", "function"),
+        ("on_event", later, "function that is not async"),
+        ("keyring", SECRET, "function"),
+        ("cookie", "jwt", "'sealed'"),
+        ("cookie_name", b"session", "text"),
+        ("clients", ["dynamodb"], "mapping"),
+        ("store", "sessions", "methods load"),
+        ("provider", object(), "methods refresh"),
+        ("keys", SECRET, "methods keys"),
+        ("clock", 7, "methods now"),
+    ],
+)
+@pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
+def test_wrong_values_of_the_constructor(kind, parameter, value, expected):
+    """A manager that would fail at its first request, or silently without an event hook, is not made."""
+    with pytest.raises(ConfigurationError, match=f"^{parameter}: expected .*{expected}") as caught:
+        kind.from_env(**SETTINGS, **{parameter: value})
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("guard", "value"),
+    [
+        ("max_age", "300"),
+        ("max_age", -1),
+        ("max_age", True),
+        ("max_age", float("nan")),
+        ("any_group", "admin"),
+        ("all_groups", b"admin"),
+        ("all_groups", None),
+        ("scopes", "openid"),
+        ("scopes", [b"openid"]),
+        ("all_groups", (each for each in ("admin",))),
+        ("any_group", {"admin": True}),
+    ],
+)
+def test_wrong_guards(guard, value):
+    """A guard that cannot be meant is refused, and admits nobody."""
+    with pytest.raises(ConfigurationError, match=f"^require: {guard}: expected "):
+        ME.require(**{guard: value})
+
+
+@pytest.mark.parametrize("value", [["admin"], ("admin",), {"admin"}, frozenset({"admin"}), {"admin": 1}.keys()])
+def test_every_collection_of_names_is_taken(value):
+    """Lists, tuples, sets and views alike."""
+    ME.require(any_group=value, all_groups=value, max_age=10)
+
+
+@pytest.mark.parametrize("value", [SessionManager, "sessions", None, object(), {}])
+def test_what_is_no_manager(value):
+    """A class or a text where an adapter expects a manager."""
+    with pytest.raises(ConfigurationError, match=r"^sessions: expected a SessionManager"):
+        check_manager("sessions", value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"trusted_origins": "https://a.example"},
+        {"trusted_origins": [7]},
+        {"exempt": b"/a"},
+        {"header_token": "yes"},
+        {"own_origin": 7},
+    ],
+)
+def test_wrong_csrf_settings(settings):
+    """The same rules where they are set up."""
+    with pytest.raises(ConfigurationError, match=f"^csrf {next(iter(settings))}: expected "):
+        Csrf(**settings)
