@@ -129,6 +129,19 @@ def test_a_mark_of_use_that_fails_changes_no_answer(fault, move):
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_a_device_whose_turn_cannot_be_taken_changes_no_answer(fault):
+    """Served without a confirmation; an error that is no outage is reported."""
+    world = World()
+    world.sign_in()
+    world.edit(device_key="us-east-1_device", device_pending="salt:verifier", seen_at=ISSUED_AT)
+    store = Refusing(world, fault, "device")
+    assert type(world.resolve()) is Active
+    assert len(store.at) == 1
+    told = {"misconfigured", "write_failed"} & set(world.events)
+    assert bool(told) is not isinstance(fault, StoreUnavailable)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 def test_a_lease_that_cannot_be_given_back_hides_no_cause(world, fault):
     """Cognito's throttling is what the request is told; the failed write is reported unless it is an outage."""
     world.provider.answers = [ProviderUnavailable("throttled", sent=True)]

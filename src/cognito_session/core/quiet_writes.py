@@ -11,19 +11,20 @@ from cognito_session.core.errors import ConfigurationError, SessionError, StoreU
 from cognito_session.core.steps import Flow, Report, Write, ask
 
 if TYPE_CHECKING:
-    from cognito_session.core.change import Change
+    from cognito_session.core.change import Change, Written
 
 __all__ = ["report_failure", "write_quietly"]
 
 
-def write_quietly(change: Change, sid: str | None) -> Flow[None]:
-    """Write once; the request goes on whatever comes of it."""
+def write_quietly(change: Change, sid: str | None) -> Flow[Written | None]:
+    """Write once; the request goes on whatever comes of it. None where it is not known whether the write was applied."""
     try:
-        yield from ask(Write(change))
+        return (yield from ask(Write(change)))
     except StoreUnavailable:
-        return
+        return None
     except Exception as error:  # noqa: BLE001 - reported; it must not change the outcome of a request
         yield from report_failure(error, change.key.sub, sid, change.move.value)
+        return None
 
 
 def report_failure(error: Exception, sub: str, sid: str | None, what: str) -> Flow[None]:

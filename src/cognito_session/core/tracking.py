@@ -18,7 +18,7 @@ from cognito_session.core.hidden import hiding
 from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
 from cognito_session.core.quiet_writes import write_quietly
 from cognito_session.core.record import SessionKey, SessionRecord
-from cognito_session.core.steps import ConfirmDevice, Flow, ForgetDevice, LoadAll, Report, Write, ask
+from cognito_session.core.steps import ConfirmDevice, Flow, ForgetDevice, LoadAll, Report, ask
 from cognito_session.core.vault import open_secret
 
 if TYPE_CHECKING:
@@ -93,11 +93,8 @@ def confirm_pending(case: Case, record: SessionRecord, token: AccessToken) -> Fl
     if key is None or pending is None or (record.device_retry_at is not None and now < record.device_retry_at):
         return
     turn = writes.device_turn(record, retry_at=now + _RETRY_SECONDS)
-    try:
-        written = yield from ask(Write(turn))
-    except SessionError:
-        return
-    if written.applied and (yield from _confirmed(key, pending, token, record.device)):
+    written = yield from write_quietly(turn, record.sid)
+    if written is not None and written.applied and (yield from _confirmed(key, pending, token, record.device)):
         yield from write_quietly(writes.device_confirmed(record), record.sid)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cognito_session.core.attempts import Again, repeated
 from cognito_session.core.change import Change, Move, as_read
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
+from cognito_session.core.quiet_writes import write_quietly
 from cognito_session.core.record import USER_SID, Row, SessionKey, SessionRecord
 from cognito_session.core.seal import STORED_PREFIX
 from cognito_session.core.steps import Flow, Load, Revoke, Write, ask
@@ -116,10 +117,7 @@ def revoked(refresh_token: str) -> Flow[bool]:
 def _forget(keeper: SessionRecord, gone: frozenset[str]) -> Flow[None]:
     """A second revocation of a revoked token is harmless, so a failure here is, too."""
     change = _kept(keeper.key, keeper.unrevoked, keeper.unrevoked - gone)
-    try:
-        yield from ask(Write(change))
-    except (SessionUnavailable, ConfigurationError):
-        return
+    yield from write_quietly(change, keeper.sid)
 
 
 def _kept(
