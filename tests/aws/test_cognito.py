@@ -14,7 +14,15 @@ from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.wire import ServiceError, open_wire
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
-from cognito_session.core.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.ports import (
+    DEVICE_REFUSED,
+    TOO_LATE,
+    Denied,
+    DeviceConfirmation,
+    NewTokens,
+    PoolRefusal,
+    RefreshRequest,
+)
 from cognito_session.core.token import parse
 from cognito_session.testing.clock import ManualClock
 from support.stack import PASSWORD, closed_port, fresh, make_app, shared_stack
@@ -180,6 +188,50 @@ def test_a_remembered_device_must_be_named(stack, wire):
     assert desk.refresh(device_key=device + "x") == Denied(DEAD, DEVICE_REFUSED)
     assert desk.refresh() == Denied(DEAD, "NotAuthorizedException")
     assert len(desk.sent()) == 3
+
+
+def confirmation_of(desk):
+    """The ConfirmDevice of the desk's sign-in."""
+    key = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
+    return DeviceConfirmation(desk.tokens["AccessToken"], key, "AQ==", "Ag==", "a browser")
+
+
+def test_a_device_is_confirmed_once(stack, wire):
+    """ConfirmDevice, and the same again where its answer was lost: confirmed either way; then forgotten, and once more."""
+    desk = Desk(stack, wire, device_tracking=True)
+    asked = confirmation_of(desk)
+    for _ in range(2):
+        assert desk.provider.confirm_device(asked) is None
+    assert isinstance(desk.refresh(device_key=asked.device_key), NewTokens)
+    for _ in range(2):
+        desk.provider.forget_device(asked.access_token, asked.device_key)
+    assert desk.refresh(device_key=asked.device_key) == Denied(DEAD, DEVICE_REFUSED)
+
+
+@pytest.mark.parametrize("kind", ["throttle", "error500", "drop_before", "drop_after"])
+def test_an_outage_of_a_device_call_is_no_refusal(stack, wire, kind):
+    """Throttled, failed and lost: ProviderUnavailable, and sent once."""
+    desk = Desk(stack, wire, device_tracking=True)
+    asked = confirmation_of(desk)
+    for operation, call in (
+        ("ConfirmDevice", lambda: desk.provider.confirm_device(asked)),
+        ("ForgetDevice", lambda: desk.provider.forget_device(asked.access_token, asked.device_key)),
+    ):
+        stack.fault(operation, kind)
+        with pytest.raises(ProviderUnavailable):
+            call()
+    assert [operation for operation, _ in desk.sent()] == ["ConfirmDevice", "ForgetDevice"]
+
+
+def test_a_device_call_that_cognito_refuses(stack, wire):
+    """A refusal of ConfirmDevice is an answer; one of ForgetDevice is an error that names its code and no token."""
+    desk = Desk(stack, wire, device_tracking=True)
+    asked = confirmation_of(desk)._replace(access_token="canary")
+    refusal = desk.provider.confirm_device(asked)
+    assert isinstance(refusal, PoolRefusal)
+    with pytest.raises(ProviderUnavailable, match=refusal.code) as caught:
+        desk.provider.forget_device("canary", asked.device_key)
+    assert "canary" not in str(caught.value)
 
 
 # --- verdicts

@@ -1,0 +1,146 @@
+"""Confirming and forgetting a tracked device, stepped through without Cognito."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+import pytest
+
+from cognito_session.core import writes
+from cognito_session.core.device_cookie import dropped_device, find_device, keep_device
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
+from cognito_session.core.outcome import Reason
+from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
+from cognito_session.core.record import SessionKey, SessionRecord, token_hash
+from cognito_session.core.srp import number_bytes, verifier
+from cognito_session.core.token import parse
+from cognito_session.core.tracking import (
+    ADMIN_SCOPE,
+    DeviceSecret,
+    confirm_new,
+    confirm_pending,
+    device_verifier,
+    new_device_secret,
+)
+from cognito_session.core.writes import Generation
+from cognito_session.drivers.sync import run
+from core.test_flow import ISSUER, World
+
+KEY, GROUP = "us-east-1_00000000-aaaa-4bbb-8ccc-0123456789ab", "-group"
+SCOPE = f"openid {ADMIN_SCOPE}"
+
+
+def world_with_device(*answers):
+    """A world whose user pool answers ConfirmDevice so, and a session that waits for it."""
+    world = World()
+    world.provider.device_answers = [ProviderUnavailable("down"), *answers]
+    world.sign_in(device_key=KEY, device_group=GROUP)
+    return world
+
+
+def token_of(world):
+    return parse(world.token(scope=SCOPE), ISSUER.rules)
+
+
+def record_of(world):
+    return SessionRecord.from_row(SessionKey(world.row["sub"], world.row["sid"]), world.row)
+
+
+@pytest.fixture(autouse=True)
+def tokens_with_the_scope(monkeypatch):
+    """Every token of this file's worlds may be used for the user's own devices."""
+    plain = World.token
+    monkeypatch.setattr(World, "token", lambda self, *a, **more: plain(self, *a, **{"scope": SCOPE, **more}))
+
+
+def test_of_many_requests_one_confirms():
+    """Two requests that read the same row: one takes the turn and calls, the other does nothing."""
+    world = world_with_device()
+    world.clock.advance(61)
+    read = record_of(world)
+    for _ in range(2):
+        run(confirm_pending(world.case, read, token_of(world)), world.ports)
+    assert len(world.provider.confirmed) == 2  # one at sign-in, one of these
+    assert "device_pending" not in world.row
+
+
+def test_the_same_verifier_is_sent_again():
+    """A later confirmation sends the verifier of the first: the browser holds the password that fits it."""
+    world = world_with_device()
+    world.clock.advance(61)
+    world.resolve()
+    first, second = world.provider.confirmed
+    assert (first.salt, first.verifier, first.device_key) == (second.salt, second.verifier, second.device_key)
+
+
+def test_a_refusal_is_not_repeated():
+    """What Cognito refuses is reported once and not asked again."""
+    world = world_with_device(PoolRefusal("InvalidParameterException"))
+    for _ in range(3):
+        world.clock.advance(61)
+        world.resolve()
+    assert len(world.provider.confirmed) == 2
+    assert world.events.count("device_not_confirmed") == 2
+
+
+@pytest.mark.parametrize("fault", [ProviderUnavailable("down"), ConfigurationError("no AWS credentials")])
+def test_no_failure_of_a_confirmation_loses_a_sign_in(fault):
+    """An outage and a setup that is wrong leave the session standing, and its row waits."""
+    world = World()
+    world.provider.device_answers = [fault]
+    assert world.sign_in(device_key=KEY, device_group=GROUP).sub
+    assert world.row["device_pending"]
+
+
+def test_without_the_scope_nothing_is_called():
+    """A token that may not be used for the user's devices costs no call; it is reported, with the scope that is missing."""
+    world = World()
+    token = parse(World.token(world, scope="openid"), ISSUER.rules)
+    kept = run(confirm_new(world.case, DeviceSecret(KEY, GROUP, "p"), token, None), world.ports)
+    assert (kept, world.provider.confirmed, world.events) == ({"device_key": KEY}, [], ["device_not_confirmed"])
+
+
+def test_a_verifier_fits_its_password():
+    """Salt and verifier are base64 of what the password makes over group and key; the password is 40 random bytes."""
+    secret = new_device_secret(lambda size: b"\x07" * size, KEY, GROUP)
+    salt, _, made = device_verifier(lambda size: b"\x09" * size, secret).partition(":")
+    assert b64decode(salt) == b"\x09" * 16
+    assert b64decode(made) == number_bytes(verifier(GROUP + KEY, secret.password, int.from_bytes(b"\x09" * 16)))
+    assert b64decode(secret.password) == b"\x07" * 40
+
+
+def test_nothing_secret_shows():
+    """Neither a confirmation nor a device's secret prints what it holds."""
+    confirmation = DeviceConfirmation("canary-1", "canary-2", "canary-3", "canary-4", "Firefox")
+    assert "canary" not in f"{confirmation!r} {DeviceSecret('canary', 'canary', 'canary')!r}"
+    assert "Firefox" in repr(confirmation)
+
+
+def test_an_adopted_row_forgets_the_device_before_it():
+    """A commit over a row of other sign-in code, on a user pool without devices, drops what an earlier session left."""
+    row = {"sub": "u", "token": "rt", "device_key": KEY, "device_pending": "a:b", "device_retry_at": 5}
+    record = SessionRecord.from_row(SessionKey("u", "s"), row)
+    new = Generation(parse(World().token(), ISSUER.rules), "rt2", "at2", "rt2", verified=True)
+    change = writes.commit(record, new, lease_id="l", now=9, presented_jti=None, adopted={"username": "n"})
+    assert {"device_key", "device_pending", "device_retry_at"} <= change.drop
+    kept = writes.commit(record, new, lease_id="l", now=9, presented_jti=None, adopted={"device_key": "mine"})
+    assert kept.put["device_key"] == "mine"
+    assert "device_key" not in kept.drop
+
+
+def test_ended_rows_hold_no_verifier():
+    """A tombstone keeps neither the device's key nor its verifier."""
+    row = {"sub": "u", "sid": "s", "token": "rt", "token_hash": token_hash("rt"), "state": "active", "gen": 1}
+    record = SessionRecord.from_row(SessionKey("u", "s"), {**row, "device_key": KEY, "device_pending": "a:b"})
+    dropped = writes.log_out(record, Reason.SESSION_ENDED, now=5).drop
+    assert {"device_key", "device_pending"} <= dropped
+
+
+def test_without_keys_there_is_no_device_cookie():
+    """Nothing is sealed without keys, so nothing is set, and what a browser sends is not read."""
+    world = World(policy=SessionPolicy())
+    secret = DeviceSecret(KEY, GROUP, "p")
+    assert run(keep_device(world.case, secret, "n", "n"), world.ports) == ()
+    assert run(find_device(world.case, "__Host-token-device=x", "n"), world.ports) is None
+    assert dropped_device(world.case, "__Host-token-device=x") != ()
