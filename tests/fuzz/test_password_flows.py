@@ -226,7 +226,7 @@ def test_any_form_and_any_answer(name, typed, header, answers):
         assert isinstance(outcome, Refused)
         assert not wire.sent
     lines = getattr(outcome, "set_cookies", ())
-    assert {kept_by_a_browser(line)[0] for line in lines} <= {CHALLENGE, "__Host-session"}
+    assert {kept_by_a_browser(line)[0] for line in lines} <= {CHALLENGE, "__Host-session", "__Host-session-device"}
     assert all(len(part) <= 300 for part in map(repr, typed) if any(part[1:-1] in sent for sent in wire.sent if len(part) > 9))
     if isinstance(outcome, Established):
         assert outcome.session.username == "alice"
