@@ -40,13 +40,13 @@ async def live(connection: WebSocket) -> None:
     await connection.close()
 
 
-@pytest.fixture
-def site(app):
-    """The address of a server with the application behind the middleware; stopped afterwards."""
+@pytest.fixture(params=["wsproto", "websockets-sansio"])
+def site(app, request):
+    """The address of a server with the application behind the middleware, over each library; stopped afterwards."""
     api = Starlette(routes=[WebSocketRoute("/live", live)])
     api.add_middleware(CognitoSessionMiddleware, sessions=app.async_manager())
     server = uvicorn.Server(
-        uvicorn.Config(api, port=0, ws="wsproto", log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(api, port=0, ws=request.param, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -30,7 +30,8 @@ def client_of(app: Any, origin: str, cookies: Cookies) -> Any:
     """
     found = app if isinstance(app, type) else type(app)
     for base in found.__mro__:
-        make = _CLIENTS.get(base.__module__.partition(".")[0])
+        shared = base.__module__.startswith("flask.sansio")  # Quart has these bases as well, and is an ASGI application
+        make = None if shared else _CLIENTS.get(base.__module__.partition(".")[0])
         if make is not None:
             return make(app, origin, cookies)
     if _is_asgi(app):
