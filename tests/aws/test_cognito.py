@@ -575,6 +575,16 @@ def test_the_older_operation_is_off_where_tokens_rotate(rotating, wire):
     assert isinstance(rotating.refresh(), NewTokens)
 
 
+def test_a_proxy_that_knows_no_page_for_a_moment(rotating, wire):
+    """A 404 that the older operation does not make good proves nothing: the next refresh is as ever."""
+    older = Older(wire, "HTTP404")
+    provider = rotating.provider_on(older)
+    with pytest.raises(ConfigurationError):
+        provider.refresh(rotating.request())
+    older.wire, older.call = wire, wire.call
+    assert isinstance(provider.refresh(rotating.request()), NewTokens)
+
+
 def test_the_older_operation_comes_too_late(desk, wire):
     """Where the first attempt used the lease up, the second is not sent."""
 

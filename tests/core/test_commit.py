@@ -283,6 +283,19 @@ def test_keys_that_seal_are_read_before_the_call(world):
     assert world.row["token"] != "rt-1"
 
 
+def test_no_hook_runs_before_the_commit(world):
+    """An event hook that takes the worker down with it cannot cost the token."""
+    world.provider.answers = [NewTokens(world.token("jti-2", at=LIFE + 1, origin_jti="origin-9"), "rt-2")]
+
+    def hook(event):
+        raise SystemExit(event.event)
+
+    world.ports = world.ports._replace(on_event=hook)
+    with pytest.raises(SystemExit, match="origin_changed"):
+        world.resolve()
+    assert world.row["token"] == "rt-2"
+
+
 def test_a_row_that_cannot_be_read_after_the_answer_is_held_too(world):
     """A row that turns unreadable under the commit and is mended again costs nothing."""
 

@@ -75,8 +75,10 @@ class CognitoProvider:
             try:
                 return self._send("GetTokensFromRefreshToken", self._get_tokens(request), request)
             except _NotToBeHad:
-                self._initiate_auth_only = True
-        return self._send("InitiateAuth", self._initiate_auth(request), request)
+                pass
+        answer = self._send("InitiateAuth", self._initiate_auth(request), request)
+        self._initiate_auth_only = self._initiate_auth_only or isinstance(answer, NewTokens)  # a proxy's 404 proves nothing
+        return answer
 
     def revoke(self, refresh_token: str) -> None:
         """RevokeToken; a token that is already dead is no error. Raises ProviderUnavailable or ConfigurationError."""

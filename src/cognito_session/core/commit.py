@@ -87,10 +87,10 @@ class Commit:
         except SessionError as error:
             yield from self._keep_refresh_token(error, tokens.refresh_token, spent)
             raise
-        if not self.leased.bare and session_id(self.case, access.origin_jti) != self.leased.sid:
-            yield from ask(Report("origin_changed", self.leased.key.sub, self.leased.sid))
         new = self._sealed(access, tokens.refresh_token or spent, verified=verified)
         outcome = yield from self._commit(new)
+        if not self.leased.bare and session_id(self.case, access.origin_jti) != self.leased.sid:
+            yield from ask(Report("origin_changed", self.leased.key.sub, self.leased.sid))  # the hook may take its time
         return (outcome, new) if isinstance(outcome, SessionRecord) else outcome
 
     # --- the new access token

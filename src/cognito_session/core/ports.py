@@ -115,7 +115,7 @@ class Denied(NamedTuple):
     """Cognito's verdict on a refresh token.
 
     `dead`: revoked, expired, invalid, reused, its user disabled or gone. `unknown`: a refusal whose message is not
-    known, so nothing may be concluded from it yet.
+    known and that nothing has explained, so that no session may be rejected for it, however long it lasts.
     """
 
     verdict: Literal["dead", "unknown"]
