@@ -20,11 +20,13 @@ from cognito_session.aws.renewed_keys import RenewedKeys, Resolved
 from cognito_session.aws.wire import NotSent, ServiceError, open_wire
 from cognito_session.aws.wire_botocore import BotocoreWire
 from cognito_session.aws.wire_curl import CurlWire
+from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.testing import ManualClock
 from support.stack import eventually, in_thread, joined
 
 ROLE = "arn:aws:iam::123456789012:role/app"
+TABLE_ARN = "arn:aws:dynamodb:eu-west-3:123456789012:table/t"
 KEY = {"TableName": "t", "Key": {"sub": {"S": "k"}}}
 
 
@@ -294,6 +296,29 @@ def test_settings_of_the_file(bare, tmp_path):
         "AWS_USE_FIPS_ENDPOINT": "True",
         "AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.example",
     }
+
+
+def test_no_session_is_made_for_files_that_are_not_there(bare, monkeypatch):
+    """Without a file and a profile nothing of botocore's is asked; with a profile the missing file is an error."""
+    monkeypatch.setattr("cognito_session.aws.botocore_chain.new_session", None)
+    assert file_settings(bare) == {}
+    monkeypatch.undo()
+    with pytest.raises(ConfigurationError, match="missing"):
+        open_wire(environ={**bare, "AWS_PROFILE": "missing"})
+
+
+@pytest.mark.parametrize("kind", ["curl", "botocore"])
+def test_the_tables_region_is_signed_for(kind, table):
+    """SESSION_TABLE_REGION, or the region in the table's ARN, is where DynamoDB is called; the pool's stays its own."""
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+    for named in ({"session_table": "tab", "session_table_region": "eu-west-3"}, {"session_table": TABLE_ARN}):
+        names = Configuration.from_env(keys, client_id="c", user_pool_id="eu-north-1_A", **named)
+        environ = {**keys, "AWS_ENDPOINT_URL_DYNAMODB": table.url}
+        where = Endpoints(environ, regions=names.regions)
+        wire = {"curl": CurlWire, "botocore": BotocoreWire}[kind](where, environ, Credentials(environ))
+        signed_by(wire, table)
+        assert "/eu-west-3/dynamodb/aws4_request" in table.requests[-1].headers["authorization"]
+        assert where.locate("cognito-idp") == ("https://cognito-idp.eu-north-1.amazonaws.com", "eu-north-1")
 
 
 @pytest.mark.parametrize(

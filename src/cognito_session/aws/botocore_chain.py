@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import math
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
@@ -52,7 +53,7 @@ def new_session(environ: Mapping[str, str]) -> Any:
     if region:  # botocore itself does not read AWS_REGION; STS is asked in this region
         session.set_config_variable("region", region)
     if environ is not os.environ:
-        session.register_component("credential_provider", _chain(session, environ))
+        session.lazy_register_component("credential_provider", lambda: _chain(session, environ))
     return session
 
 
@@ -67,6 +68,8 @@ def resolve_keys(environ: Mapping[str, str]) -> Resolved:
 
 def file_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """What the AWS configuration file says where `environ` is silent, by the variables' names. Raises botocore's errors."""
+    if not _has_files(environ):  # as in Lambda, where a session takes a tenth of a cold start
+        return {}
     session = new_session(environ)
     found = {name: session.get_config_variable(variable) for name, variable in _FILE_SETTINGS.items()}
     settings = {name: str(value) for name, value in found.items() if value}
@@ -75,6 +78,17 @@ def file_settings(environ: Mapping[str, str]) -> dict[str, str]:
         if address:
             settings[variable] = address
     return settings
+
+
+def _has_files(environ: Mapping[str, str]) -> bool:
+    """Whether there is a file to read; a profile that is named must have one, so that it is looked for."""
+    if environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE"):
+        return True
+    names = (
+        environ.get("AWS_CONFIG_FILE") or "~/.aws/config",
+        environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials",
+    )
+    return any(Path(os.path.expandvars(name)).expanduser().is_file() for name in names)
 
 
 def _configured_address(session: Any, service: str, environ: Mapping[str, str]) -> str | None:
