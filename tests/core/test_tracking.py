@@ -8,7 +8,9 @@ import pytest
 
 from cognito_session.core import writes
 from cognito_session.core.device_cookie import dropped_device, find_device, keep_device
+from cognito_session.core.ending import log_out
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
+from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.outcome import Reason
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
@@ -52,6 +54,20 @@ def tokens_with_the_scope(monkeypatch):
     """Every token of this file's worlds may be used for the user's own devices."""
     plain = World.token
     monkeypatch.setattr(World, "token", lambda self, *a, **more: plain(self, *a, **{"scope": SCOPE, **more}))
+
+
+def test_a_function_that_ends_soon_confirms_later():
+    """With little of the function's time left, a sign-in leaves the call to the next request, and a sign-out leaves it out."""
+    world = World()
+    signed_in = SignedIn(world.token(), "rt-1", device_key=KEY, device_group=GROUP)
+    run(establish(world.case.with_time_left(4.9), signed_in), world.ports)
+    assert (world.provider.confirmed, "device_retry_at" in world.row) == ([], False)
+    world.resolve()
+    assert len(world.provider.confirmed) == 1
+    cookie = f"token={world.token()}"
+    assert run(log_out(world.case.with_time_left(4.9), cookie), world.ports) is None
+    assert (world.provider.forgotten, world.provider.revoked) == ([], ["rt-1"])
+    assert world.events[-1] == "device_not_forgotten"
 
 
 def test_of_many_requests_one_confirms():

@@ -41,6 +41,8 @@ ADMIN_SCOPE: Final = "aws.cognito.signin.user.admin"
 _PASSWORD_BYTES: Final = 40
 _SALT_BYTES: Final = 16
 _RETRY_SECONDS: Final = 60
+_CALL_SECONDS: Final = 5
+"""What a call may take, and what must be left of the function's time after it."""
 _NAME: Final = "browser"
 
 
@@ -82,6 +84,8 @@ def confirm_new(case: Case, secret: DeviceSecret, token: AccessToken, label: str
         yield from ask(Report("device_not_confirmed", token.sub, None, detail))
         return kept
     pending = device_verifier(case.entropy, secret)
+    if not _time_for_a_call(case):
+        return kept | {"device_pending": pending}
     if (yield from _confirmed(secret.key, pending, token, label)):
         return kept
     return kept | {"device_pending": pending, "device_retry_at": case.now() + _RETRY_SECONDS}
@@ -103,6 +107,9 @@ def forget_device(case: Case, record: SessionRecord) -> Flow[None]:
     key, now = record.device_key, case.now()
     if key is None or not case.policy.forget_device_on_sign_out:
         return
+    if not _time_for_a_call(case):  # the tokens are to be revoked in what is left
+        yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, "function_timeout"))
+        return
     try:
         sid = record.sid or record.key.sid
         expired = record.access_token is None or (record.access_exp or 0) <= now
@@ -112,6 +119,10 @@ def forget_device(case: Case, record: SessionRecord) -> Flow[None]:
         yield from ask(ForgetDevice(text, key))
     except (SessionError, TokenError) as error:
         yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, getattr(error, "reason", "")))
+
+
+def _time_for_a_call(case: Case) -> bool:
+    return case.deadline is None or case.deadline - case.clock.monotonic() >= _CALL_SECONDS
 
 
 def _shared(case: Case, record: SessionRecord, key: str) -> Flow[bool]:
