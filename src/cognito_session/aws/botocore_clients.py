@@ -24,6 +24,7 @@ from cognito_session.aws.botocore_signing import ShiftedAuth
 from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.fork import leak, renew_in_child
 from cognito_session.aws.proxy import proxies
+from cognito_session.aws.quiet import quiet
 from cognito_session.aws.wire import MAX_ANSWER_BYTES, AnswerLost, ServiceError
 from cognito_session.core.given import setting
 
@@ -68,7 +69,8 @@ def watched(*, once: bool, ahead_seconds: float = 0.0) -> Iterator[Watch]:
     watch = Watch(once=once, ahead_seconds=ahead_seconds)
     token = _call.set(watch)
     try:
-        yield watch
+        with quiet():
+            yield watch
     finally:
         _call.reset(token)
 

@@ -112,8 +112,11 @@ class RenewedKeys:
         return renewal
 
     def _renew(self, renewal: _Renewal) -> None:
+        from cognito_session.aws.quiet import quiet
+
         try:
-            found = self._resolve()
+            with quiet():
+                found = self._resolve()
         except Exception as error:  # noqa: BLE001 - told to those who wait
             renewal.failure = error
             self._tell(error)

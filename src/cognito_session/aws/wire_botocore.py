@@ -22,6 +22,7 @@ from cognito_session.aws.botocore_clients import CONNECT_SECONDS, Clients, Watch
 from cognito_session.aws.botocore_faults import Dropped, translated
 from cognito_session.aws.endpoint import check_address
 from cognito_session.aws.proxy import proxies
+from cognito_session.aws.quiet import quiet
 from cognito_session.aws.server_clock import ServerClock
 from cognito_session.aws.wire import (
     MAX_DOCUMENT_BYTES,
@@ -143,6 +144,10 @@ class BotocoreWire:
         request.stream_output = True
 
         def send() -> tuple[int, bytes, dict[str, str]]:
+            with quiet():
+                return exchange()
+
+        def exchange() -> tuple[int, bytes, dict[str, str]]:
             prepared = request.prepare()
             answered = self._clients.answered_by_hook(prepared)
             if answered is not None:
