@@ -119,7 +119,8 @@ def check_cookie_header(value: object, name: str = "cookie_header") -> None:
 
 def check_no_coroutine(name: str, value: object) -> None:
     """`value` is not something that should have been awaited."""
-    if isinstance(value, Awaitable):
+    # A proxy such as `flask.request` has every special method. Its `__class__` is that of the object that it stands for.
+    if isinstance(value, Awaitable) and issubclass(value.__class__, Awaitable):
         raise unexpected(name, "a value", value)
 
 
