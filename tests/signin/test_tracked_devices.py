@@ -11,6 +11,7 @@ from cognito_session.core.device_cookie import keep_device
 from cognito_session.core.outcome import Reason
 from cognito_session.core.tracking import DeviceSecret
 from cognito_session.drivers.sync import run
+from cognito_session.signin.outcome import Done
 from managed.scene import Reports, ring, session_rows
 from signin.browser import BASE_URL, Site
 from signin.counter import SESSION, Counter
@@ -316,6 +317,39 @@ def test_without_keys_each_sign_in_is_a_new_device(stack):
     assert list(counter.jar) == [SESSION]
     stack.advance(LIFE_SECONDS + 1)
     assert isinstance(resolved(counter), Refreshed)
+
+
+@pytest.mark.parametrize("client_secret", [False, True], ids=["public, sync", "confidential, async"])
+def test_a_user_is_asked_before_a_device_is_remembered(stack, client_secret):
+    """A pool that prompts: sessions are refreshed at once; the browser proves itself once the user has agreed, until not."""
+    counter = counter_at(stack, tracking="prompt", client_secret=client_secret)
+    user = counter.app.user()
+
+    def calls_of_a_sign_in():
+        counter.jar.pop(SESSION)
+        counter.calls()
+        outcome = counter.sign_in(user.username)
+        return outcome.session, [call for call in counter.calls() if call != "RevokeToken"]
+
+    counter.sign_in(user.username)
+    stack.advance(LIFE_SECONDS + 1)
+    assert isinstance(resolved(counter), Refreshed)
+    me, calls = calls_of_a_sign_in()
+    assert calls == ["InitiateAuth", "ConfirmDevice"]
+    assert counter.do("remember_device", me) == Done()
+    me, calls = calls_of_a_sign_in()
+    assert calls == ["InitiateAuth", "RespondToAuthChallenge", "RespondToAuthChallenge"]
+    assert counter.do("remember_device", me, remembered=False) == Done()
+    assert calls_of_a_sign_in()[1] == ["InitiateAuth", "ConfirmDevice"]
+
+
+def test_a_session_without_a_device_has_none_to_remember(stack):
+    """Without device tracking there is nothing to remember, and no call."""
+    counter = Counter(make_app(stack, sort_key="sid"))
+    me = counter.sign_in(counter.app.user().username).session
+    counter.calls()
+    assert counter.do("remember_device", me).reason == "invalid_input"
+    assert counter.calls() == []
 
 
 @pytest.mark.parametrize("sort_key", [None, "sid"], ids=["one row", "two keys"])

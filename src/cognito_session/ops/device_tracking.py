@@ -48,5 +48,5 @@ def _setting(devices: Mapping[str, Any]) -> tuple[str, str]:
     instead = ", and a remembered device replaces the second factor" if devices.get("ChallengeRequiredOnNewDevice") else ""
     if devices.get("DeviceOnlyRememberedOnUserPrompt"):
         text = "device tracking is on: devices are remembered when the user agrees"
-        return text + instead, "Send UpdateDeviceStatus where a user agrees; sessions are refreshed without it."
+        return text + instead, "Call remember_device(me) where a user agrees; sessions are refreshed without it."
     return f"device tracking is on: every device is remembered{instead}", "Devices are confirmed at sign-in."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cognito_session.core.outcome import Session
     from cognito_session.signin.desk import Answer, Desk
 
-__all__ = ["begin_passkey", "begin_totp", "change_password", "complete_passkey", "confirm_totp"]
+__all__ = ["begin_passkey", "begin_totp", "change_password", "complete_passkey", "confirm_totp", "remember_device"]
 
 
 def change_password(
@@ -88,6 +88,16 @@ def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done |
     if made is None:
         return Refused(Refusal.INVALID_INPUT)
     answer = yield from _by_token(desk, me, "CompleteWebAuthnRegistration", Credential=made)
+    return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
+
+
+def remember_device(desk: Desk, me: Session, *, remembered: bool) -> Flow[Done | Refused]:
+    """UpdateDeviceStatus. See PasswordFlows.remember_device."""
+    key = me.claims.get("device_key")
+    if not isinstance(key, str) or not key:
+        return Refused(Refusal.INVALID_INPUT)
+    status = "remembered" if remembered else "not_remembered"
+    answer = yield from _by_token(desk, me, "UpdateDeviceStatus", DeviceKey=key, DeviceRememberedStatus=status)
     return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
 
 

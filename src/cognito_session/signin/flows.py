@@ -204,3 +204,11 @@ class PasswordFlows(FlowsDesk):
         Refused: invalid_input, challenge_expired, too_many_attempts, sign_in_again.
         """
         return run(account.complete_passkey(self._desk, me, credential), self._manager.ports)
+
+    def remember_device(self, me: Session, *, remembered: bool = True) -> Done | Refused:
+        """Let Cognito remember the browser of the signed-in user, or not, where the user pool asks users first
+        (DeviceOnlyRememberedOnUserPrompt). A remembered browser proves itself at its next sign-in.
+
+        Refused: invalid_input where the session has no device (the user pool tracks none); sign_in_again; refused.
+        """
+        return run(account.remember_device(self._desk, me, remembered=remembered), self._manager.ports)

@@ -125,6 +125,10 @@ class AsyncPasswordFlows(FlowsDesk):
         """As PasswordFlows.complete_passkey."""
         return await self._run(account.complete_passkey(self._desk, me, credential))
 
+    async def remember_device(self, me: Session, *, remembered: bool = True) -> Done | Refused:
+        """As PasswordFlows.remember_device."""
+        return await self._run(account.remember_device(self._desk, me, remembered=remembered))
+
     async def _run(self, flow: Flow[T]) -> T:
         from cognito_session.drivers import aio
 
