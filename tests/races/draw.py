@@ -56,7 +56,23 @@ def page() -> str:
         for clause in write.build(write.row).when:
             why = MEANWHILE[clause.name].what if write.name != "create" else "this very sign-in was recorded already"
             lines.append(f"| {write.name} | {_spelled(clause)} | {why} |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_USER, ""])
+
+
+_USER = (
+    "",
+    "## What is known of the user",
+    "",
+    "In the row with the session id `#user`; in a table without a sort key in the single row itself.",
+    "",
+    "| attribute | written by | meaning |",
+    "| --- | --- | --- |",
+    "| `not_before` | sign out everywhere | no sign-in up to this instant (`auth_time`) may land; it never goes back |",
+    "| `sign_ins` | sign-ins under `max_sessions` | how many were counted; each session's row holds its number as `sign_in` |",
+    "| `unrevoked` | a sign-out that could not revoke | sealed refresh tokens of ended sessions, until a worker revokes them |",
+    "",
+    "`unrevoked` is kept in the ended row as well, for a request that comes back with its cookie.",
+)
 
 
 def _spelled(clause: Clause) -> str:

@@ -1,14 +1,16 @@
-"""The search: every order of the steps of a scenario's actors, depth first, each distinct world once.
+"""The search: every order of the steps of a scenario's actors, each distinct world once.
 
-After every final world a client without faults knocks with the browser's cookies: it must be served or get a clear 401,
-never be stuck; and a session that nobody ended must still be there.
+The order is mixed: mostly depth first, so that final worlds are reached early, and every fourth move from anywhere in what is
+still open, so that a search that is cut has tried every first move. After every final world a client without faults knocks with
+the browser's cookies: it must be served or get a clear 401, never be stuck; a session that nobody ended must still be there.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
 from cognito_session.core.outcome import Reason
 from cognito_session.core.token import parse
@@ -17,6 +19,8 @@ from races.world import _OVER, START, TICK, Actor, Scenario, Stage, Violation, W
 
 sys.setrecursionlimit(10_000)
 MAX_STATES = 5_000_000
+DEPTH_FIRST = 0.75
+"""Share of the moves that go on from the newest world."""
 
 
 @dataclass
@@ -26,50 +30,63 @@ class Found:
     scenario: Scenario
     states: int = 0
     finals: int = 0
-    most_calls: int = 0
+    whole: bool = False
     violation: str | None = None
 
 
 def search(scenario: Scenario, *, limit: int = MAX_STATES, stage: Stage | None = None) -> Found:
     """Search the scenario; stops at the first violation, its schedule printed readably."""
-    stage = stage or Stage(scenario)
-    found = Found(scenario)
+    stage = stage or scenario.stage()
+    found, dice = Found(scenario), Random(0)
     seen: set[int] = set()
-    first = stage.first_world()
-    path: list[str] = []
     knocked: dict[int, None] = {}
-    stack: list[tuple[World, list[tuple[int, str]]]] = [(first, stage.moves(first))]
-    seen.add(first.key())
-    while stack:
-        world, moves = stack[-1]
+    first = Node(stage.first_world(), None, (0, ""))
+    seen.add(first.world.key())
+    open_nodes: list[tuple[Node, list[tuple[int, str]]]] = [(first, stage.moves(first.world))]
+    while open_nodes and len(seen) < limit:
+        place = len(open_nodes) - 1 if dice.random() < DEPTH_FIRST else dice.randrange(len(open_nodes))
+        node, moves = open_nodes[place]
+        move = moves.pop()
         if not moves:
-            stack.pop()
-            if path:
-                path.pop()
-            continue
-        index, variant = moves.pop()
-        path.append(tell(world, index, variant))
+            open_nodes[place] = open_nodes[-1]
+            open_nodes.pop()
         try:
-            after = stage.step(world, index, variant)
+            after = stage.step(node.world, *move)
             key = after.key()
             if key in seen:
-                path.pop()
                 continue
             seen.add(key)
             if all(actor.status in _OVER for actor in after.actors) and not after.zombies:
                 found.finals += 1
-                _knock(stage, after, knocked)
+                stage.rest(after, knocked)
         except Violation as violation:
-            found.violation = "\n".join([f"{scenario.name} ({scenario.rules}): {violation}", *path])
+            found.violation = "\n".join([f"{scenario.name} ({scenario.rules}): {violation}", *node.schedule(move)])
             break
-        if len(seen) >= limit:
-            break
-        stack.append((after, stage.moves(after)))
-    found.states = len(seen)
+        following = stage.moves(after)
+        if following:
+            open_nodes.append((Node(after, node, move), following))
+    found.states, found.whole = len(seen), not open_nodes
     return found
 
 
-def _knock(stage: Stage, world: World, knocked: dict[int, None]) -> None:
+class Node(NamedTuple):
+    """A world and how it was reached."""
+
+    world: World
+    before: Node | None
+    move: tuple[int, str]
+
+    def schedule(self, last: tuple[int, str]) -> list[str]:
+        """The moves from the beginning to `last`, in words."""
+        lines, node, move = list[str](), self, last
+        while True:
+            lines.append(tell(node.world, *move))
+            if node.before is None:
+                return lines[::-1]
+            node, move = node.before, node.move
+
+
+def knock(stage: Stage, world: World, knocked: dict[int, None]) -> None:
     """The client without faults, with the cookie it should have now, then with the first one."""
     mark = hash((world.now, world.row, world.pool, world.delivered, world.logged_out, world.owner))
     if mark in knocked:
@@ -115,8 +132,8 @@ def _origin(token: str) -> str:
 def visit(stage: Stage, world: World, token: str) -> tuple[str, World]:
     """A request without faults, retried while it is told 503 and time goes by: (verdict, world after)."""
     for attempt in range(12):
-        actor = Actor(f"client{attempt}", "visit", f"token={token}", 0)
-        world = world._replace(actors=(actor,), budget=(0, 0, 0, 0, 0), faults=99)
+        actor = Actor(f"client{attempt}", "visit", token if "=" in token else f"token={token}", 0)
+        world = world._replace(actors=(actor,), budget=(0, 0, 0, 0, 0, 0), faults=99)
         for _ in range(400):
             moves = [move for move in stage.moves(world) if move[0] >= 0]
             if world.actors[0].status == "done":

@@ -6,7 +6,7 @@ Two histories that led to the same frames behave the same from here on, so the s
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from types import GeneratorType, MappingProxyType
+from types import FunctionType, GeneratorType, MappingProxyType, MethodType
 from typing import Any
 
 from cognito_session.core.case import Case
@@ -51,6 +51,10 @@ def as_value(value: Any) -> Any:
         return tuple(sorted((name, as_value(item)) for name, item in value.items()))
     if isinstance(value, tuple | list):
         return tuple(as_value(item) for item in value)
+    if kind is MethodType:
+        return (value.__name__, as_value(value.__self__))
+    if kind is FunctionType:
+        return (value.__qualname__, *(as_value(cell.cell_contents) for cell in value.__closure__ or ()))
     if kind is set:
         return frozenset(value)
     if isinstance(value, BaseException):

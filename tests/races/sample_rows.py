@@ -101,6 +101,14 @@ def device_confirmed(row: Row) -> Change:
     return writes.device_confirmed(record(row))
 
 
+def touch(row: Row) -> Change:
+    return writes.touch(record(row), now=START, idle_exp=START + 600)
+
+
+def save_data(row: Row) -> Change:
+    return writes.save_data(record(row), "{}", "new")
+
+
 def log_out(row: Row) -> Change:
     return writes.log_out(record(row), Reason.SESSION_ENDED, now=START)
 
@@ -141,6 +149,8 @@ WRITES = (
     Write("seen", seen, ours()),
     Write("device turn", device_turn, ours(device_key="d", device_pending="salt:verifier")),
     Write("device confirmed", device_confirmed, ours(device_key="d", device_pending="salt:verifier")),
+    Write("touch", touch, ours(idle_exp=START + 300)),
+    Write("data", save_data, ours(data_version=2)),
     Write("logout", log_out, ours()),
     Write("logout (bare)", log_out, bare()),
     Write("create", create, ours(sid="another")),
@@ -172,6 +182,8 @@ MEANWHILE: Mapping[str, Meanwhile] = {
     "lease_id": Meanwhile("my lease lapsed and another worker took it", _set(**OTHER_LEASE)),
     "suspect_at": Meanwhile("another worker's verdict is waiting to be confirmed", _set(suspect_at=START - 1)),
     "retry_at": Meanwhile("Cognito asked another worker to wait", _set(retry_at=START + 30)),
+    "idle_exp": Meanwhile("another request moved the idle end", _set(idle_exp=START + 590)),
+    "data_version": Meanwhile("another request saved data", _set(data_version=3)),
     "seen_at": Meanwhile("another request marked it", _set(seen_at=START - 5)),
 }
 CREATE_MEANWHILE = Meanwhile("this very sign-in's session was made, and perhaps ended, by a duplicate", _set(sid="first"))

@@ -8,6 +8,7 @@ is the history of its answers, so a world can be copied and any actor's generato
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,7 +19,19 @@ from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, SessionPolicy
 from cognito_session.core.ports import TOO_LATE, Denied, NewTokens
 from cognito_session.core.record import token_hash
-from cognito_session.core.steps import GlobalSignOut, Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Write
+from cognito_session.core.steps import (
+    GlobalSignOut,
+    Keyrings,
+    Keys,
+    Load,
+    LoadAll,
+    Refresh,
+    Report,
+    Revoke,
+    Sleep,
+    Write,
+    WriteAll,
+)
 from races import pool_model
 from races.frames import as_value, frame_key
 from races.pool_model import ISSUER, Pool, PoolRules
@@ -64,14 +77,14 @@ class Actor(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything that matters, as a value. `budget` is (crash, loss, slow, freeze, refuse)."""
+    """Everything that matters, as a value. `budget` is (crash, loss, slow, freeze, refuse, throttle)."""
 
     now: int
     row: tuple[tuple[str, Any], ...] | None
     row_number: int
     pool: Pool
     actors: tuple[Actor, ...]
-    budget: tuple[int, int, int, int, int]
+    budget: tuple[int, int, int, int, int, int]
     zombies: tuple[tuple[str, str, int], ...] = ()
     calls: tuple[tuple[str, int], ...] = ()
     delivered: tuple[str, ...] = ()
@@ -79,6 +92,7 @@ class World(NamedTuple):
     owner: str = "first"
     ended: str | None = None
     faults: int = 0
+    facts: frozenset[tuple[Any, ...]] = frozenset()
 
     def key(self) -> int:
         """What tells two worlds apart; histories that led to the same frames do not."""
@@ -99,6 +113,7 @@ class World(NamedTuple):
                 self.logged_out,
                 self.owner,
                 self.ended,
+                self.facts,
             )
         )
 
@@ -116,6 +131,7 @@ class Scenario:
     slow: int = 0
     freeze: int = 0
     refuse: int = 0
+    throttle: int = 0
     skews: tuple[int, ...] = (0, 0, 0)
     life_left: int = -1
     ticks: int = 8
@@ -125,8 +141,12 @@ class Scenario:
     survives: bool = True
 
     @property
-    def budget(self) -> tuple[int, int, int, int, int]:
-        return (self.crash, self.loss, self.slow, self.freeze, self.refuse)
+    def budget(self) -> tuple[int, int, int, int, int, int]:
+        return (self.crash, self.loss, self.slow, self.freeze, self.refuse, self.throttle)
+
+    def stage(self) -> Stage:
+        """What runs it."""
+        return Stage(self)
 
 
 class Stage:
@@ -175,6 +195,12 @@ class Stage:
         actors += [Actor(kind, kind, f"token={access}", 0) for kind in self.scenario.others]
         return World(START, _frozen(row), 0, pool, tuple(actors), self.scenario.budget, delivered=(access,))
 
+    def rest(self, world: World, knocked: dict[int, None]) -> None:
+        """Check a world in which all is over."""
+        from races.explore import knock
+
+        knock(self, world, knocked)
+
     # --- what can happen
 
     def moves(self, world: World) -> list[tuple[int, str]]:
@@ -199,7 +225,7 @@ class Stage:
         return begun and world.now < START + self.scenario.ticks * TICK and any(s not in _OVER for s in statuses)
 
     def _options(self, world: World, actor: Actor) -> tuple[list[str], bool]:
-        crash, loss, slow, freeze, refuse = world.budget
+        crash, loss, slow, freeze, refuse, throttle = world.budget
         match actor.status:
             case "new":
                 return ["start"], False
@@ -214,10 +240,12 @@ class Stage:
             case "ready":
                 step = actor.result
                 options = ["do"]
-                if loss and isinstance(step, Write | Refresh | Revoke | Load | LoadAll):
+                if loss and isinstance(step, Write | WriteAll | Refresh | Revoke | Load | LoadAll):
                     options.append("lost before")
-                if loss and isinstance(step, Write | Refresh):
+                if loss and isinstance(step, Write | WriteAll | Refresh):
                     options.append("lost after")
+                if throttle and isinstance(step, Refresh):
+                    options.append("throttled")
                 if refuse and isinstance(step, Write):
                     options.append("refused")
                 if slow and isinstance(step, Refresh):
@@ -269,6 +297,8 @@ class Stage:
             world = self._spend(world, 1)
             fault = ProviderUnavailable("lost", sent=None) if isinstance(step, Refresh | Revoke) else StoreUnavailable("lost")
             return self._resume(world, index, "fault", fault)
+        if variant == "throttled":
+            return self._resume(self._spend(world, 5), index, "fault", ProviderUnavailable("throttled", sent=True))
         if variant == "refused":
             return self._resume(self._spend(world, 4), index, "fault", ConfigurationError("the role may not write"))
         match step:
@@ -384,8 +414,7 @@ class Stage:
     def _resume(self, world: World, index: int, how: str, value: Any) -> World:
         actor = world.actors[index]
         if how == "start" and actor.kind == "sign-in":
-            pool, _, _ = pool_model.sign_in(world.pool, "sign-in", START, self.scenario.rules)
-            world = world._replace(pool=pool)
+            world = self._signed_in(world, actor)
         mark = hash((actor.name, actor.cookie, actor.frame, world.now, how, as_value(value)))
         actor = actor._replace(history=(*actor.history, (world.now, how, value)))
         known = self._known.get(mark)
@@ -401,6 +430,12 @@ class Stage:
             return world._replace(actors=_with(world, index, waiting))
         return world._replace(actors=_with(world, index, actor._replace(status="ready", frame=frame, result=pending)))
 
+    def _signed_in(self, world: World, actor: Actor) -> World:
+        """What the sign-in has changed at Cognito before its request reaches us."""
+        del actor
+        pool, _, _ = pool_model.sign_in(world.pool, "sign-in", START, self.scenario.rules)
+        return world._replace(pool=pool)
+
     def _replay(self, world: World, actor: Actor) -> tuple[Any, Any, Any]:
         """(frames, pending step, result or exception): the flow, led through its whole history again."""
         self.issued, self.actor_name = 0, actor.name
@@ -409,14 +444,19 @@ class Stage:
         for now, how, value in actor.history:
             self.clock.wall, self.clock.steady = now + actor.skew, now - START
             try:
-                pending = flow.throw(value) if how == "fault" else flow.send(None if how == "start" else value)
-                while isinstance(pending, Keys | Report):
-                    pending = flow.send(self.keys if isinstance(pending, Keys) else self._note(pending))
+                pending = flow.throw(copy(value)) if how == "fault" else flow.send(None if how == "start" else value)
+                while isinstance(pending, Keys | Keyrings | Report):
+                    pending = flow.send(self._aside(pending, actor))
             except StopIteration as finished:
                 return None, None, ("returned", finished.value)
             except SessionError as error:
                 return None, None, ("raised", error)
         return (self.issued, *frame_key(flow), _step_key(pending)), pending, None
+
+    def _aside(self, step: Any, actor: Actor) -> Any:
+        """What is answered at once, because no other worker can get in between."""
+        del actor
+        return self.keys if isinstance(step, Keys) else self._note(step)
 
     def _note(self, report: Report) -> None:
         if report.event == "reuse" and self.scenario.life_left > -60:

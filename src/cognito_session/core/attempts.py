@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cognito_session.core.case import next_delay
@@ -26,6 +27,8 @@ _PAUSES: Final = (0.1, 0.3, 0.9)
 """Seconds after the first, second and third fault; a fourth fault is raised."""
 _ROUNDS: Final = 20
 """How often a row that keeps changing is read again: a refresh or a sign-in in between changes it once or twice."""
+_SURE_ROUNDS: Final = 3
+"""Rounds that are not counted against patience: a worker that was frozen for longer still has to look again."""
 _RESERVE_SECONDS: Final = 1
 """What is left of the worker's time for the response."""
 
@@ -42,9 +45,8 @@ def repeated(case: Case, attempt: Callable[[], Flow[A | Again]], *, busy: str) -
     Raises the StoreUnavailable of the fourth fault, and LeaseBusy with the text `busy` where other writers got in between 20
     times or for 12 seconds; both earlier where the worker's time runs out.
     """
-    give_up = case.clock.monotonic() + PATIENCE_SECONDS
-    if case.deadline is not None:
-        give_up = min(give_up, case.deadline - _RESERVE_SECONDS)
+    last = inf if case.deadline is None else case.deadline - _RESERVE_SECONDS
+    give_up = min(last, case.clock.monotonic() + PATIENCE_SECONDS)
     faults, rounds, delay = 0, 0, 0.0
     while True:
         try:
@@ -62,7 +64,7 @@ def repeated(case: Case, attempt: Callable[[], Flow[A | Again]], *, busy: str) -
         stop = LeaseBusy(busy)
         if rounds == _ROUNDS:
             raise stop
-        yield from _wait(case, delay, give_up, stop)
+        yield from _wait(case, delay, give_up if rounds >= _SURE_ROUNDS else last, stop)
 
 
 def _wait(case: Case, seconds: float, give_up: float, otherwise: SessionUnavailable) -> Flow[None]:
