@@ -19,7 +19,7 @@ MADE_OF = {"sid": "sid-1", "auth_time": 5, "expires_at": 9, "now": 1_000, "data"
 @pytest.fixture
 def token(issuer):
     """A verified token with a group and a custom claim."""
-    text = issuer.access_token(**{"cognito:groups": ["admin"], "custom:x": "hush-hush"})
+    text = issuer.access_token(**{"cognito:groups": ["admin"], "custom:x": "hush-hush", "deep": {"a": [{"b": 1}]}})
     return verify(text, issuer.key_set(), issuer.rules)
 
 

@@ -286,7 +286,7 @@ def frames(body: str) -> list[object]:
         f"v1.1.{'A' * 41}",
         f'"v1.1.{body}"',
         f"sealed.v1.1.{body}",
-        "v1.1." + "A" * 100_000,
+        "v1.1." + "A" * 400_000,
         "v1.1." + "A" * MAX_SEALED_CHARS,
         "\u00e9" * 100_000,
         "." * 100_000,
@@ -470,7 +470,7 @@ def test_a_stored_secret_starts_as_no_token_does():
     assert not STORED_PREFIX.startswith("eyJ")
 
 
-@pytest.mark.parametrize("rest", ["", "x", "v1.1.", "v1.1." + "A" * 41, "v1.1." + "A" * 100_000, "eyJ.eyJ.x"])
+@pytest.mark.parametrize("rest", ["", "x", "v1.1.", "v1.1." + "A" * 41, "v1.1." + "A" * 400_000, "eyJ.eyJ.x"])
 def test_a_damaged_secret_is_invalid_not_a_malformed_cookie(rest):
     """The reason speaks of the seal: no cookie is at fault."""
     with pytest.raises(InvalidSeal) as caught:
@@ -490,7 +490,7 @@ def test_a_text_that_could_not_be_opened_is_not_sealed():
     fits = MAX_SEALED_CHARS * 3 // 4 - 40
     text = seal(OLD, bytes(fits), purpose="x", context=(), nonce=NONCE)
     assert open_sealed(OLD, text, purpose="x", context=()) == bytes(fits)
-    with pytest.raises(ValueError, match="at most 32768"):
+    with pytest.raises(ValueError, match="at most 311296"):
         seal(OLD, bytes(MAX_SEALED_CHARS), purpose="x", context=(), nonce=NONCE)
 
 

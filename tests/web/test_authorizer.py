@@ -256,7 +256,7 @@ def test_two_guards_in_front_of_two_routes(app):
 def test_a_text_for_a_list_of_names_admits_nobody(app, guards):
     """A slip in the guard is an error when the function starts, not a group of five letters."""
     (name,) = guards
-    with pytest.raises(ConfigurationError, match=f"{name}: expected a list of texts"):
+    with pytest.raises(ConfigurationError, match=f"{name}: expected a list of names"):
         sealed(app).authorizer(**guards)
 
 

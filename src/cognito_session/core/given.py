@@ -81,11 +81,11 @@ def check_names(name: str, value: object) -> tuple[str, ...]:
     a guard that is asked again would find it empty and let everybody through.
     """
     if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Collection):
-        raise unexpected(name, 'a list of texts, like ["a", "b"]', value)
+        raise unexpected(name, 'a list of names, like ["a", "b"]', value)
     found = tuple(value)
     for each in found:
         if not isinstance(each, str):
-            raise unexpected(name, "a list of texts", each, " in it")
+            raise unexpected(name, "a list of names", each, " in it")
     return found
 
 

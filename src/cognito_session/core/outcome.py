@@ -5,6 +5,7 @@ Denial is a value. An outage is not an outcome: it is a SessionUnavailable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import _FIELD_INITVAR, MISSING, dataclass, field, fields, replace  # type: ignore[attr-defined] # see _show_facts_only
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from cognito_session.core.errors import ConfigurationError, SessionForbidden, Se
 from cognito_session.core.given import check_names, check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from cognito_session.core.token import AccessToken
 
@@ -122,7 +123,7 @@ class Session:
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy.deepcopy, which may put a session into a queue, a cache or a log: without its secrets."""
         kept: dict[str, Any] = {name: getattr(self, name) for name in _NAMES if name not in _LEFT_OUT}
-        return _restored, (kept | {"claims": dict(self.claims), "data": dict(self.data)},)
+        return _restored, (kept | {"claims": _thawed(self.claims), "data": dict(self.data)},)
 
     @property
     def cognito(self) -> dict[str, Any] | None:
@@ -204,8 +205,21 @@ _show_facts_only()
 def _restored(kept: Mapping[str, Any]) -> Session:
     """The session out of a pickle; names that this version does not know are passed over."""
     found = {name: value for name, value in kept.items() if name in _NAMES}
-    found |= {name: MappingProxyType(found.get(name, {})) for name in ("claims", "data")}
-    return Session(access_token="", **found)
+    claims, data = _frozen(found.get("claims", {})), MappingProxyType(found.get("data", {}))
+    return Session(**{**found, "access_token": "", "claims": claims, "data": data})
+
+
+def _thawed(value: Any) -> Any:
+    """Claims as plain dicts and tuples: a read-only mapping has no pickle."""
+    if isinstance(value, Mapping):
+        return {name: _thawed(item) for name, item in value.items()}
+    return tuple(map(_thawed, value)) if isinstance(value, tuple) else value
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return MappingProxyType({name: _frozen(item) for name, item in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ __all__ = [
 COOKIE: Final = "cookie"
 AT_REST: Final = "at-rest"
 NONCE_BYTES: Final = 12
-MAX_SEALED_CHARS: Final = 32_768
+MAX_SEALED_CHARS: Final = 311_296
+"""A token of the greatest length (token.py), sealed; a row may have 400 kB."""
 STORED_PREFIX: Final = "sealed."
 """Before a secret at rest. A Cognito token is a JWS or JWE and starts with "eyJ"."""
 

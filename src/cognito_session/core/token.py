@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AccessToken", "TokenRules", "VerifiedToken", "key_id", "parse", "unverified_claims", "verified_claims", "verify"]
 
-MAX_TOKEN_CHARS: Final = 16_384
+MAX_TOKEN_CHARS: Final = 229_376
+"""Beyond what Cognito's own limits allow: 100 groups a user, names of 128 characters, each 12 as escaped, in base64: 204,800.
+https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html
+"""
 _MAX_SEGMENT_CHARS: Final = 12_288
+"""Of header and signature, which do not grow with the user."""
 _MAX_LEVELS: Final = 64
 """Of lists and objects in one another: deeper ones would end Python's own recursion."""
 _MAX_LIFE_SECONDS: Final = 86_400
@@ -187,13 +191,13 @@ def _split(text: str) -> tuple[str, bytes, bytes, bytes]:
     if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - RFC 7515 7.1
         raise MalformedToken("token: expected three non-empty parts (a compact JWS)")
     header, payload, signature = parts
-    return header, _decoded(payload), text[: -len(signature) - 1].encode("ascii"), _decoded(signature)
+    return header, _decoded(payload, MAX_TOKEN_CHARS), text[: -len(signature) - 1].encode("ascii"), _decoded(signature)
 
 
-def _decoded(segment: str) -> bytes:
+def _decoded(segment: str, most: int = _MAX_SEGMENT_CHARS) -> bytes:
     """Base64url without padding, canonical only (RFC 7515 2): one value has one spelling."""
-    if not segment or len(segment) > _MAX_SEGMENT_CHARS:
-        raise MalformedToken(f"token part: expected 1 to {_MAX_SEGMENT_CHARS} characters")
+    if not segment or len(segment) > most:
+        raise MalformedToken(f"token part: expected 1 to {most} characters")
     decoded = canonical_base64url(segment)
     if decoded is None:
         raise MalformedToken("token part: expected canonical base64url without padding")
