@@ -11,7 +11,7 @@ import json
 import threading
 from urllib.parse import parse_qs
 
-__all__ = ["Container", "Instance", "Sts"]
+__all__ = ["Container", "Instance", "Sso", "Sts"]
 
 SESSION_TOKEN = "IQoJb3/a-session-token+of=="
 
@@ -109,3 +109,16 @@ class Sts(KeyServer):
             "</Credentials><AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/app/s</Arn>"
             f"<AssumedRoleId>AROA:s</AssumedRoleId></AssumedRoleUser></{action}Result></{action}Response>"
         )
+
+
+class Sso(KeyServer):
+    """IAM Identity Center's GetRoleCredentials, for whoever is signed in."""
+
+    bearer = "an-sso-token"
+
+    def answer(self, method, path, headers, body):
+        if headers.get("x-amz-sso_bearer_token") != self.bearer:
+            return 401, ""
+        keys, end = self.keys(), int((dt.datetime.now(dt.UTC).timestamp() + self.life_seconds) * 1000)
+        found = {"accessKeyId": keys["AccessKeyId"], "secretAccessKey": keys["SecretAccessKey"]}
+        return 200, json.dumps({"roleCredentials": {**found, "sessionToken": keys["Token"], "expiration": end}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from aws.echo_server import EchoServer
-from aws.key_servers import SESSION_TOKEN, Container, Instance, Sts
+from aws.key_servers import SESSION_TOKEN, Container, Instance, Sso, Sts
 from cognito_session.aws.access_keys import AccessKeys, Credentials, keys_in
 from cognito_session.aws.botocore_chain import file_settings, new_session, resolve_keys
 from cognito_session.aws.endpoint import Endpoints
@@ -134,6 +135,20 @@ def test_every_source_signs(kind, machine, table):
     assert signed_by(wire, table).startswith(prefix)
     token = table.requests[-1].headers.get("x-amz-security-token")
     assert token == (SESSION_TOKEN if prefix.startswith("ASIA") else None)
+
+
+@pytest.mark.parametrize("kind", ["curl", "botocore"])
+def test_sso_signs(kind, bare, start, table, *, tmp_path, monkeypatch):
+    """Who has signed in to IAM Identity Center calls with the role's keys."""
+    sso, address = start(Sso), "https://example.awsapps.com/start"
+    monkeypatch.setattr("botocore.credentials.SSOProvider._SSO_TOKEN_CACHE_DIR", str(tmp_path))
+    token = {"accessToken": sso.bearer, "expiresAt": "2099-01-01T00:00:00Z"}
+    (tmp_path / f"{hashlib.sha1(address.encode()).hexdigest()}.json").write_text(json.dumps(token))
+    role = "sso_region = us-east-1\nsso_account_id = 123456789012\nsso_role_name = app\n"
+    (tmp_path / "config").write_text(f"[default]\nsso_start_url = {address}\n{role}")
+    wire = make(kind, {**bare, "AWS_ENDPOINT_URL_SSO": sso.url}, table)
+    assert signed_by(wire, table) == "ASIASSO1"
+    assert table.requests[-1].headers["x-amz-security-token"] == SESSION_TOKEN
 
 
 def test_sts_is_asked_in_the_region(bare, start, table, tmp_path):
