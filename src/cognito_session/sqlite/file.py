@@ -161,10 +161,10 @@ class SQLiteFile:
 
     def _after(self, error: BaseException, connection: Connection) -> None:
         """Put the connection back where it is as it was; else close it, which drops what it has cached."""
-        if isinstance(error, StoreUnavailable) or not self._presence.same_database:
+        if isinstance(error, StoreUnavailable):  # the next one must meet the same files, so this one stays open
             with suppress(Exception):
                 connection.rollback()
-            self._idle.append(connection)  # closing it would remove another database's log by name
+            self._idle.append(connection)
         elif _code(error) in _BUSY and not connection.in_transaction:
             self._idle.append(connection)  # nothing has begun
         else:
@@ -287,12 +287,7 @@ def _close(idle: list[Connection], opened: set[Connection], presence: Presence) 
         with suppress(Exception):  # another thread may be quicker; what cannot be closed is not used again either
             connection = idle.pop()
             opened.discard(connection)
-            if presence.same_database:
-                connection.close()
-            else:  # the last connection to close removes the log by its name, and that is another database's by now
-                from cognito_session.aws.fork import leak
-
-                leak(connection)
+            connection.close()
 
 
 def _code(error: BaseException) -> int:

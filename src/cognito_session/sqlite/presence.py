@@ -41,10 +41,7 @@ class Presence:
         if self._database is None:
             return
         if alone:
-            found = self._stat(self.path)
-            self._check_database(found)
-            if not found.st_size:  # SQLite would take it for a new one, and write to it
-                raise self._trouble(self.path, "is empty")
+            self._check_database(self._stat(self.path))
         else:
             self.check()
 
@@ -82,21 +79,16 @@ class Presence:
         if begin and begin not in _WAL_MAGIC:
             raise self._trouble(self._log, "was truncated while it was in use")
 
-    @property
-    def same_database(self) -> bool:
-        """Whether the path still names what was opened; if not, nothing may be closed that would tidy up by name."""
-        try:
-            return _mark(self.path.stat()) == self._database
-        except OSError:
-            return False
-
     def close(self) -> None:
         """The connections are about to be closed. If the log is another one by now, no connection is opened again."""
         try:
+            self._check_database(self._stat(self.path))
+        except StoreUnavailable:
+            return  # it may come back, and SQLite tidies up nothing beside a database that was moved
+        try:
             self.check()
         except StoreUnavailable as error:
-            if self.same_database:
-                self._lost = str(error)
+            self._lost = str(error)
 
     def _compare(self, database: os.stat_result, log: os.stat_result, index: os.stat_result) -> None:
         self._check_database(database)
