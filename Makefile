@@ -29,7 +29,7 @@ browser: $(STAMP)  ## Chromium for the browser tests: installed where that is po
 fuzz: $(STAMP)  ## every parser against 100,000 generated inputs, a process for each core; an hour and a half on two
 	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/fuzz -n logical --maxschedchunk 1 $(ARGS)
 
-prove: $(STAMP)  ## the long form of the proof; writes docs/proof.md
+prove: $(STAMP)  ## the long form of the proof, some 40 minutes on two cores; writes docs/proof.md
 	$(BIN)/python tests/prove.py $(ARGS)
 
 bench: $(STAMP)  ## ratios against boto3 + PyJWT in one run

@@ -30,7 +30,7 @@ from races.many_mutants import MANY_CLAUSES, MANY_RULES  # noqa: E402
 from races.mutants import CLAUSES, RULES  # noqa: E402
 from races.sample_rows import CREATE_MEANWHILE, MEANWHILE, WRITES  # noqa: E402
 
-LIMIT = 30_000
+LIMIT = 200_000
 """Distinct states of one scenario, so that the whole takes about 40 minutes on two cores."""
 
 

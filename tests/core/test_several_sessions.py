@@ -352,6 +352,25 @@ def test_a_sealed_token_is_kept_through_an_outage_of_cognito_and_a_plain_one_nev
     assert world.revoked == ["rt-a"]
 
 
+def test_a_token_that_came_too_late_is_kept_as_well(world):
+    """Signed out while a refresh was in flight, and Cognito takes no revocation: the old and the new token are remembered."""
+    worker, other = world.worker(keys=ring(1)), world.worker(keys=ring(1))
+    session = worker.sign_in("a")
+    world.clock.advance(LIFE)
+    world.cognito_is_down = True
+
+    def sign_out(step, argument):
+        if step is Write and argument.move.value == "commit":
+            worker.before = None
+            run(revoke(other.case, SUB, session.sid), other.ports)
+
+    worker.before = sign_out
+    assert worker.resolve(cookie_of(session)) == Rejected(Reason.SESSION_ENDED)
+    world.cognito_is_down = False
+    worker.sign_in("b")
+    assert set(world.revoked) == {"rt-a", "rt-new-1"}
+
+
 def test_a_lost_answer_to_the_end_does_not_spare_the_token(world):
     """The tombstone was written and its answer lost: the repeated write finds its own tombstone, and the token is revoked."""
     worker = world.worker()

@@ -14,7 +14,7 @@ from cognito_session.core import writes
 from cognito_session.core.case import next_delay
 from cognito_session.core.change import Change
 from cognito_session.core.credential import Credential, TokenCredential
-from cognito_session.core.ending import revoke_quietly
+from cognito_session.core.ending import revoke_new
 from cognito_session.core.errors import (
     InvalidClaim,
     InvalidSignature,
@@ -130,7 +130,7 @@ class Commit:
     def _sealed(self, access: AccessToken, refresh_token: str, *, verified: bool) -> Generation:
         """The new generation as it will be stored, bound to the row it goes into."""
         leased = self.leased
-        sub, sid = leased.key.sub, access.origin_jti if leased.bare else leased.sid or leased.key.sid
+        sub, sid = leased.key.sub, _sid_of(leased, access)
         stored_access = sealed_with(self.case, self.ring, access.text, sub=sub, sid=sid, attribute="access_token")
         stored_refresh = sealed_with(self.case, self.ring, refresh_token, sub=sub, sid=sid, attribute="token")
         return Generation(access, refresh_token, stored_access, stored_refresh, verified=verified)
@@ -193,12 +193,16 @@ class Commit:
         if found is not None and not found.bare and not found.ended:
             if found.sid in (leased.sid, new.access.origin_jti) and found.sid is not None:
                 return None
-            yield from revoke_quietly(leased, new.refresh_token)
+            yield from self._revoke(leased, new)
             return Rejected(Reason.DISPLACED)
-        yield from revoke_quietly(leased, new.refresh_token)
+        yield from self._revoke(leased, new)
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
         return Rejected(Reason.DISPLACED if found.bare else Reason.SESSION_ENDED)
+
+    def _revoke(self, leased: SessionRecord, new: Generation) -> Flow[None]:
+        sid = _sid_of(leased, new.access)
+        yield from revoke_new(self.case, leased, new.refresh_token, new.stored_refresh, sid=sid)
 
     def _change(self, leased: SessionRecord, new: Generation) -> Change:
         now = self.case.now()
@@ -239,6 +243,11 @@ def holding_until(patience_until: float, now: float, deadline: float | None) -> 
     """
     until = max(patience_until, now + LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS)
     return until if deadline is None else min(until, deadline - 1)
+
+
+def _sid_of(leased: SessionRecord, access: AccessToken) -> str:
+    """The session id that the new tokens are sealed for."""
+    return access.origin_jti if leased.bare else leased.sid or leased.key.sid
 
 
 def _held_back(found: SessionRecord, leased: SessionRecord) -> bool:

@@ -15,10 +15,10 @@ from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.ending import end_now
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
 from cognito_session.core.outcome import Reason
-from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS, TOMBSTONE_SECONDS
+from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
 from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, GlobalSignOut, Load, LoadAll, Report, Write, ask
-from cognito_session.core.unrevoked import revoke_remembered
+from cognito_session.core.unrevoked import revoke_remembered, user_row_end
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -167,7 +167,7 @@ def _forbid_earlier_sign_ins(case: Case, sub: str, keep: str | None) -> Flow[Non
     """
     now = case.now()
     last = now + CLOCK_TOLERANCE_SECONDS
-    mark = {"not_before": last, "ttl": now + TOMBSTONE_SECONDS}
+    mark = {"not_before": last, "ttl": user_row_end(case)}
     later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", last))
 
     def attempt() -> Flow[Again | None]:

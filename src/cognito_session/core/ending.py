@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cognito_session.core.credential import Credential
     from cognito_session.core.record import Row
 
-__all__ = ["end_now", "end_presented", "log_out", "revoke_quietly", "revoke_stored"]
+__all__ = ["end_now", "end_presented", "log_out", "revoke_new", "revoke_stored"]
 
 _BUSY: Final = "the session kept changing while it was being ended"
 
@@ -109,7 +109,10 @@ def _not_revoked(case: Case, record: SessionRecord, stored: str, reason: str) ->
     yield from ask(Report("revoke_failed", record.key.sub, record.sid, told))
 
 
-def revoke_quietly(record: SessionRecord, refresh_token: str) -> Flow[None]:
-    """Revoke at the provider. The session has ended here in any case, so a failure is only reported."""
+def revoke_new(case: Case, record: SessionRecord, refresh_token: str, stored: str, *, sid: str) -> Flow[None]:
+    """Revoke a refresh token that no row holds; `stored` is its text as it would have been stored under `sid`.
+
+    The session has ended or was displaced in any case. Where that fails, a sealed one is kept, and reported.
+    """
     if not (yield from revoked(refresh_token)):
-        yield from ask(Report("revoke_failed", record.key.sub, record.sid))
+        yield from _not_revoked(case, record._replace(sid=sid), stored, "")

@@ -14,10 +14,9 @@ from cognito_session.core.devices import live_and_readable, live_records
 from cognito_session.core.ending import end_now, revoke_stored
 from cognito_session.core.errors import SessionUnavailable, StoreUnavailable
 from cognito_session.core.outcome import Reason, Rejected
-from cognito_session.core.policy import TOMBSTONE_SECONDS
 from cognito_session.core.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, LoadAll, Report, Write, WriteAll, ask
-from cognito_session.core.unrevoked import revoke_remembered
+from cognito_session.core.unrevoked import revoke_remembered, user_row_end
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -101,7 +100,7 @@ class _Landing:
         if case.policy.on_max_sessions == "refuse" and len((yield from live_records(case, creation.key.sub))) >= most:
             return Rejected(Reason.TOO_MANY_SESSIONS)
         number = 1 + (count if count is not None else (yield from _highest_number(creation.key.sub)))
-        put = {"sign_ins": number, "ttl": max(creation.put["ttl"], case.now() + TOMBSTONE_SECONDS)}
+        put = {"sign_ins": number, "ttl": user_row_end(case)}
         guard = Change(Move.CREATE, self.user, (allowed, as_read("sign_ins", count)), put=put)
         return guard, creation._replace(put={**creation.put, "sign_in": number})
 

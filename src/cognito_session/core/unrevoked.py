@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cognito_session.core.attempts import Again, repeated
 from cognito_session.core.change import Change, Move, as_read
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
+from cognito_session.core.policy import TOMBSTONE_SECONDS
 from cognito_session.core.quiet_writes import write_quietly
 from cognito_session.core.record import USER_SID, Row, SessionKey, SessionRecord
 from cognito_session.core.seal import STORED_PREFIX
@@ -23,7 +24,7 @@ from cognito_session.core.writes import exists
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
 
-__all__ = ["remember", "revoke_for", "revoke_remembered", "user_key"]
+__all__ = ["remember", "revoke_for", "revoke_remembered", "revoked", "user_key", "user_row_end"]
 
 _MOST: Final = 20
 """How many tokens one row keeps: more would make the row of every sign-in large."""
@@ -131,7 +132,12 @@ def _kept(
     return Change(Move.REMEMBER, key, when, put=put, drop=frozenset({"unrevoked"}))
 
 
+def user_row_end(case: Case) -> int:
+    """When the row of what is known of the user may go: no session and no refresh token of now outlives it."""
+    return case.now() + max(case.policy.refresh_token_days * 86_400, TOMBSTONE_SECONDS)
+
+
 def _last_needed(case: Case, row: Row) -> int:
     """As long as the refresh token may live, and never shorter than the row is kept anyway."""
-    end, found = case.now() + case.policy.refresh_token_days * 86_400, row.get("ttl")
+    end, found = user_row_end(case), row.get("ttl")
     return max(end, found) if type(found) is int else end
