@@ -36,6 +36,7 @@ def test_a_verifier_is_the_one_that_srptools_makes():
     assert verifier(IDENTITY, password, salt) == context.get_common_password_verifier(exponent)
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # pycognito's own, from Python 3.12 on
 @pytest.mark.parametrize("_round", range(8))
 def test_a_signature_is_the_one_that_pycognito_makes(_round):
     """With the same private exponent, the signature over a challenge's parameters is pycognito's."""
