@@ -174,11 +174,11 @@ class _Lookup:
         value = trimmed(self._keywords.get(variable.lower()), variable) or self._from_environment(variable)
         if value is None:
             return None
-        if variable not in _WITH_SPACES and any(map(str.isspace, value)):
-            raise ConfigurationError(f"{self._prefix}{variable}: expected a value without spaces in it")
         form = _FORMS.get(variable)
         if form is not None and not form[0].fullmatch(value):
             raise ConfigurationError(f"{self._prefix}{variable}: expected {form[1]}")
+        if variable not in _WITH_SPACES and any(map(str.isspace, value)):
+            raise ConfigurationError(f"{self._prefix}{variable}: expected a value without spaces in it")
         return value
 
     def _from_environment(self, variable: str) -> str | None:

@@ -158,7 +158,7 @@ def test_tokens_that_are_too_long_to_be_any():
     """They are not sealed, which would fail in the middle of a sign-in or a refresh."""
     with pytest.raises(ConfigurationError):
         SignedIn.of({**tokens(), "RefreshToken": "r" * 30_000})
-    for result in ({"AccessToken": "a" * 30_000}, {"AccessToken": "a", "RefreshToken": "r" * 30_000}):
+    for result in ({"AccessToken": "a" * 300_000}, {"AccessToken": "a", "RefreshToken": "r" * 30_000}):
         wire = Wire(200, spelled({"AuthenticationResult": result}).encode())
         provider = CognitoProvider(wire, client_id="c", client_secret=ClientSecret(None), clock=ManualClock())
         with pytest.raises(ProviderUnavailable):

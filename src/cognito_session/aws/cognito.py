@@ -15,7 +15,7 @@ from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, UnknownO
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
 from cognito_session.core.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
-from cognito_session.core.token import MAX_TOKEN_CHARS
+from cognito_session.core.token import MAX_REFRESH_TOKEN_CHARS, MAX_TOKEN_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -259,7 +259,7 @@ def _new_tokens(answer: dict[str, Any]) -> NewTokens:
         access = ""
     if rotated is None and not access:
         raise ProviderUnavailable("Cognito's refresh answered without an access token", sent=True)
-    if len(access if rotated is None else rotated) > MAX_TOKEN_CHARS:
+    if len(rotated or "") > MAX_REFRESH_TOKEN_CHARS or (rotated is None and len(access) > MAX_TOKEN_CHARS):
         raise ProviderUnavailable("Cognito's refresh answered with a token that is too long to be one", sent=True)
     return NewTokens(access, rotated)
 

@@ -19,7 +19,7 @@ from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.steps import Flow, Report, ask
-from cognito_session.core.token import MAX_TOKEN_CHARS
+from cognito_session.core.token import MAX_REFRESH_TOKEN_CHARS
 from cognito_session.core.tracking import confirm_new, new_device_secret
 from cognito_session.core.vault import seal_secret
 
@@ -57,7 +57,7 @@ class SignedIn(NamedTuple):
             result = result["AuthenticationResult"]
         found: dict[str, Any] = result if isinstance(result, dict) else {}
         access, refresh = found.get("AccessToken"), found.get("RefreshToken")
-        if not isinstance(access, str) or not isinstance(refresh, str) or not 0 < len(refresh) <= MAX_TOKEN_CHARS:
+        if not isinstance(access, str) or not isinstance(refresh, str) or not 0 < len(refresh) <= MAX_REFRESH_TOKEN_CHARS:
             raise ConfigurationError(
                 "establish: expected Cognito's AuthenticationResult with AccessToken and RefreshToken; a sign-in"
                 " flow that issues no refresh token cannot carry a session"

@@ -29,6 +29,8 @@ MAX_TOKEN_CHARS: Final = 229_376
 """Beyond what Cognito's own limits allow: 100 groups a user, names of 128 characters, each 12 as escaped, in base64: 204,800.
 https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html
 """
+MAX_REFRESH_TOKEN_CHARS: Final = 16_384
+"""Cognito's have about 2,000, whatever groups a user is in."""
 _MAX_SEGMENT_CHARS: Final = 12_288
 """Of header and signature, which do not grow with the user."""
 _MAX_LEVELS: Final = 64
