@@ -384,7 +384,7 @@ def test_a_place_that_may_not_be_written_is_refused(folder_mode, file_mode):
     """A folder or a file of somebody else is a ConfigurationError at the start, not a 503 at the first request."""
     script = """
 from cognito_session.core.errors import ConfigurationError
-import cognito_session.sqlite.file, sqlite3
+import cognito_session.sqlite.file, sqlite3, urllib.parse  # what a user without rights could not import
 if os.getuid() == 0:
     os.setuid(65534)
 try:
