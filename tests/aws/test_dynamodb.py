@@ -523,6 +523,29 @@ def test_errors_are_told_apart_by_code(ask, code, expected):
     assert caught.value.__cause__.code == code
 
 
+@pytest.mark.parametrize(
+    ("reasons", "answer"),
+    [
+        (["TransactionConflict", "None"], False),
+        (["TransactionConflict", "TransactionConflict"], False),
+        (["ConditionalCheckFailed", "TransactionConflict"], False),
+        (["TransactionConflict", "ThrottlingError"], StoreUnavailable),
+        (["None", "ThrottlingError"], StoreUnavailable),
+    ],
+)
+def test_a_conflict_of_transactions_is_read_again_and_no_outage(reasons, answer):
+    """Another write to the item was under way: nothing was written, and a sign-in reads again. Throttling is an outage."""
+    wire = Refusing("TransactionCanceledException")
+    wire.error.body["CancellationReasons"] = [{"Code": code} for code in reasons]
+    store = DynamoDBStore(lambda: wire, table="rows", partition_key="sub", sort_key="sid")
+    changes = [Change(Move.CREATE, KEY, (absent("sub"),), put={"n": 1})]
+    if answer is StoreUnavailable:
+        with pytest.raises(StoreUnavailable, match="rate of requests"):
+            store.write_all(changes)
+    else:
+        assert store.write_all(changes) is answer
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_strange_five_hundred_is_an_outage(status):
     """Whatever the code, a 5xx is an outage."""

@@ -276,6 +276,17 @@ def test_a_refresh_that_fails_late_does_not_serve_the_old_token(world):
         worker.resolve(cookie)
 
 
+@pytest.mark.parametrize("end", ["idle_exp", "abs_exp"])
+def test_data_is_not_saved_past_the_sessions_end(world, end):
+    """The handler took its time, and the session reached an end meanwhile: no data is acknowledged that nobody can read."""
+    worker = world.worker()
+    me = worker.resolve(cookie_of(worker.sign_in("a"))).session
+    world.store.rows[(SUB, "a")][end] = int(world.clock.now()) + 2
+    world.clock.advance(2)
+    with pytest.raises(SessionRequired):
+        run(save_data(worker.case, me, {"n": 1}), worker.ports)
+
+
 @pytest.mark.parametrize("one_row", [False, True])
 def test_a_sign_in_whose_token_expires_meanwhile_begins_nothing(one_row):
     """Three seconds left and a write that takes four: `sign_in_expired`, nothing is left behind, the old session goes on."""

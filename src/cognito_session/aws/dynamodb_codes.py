@@ -105,8 +105,8 @@ def _meaning(error: ServiceError) -> Meaning:
     """Of a cancelled transaction: of the reason that the operator must act on, where there is one."""
     if error.code == "TransactionCanceledException":
         meanings = (DYNAMODB.get(reason) or COMMON.get(reason) for reason in _reasons(error))
-        known = [meaning for meaning in meanings if meaning is not None]
-        return next((meaning for meaning in known if not meaning.passing), known[0] if known else _CONFLICT)
+        known = sorted((meaning for meaning in meanings if meaning is not None), key=lambda meaning: meaning.passing)
+        return next((meaning for meaning in known if meaning is not _CONFLICT), _CONFLICT)
     return meaning_of(error, DYNAMODB)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core import writes
 from cognito_session.core.attempts import Again, repeated
+from cognito_session.core.devices import is_live
 from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable
 from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.record import SessionKey, SessionRecord
@@ -53,6 +54,8 @@ def save_data(case: Case, session: Session, data: Mapping[str, Any]) -> Flow[int
         record = SessionRecord.from_row(key, row)
         if record.bare or record.ended or record.sid != session.sid:
             raise SessionRequired("the session has ended", reason="session_ended")
+        if not is_live(record, case.now()):
+            raise SessionRequired("the session has reached its idle or its absolute end", reason="session_ended")
         if row.get("data_op") == op:  # an earlier attempt's write, its answer lost
             return record.data_version
         if record.data_version != session.data_version:

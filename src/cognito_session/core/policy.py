@@ -57,6 +57,10 @@ class SessionPolicy:
     `forget_device_on_sign_out`: where the user pool tracks devices, signing out forgets the browser's device at Cognito, so
     that the next sign-in there is that of a new device. With False it stays a remembered device.
 
+    `max_sessions` limits the live sessions of a user in a table with a sort key: one more ends the oldest ("evict") or is
+    refused ("refuse"). Sign-ins are numbered in the user's row. A session without a number (an earlier version's, or one from
+    before the limit was set) counts as older than any with one. Give all workers the same limit.
+
     Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
     crash of one worker unless `allow_lossy_rotation=True` is spelled out.
     """
