@@ -89,7 +89,11 @@ class BotocoreWire:
                 watch.keys = self._credentials.read(name, seconds)
             client = self._clients.get(service, signed=signed, once=once, timeout_seconds=seconds)
             watch.known = is_guarded(client)
-            return _call(client, operation, payload)
+            try:
+                return _call(client, operation, payload)
+            finally:
+                if once and service not in self._injected:
+                    client.close()  # its idle connection, which the server may be closing just as the next call takes it
 
         def send(ahead_seconds: float, seconds: float) -> dict[str, Any]:
             with watched(once=once, ahead_seconds=ahead_seconds) as watch:
