@@ -86,9 +86,7 @@ def schedules(limit: int) -> Iterable[Figure]:
     whole = len(everything) - cut.total() - len(violations)
     yield Figure("scenarios", f"{len(everything)}, {whole} of them searched to the end", "", holds=True)
     several = sum(isinstance(scenario, ManyScenario) for scenario in everything)
-    yield Figure(
-        "of these with several sessions of a user, a table with two keys or sealed cookies", str(several), "", holds=True
-    )
+    yield Figure("of these with several sessions of a user, clocks or keyrings", str(several), "", holds=True)
     yield Figure(f"cut, because they have more than {limit:,} distinct states", told_cut(cut), "", holds=True)
     yield Figure("distinct states", f"{states:,}", "at least 1,000,000", states >= 1_000_000)
     yield Figure("final worlds visited by a fault-free client", f"{finals:,}", "more than 0", finals > 0)

@@ -106,25 +106,29 @@ class SessionManager(Assembly):
         """The user's live sessions, newest first, without secrets; `current` is the asking session's `sid`."""
         return run(sessions_of(self.case, sub, current=current), self.ports)
 
-    def revoke(self, sub: str, sid: str) -> bool:
-        """End one session and revoke its tokens; False where there was none. Raises SessionUnavailable."""
-        return run(revoke(self.case, sub, sid), self.ports)
+    def revoke(self, sub: str, sid: str, *, remaining_seconds: float | None = None) -> bool:
+        """End one session and revoke its tokens; False where there was none. Raises SessionUnavailable.
 
-    def revoke_all(self, sub: str, *, keep: str | None = None) -> int:
+        `remaining_seconds` is what is left of the function's time, if limited.
+        """
+        return run(revoke(self.case.with_time_left(remaining_seconds), sub, sid), self.ports)
+
+    def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
         """Sign the user out everywhere, or everywhere but in `keep`; how many sessions ended. Raises SessionUnavailable.
 
         No sign-in from before can land behind it. One that follows within two seconds (four, where this machine's clock is
-        ahead of Cognito's) is refused as `signed_out` as well, and has to be made again.
+        ahead of Cognito's) is refused as `signed_out` as well, and has to be made again. `remaining_seconds` is what is left of
+        the function's time, if limited.
         """
-        return run(revoke_all(self.case, sub, keep=keep), self.ports)
+        return run(revoke_all(self.case.with_time_left(remaining_seconds), sub, keep=keep), self.ports)
 
-    def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
+    def save_data(self, me: Session, data: Mapping[str, Any], *, remaining_seconds: float | None = None) -> Session:
         """Replace the session's data, written only if it differs; the session with its new data.
 
         Raises SessionConflict (409) where another request changed it since `me` was served, SessionRequired where the
         session has ended, ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
         """
-        return me.with_data(data, run(save_data(self.case, me, data), self.ports))
+        return me.with_data(data, run(save_data(self.case.with_time_left(remaining_seconds), me, data), self.ports))
 
     def csrf_token(self, me: Session) -> str:
         """A token for X-CSRF-Token, for pages of browsers too old for Sec-Fetch-Site and Origin (`Csrf(header_token=True)`).
@@ -300,17 +304,17 @@ class AsyncSessionManager(Assembly):
         """As SessionManager.sessions_of."""
         return await self._run(sessions_of(self.case, sub, current=current))
 
-    async def revoke(self, sub: str, sid: str) -> bool:
+    async def revoke(self, sub: str, sid: str, *, remaining_seconds: float | None = None) -> bool:
         """As SessionManager.revoke."""
-        return await self._run(revoke(self.case, sub, sid))
+        return await self._run(revoke(self.case.with_time_left(remaining_seconds), sub, sid))
 
-    async def revoke_all(self, sub: str, *, keep: str | None = None) -> int:
+    async def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
         """As SessionManager.revoke_all."""
-        return await self._run(revoke_all(self.case, sub, keep=keep))
+        return await self._run(revoke_all(self.case.with_time_left(remaining_seconds), sub, keep=keep))
 
-    async def save_data(self, me: Session, data: Mapping[str, Any]) -> Session:
+    async def save_data(self, me: Session, data: Mapping[str, Any], *, remaining_seconds: float | None = None) -> Session:
         """As SessionManager.save_data."""
-        return me.with_data(data, await self._run(save_data(self.case, me, data)))
+        return me.with_data(data, await self._run(save_data(self.case.with_time_left(remaining_seconds), me, data)))
 
     def managed_login(
         self,
