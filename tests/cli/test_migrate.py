@@ -306,7 +306,7 @@ def test_signed_out_everywhere_stays_so(move):
     move.old.revoke_all(never_here.sub)
     assert move.run() == {Fate.MOVED: 1, Fate.EMPTY: 1}
     for tokens in (late, late_too):
-        with pytest.raises(Exception, match="ended") as refused:
+        with pytest.raises(Exception, match="signed out everywhere") as refused:
             move.new.establish(tokens)
         assert refused.value.reason == "signed_out"
     assert isinstance(move.new.resolve(cookie_of(move.new.establish(move.app.sign_in(user)))), Active)
