@@ -13,6 +13,7 @@ from cognito_session import Active, ConfigurationError, Rejected, SessionPolicy
 from cognito_session.core.outcome import Reason
 from managed.scene import Reports, ring, session_rows
 from signin.browser import BASE_URL, Site, location, query_of, with_query
+from support.clocks import OtherClock
 from support.stack import done
 
 COOKIE = "__Host-session"
@@ -75,6 +76,24 @@ def test_the_flows_cookie_is_short_lived_sealed_and_lax(site):
     assert line.startswith(f"{COOKIE}-flow-")
     assert line.split("; ")[1:] == ["Max-Age=900", "Path=/", "HttpOnly", "Secure", "SameSite=Lax"]
     assert line.partition("=")[2].startswith("v1.1.")
+
+
+@pytest.mark.parametrize("behind_seconds", [30, 240])
+def test_a_machine_whose_clock_is_behind_signs_users_in(app, behind_seconds):
+    """Cognito's tokens seem to come from the future: the sign-in that asked for them works all the same."""
+    with Site(app, clock=OtherClock(app.stack.clock, -behind_seconds)) as site:
+        assert site.sign_in(app.user()).status == 303
+        assert isinstance(site.resolve(), Active)
+
+
+def test_a_machine_whose_clock_is_ahead_names_its_clock(app, caplog):
+    """Tokens that have expired on arrival are no forgery: a 500, the reason in the log, and no live token left behind."""
+    events = Reports()
+    with Site(app, clock=OtherClock(app.stack.clock, 700), on_event=events) as site:
+        response = site.sign_in(app.user())
+    assert (response.status, response.cookies, list(events)) == (500, (), [])
+    assert "clock is about 70" in caplog.text
+    assert done(app.stack)[-1] == "RevokeToken"
 
 
 # --- several tabs

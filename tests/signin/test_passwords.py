@@ -9,6 +9,7 @@ from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.signin.outcome import CodeSent, Done, PasswordChanged
 from managed.scene import Reports, ring, session_rows
 from signin.counter import SESSION, WRONG, Counter, Watching, refused
+from support.clocks import OtherClock
 from support.stack import PASSWORD, make_app
 
 NEW = "Another-Password2!"
@@ -101,6 +102,15 @@ def test_every_layout_and_both_cookies(stack, sort_key, cookie):
     user = app.user()
     counter.arrived(counter.sign_in(user.username), user)
     assert len(session_rows(app)) == 1
+
+
+def test_a_machine_whose_clock_is_ahead_names_its_clock(stack):
+    """Tokens that have expired on arrival are the operator's matter and leave no live token: not "sign in again" for ever."""
+    app = make_app(stack, sort_key="sid")
+    counter = Counter(app, clock=OtherClock(stack.clock, 700))
+    with pytest.raises(ConfigurationError, match="clock is about 70"):
+        counter.sign_in(app.user().username)
+    assert counter.calls()[-2:] == ["InitiateAuth", "RevokeToken"]
 
 
 def test_wrong_passwords_and_unknown_users_are_one_answer(counter, lenient):

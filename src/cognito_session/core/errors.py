@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigurationError",
+    "ExpiredOnArrival",
     "InvalidClaim",
     "InvalidSignature",
     "KeysUnavailable",
@@ -154,6 +155,16 @@ class ConfigurationError(SessionError, ValueError):
 
     status = 500
     default_reason = "configuration"
+
+
+class ExpiredOnArrival(ConfigurationError):
+    """Cognito's tokens of a sign-in had expired when they arrived: this machine's clock is ahead."""
+
+    def __init__(self, ahead_seconds: int) -> None:
+        super().__init__(
+            "the tokens of a sign-in had expired when they arrived from Cognito: this machine's clock is about"
+            f" {ahead_seconds} seconds ahead of Cognito's. Set the clock, for example by NTP"
+        )
 
 
 _CLAIM_REASONS = {"iss": "wrong_issuer", "client_id": "wrong_client", "token_use": "wrong_token_use"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.ending import end_now, end_presented
-from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
+from cognito_session.core.errors import ConfigurationError, ExpiredOnArrival, SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.identify import authenticate, identify
 from cognito_session.core.landing import evict_surplus, land
@@ -82,7 +82,7 @@ def establish(
 
     Rejected where this very sign-in's session has already been ended, where the user has been signed out everywhere since
     it, or where there are too many sessions. `from_cognito`: the tokens are Cognito's own answer to a call of ours. Raises
-    ConfigurationError for tokens of another pool or client, and SessionUnavailable.
+    ConfigurationError for tokens of another pool or client, ExpiredOnArrival, and SessionUnavailable.
     """
     try:
         token = yield from authenticate(case, signed_in.access_token, from_cognito=from_cognito)
@@ -91,6 +91,8 @@ def establish(
             f"establish: the access token is not one of this user pool and app client ({error.reason})"
         ) from error
     if token.expires_at <= case.now():
+        if from_cognito:
+            raise ExpiredOnArrival(case.now() - token.issued_at)
         return Rejected(Reason.SIGN_IN_EXPIRED)
     creation = yield from _creation(case, signed_in, token, device)
     tracked = yield from _tracked(case, signed_in, token, device, secret)

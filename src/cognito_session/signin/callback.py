@@ -185,6 +185,9 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
         yield from ask(Report("sign_in_forged", "", None, error.reason))
         yield from _take_back(refresh_token)
         return "sign_in_forged"
+    except ConfigurationError:
+        yield from _take_back(refresh_token)
+        raise
     signed_in = SignedIn.of({"AccessToken": issued["access_token"], "RefreshToken": refresh_token})
     device = device_label(request.header("user-agent"))
     found = yield from establish(login.case, signed_in, presented=request.cookie_headers, device=device, from_cognito=True)

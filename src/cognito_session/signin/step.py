@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.device_cookie import dropped_device, keep_device
-from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
+from cognito_session.core.errors import ConfigurationError, ExpiredOnArrival, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.outcome import Reason, Rejected
@@ -102,16 +102,20 @@ def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Establish
         secret = new_device_secret(desk.case.entropy, signed_in.device_key, signed_in.device_group)
     elif known is not None and visitor.proved:
         signed_in = signed_in._replace(device_key=known.secret.key, device_known=True)
-    begun = yield from establish(
-        desk.case,
-        signed_in,
-        presented=visitor.presented,
-        device=visitor.device,
-        from_cognito=True,
-        secret=secret,
-    )
+    try:
+        begun = yield from establish(
+            desk.case,
+            signed_in,
+            presented=visitor.presented,
+            device=visitor.device,
+            from_cognito=True,
+            secret=secret,
+        )
+    except ExpiredOnArrival as error:
+        yield from _revoke(error.reason, signed_in.refresh_token)
+        raise
     if isinstance(begun, Rejected):
-        yield from _revoke(begun, signed_in.refresh_token)
+        yield from _revoke(begun.reason, signed_in.refresh_token)
         full = begun.reason is Reason.TOO_MANY_SESSIONS
         return Refused(Refusal.TOO_MANY_SESSIONS if full else Refusal.SIGN_IN_AGAIN)
     over = forgetting(desk.case, visitor.presented)
@@ -123,12 +127,12 @@ def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Establish
     return Established(replace(begun, set_cookies=(*begun.set_cookies, *over, *kept)))
 
 
-def _revoke(begun: Rejected, refresh_token: str) -> Flow[None]:
+def _revoke(reason: str, refresh_token: str) -> Flow[None]:
     """A sign-in without a session leaves no live token behind."""
     try:
         yield from ask(Revoke(refresh_token))
     except (SessionUnavailable, ConfigurationError):
-        yield from ask(Report("revoke_failed", "", None, begun.reason))
+        yield from ask(Report("revoke_failed", "", None, reason))
 
 
 def _challenged(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[ChallengeRequired | Refused]:
