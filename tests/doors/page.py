@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from cognito_session import AsyncSessionManager, SessionForbidden, SessionManager, current_session
 from support.stack import App
 
-__all__ = ["ADMINS", "GUARDS", "LOGIN", "MAX_AGE", "PARTS", "ROUTES", "TRUSTED", "Box", "Said", "Site", "say"]
+__all__ = ["ADMINS", "CACHED", "GUARDS", "LOGIN", "MAX_AGE", "PARTS", "ROUTES", "TRUSTED", "Box", "Said", "Site", "say"]
 
 LOGIN: Final = "/login"
 ADMINS: Final = "admins"
@@ -32,6 +32,7 @@ ROUTES: Final[dict[str, tuple[str | None, str]]] = {
     "/boom": ("required", "GET"),
     "/own-cookie": ("required", "GET"),
     "/private": ("required", "GET"),
+    "/cached": ("required", "GET"),
     "/sign-in": (None, "POST"),
     "/sign-out": (None, "POST"),
 }
@@ -39,6 +40,14 @@ MAX_AGE: Final = 300
 GUARDS: Final[dict[str | None, dict[str, Any]]] = {"admins": {"any_group": [ADMINS]}, "recent": {"max_age": MAX_AGE}}
 PARTS: Final = ("one ", "after ", "another")
 """What is streamed."""
+
+CACHED: Final = {
+    "Cache-Control": 'private="Set-Cookie", max-age=60',
+    "CDN-Cache-Control": "max-age=600",
+    "Surrogate-Control": "max-age=600",
+    "X-Accel-Expires": "600",
+}
+"""What lets shared caches keep an answer."""
 
 _JSON: Final = {"Content-Type": "application/json"}
 _TEXT: Final = {"Content-Type": "text/plain"}
@@ -88,5 +97,6 @@ def say(site: Site, path: str, me: Any, body: str = "") -> Said:
         "/stream": Said(200, _TEXT, "".join(PARTS), parts=PARTS),
         "/own-cookie": Said(200, _JSON | {"Set-Cookie": "theme=dark; Path=/"}, name),
         "/private": Said(200, _JSON | {"Cache-Control": "private, max-age=60", "Vary": "Accept-Encoding"}, name),
+        "/cached": Said(200, _JSON | CACHED, name),
         "/public": Said(200, _JSON | {"Cache-Control": "public, max-age=60"}, name),
     }.get(path, Said(200, _JSON, name))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from doors.doors import doors_that_can
-from doors.page import PARTS
+from doors.page import CACHED, PARTS
 from doors.visitor import PAGE, attributes, body_of, caching, session_lines
 from managed.scene import NAME
 from support.stack import done
@@ -66,6 +66,13 @@ def test_a_person_is_refreshed_as_well(visitor):
     answer = visitor.sign_in_long_ago().ask("/me", headers=PAGE)
     assert answer.status == 200
     assert_one_new_cookie(visitor, answer)
+
+
+def test_no_header_lets_a_shared_cache_keep_what_depends_on_the_session(visitor):
+    """Not for another user, and not for longer: headers that caches follow in place of Cache-Control are taken out."""
+    answer = visitor.sign_in().ask("/cached")
+    assert (answer.status, caching(answer)) == (200, NOBODYS)
+    assert [name for name in CACHED if name != "Cache-Control" and answer.values(name.lower())] == []
 
 
 def test_the_applications_own_cookie_survives(visitor):

@@ -445,7 +445,9 @@ CACHING = [
     ("no-cache", False, "no-store"),
     ("private, max-age=60", False, "private, max-age=60"),
     ("max-age=60, Private", False, "max-age=60, Private"),
-    ('private="x-header"', False, 'private="x-header"'),
+    ('private="x-header"', False, "no-store"),  # it keeps that header alone private (RFC 9111 5.2.2.7)
+    ('max-age=60, private="a, no-store, private"', False, "no-store"),
+    ("must-understand, no-store, max-age=60", False, "no-store"),
     ("no-store", False, "no-store"),
     ("NO-STORE", False, "NO-STORE"),
     ("x-private", False, "no-store"),

@@ -230,6 +230,8 @@ def test_nobody_there_is_an_answer_too(sessions):
         ([("cache-control", "private, max-age=9"), ("vary", "Accept")], "private, max-age=9", "Accept, Cookie"),
         ([("Cache-Control", "public"), ("Vary", "Accept"), ("vary", "Origin")], "no-store", "Accept, Origin, Cookie"),
         ([("vary", "*")], "no-store", "*"),
+        ([("cache-control", 'private="Set-Cookie", max-age=9')], "no-store", "Cookie"),
+        ([("cache-control", "must-understand, no-store, max-age=9")], "no-store", "Cookie"),
     ],
 )
 def test_what_the_application_says_of_caching_stays_where_it_is_as_strict(sessions, cookie, said, cache_control, vary):

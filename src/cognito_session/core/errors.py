@@ -10,6 +10,7 @@ SessionError                              .status, .reason, .retry_after, .respo
 |- SessionUnavailable   503               could not find out: Retry-After, cookie untouched
 |   |- StoreUnavailable, ProviderUnavailable, KeysUnavailable, LeaseBusy
 |- ConfigurationError   500               (also ValueError) set up wrong; never ends a session
+|   |- ExpiredOnArrival
 |- TokenError                             not authentic; stays inside the core
 |   |- MalformedToken, UnknownKey, InvalidSignature, InvalidClaim
 """

@@ -22,7 +22,7 @@ from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
 from cognito_session.web.request import Request, headers_of
-from cognito_session.web.response import cache_control, lacking, vary
+from cognito_session.web.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.web.swallowed import noting
 from cognito_session.web.visit import Visit
 
@@ -222,11 +222,15 @@ def _cookies(pairs: Pairs, visit: Visit) -> Pairs:
     return [(b"set-cookie", line.encode("latin-1")) for line in lacking(visit.cookies, _said(pairs, b"set-cookie"))]
 
 
+def _overrules(name: bytes) -> bool:
+    return overrules_cache_control(name.decode("latin-1"))
+
+
 def _uncached(pairs: Pairs, visit: Visit) -> Pairs:
     """The headers with what keeps this response from being given to anybody else."""
     wanted = {
         b"cache-control": cache_control(", ".join(_said(pairs, b"cache-control")), sets_cookie=bool(visit.cookies)),
         b"vary": vary(", ".join(_said(pairs, b"vary"))),
     }
-    kept = [(name, value) for name, value in pairs if name.lower() not in wanted]
+    kept = [(name, value) for name, value in pairs if name.lower() not in wanted and not _overrules(name)]
     return kept + [(name, value.encode("latin-1")) for name, value in wanted.items()]

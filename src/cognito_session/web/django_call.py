@@ -17,7 +17,7 @@ from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.web import asgi, wsgi
 from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
-from cognito_session.web.response import cache_control, lacking, vary
+from cognito_session.web.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class Call:
         if self.visit.consulted:
             for line in lacking(self.visit.cookies, list(response.cookies)):
                 response.cookies.load(line)
+            for name in [name for name in response.headers if overrules_cache_control(name)]:
+                del response[name]
             response["Cache-Control"] = cache_control(response.get("Cache-Control"), sets_cookie=bool(self.visit.cookies))
             response["Vary"] = vary(response.get("Vary"))
         return response

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.web.lambda_form import Form
-from cognito_session.web.response import cache_control, vary
+from cognito_session.web.response import cache_control, overrules_cache_control, vary
 
 if TYPE_CHECKING:
     from cognito_session.web.response import Response
@@ -58,6 +58,8 @@ def with_session_headers(form: Form, response: Any, cookies: Sequence[str]) -> d
     many: Many = {name: _list(values) for name, values in _map(complete, "multiValueHeaders").items()}
     complete.pop("cookies", None)
     _drop(headers, many, _SET_COOKIE)
+    for name in [name for name in (*headers, *many) if overrules_cache_control(name)]:
+        _drop(headers, many, name.lower())
     _replace(headers, many, "Cache-Control", cache_control(_find(headers, many, "cache-control"), sets_cookie=bool(cookies)))
     _replace(headers, many, "Vary", vary(_find(headers, many, "vary")))
     return complete | _SPELLED[form](headers, many, lines) | _load_balancer_s_own(form, complete)

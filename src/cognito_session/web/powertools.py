@@ -30,7 +30,7 @@ from cognito_session.web.lambda_answer import set_cookie_spellings
 from cognito_session.web.lambda_event import Form, form_of
 from cognito_session.web.protect import visit_of
 from cognito_session.web.refusal import refusal
-from cognito_session.web.response import cache_control, cookie_name, lacking, vary
+from cognito_session.web.response import cache_control, cookie_name, lacking, overrules_cache_control, vary
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import ApiGatewayResolver
@@ -181,7 +181,7 @@ def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
     present = [*(str(cookie) for cookie in answer.cookies), *in_headers]
     ours = lacking(cookies, present)
     lines = [*present, *ours]
-    headers = _Headers({name: value for name, value in answer.headers.items() if name.lower() not in _REPLACED})
+    headers = _Headers({name: value for name, value in answer.headers.items() if not _is_replaced(name)})
     headers.sets_cookie = bool(ours)
     headers["Cache-Control"] = cache_control(_said(answer.headers, "cache-control"), sets_cookie=bool(ours))
     headers["Vary"] = vary(_said(answer.headers, "vary"))
@@ -194,7 +194,8 @@ def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
     return answer
 
 
-_REPLACED = frozenset({"set-cookie", "cache-control", "vary"})
+def _is_replaced(name: str) -> bool:
+    return name.lower() in ("set-cookie", "cache-control", "vary") or overrules_cache_control(name)
 
 
 def _said(headers: Mapping[str, Any], wanted: str) -> str:

@@ -7,12 +7,25 @@ here, for the answers of applications too (RFC 9111 5.2.2.5, RFC 9110 12.5.5).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Response", "cache_control", "cookie_name", "json_response", "lacking", "redirect", "vary"]
+__all__ = [
+    "Response",
+    "cache_control",
+    "cookie_name",
+    "json_response",
+    "lacking",
+    "overrules_cache_control",
+    "redirect",
+    "vary",
+]
+
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_OTHER_CACHE_FIELDS: Final = frozenset({"edge-control", "surrogate-control", "x-accel-expires"})
 
 
 class Response(NamedTuple):
@@ -43,9 +56,21 @@ def cache_control(said: str | None, *, sets_cookie: bool) -> str:
     """What an answer that depends on the cookie must say: `no-store`, or the application's own word where that is as strict."""
     if not said:
         return "no-store"
-    directives = {part.strip().lower().partition("=")[0] for part in said.split(",")}
-    kept = "no-store" in directives or ("private" in directives and not sets_cookie)
-    return said if kept else "no-store"
+    # `private="Set-Cookie"` keeps that field alone private, and a cache that knows `must-understand` ignores `no-store` beside
+    # it (RFC 9111 5.2.2.7, 5.2.2.3).
+    directives = {part.strip().lower() for part in _QUOTED.sub("", said).split(",")}
+    forbids = "no-store" in directives and "must-understand" not in directives
+    return said if forbids or ("private" in directives and not sets_cookie) else "no-store"
+
+
+def overrules_cache_control(name: str) -> bool:
+    """Whether caches follow this header in place of Cache-Control, so that an answer that nobody may store must not have it.
+
+    CDN-Cache-Control and those made after it (RFC 9213 2.2), Surrogate-Control (Fastly, Varnish), Edge-Control (Akamai) and
+    X-Accel-Expires (nginx).
+    """
+    lower = name.lower()
+    return lower in _OTHER_CACHE_FIELDS or lower.endswith("cdn-cache-control")
 
 
 def vary(said: str | None) -> str:

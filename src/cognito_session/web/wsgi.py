@@ -23,7 +23,7 @@ from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
 from cognito_session.web.request import Request, headers_of
-from cognito_session.web.response import cache_control, lacking, vary
+from cognito_session.web.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.web.swallowed import noting
 from cognito_session.web.visit import Visit
 
@@ -167,7 +167,11 @@ def _with_session_headers(visit: Visit, headers: Headers) -> Headers:
     said = {name: ", ".join(values) for name, values in headers_of(headers).items()}
     cookies = lacking(visit.cookies, [value for name, value in headers if name.lower() == "set-cookie"])
     return [
-        *((name, value) for name, value in headers if name.lower() not in ("cache-control", "vary")),
+        *(
+            (name, value)
+            for name, value in headers
+            if name.lower() not in ("cache-control", "vary") and not overrules_cache_control(name)
+        ),
         ("Cache-Control", cache_control(said.get("cache-control"), sets_cookie=bool(visit.cookies))),
         ("Vary", vary(said.get("vary"))),
         *(("Set-Cookie", line) for line in cookies),
