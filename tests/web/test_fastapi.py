@@ -443,6 +443,32 @@ def test_mounted_applications(app, auth, cookie):
     assert client_of(api).get("/sub/admin").status_code == 401
 
 
+def test_a_mounted_application_without_handlers_of_its_own(app, auth, cookie):
+    """Its 500 becomes the refusal, and the exception that comes after it, which the server would log, ends at the middleware.
+
+    Starlette runs the handlers of the outer application too late for a mounted one and raises a RuntimeError instead.
+    """
+    api, mounted = FastAPI(), FastAPI()
+    auth.init_app(api)
+    mounted.add_api_route("/me", lambda: "ok", dependencies=[Depends(auth.required)])
+    mounted.add_api_route("/admin", lambda: "ok", dependencies=[Depends(auth.require(any_group=["admin"]))])
+
+    async def broken() -> None:
+        raise KeyError
+
+    mounted.add_api_route("/broken", broken, dependencies=[Depends(auth.required)])
+    api.mount("/sub", mounted)
+    refused = client_of(api).get("/sub/me")
+    assert (refused.status_code, refused.json()["reason"]) == (401, "no_cookie")
+    assert client_of(api).get("/sub/me", headers=PAGE).headers["location"] == "/login?return_to=/sub/me"
+    assert (client_of(api, cookie).get("/sub/me").status_code, client_of(api, cookie).get("/sub/admin").status_code) == (
+        200,
+        403,
+    )
+    with pytest.raises(KeyError):
+        client_of(api, cookie).get("/sub/broken")
+
+
 def test_two_managers_in_one_application(app, cookie):
     """Each has its own cookie and its own way to sign in; one session opens nothing of the other's."""
     members = CognitoAuth(app.async_manager(), login_path="/login")

@@ -88,18 +88,22 @@ class CognitoSessionMiddleware:
 
     async def _serve(self, visit: Visit, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
-            if scope["type"] == "http":
-                await visit.acheck_csrf()
-            elif not self.sessions.csrf.admits_handshake(visit.request):
-                await receive()  # the handshake may be answered only once it has been taken
-                raise csrf_refusal()
+            await self._admit(visit, scope, receive)
             await self.app(scope, receive, answer.send)
-        except SessionError as error:
-            if answer.answered is error:
+        except Exception as error:
+            if answer.has_answered(error):
                 return
-            if answer.over or (answer.begun and scope["type"] == "http"):
+            if not isinstance(error, SessionError) or answer.over or (answer.begun and scope["type"] == "http"):
                 raise
             await answer.refuse(error)
+
+    async def _admit(self, visit: Visit, scope: Scope, receive: Receive) -> None:
+        """Refuse what may not reach the application. Raises SessionForbidden."""
+        if scope["type"] == "http":
+            await visit.acheck_csrf()
+        elif not self.sessions.csrf.admits_handshake(visit.request):
+            await receive()  # the handshake may be answered only once it has been taken
+            raise csrf_refusal()
 
 
 def visit_of(
@@ -160,6 +164,16 @@ class _Answer:
         self._visit = visit
         self._is_http = scope["type"] == "http"
         self._may_deny = "websocket.http.response" in (scope.get("extensions") or {})
+
+    def has_answered(self, error: BaseException | None) -> bool:
+        """Whether this exception is the error that has been answered, or one that was raised because of it.
+
+        A mounted application raises the error again behind its 500; the exception handlers of the outer application, which
+        see that an answer has begun, make a RuntimeError of it.
+        """
+        while error is not None and error is not self.answered:
+            error = error.__cause__
+        return error is not None
 
     async def send(self, message: Message) -> None:
         """Pass a message of the application on, unless it belongs to a 500 that a SessionError was made into."""
