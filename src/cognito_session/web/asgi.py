@@ -191,6 +191,8 @@ class _Answer:
             self.begun = True
             if self._visit.consulted:
                 message = {**message, "headers": self._headers(kind, message.get("headers") or ())}
+            if kind == "http.response.start":  # a WebSocket may well ask after its handshake: nothing is cached there
+                self._visit.response_begins()
         await self._send(message)
 
     async def refuse(self, error: SessionError) -> None:

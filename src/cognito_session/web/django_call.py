@@ -91,6 +91,7 @@ class Call:
                 del response[name]
             response["Cache-Control"] = cache_control(response.get("Cache-Control"), sets_cookie=bool(self.visit.cookies))
             response["Vary"] = vary(response.get("Vary"))
+        self.visit.response_begins()
         return response
 
 

@@ -52,12 +52,15 @@ async def asign_out(visit: Visit) -> None:
 
 def _establish(visit: Visit, tokens: object) -> Flow[Session | Rejected]:
     request, device = visit.request, device_label(visit.request.header("user-agent"))
-    return begin(visit.case, SignedIn.of(tokens), presented=request.cookie_headers, device=device)
+    signed_in = SignedIn.of(tokens)
+    yield from visit.report_if_late("cookie_not_sent", "a user was signed in: the browser does not get the session's cookie")
+    return (yield from begin(visit.case, signed_in, presented=request.cookie_headers, device=device))
 
 
 def _log_out(visit: Visit) -> Flow[None]:
     case = visit.case
     visit.send((case.cookie.delete_line(), *signed_out_device(case, visit.request.cookie_headers)))
+    yield from visit.report_if_late("cookie_not_sent", "a user was signed out: the browser keeps the session's cookie")
     yield from log_out(case, visit.request.cookie_headers)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.errors import SessionError, SessionRequired, TokenError
 from cognito_session.core.outcome import Reason, Rejected
+from cognito_session.core.steps import Report, ask
 from cognito_session.core.vault import open_value, seal_value
 from cognito_session.drivers.sync import run
 from cognito_session.web.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Visit", "csrf_token"]
 
 _CSRF = "csrf"
+_ASKED = (
+    "the session was first asked for: it has neither Cache-Control: no-store nor a refreshed cookie. Ask before the"
+    " response begins, not in a streamed body or a background task"
+)
 
 
 class Visit:
@@ -46,6 +51,7 @@ class Visit:
         self.case = manager.case.with_time_left(remaining_seconds)
         self._outcome: Outcome | SessionError | None = None
         self._sent: dict[str, str] = {}
+        self._response_begun = False
 
     def __repr__(self) -> str:
         return f"Visit({self.request!r}, asked={self.consulted})"
@@ -80,6 +86,15 @@ class Visit:
     def send(self, cookies: Iterable[str]) -> None:
         """Send these Set-Cookie values with the response, whatever the request's old cookie would have asked for."""
         self._sent |= {cookie_name(line): line for line in cookies}
+
+    def response_begins(self) -> None:
+        """The headers go out: from now on no cookie and no caching header can be added."""
+        self._response_begun = True
+
+    def report_if_late(self, event: str, what: str) -> Flow[None]:
+        """Tell the operator where the response has begun: a streamed body or a background task did something too late."""
+        if self._response_begun:
+            yield from ask(Report(event, "", None, f"the response had begun when {what}"))
 
     def session(self) -> Session | None:
         """The session, or None. Raises SessionUnavailable or ConfigurationError."""
@@ -144,7 +159,8 @@ class Visit:
         return self.request.header(TOKEN_HEADER) or ""
 
     def _flow(self) -> Flow[Outcome]:
-        return self.manager.flow(self.request.cookie_headers, remaining_seconds=self.remaining_seconds)
+        yield from self.report_if_late("asked_too_late", _ASKED)
+        return (yield from self.manager.flow(self.request.cookie_headers, remaining_seconds=self.remaining_seconds))
 
     def _answer(self) -> Session | None:
         if isinstance(self._outcome, SessionError):

@@ -100,7 +100,9 @@ class _Answer:
             if self._swallowed is not None:
                 return lambda _: None
         self._started = True
-        return self._start_response(status, _with_session_headers(self._visit, headers), *([exc_info] if exc_info else []))
+        complete = _with_session_headers(self._visit, headers)
+        self._visit.response_begins()
+        return self._start_response(status, complete, *([exc_info] if exc_info else []))
 
     def begun(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """The body, taken as far as it must go to begin: an application that is a generator does nothing before that.
