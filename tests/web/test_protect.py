@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -69,6 +70,7 @@ class FixedManager:
         self.asked: list[tuple[Any, float | None]] = []
         self.csrf = Csrf()
         self.base_path = ""
+        self.case = SimpleNamespace(with_time_left=lambda _seconds: None)  # no flow of the core runs here
         self.ports = Ports(store=None, provider=None, keys=None, clock=None, sleep=None)
 
     def resolve(self, cookie_header: Any, *, remaining_seconds: float | None = None) -> Any:
@@ -438,6 +440,19 @@ class Published(NamedTuple):
         return self.key_set
 
 
+class Silent:
+    """A provider that may be asked to revoke and for nothing else."""
+
+    def refresh(self, _request: object) -> object:
+        raise AssertionError("nothing is refreshed here")
+
+    def revoke(self, _refresh_token: str) -> None:
+        """Done."""
+
+    def global_sign_out(self, _access_token: str) -> None:
+        raise AssertionError("nobody is signed out everywhere here")
+
+
 @pytest.mark.parametrize("kind", ["v1", "v2"])
 def test_from_sign_in_to_handler_with_a_real_manager(made, issuer, clock, kind):
     """The cookie that establish sets opens the handler, a forged one beside it does not, and after sign-out neither does."""
@@ -445,7 +460,7 @@ def test_from_sign_in_to_handler_with_a_real_manager(made, issuer, clock, kind):
         Configuration("sessions", issuer.client_id, issuer.pool_id),
         cookie="token",
         store=MemoryStore(),
-        provider=type("Silent", (), {"revoke": lambda *_: None})(),
+        provider=Silent(),
         keys=Published(issuer.key_set()),
         clock=clock,
         environ={},
