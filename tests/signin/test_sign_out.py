@@ -47,6 +47,16 @@ def test_the_redirect_ends_managed_logins_own_cookie(site):
     assert site.cognito.get(site.start()).status_code == 200
 
 
+def test_sign_ins_under_way_are_forgotten(site):
+    """A sign-in that was begun and left leaves nothing behind on a shared computer."""
+    site.sign_in(site.app.user())
+    for _ in range(2):
+        site.start()
+    assert len(site.flows()) == 2
+    site.sign_out()
+    assert site.jar == {}
+
+
 def test_signing_out_twice_is_harmless(site):
     """Who has no session any more is sent the same way, and the cookie is deleted again."""
     site.sign_in(site.app.user())

@@ -15,6 +15,7 @@ from cognito_session.core.ending import log_out
 from cognito_session.core.errors import SessionRequired, SessionUnavailable
 from cognito_session.core.flow import resolve
 from cognito_session.core.outcome import Rejected
+from cognito_session.signin.transaction import forgotten_transactions
 from cognito_session.web.page import page
 from cognito_session.web.refusal import refusal
 from cognito_session.web.response import json_response, redirect
@@ -39,7 +40,11 @@ def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -
         return (yield from _elsewhere(login, request, return_to))
     if where == "everywhere":
         yield from _everywhere(login, request)
-    gone = (login.case.cookie.delete_line(), *signed_out_device(login.case, request.cookie_headers))
+    gone = (
+        login.case.cookie.delete_line(),
+        *signed_out_device(login.case, request.cookie_headers),
+        *forgotten_transactions(login.case, request.cookie_headers),
+    )
     try:
         yield from log_out(login.case, request.cookie_headers)
     except SessionUnavailable as error:

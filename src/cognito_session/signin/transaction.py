@@ -32,6 +32,7 @@ __all__ = [
     "TRANSACTION_SECONDS",
     "Transaction",
     "find_transaction",
+    "forgotten_transactions",
     "keep_transaction",
     "transaction_cookie",
     "wanted_page",
@@ -139,6 +140,11 @@ def find_transaction(case: Case, state: object, cookie_headers: Sequence[str]) -
     if not isinstance(state, str) or not _STATE.fullmatch(state):
         return None
     return (yield from _opened(case, state, cookie_headers, outage=True))
+
+
+def forgotten_transactions(case: Case, cookie_headers: Sequence[str]) -> tuple[str, ...]:
+    """The Set-Cookie values that delete the cookies of every flow that this browser has begun."""
+    return tuple(transaction_cookie(case, state).delete_line() for state in _states(case, cookie_headers))
 
 
 def _opened(case: Case, state: str, cookie_headers: Sequence[str], *, outage: bool = False) -> Flow[Transaction | None]:
