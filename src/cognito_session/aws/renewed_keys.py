@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.aws.access_keys import AccessKeys
 from cognito_session.aws.fork import renew_in_child
-from cognito_session.aws.wire import NotSent
 from cognito_session.aws.quiet import quiet  # not in the thread: a child forked during an import has half a module
+from cognito_session.aws.wire import NotSent
 from cognito_session.clock import SystemClock
 
 if TYPE_CHECKING:
