@@ -15,7 +15,7 @@ from cognito_session.web.request import Request, headers_of
 from managed.scene import ring
 from support.stack import PASSWORD
 
-__all__ = ["BASE_URL", "Site", "location", "query_of"]
+__all__ = ["BASE_URL", "Site", "location", "own_path_of", "query_of"]
 
 BASE_URL = "https://app.example"
 NAVIGATION = (("sec-fetch-mode", "navigate"), ("user-agent", "Mozilla/5.0 (X11; Linux) Firefox/140.0"), ("host", "app.example"))

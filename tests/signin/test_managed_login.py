@@ -12,7 +12,7 @@ import pytest
 from cognito_session import Active, ConfigurationError, Rejected, SessionPolicy
 from cognito_session.core.outcome import Reason
 from managed.scene import Reports, ring, session_rows
-from signin.browser import BASE_URL, Site, location, query_of, with_query
+from signin.browser import BASE_URL, Site, location, own_path_of, query_of, with_query
 from support.clocks import OtherClock
 from support.stack import done
 
@@ -119,6 +119,21 @@ def test_at_most_five_flows_are_kept_and_the_oldest_goes(site):
         states.append(query_of(site.start())["state"])
         site.app.stack.advance(1)
     assert [name.rpartition("-")[2] for name in site.flows()] == states[1:]
+
+
+def test_many_tabs_that_wake_at_once_all_arrive(site):
+    """Twelve tabs begin before any has an answer: nothing pushes another out, and each comes back to its own page."""
+    user, asleep = site.app.user(), dict(site.jar)
+    addresses = []
+    for number in range(12):
+        request = site.request("GET", f"/login?return_to=/tab/{number}", jar=asleep)
+        addresses.append(location(site.keep(site._run(site.login.start(request)))))
+    assert sum(len(f"{name}={value}; ") for name, value in site.jar.items()) < 8_190  # gunicorn's limit of a header
+    back = [site.sign_in_at_cognito(addresses[0], user)]
+    back += [own_path_of(site.cognito.get(address).headers["location"]) for address in addresses[1:]]
+    assert [location(site.callback(path)) for path in back] == [f"/tab/{number}" for number in range(12)]
+    assert list(site.jar) == [COOKIE]
+    assert isinstance(site.resolve(), Active)
 
 
 def test_flows_that_are_over_make_room(site):

@@ -245,3 +245,32 @@ def test_what_is_no_application(cognito, sessions):
     with pytest.raises(TypeError, match="Starlette, FastAPI, Flask or Django, not dict"):
         cognito.client({})
     assert not asyncio.iscoroutinefunction(cognito.client)
+
+
+def test_a_websocket_brings_the_cookies(cognito, manager):
+    """Opened by its path, it goes to the application's own host over TLS, and brings home the cookie of a refresh."""
+    from fastapi import WebSocket
+
+    app = fastapi_app(manager)
+
+    async def live(socket, me):
+        await socket.accept()
+        await socket.send_text(me.username)
+        await socket.close()
+
+    live.__annotations__ |= {"socket": WebSocket, "me": fastapi_guard(app)}
+    app.websocket("/live")(live)
+    client = cognito.client(app)
+    cognito.expire()
+    with client.websocket_connect("/live") as socket:
+        assert socket.receive_text() == "alice"
+        assert [name for name, _ in socket.extra_headers] == [b"set-cookie"]
+
+
+def fastapi_guard(app):
+    """The annotation of a parameter that needs a session."""
+    from fastapi import Depends
+
+    from cognito_session import Session
+
+    return Annotated[Session, Depends(app.state.auth.required)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,17 @@ def _starlette(app: Any, origin: str, cookies: Cookies) -> Any:
     with warnings.catch_warnings():  # which HTTP library its client stands on is not ours to say
         warnings.simplefilter("ignore")
         testclient = import_module("starlette.testclient")
-    client = testclient.TestClient(app, base_url=origin, headers={"sec-fetch-site": _SITE})
+    base: Any = testclient.TestClient
+    netloc = urlsplit(origin).netloc
+
+    class SecureClient(base):  # type: ignore[misc] # of whichever HTTP library
+        """As Starlette's, which opens sockets of a host of its own, without TLS: no cookie of the application goes there."""
+
+        def websocket_connect(self, url: str, *args: Any, **keywords: Any) -> Any:
+            """As there, at the application's address."""
+            return super().websocket_connect(urljoin(f"wss://{netloc}", url), *args, **keywords)
+
+    client = SecureClient(app, base_url=origin, headers={"sec-fetch-site": _SITE})
     host = urlsplit(origin).hostname or ""
     for each in cookies:
         client.cookies.set(each.name, each.value, domain=host if "." in host else f"{host}.local", path=each.path)
