@@ -29,6 +29,28 @@ def test_a_signed_in_event_in_one_line(cognito, handler, form):
     assert (status(answer), answer["body"]) == (200, "alice")
 
 
+FEDERATED = (
+    "Google_109283746512345678901",
+    "SignInWithApple_000111.0123456789abcdef0123456789abcdef.0011",
+    "azuread_First.Last@corp.example",
+    "SAML_CORP\\müller",
+    "auth0_auth0|5f7c8ec7c33c6c004bbafe82",
+    'okta_a b;c=d"e',
+    "x" * 128,
+)
+
+
+@pytest.mark.parametrize("username", FEDERATED)
+def test_names_of_federated_users(cognito, handler, username):
+    """Whatever an identity provider calls its users: served, refreshed, and told by the whole name."""
+    cognito.sign_in(username, groups=["staff", "eu-central-1_Testing00_Google"])
+    for _ in range(2):
+        answer = handler(cognito.event("http-v2"), cognito.context)
+        assert (status(answer), answer["body"]) == (200, username)
+        cognito.keep(answer)
+        cognito.expire()
+
+
 def test_the_example_of_the_docs(cognito, sessions):
     """Signed in, 200; an hour later with DynamoDB down, 503."""
     cognito.attach(sessions)

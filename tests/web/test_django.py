@@ -740,6 +740,21 @@ def test_djangos_own_csrf_check_may_stand_beside_ours(manager):
             assert ask("/exempt", method="POST", strict=True).json["reason"] == "cross_site"
 
 
+def test_a_form_may_be_sent_after_a_refresh(app, manager):
+    """A refresh leaves Django's own CSRF cookie as it is: the token of a form that has been open for hours still counts."""
+    secret = "s" * 32
+    cookie = cookie_of(manager.establish(app.sign_in(app.user())))
+    both = {**PROJECT, "MIDDLEWARE": ["django.middleware.csrf.CsrfViewMiddleware", MIDDLEWARE]}
+    with override_settings(**both, COGNITO_SESSION={"MANAGER": manager}):
+        for to, method in (("/s/json", "GET"), ("/s/changes", "POST")):
+            app.expire()
+            headers = {"referer": "https://testserver/", "x-csrftoken": secret, **OURS}
+            reply = ask_wsgi(to, method=method, cookie=f"{cookie}; csrftoken={secret}", strict=True, **headers)
+            assert reply.status == 200
+            cookie = sent_back(reply) or cookie
+            assert "csrftoken" not in reply.cookies
+
+
 def test_paths_are_exempt_by_setting(app):
     """A webhook named in the settings needs no origin, one that may be read as another path does."""
     environ = {"ENVIRON": app.environment, "COOKIE": "token", "CLOCK": app.stack.clock}
