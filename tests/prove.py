@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from crashes import trials  # noqa: E402 - the path comes first
-from races import browsers, many_scenarios, scenarios  # noqa: E402
+from races import browsers, many_scenarios, scenarios, tracked  # noqa: E402
 from races.explore import search  # noqa: E402
 from races.many import ManyScenario  # noqa: E402
 from races.many_mutants import MANY_CLAUSES, MANY_RULES  # noqa: E402
@@ -72,7 +72,7 @@ def main() -> int:
 
 def schedules(limit: int) -> Iterable[Figure]:
     """Search every scenario under every reading of Cognito."""
-    everything = [*scenarios.long(), *many_scenarios.long()]
+    everything = [*scenarios.long(), *many_scenarios.long(), *tracked.long()]
     states = finals = 0
     violations, cut = [], Counter[str]()
     for found in in_parallel(partial(search, limit=limit), everything, "schedules", "scenario"):

@@ -20,8 +20,8 @@ from cognito_session.core.token import parse
 from cognito_session.core.tracking import (
     ADMIN_SCOPE,
     DeviceSecret,
-    confirm_new,
     confirm_pending,
+    device_of,
     device_verifier,
     new_device_secret,
 )
@@ -113,8 +113,30 @@ def test_without_the_scope_nothing_is_called():
     """A token that may not be used for the user's devices costs no call; it is reported, with the scope that is missing."""
     world = World()
     token = parse(World.token(world, scope="openid"), ISSUER.rules)
-    kept = run(confirm_new(world.case, DeviceSecret(KEY, GROUP, "p"), token, None), world.ports)
+    kept = run(device_of(world.case, DeviceSecret(KEY, GROUP, "p"), token), world.ports)
     assert (kept, world.provider.confirmed, world.events) == ({"device_key": KEY}, [], ["device_not_confirmed"])
+
+
+def test_a_sign_in_that_is_refused_confirms_no_device():
+    """A sign-in from before "sign out everywhere" does not land, and Cognito keeps no confirmed device of it."""
+    world = World(one_row=True)
+    world.sign_in()
+    world.edit(not_before=world.case.now() + 1)
+    signed_in = SignedIn(world.token(origin_jti="another"), "rt-2", device_key=KEY, device_group=GROUP)
+    assert run(establish(world.case, signed_in), world.ports).reason is Reason.SIGNED_OUT
+    assert world.provider.confirmed == []
+
+
+def test_a_confirmation_is_repeated_before_the_token_ends():
+    """Near the token's end, after which nothing can confirm the device, the pause is half of what is left of it."""
+    world = world_with_device(ProviderUnavailable("down"))
+    end = token_of(world).expires_at
+    world.clock.advance(end - world.case.now() - 40)
+    for seconds, calls in ((0, 2), (19, 2), (1, 3)):
+        world.clock.advance(seconds)
+        run(confirm_pending(world.case, record_of(world), token_of(world)), world.ports)
+        assert len(world.provider.confirmed) == calls
+    assert "device_pending" not in world.row
 
 
 def test_a_verifier_fits_its_password():

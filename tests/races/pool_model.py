@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.ports import Denied
+from cognito_session.core.ports import DEVICE_REFUSED, Denied
 from support.tokens import Issuer
 
 SUB = "user-1"
@@ -57,10 +57,14 @@ class Grant(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """All refresh tokens, and how many access tokens were minted."""
+    """All refresh tokens, and how many access tokens were minted.
+
+    `unconfirmed`: the families whose device Cognito does not accept (never confirmed, or forgotten); empty without tracking.
+    """
 
     grants: tuple[tuple[str, Grant], ...]
     minted: int
+    unconfirmed: frozenset[str] = frozenset()
 
     def find(self, token: str) -> Grant | None:
         for name, grant in self.grants:
@@ -90,6 +94,8 @@ def refresh(pool: Pool, token: str, now: int, rules: PoolRules) -> tuple[Pool, t
     grant = pool.find(token)
     if grant is None or grant.status == "dead":
         return pool, "NotAuthorizedException"
+    if grant.family in pool.unconfirmed:
+        return pool, DEVICE_REFUSED
     if not pool.usable(token, now, rules):
         return (_kill(pool, grant.family) if rules.reuse_kills else pool), "RefreshTokenReuseException"
     origin = f"{grant.family}-r{pool.minted}" if rules.origin_changes else grant.family

@@ -16,11 +16,15 @@ from races.many_mutants import MANY_CLAUSES, MANY_RULES
 from races.many_scenarios import short as short_of_many
 from races.mutants import CLAUSES, RULES, patched
 from races.scenarios import short
+from races.tracked import TRACKED_RULES
+from races.tracked import short as short_of_tracked
 
 LIMIT = 3_000
 
 
-@pytest.mark.parametrize("scenario", [*short(), *short_of_many()], ids=lambda scenario: f"{scenario.name} ({scenario.rules})")
+@pytest.mark.parametrize(
+    "scenario", [*short(), *short_of_many(), *short_of_tracked()], ids=lambda scenario: f"{scenario.name} ({scenario.rules})"
+)
 def test_no_schedule_breaks_an_invariant(scenario):
     """No searched schedule loses, resurrects, sticks, falsely accuses or serves the wrong token."""
     found = search(scenario, limit=LIMIT)
@@ -28,7 +32,7 @@ def test_no_schedule_breaks_an_invariant(scenario):
     assert found.states > 1
 
 
-@pytest.mark.parametrize("mutant", [*RULES, *MANY_RULES], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*RULES, *MANY_RULES, *TRACKED_RULES], ids=lambda mutant: mutant.name)
 def test_a_rule_taken_out_is_missed(mutant):
     """The search finds a schedule that breaks the protocol without this rule, and none with it."""
     assert search(mutant.scenario, limit=LIMIT).violation is None

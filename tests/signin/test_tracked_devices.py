@@ -169,7 +169,9 @@ def test_a_forgotten_device_is_left_out(counter):
     counter.app.stack.cognito("ForgetDevice", AccessToken=token, DeviceKey=only_row(counter, user)["device_key"])
     counter.calls()
     assert counter.sign_in(user.username).session.sub == user.sub
-    assert counter.calls()[:3] == ["InitiateAuth", "InitiateAuth", "ConfirmDevice"]
+    calls = counter.calls()  # the presented session's revocation comes in between
+    assert calls[:2] == ["InitiateAuth", "InitiateAuth"]
+    assert "ConfirmDevice" in calls[2:]
     assert counter.jar[DEVICE] != before
 
 

@@ -20,7 +20,7 @@ from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.token import MAX_REFRESH_TOKEN_CHARS
-from cognito_session.core.tracking import confirm_new, new_device_secret
+from cognito_session.core.tracking import confirm_new, device_of, new_device_secret
 from cognito_session.core.vault import seal_secret
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def establish(
             raise ExpiredOnArrival(case.now() - token.issued_at)
         return Rejected(Reason.SIGN_IN_EXPIRED)
     creation = yield from _creation(case, signed_in, token, device)
-    tracked = yield from _tracked(case, signed_in, token, device, secret)
+    tracked = yield from _tracked(case, signed_in, token, secret)
     creation = creation._replace(put={**creation.put, **tracked})
     refusal = yield from land(case, creation)
     if refusal is not None:
@@ -106,6 +106,7 @@ def establish(
     yield from ask(Report("established", token.sub, record.sid))
     yield from evict_surplus(case, creation.key)
     yield from _end_presented(case, presented, record)
+    yield from confirm_new(case, record, token)
     session = Session.of(
         token,
         sid=creation.key.sid,
@@ -128,16 +129,14 @@ def _take_back(case: Case, record: SessionRecord) -> Flow[Rejected]:
     return Rejected(Reason.SIGN_IN_EXPIRED)
 
 
-def _tracked(
-    case: Case, signed_in: SignedIn, token: VerifiedToken, device: str | None, secret: DeviceSecret | None
-) -> Flow[Row]:
+def _tracked(case: Case, signed_in: SignedIn, token: VerifiedToken, secret: DeviceSecret | None) -> Flow[Row]:
     """The attributes of the sign-in's device. Managed login names it in the access token alone (claim `device_key`)."""
     key = signed_in.device_key or token.device_key
     if key is None:
         return {}
     if signed_in.device_known:
         return {"device_key": key}
-    return (yield from confirm_new(case, secret or new_device_secret(case.entropy, key, signed_in.device_group), token, device))
+    return (yield from device_of(case, secret or new_device_secret(case.entropy, key, signed_in.device_group), token))
 
 
 def _text(value: object) -> str | None:

@@ -1,7 +1,7 @@
 """Tracked devices: how the device of a session is confirmed at Cognito, and forgotten (section "Devices" of docs/sign-in.md).
 
 1. A sign-in is never lost because a device could not be confirmed. An outage leaves the row with `device_pending`, and later
-   requests try again, at most once a minute; a refusal is reported and not repeated.
+   requests try again, at most once a minute, and more often near the token's end; a refusal is reported and not repeated.
 2. The device's password never reaches the row: the row holds the key, and the verifier until it is confirmed.
 3. A device that another live session shares is not forgotten with this one.
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html
@@ -31,6 +31,7 @@ __all__ = [
     "DeviceSecret",
     "confirm_new",
     "confirm_pending",
+    "device_of",
     "device_verifier",
     "forget_device",
     "new_device_secret",
@@ -76,19 +77,30 @@ def device_verifier(entropy: Entropy, secret: DeviceSecret) -> str:
     return ":".join(b64encode(number_bytes(number)).decode("ascii") for number in numbers)
 
 
-def confirm_new(case: Case, secret: DeviceSecret, token: AccessToken, label: str | None) -> Flow[Row]:
-    """Confirm the device of a new session; the attributes that its row keeps. Raises nothing that Cognito can cause."""
+def device_of(case: Case, secret: DeviceSecret, token: AccessToken) -> Flow[Row]:
+    """The attributes that the row of a new session keeps of its device, which is not confirmed yet."""
     kept: Row = {"device_key": secret.key}
     if ADMIN_SCOPE not in token.scopes:
         detail = f"the access token lacks the scope {ADMIN_SCOPE}: the session cannot be refreshed"
         yield from ask(Report("device_not_confirmed", token.sub, None, detail))
         return kept
-    pending = device_verifier(case.entropy, secret)
-    if not _time_for_a_call(case):
-        return kept | {"device_pending": pending}
-    if (yield from _confirmed(secret.key, pending, token, label)):
-        return kept
-    return kept | {"device_pending": pending, "device_retry_at": case.now() + _RETRY_SECONDS}
+    kept["device_pending"] = device_verifier(case.entropy, secret)
+    if _time_for_a_call(case):  # the sign-in has the first turn
+        kept["device_retry_at"] = _next_turn(case, token)
+    return kept
+
+
+def confirm_new(case: Case, record: SessionRecord, token: AccessToken) -> Flow[None]:
+    """Confirm the device of a session whose row has landed. Raises nothing that Cognito or the store can cause.
+
+    Before the landing, a sign-in that the policy refuses would leave a confirmed device behind, and a worker that dies would
+    leave a session whose row does not know its device.
+    """
+    key, pending = record.device_key, record.device_pending
+    if key is None or pending is None or record.device_retry_at is None or not _time_for_a_call(case):
+        return
+    if (yield from _confirmed(key, pending, token, record.device)):
+        yield from write_quietly(writes.device_confirmed(record), record.sid)
 
 
 def confirm_pending(case: Case, record: SessionRecord, token: AccessToken) -> Flow[None]:
@@ -96,7 +108,7 @@ def confirm_pending(case: Case, record: SessionRecord, token: AccessToken) -> Fl
     key, pending, now = record.device_key, record.device_pending, case.now()
     if key is None or pending is None or (record.device_retry_at is not None and now < record.device_retry_at):
         return
-    turn = writes.device_turn(record, retry_at=now + _RETRY_SECONDS)
+    turn = writes.device_turn(record, retry_at=_next_turn(case, token))
     written = yield from write_quietly(turn, record.sid)
     if written is not None and written.applied and (yield from _confirmed(key, pending, token, record.device)):
         yield from write_quietly(writes.device_confirmed(record), record.sid)
@@ -119,6 +131,12 @@ def forget_device(case: Case, record: SessionRecord) -> Flow[None]:
         yield from ask(ForgetDevice(text, key))
     except (SessionError, TokenError) as error:
         yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, getattr(error, "reason", "")))
+
+
+def _next_turn(case: Case, token: AccessToken) -> int:
+    """When another request may try: sooner near the token's end, after which the device can no longer be confirmed."""
+    now = case.now()
+    return now + max(_CALL_SECONDS, min(_RETRY_SECONDS, (token.expires_at - now) // 2))
 
 
 def _time_for_a_call(case: Case) -> bool:
