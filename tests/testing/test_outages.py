@@ -267,3 +267,48 @@ def test_cognito_that_forbids_every_refresh(cognito, sessions, browser):
         cognito.advance(600)
     cognito.heal()
     assert served(sessions, browser).username == "alice"
+
+
+def test_a_pool_that_tracks_devices(cognito, sessions):
+    """A session whose device is confirmed is refreshed, under rotation too."""
+    cognito.attach(sessions)
+    cognito.rotation(grace_seconds=0)
+    cognito.device_tracking()
+    browser = cognito.sign_in("alice")
+    cognito.expire()
+    assert type(sessions.resolve(browser.cookie_header)).__name__ == "Refreshed"
+
+
+def test_a_confirmation_that_fails_is_sent_again(cognito, sessions):
+    """The sign-in stands, a later request confirms the device, and the session can then be refreshed."""
+    cognito.attach(sessions)
+    cognito.device_tracking()
+    cognito.fail("cognito", only="ConfirmDevice", times=1)
+    me = sessions.establish(cognito.tokens("alice"))
+    header = me.set_cookies[0].partition(";")[0]
+    cognito.advance(61)
+    assert sessions.resolve(header).session.username == "alice"
+    cognito.expire()
+    assert sessions.resolve(header).session.username == "alice"
+    assert [call.ending for call in cognito.calls if call.operation == "ConfirmDevice"] == ["failed", "done"]
+
+
+def test_a_device_that_is_never_confirmed(cognito, sessions):
+    """The first refresh ends the session as device_refused."""
+    cognito.attach(sessions)
+    cognito.device_tracking()
+    cognito.fail("cognito", only="ConfirmDevice")
+    me = sessions.establish(cognito.tokens("alice"))
+    cognito.expire()
+    assert sessions.resolve(me.set_cookies[0].partition(";")[0]).reason == "device_refused"
+
+
+def test_a_sign_out_forgets_the_device(cognito, sessions):
+    """ForgetDevice reaches the pool, and off again means that sign-ins get no device."""
+    cognito.attach(sessions)
+    cognito.device_tracking()
+    browser = cognito.sign_in("alice")
+    sessions.sign_out(browser.cookie_header)
+    assert [call.ending for call in cognito.calls if call.operation == "ForgetDevice"] == ["done"]
+    cognito.device_tracking(on=False)
+    assert "NewDeviceMetadata" not in cognito.tokens("alice")

@@ -41,6 +41,8 @@ class SignIn:
     expires_at: float
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     revoked: bool = False
+    device_key: str | None = None
+    device_confirmed: bool = False
 
 
 @dataclass(slots=True)
@@ -60,5 +62,6 @@ class PoolState:
     grants: dict[str, Grant] = field(default_factory=dict, repr=False)
     codes: dict[str, Any] = field(default_factory=dict, repr=False)
     challenges: dict[str, str] = field(default_factory=dict, repr=False)
+    forgotten: set[str] = field(default_factory=set, repr=False)
     created: int = 0
     last_expiry: int = 0

@@ -39,6 +39,7 @@ class Issue(NamedTuple):
             "scope": " ".join(self.sign_in.scopes),
             "jti": jti,
             "username": self.account.username,
+            **({"device_key": self.sign_in.device_key} if self.sign_in.device_key else {}),
             **self.sign_in.claims,
         }
 

@@ -85,3 +85,10 @@ class Outages:
         """
         for pool in self._world.pools.values():
             pool.grace_seconds = grace_seconds
+
+    def device_tracking(self, *, on: bool = True) -> None:
+        """Let the user pools track devices, or not: each further sign-in is that of a new device, and its session can be
+        refreshed when ConfirmDevice has come. It is off to begin with. No sign-in proves a device to the test pool.
+        """
+        for pool in self._world.pools.values():
+            pool.tracks_devices = on

@@ -4,7 +4,8 @@
 2. One sign-in's tokens share one end of life; revoking one of them revokes all that came of the sign-in.
 3. Where rotation is on, a use brings a new refresh token. The used one works for the grace, counted from its first use, each
    time bringing another new one; after that it is reuse. This is the simple reading of what AWS leaves open.
-4. What the pool refuses is an answer. It knows no outages: those befall the call, not the pool.
+4. Where it tracks devices, every sign-in comes from a new one, and its refresh token works when the device is confirmed.
+5. What the pool refuses is an answer. It knows no outages: those befall the call, not the pool.
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
 """
 
@@ -37,7 +38,7 @@ class FakePool:
     """A user pool for tests.
 
     `access_token_seconds`: the life of access and ID tokens. `grace_seconds`: RetryGracePeriodSeconds where refresh-token
-    rotation is on, None where it is off. Both may be changed at any time.
+    rotation is on, None where it is off. `tracks_devices`: whether new sign-ins get a device. All may be changed at any time.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class FakePool:
         self.client_id = client_id
         self.access_token_seconds = 3600
         self.grace_seconds: float | None = None
+        self.tracks_devices = False
         self.state = PoolState()
         self.entropy = entropy or CountedBytes()
         self._refresh_token_seconds = refresh_token_days * _DAY_SECONDS
@@ -128,13 +130,14 @@ class FakePool:
             expires_at = now + self._refresh_token_seconds
             sign_in = SignIn(self.entropy.uuid(), username, account.sub, tuple(scopes), at, expires_at, dict(claims or {}))
             self.state.sign_ins[sign_in.origin_jti] = sign_in
+            device = self._new_device(sign_in) if self.tracks_devices else {}
             issue = self._issue(account, sign_in)
             result = self._access(issue)
             of_the_code = {} if nonce is None else {"nonce": nonce, "at_hash": at_hash(result["AccessToken"])}
             id_token = signing.signed(issue.id_token(self.entropy.uuid(), **of_the_code))
-            return {**result, "IdToken": id_token, "RefreshToken": self._new_grant(sign_in)}
+            return {**result, "IdToken": id_token, "RefreshToken": self._new_grant(sign_in), **device}
 
-    def refresh(self, refresh_token: str) -> dict[str, Any] | PoolRefusal:
+    def refresh(self, refresh_token: str, device_key: str | None = None) -> dict[str, Any] | PoolRefusal:
         """New tokens, with a new refresh token where rotation is on; or what Cognito would refuse."""
         with self.lock:
             grant = self.state.grants.get(refresh_token)
@@ -143,6 +146,8 @@ class FakePool:
             sign_in, now = self.state.sign_ins[grant.sign_in], self._clock.now()
             account = self.state.accounts.get(sign_in.username)
             refusal = self._refusal(grant, sign_in, account, now)
+            if refusal is None and sign_in.device_key and not (sign_in.device_confirmed and device_key == sign_in.device_key):
+                refusal = PoolRefusal("NotAuthorizedException", "Invalid Refresh Token")
             if refusal is not None or account is None:
                 return refusal or PoolRefusal("UserNotFoundException", "User does not exist.")
             result = self._access(self._issue(account, sign_in))
@@ -158,6 +163,20 @@ class FakePool:
             grant = self.state.grants.get(refresh_token)
             if grant is not None:
                 self.state.sign_ins[grant.sign_in].revoked = True
+
+    def set_device(self, access_token: str, device_key: str, *, confirmed: bool) -> PoolRefusal | None:
+        """What ConfirmDevice and ForgetDevice do to a device of the user; a forgotten one stays forgotten."""
+        with self.lock:
+            account = self.bearer(access_token)
+            if account is None:
+                return PoolRefusal("NotAuthorizedException", "Access Token has expired")
+            for sign_in in self.state.sign_ins.values():
+                if sign_in.device_key == device_key and sign_in.sub == account.sub and device_key not in self.state.forgotten:
+                    sign_in.device_confirmed = confirmed
+                    if not confirmed:
+                        self.state.forgotten.add(device_key)
+                    return None
+            return PoolRefusal("ResourceNotFoundException", "Device does not exist.")
 
     def bearer(self, access_token: str) -> Account | None:
         """The user whose unexpired access token of a living sign-in this is."""
@@ -183,6 +202,11 @@ class FakePool:
         if grant.used_at is not None and now - grant.used_at >= (self.grace_seconds or 0):
             return PoolRefusal("RefreshTokenReuseException", "Refresh token has been invalidated by refresh token rotation")
         return None
+
+    def _new_device(self, sign_in: SignIn) -> dict[str, Any]:
+        region = self.user_pool_id.partition("_")[0]
+        sign_in.device_key = f"{region}_{self.entropy.uuid()}"
+        return {"NewDeviceMetadata": {"DeviceKey": sign_in.device_key, "DeviceGroupKey": f"-{self.entropy(4).hex()}"}}
 
     def _new_grant(self, sign_in: SignIn) -> str:
         """An opaque text; a real one is longer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.ports import Denied, NewTokens, PoolRefusal
+from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
 from cognito_session.testing import signing
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ class PoolProvider:
 
     def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
         """New tokens, or Cognito's verdict: everything that the pool refuses is known to be final."""
-        answer = self._pool.refresh(request.refresh_token)
+        answer = self._pool.refresh(request.refresh_token, request.device_key)
         if isinstance(answer, PoolRefusal):
+            if request.device_key is not None and answer.message == "Invalid Refresh Token":
+                return Denied("dead", DEVICE_REFUSED)
             return Denied("dead", answer.code)
         return NewTokens(answer["AccessToken"], answer.get("RefreshToken"))
 
@@ -37,12 +39,13 @@ class PoolProvider:
         if username in self._pool.state.accounts:
             self._pool.sign_out_everywhere(username)
 
-    def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:  # noqa: ARG002
-        """A FakePool tracks no devices, so every confirmation is in order."""
-        return None
+    def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:
+        """Confirm the device of a sign-in. The verifier is not looked at: no later sign-in proves the device here."""
+        return self._pool.set_device(confirmation.access_token, confirmation.device_key, confirmed=True)
 
     def forget_device(self, access_token: str, device_key: str) -> None:
-        """A FakePool tracks no devices."""
+        """Forget the device of a sign-in; its refresh tokens stop working."""
+        self._pool.set_device(access_token, device_key, confirmed=False)
 
 
 class PoolKeys:

@@ -104,7 +104,7 @@ class PoolOperations:
     def _initiate_auth(self, payload: Mapping[str, Any]) -> Answer:
         flow, given = payload.get("AuthFlow"), payload.get("AuthParameters") or {}
         if flow == "REFRESH_TOKEN_AUTH":
-            answer = self._pool.refresh(str(given.get("REFRESH_TOKEN")))
+            answer = self._pool.refresh(str(given.get("REFRESH_TOKEN")), given.get("DEVICE_KEY"))
             return answer if isinstance(answer, PoolRefusal) else {"AuthenticationResult": answer}
         if flow != "USER_PASSWORD_AUTH":
             raise NotImplementedError(f"the test pool does not know the flow {flow}: use the local stack or a real pool for it")
