@@ -288,7 +288,7 @@ def every_write(row):
         writes.acquire(row, now=NOW, lease_id="mine", length=6),
         writes.commit(row, new, lease_id="mine", now=NOW, presented_jti=None, adopted=limits),
         writes.release(row, lease_id="mine", retry_at=NOW + 1),
-        writes.suspect(row, lease_id="mine", now=NOW),
+        writes.suspect(row, Reason.REFRESH_LOST, lease_id="mine", now=NOW),
         writes.end(row, Move.REUSE, Reason.REUSE, now=NOW),
         writes.end(row, Move.VERDICT, Reason.REFRESH_DENIED, now=NOW, also=equals("lease_id", "mine")),
         writes.log_out(row, Reason.SESSION_ENDED, now=NOW),

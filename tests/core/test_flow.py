@@ -24,7 +24,7 @@ from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.flow import resolve
 from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import Denied, NewTokens
+from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens
 from cognito_session.core.record import SessionKey
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.testing.clock import ManualClock
@@ -337,6 +337,17 @@ def test_a_doubtful_verdict_waits_for_a_slow_sibling(world):
     world.clock.advance(9)
     assert world.resolve() == Rejected(Reason.REFRESH_LOST)
     assert world.row["state"] == "ended"
+
+
+def test_a_doubtful_refusal_of_the_device_keeps_its_reason(world):
+    """A device refused after a call whose outcome is unknown ends the session as device_refused, which says what to do."""
+    world.provider.answers = [ProviderUnavailable("lost"), Denied("dead", DEVICE_REFUSED)]
+    world.clock.advance(LIFE + 1)
+    with pytest.raises(SessionUnavailable):
+        world.resolve()
+    world.clock.advance(9)
+    assert world.resolve() == Rejected(Reason.DEVICE_REFUSED)
+    assert (world.row["state"], world.row["reason"]) == ("ended", "device_refused")
 
 
 def test_an_unknown_refusal_never_rejects(world):

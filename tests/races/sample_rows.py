@@ -72,7 +72,7 @@ def release(row: Row) -> Change:
 
 
 def suspect(row: Row) -> Change:
-    return writes.suspect(record(row), lease_id=MINE, now=START)
+    return writes.suspect(record(row), Reason.REFRESH_LOST, lease_id=MINE, now=START)
 
 
 def denied(row: Row) -> Change:

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from cognito_session.ops.migration import _FENCE
 from races.sample_rows import CREATE_MEANWHILE, MEANWHILE, STATES, WRITES, Meanwhile, Write
 
 CASES = [(write, clause.name) for write in WRITES for clause in write.build(write.row).when]
@@ -35,6 +36,13 @@ def test_each_clause_alone_stops_the_event_it_is_for(write, clause):
 def test_no_write_but_create_makes_a_row(write):
     """On a missing row every write is refused: no ghost of a deleted session."""
     assert not write.build(write.row).allowed_on(None)
+
+
+@pytest.mark.parametrize("write", WRITES, ids=lambda write: write.name)
+def test_the_migration_sees_every_write(write):
+    """A write of a worker while its row is being moved changes what the migration compares, so it is moved too."""
+    before, after = write.row, write.build(write.row).applied_to(write.row)
+    assert any(before.get(name) != after.get(name) for name in _FENCE)
 
 
 def test_a_tombstone_is_never_written_over():

@@ -200,7 +200,8 @@ class Resolution:
         now = self.case.now()
         if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
             unchanged = equals("suspect_at", record.suspect_at)
-            change = writes.end(record, Move.VERDICT, Reason.REFRESH_LOST, now=now, also=unchanged)
+            reason = Reason.DEVICE_REFUSED if record.reason == Reason.DEVICE_REFUSED else Reason.REFRESH_LOST
+            change = writes.end(record, Move.VERDICT, reason, now=now, also=unchanged)
             try:
                 written = yield from ask(Write(change))
             except Exception as error:  # a token that is still valid is served, as while the verdict was open
@@ -210,8 +211,8 @@ class Resolution:
                 return (yield from self._serve(record, standing, due=True))
             if not written.applied:
                 return None
-            yield from ask(Report("ended", record.key.sub, record.sid, Reason.REFRESH_LOST.value))
-            return Rejected(Reason.REFRESH_LOST)
+            yield from ask(Report("ended", record.key.sub, record.sid, reason.value))
+            return Rejected(reason)
         return (yield from self._serve(record, standing, due=True)) if self._valid() else None
 
     def _cooling(self, record: SessionRecord, standing: Standing, *, retry_at: int) -> Flow[Outcome | None]:

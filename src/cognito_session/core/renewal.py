@@ -162,11 +162,13 @@ class Renewal:
             yield from ask(Report("refresh_refused", leased.key.sub, leased.sid, denied.code))
             yield from self._cool_down(leased, lease, None)
             raise ProviderUnavailable("Cognito refused a refresh with a message that this version does not know", sent=True)
+        of_the_device = denied.code == DEVICE_REFUSED
         if lease.n > 1:
-            yield from write_quietly(writes.suspect(leased, lease_id=lease.id, now=now), leased.sid)
+            reason = Reason.DEVICE_REFUSED if of_the_device else Reason.REFRESH_LOST
+            yield from write_quietly(writes.suspect(leased, reason, lease_id=lease.id, now=now), leased.sid)
             return None
         mine = equals("lease_id", lease.id)
-        reason = Reason.DEVICE_REFUSED if denied.code == DEVICE_REFUSED else Reason.REFRESH_DENIED
+        reason = Reason.DEVICE_REFUSED if of_the_device else Reason.REFRESH_DENIED
         written = yield from ask(Write(writes.end(leased, Move.VERDICT, reason, now=now, also=mine)))
         if not written.applied:
             return None

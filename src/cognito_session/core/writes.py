@@ -167,10 +167,10 @@ def cool_down_seconds(acquisition: int) -> int:
     return _COOL_DOWN_SECONDS[min(max(acquisition, 1), len(_COOL_DOWN_SECONDS)) - 1]
 
 
-def suspect(record: SessionRecord, *, lease_id: str, now: int) -> Change:
-    """Give the lease back with an unconfirmed verdict: a slow sibling may hold the good token."""
+def suspect(record: SessionRecord, reason: Reason, *, lease_id: str, now: int) -> Change:
+    """Give the lease back with an unconfirmed verdict: a slow sibling may hold the good token. `reason`: the end it may be."""
     when = (*_unchanged(record), equals("lease_id", lease_id))
-    return Change(Move.SUSPECT, record.key, when, put={"suspect_at": now}, drop=_LEASE)
+    return Change(Move.SUSPECT, record.key, when, put={"suspect_at": now, "reason": reason.value}, drop=_LEASE)
 
 
 def end(record: SessionRecord, move: Move, reason: Reason, *, now: int, also: Clause | None = None) -> Change:

@@ -43,6 +43,7 @@ _PUT_ROUNDS: Final = 3
 _FENCE: Final = (
     *("state", "token", "gen", "lease_id", "last_op", "seen_at", "active_at", "idle_exp"),
     *("data_version", "suspect_at", "retry_at", "not_before", "sign_in", "unrevoked", MARK),
+    *("device_pending", "device_retry_at"),
 )
 """Every write of the protocol changes at least one of these."""
 
