@@ -127,6 +127,26 @@ def test_a_sign_in_that_is_refused_confirms_no_device():
     assert world.provider.confirmed == []
 
 
+def test_a_worker_that_dies_while_it_confirms_leaves_the_device_to_the_next_request(monkeypatch):
+    """The row knows the device before Cognito is asked to confirm it, so a later request confirms it."""
+
+    class Killed(BaseException):
+        """The end of the worker."""
+
+    def die(confirmation):
+        raise Killed
+
+    world = World()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.provider, "confirm_device", die)
+        with pytest.raises(Killed):
+            world.sign_in(device_key=KEY, device_group=GROUP)
+    world.clock.advance(61)
+    world.resolve()
+    assert [each.device_key for each in world.provider.confirmed] == [KEY]
+    assert "device_pending" not in world.row
+
+
 def test_a_confirmation_is_repeated_before_the_token_ends():
     """Near the token's end, after which nothing can confirm the device, the pause is half of what is left of it."""
     world = world_with_device(ProviderUnavailable("down"))
