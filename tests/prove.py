@@ -118,7 +118,7 @@ def mutants() -> Iterable[Figure]:
                 caught.append(clause.name)
         names = ", ".join(caught)
         yield Figure(f"{write.name}: clauses whose mutant lets a wrong write through", names, "all", total == len(caught))
-    for mutant in tqdm([*RULES, *MANY_RULES], desc="rules", unit="rule"):
+    for mutant in tqdm([*RULES, *MANY_RULES, *tracked.TRACKED_RULES], desc="rules", unit="rule"):
         with mutant.change():
             violation = search(mutant.scenario, limit=200_000).violation
         yield Figure(f"without the rule: {mutant.name}", first_line(violation), "a violation", violation is not None)
