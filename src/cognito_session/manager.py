@@ -16,7 +16,7 @@ from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessio
 from cognito_session.core.ending import log_out
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.given import check_text
-from cognito_session.core.outcome import Session, admitted
+from cognito_session.core.outcome import Rejected, Session, admitted
 from cognito_session.drivers.sync import run
 from cognito_session.web.checked import checked
 from cognito_session.web.device import device_label
@@ -72,7 +72,10 @@ class SessionManager(Assembly):
         """Who is asking. `remaining_seconds` is what is left of the function's time, if limited; with `extend=False` the
         session's idle end stays where it is (polling).
         """
-        return run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend), self.ports)
+        outcome = run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend), self.ports)
+        if not isinstance(outcome, Rejected):
+            _made("resolve", outcome.session.set_cookies)
+        return outcome
 
     def establish(
         self,
@@ -92,7 +95,9 @@ class SessionManager(Assembly):
         """
         case = self.case.with_time_left(remaining_seconds)
         flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        return admitted(run(flow, self.ports))
+        session = admitted(run(flow, self.ports))
+        _made("establish", session.set_cookies)
+        return session
 
     def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
         """End the session of this cookie and revoke its tokens; the Set-Cookie values that delete its cookies.
@@ -100,7 +105,9 @@ class SessionManager(Assembly):
         `remaining_seconds` is what is left of the function's time, if limited. Raises SessionUnavailable.
         """
         run(log_out(self.case.with_time_left(remaining_seconds), cookie_header), self.ports)
-        return (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
+        cookies = (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
+        _made("sign_out", cookies)
+        return cookies
 
     def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """The user's live sessions, newest first, without secrets; `current` is the asking session's `sid`."""
@@ -280,7 +287,10 @@ class AsyncSessionManager(Assembly):
         self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True
     ) -> Outcome:
         """As SessionManager.resolve. A cancelled call still commits a refresh it has begun."""
-        return await self._run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
+        outcome = await self._run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
+        if not isinstance(outcome, Rejected):
+            _made("resolve", outcome.session.set_cookies)
+        return outcome
 
     async def establish(
         self,
@@ -293,12 +303,16 @@ class AsyncSessionManager(Assembly):
         """As SessionManager.establish."""
         case = self.case.with_time_left(remaining_seconds)
         flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        return admitted(await self._run(flow))
+        session = admitted(await self._run(flow))
+        _made("establish", session.set_cookies)
+        return session
 
     async def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
         """As SessionManager.sign_out."""
         await self._run(log_out(self.case.with_time_left(remaining_seconds), cookie_header))
-        return (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
+        cookies = (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
+        _made("sign_out", cookies)
+        return cookies
 
     async def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """As SessionManager.sessions_of."""
@@ -353,6 +367,14 @@ class AsyncSessionManager(Assembly):
         from cognito_session.drivers import aio
 
         return await aio.run(flow, self.ports)
+
+
+def _made(call: str, cookies: tuple[str, ...]) -> None:
+    """Note what the caller has to send, where an adapter serves a request."""
+    if cookies:
+        from cognito_session.web.unsent import made
+
+        made(call, cookies)
 
 
 _defaults: dict[tuple[str | None, ...], SessionManager] = {}

@@ -35,6 +35,7 @@ ROUTES: Final[dict[str, tuple[str | None, str]]] = {
     "/cached": ("required", "GET"),
     "/sign-in": (None, "POST"),
     "/sign-out": (None, "POST"),
+    "/by-hand": (None, "POST"),
 }
 MAX_AGE: Final = 300
 GUARDS: Final[dict[str | None, dict[str, Any]]] = {"admins": {"any_group": [ADMINS]}, "recent": {"max_age": MAX_AGE}}
@@ -57,6 +58,8 @@ class Box:
     """What the next sign-in signs in with, and everything that was changed."""
 
     tokens: Any = None
+    presented: str | None = None
+    """The cookie that /by-hand gives to the manager."""
 
     def __init__(self) -> None:
         self.changes: list[str] = []
@@ -91,6 +94,8 @@ def say(site: Site, path: str, me: Any, body: str = "") -> Said:
         site.box.changes.append(body)
     if path == "/boom":
         raise SessionForbidden("not today", reason="not_today")
+    if path == "/by-hand":
+        return Said(200, _JSON | _by_hand(site, body), name)
     return {
         "/redirect": Said(302, {}, location="/elsewhere"),
         "/missing": Said(404, {}, missing=True),
@@ -100,3 +105,17 @@ def say(site: Site, path: str, me: Any, body: str = "") -> Said:
         "/cached": Said(200, _JSON | CACHED, name),
         "/public": Said(200, _JSON | {"Cache-Control": "public, max-age=60"}, name),
     }.get(path, Said(200, _JSON, name))
+
+
+def _by_hand(site: Site, wish: str) -> dict[str, str]:
+    """Call the manager itself, and send its cookie only where that is wished."""
+    call, _, sent = wish.partition(" ")
+    if call == "sign_out":
+        made = site.manager.sign_out(site.box.presented)
+    elif call == "resolve":
+        made = site.manager.resolve(site.box.presented).session.set_cookies
+    elif call == "establish":
+        made = site.manager.establish(site.box.tokens).set_cookies
+    else:
+        made = ()
+    return {"Set-Cookie": made[0]} if sent else {}

@@ -21,6 +21,7 @@ from cognito_session.signin import account, answering, passwords
 from cognito_session.signin.desk import Desk
 from cognito_session.web.checked import checked
 from cognito_session.web.device import device_label
+from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
         TotpSecret,
     )
 
-__all__ = ["FlowsDesk", "PasswordFlows"]
+__all__ = ["FlowsDesk", "PasswordFlows", "noted"]
 
 
 class FlowsDesk:
@@ -58,6 +59,13 @@ class FlowsDesk:
         if pool is None:
             raise ConfigurationError("this manager's ports have no user_pool to sign in at")
         return Desk(self._manager.case, pool, self._issuer)
+
+
+def noted(call: str, outcome: SignInOutcome) -> SignInOutcome:
+    """`outcome`, its cookies noted where an adapter serves a request: the caller has to send them."""
+    if outcome.set_cookies:
+        made(f"PasswordFlows.{call}", outcome.set_cookies)
+    return outcome
 
 
 @checked
@@ -99,7 +107,7 @@ class PasswordFlows(FlowsDesk):
         `confirm`); password_reset_required (then `forgot_password`); too_many_sessions.
         """
         flow = passwords.sign_in(self._desk, username, password, presented=cookie_header, device=device_label(user_agent))
-        return run(flow, self._manager.ports)
+        return noted("sign_in", run(flow, self._manager.ports))
 
     def start(
         self,
@@ -118,7 +126,7 @@ class PasswordFlows(FlowsDesk):
         flow = answering.start(
             self._desk, username, preferred=preferred, presented=cookie_header, device=device_label(user_agent)
         )
-        return run(flow, self._manager.ports)
+        return noted("start", run(flow, self._manager.ports))
 
     def pending(self, cookie_header: CookieHeaders) -> ChallengeRequired | None:
         """The challenge that waits for this browser's answer, for a page that is loaded again; None where none does."""
@@ -154,7 +162,7 @@ class PasswordFlows(FlowsDesk):
             attributes=attributes,
             device=device_label(user_agent),
         )
-        return run(flow, self._manager.ports)
+        return noted("answer", run(flow, self._manager.ports))
 
     def forgot_password(self, username: str | None) -> CodeSent:
         """Send a code for a new password. The same answer whoever it is, and whether or not anything was sent."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from cognito_session.signin import account, answering, passwords
-from cognito_session.signin.flows import FlowsDesk
+from cognito_session.signin.flows import FlowsDesk, noted
 from cognito_session.web.checked import checked
 from cognito_session.web.device import device_label
 
@@ -54,7 +54,10 @@ class AsyncPasswordFlows(FlowsDesk):
     ) -> SignInOutcome:
         """As PasswordFlows.sign_in."""
         device = device_label(user_agent)
-        return await self._run(passwords.sign_in(self._desk, username, password, presented=cookie_header, device=device))
+        return noted(
+            "sign_in",
+            await self._run(passwords.sign_in(self._desk, username, password, presented=cookie_header, device=device)),
+        )
 
     async def start(
         self,
@@ -66,9 +69,8 @@ class AsyncPasswordFlows(FlowsDesk):
     ) -> SignInOutcome:
         """As PasswordFlows.start."""
         device = device_label(user_agent)
-        return await self._run(
-            answering.start(self._desk, username, preferred=preferred, presented=cookie_header, device=device)
-        )
+        flow = answering.start(self._desk, username, preferred=preferred, presented=cookie_header, device=device)
+        return noted("start", await self._run(flow))
 
     async def pending(self, cookie_header: CookieHeaders) -> ChallengeRequired | None:
         """As PasswordFlows.pending."""
@@ -92,7 +94,7 @@ class AsyncPasswordFlows(FlowsDesk):
             attributes=attributes,
             device=device_label(user_agent),
         )
-        return await self._run(flow)
+        return noted("answer", await self._run(flow))
 
     async def forgot_password(self, username: str | None) -> CodeSent:
         """As PasswordFlows.forgot_password."""

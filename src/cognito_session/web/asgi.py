@@ -189,6 +189,10 @@ class _Answer:
         self.over = self.over or kind in ("websocket.close", "websocket.http.response.start")
         if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
             self.begun = True
+            if kind == "http.response.start" and self._visit.has_noted:
+                pairs = [(bytes(name), bytes(value)) for name, value in message.get("headers") or ()]
+                message = {**message, "headers": pairs}  # Sanic's headers can be read only once
+                self._visit.check_sent("ASGI", message["status"], lambda: _said(pairs, b"set-cookie"))
             if self._visit.consulted:
                 message = {**message, "headers": self._headers(kind, message.get("headers") or ())}
             if kind == "http.response.start":  # a WebSocket may well ask after its handshake: nothing is cached there

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from cognito_session.web.unsent import collecting
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -54,5 +56,5 @@ def visiting(visit: Visit) -> Iterator[None]:
     Until then it is whatever it was: of two managers around one application that is the outer one's.
     """
     above = _current.get()
-    with serving(lambda: visit.found if visit.consulted else above()):
+    with collecting(visit), serving(lambda: visit.found if visit.consulted else above()):
         yield

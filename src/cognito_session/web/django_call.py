@@ -84,6 +84,7 @@ class Call:
 
     def finish(self, response: HttpResponse) -> HttpResponse:
         """The response, with cookies and caching headers exactly where it depends on the session."""
+        self.visit.check_sent("Django", response.status_code, lambda: response.cookies)
         if self.visit.consulted:
             for line in lacking(self.visit.cookies, list(response.cookies)):
                 response.cookies.load(line)

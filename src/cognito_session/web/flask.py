@@ -27,6 +27,7 @@ from cognito_session.core.outcome import Session
 from cognito_session.web import establish as turns
 from cognito_session.web import flask_guard_order as guard_order
 from cognito_session.web import wsgi
+from cognito_session.web.checked import check_manager
 from cognito_session.web.refusal import refusal
 from cognito_session.web.settings import Settings
 from cognito_session.web.visit import Visit
@@ -81,7 +82,7 @@ class CognitoSession:
         """Serve this application's sessions. An error handler of the application for SessionError is kept."""
         if _NAME in app.extensions:
             raise ConfigurationError("CognitoSession: this application has one already")
-        settings = app.extensions[_NAME] = self._settings(app, manager or self._manager)
+        settings = app.extensions[_NAME] = self._settings(app, self._manager if manager is None else manager)
         guard_order.watch(app)
         app.wsgi_app = _Outside(app.wsgi_app, settings.manager)  # type: ignore[method-assign] # Flask's way to wrap it
         app.before_request(_check_csrf)
@@ -94,7 +95,7 @@ class CognitoSession:
         given = {name.removeprefix(_PREFIX): value for name, value in app.config.items() if name.startswith(_PREFIX)}
         login_path = self._login_path if self._login_path is not None else given.get("LOGIN_PATH")
         if manager is not None:
-            return Settings(manager, login_path)
+            return Settings(check_manager("CognitoSession: manager", manager), login_path)
         return Settings.of({**given, "LOGIN_PATH": login_path}, spelled=_PREFIX + "{}")
 
 
@@ -102,6 +103,7 @@ class _Outside(wsgi.CognitoSessionMiddleware):
     """The WSGI middleware around the application, whose own error handlers answer every SessionError."""
 
     answers_swallowed = False
+    adapter = "Flask"
 
     def admit(self, visit: Visit) -> None:
         """Left to the application: its error handlers are to see that refusal as well."""

@@ -24,6 +24,7 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.shared.cookies import Cookie
 
 from cognito_session.core.errors import SessionError
+from cognito_session.web.checked import check_manager
 from cognito_session.web.current import serving
 from cognito_session.web.facts import teach_pydantic
 from cognito_session.web.lambda_answer import set_cookie_spellings
@@ -31,6 +32,7 @@ from cognito_session.web.lambda_event import Form, form_of
 from cognito_session.web.protect import visit_of
 from cognito_session.web.refusal import refusal
 from cognito_session.web.response import cache_control, cookie_name, lacking, overrules_cache_control, vary
+from cognito_session.web.unsent import collecting
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import ApiGatewayResolver
@@ -58,6 +60,7 @@ def session_middleware(
     preflight without a session. Refusals, and errors that Powertools knows how to answer, are answered with the cookies that
     are due. `login_path`: where a person without a session is sent who asked for a page. Two of them at one request ask once.
     """
+    check_manager("sessions", sessions)
 
     def session_of_request(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
         if _is_unrouted(app):
@@ -69,8 +72,9 @@ def session_middleware(
                 return _preflight(app, next_middleware)
             me = visit.session() if optional else visit.required()
             app.context["session"] = me
-            with serving(me):
+            with serving(me), collecting(visit):
                 answer = _answer(app, next_middleware)
+            visit.check_sent("Powertools", answer.status_code, lambda: _present(answer))
         except SessionError as error:
             made = refusal(visit.request, error, login_path=login_path, base_path=sessions.base_path)
             answer = PowertoolsResponse(status_code=made.status, body=made.body, headers=dict(made.headers))
@@ -177,8 +181,7 @@ class _Headers(dict[str, Any]):
 
 def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
     """The response with the cookies it lacks, `Cache-Control` and `Vary`; Set-Cookie where this form loses none."""
-    in_headers = [text for name, value in answer.headers.items() if name.lower() == "set-cookie" for text in _texts(value)]
-    present = [*(str(cookie) for cookie in answer.cookies), *in_headers]
+    present = _present(answer)
     ours = lacking(cookies, present)
     lines = [*present, *ours]
     headers = _Headers({name: value for name, value in answer.headers.items() if not _is_replaced(name)})
@@ -192,6 +195,12 @@ def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
         answer.cookies += [_Line(line) for line in lines]
     answer.headers = headers
     return answer
+
+
+def _present(answer: Answer) -> list[str]:
+    """The Set-Cookie values of the route's own."""
+    in_headers = [text for name, value in answer.headers.items() if name.lower() == "set-cookie" for text in _texts(value)]
+    return [*(str(cookie) for cookie in answer.cookies), *in_headers]
 
 
 def _is_replaced(name: str) -> bool:

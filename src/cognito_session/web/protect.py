@@ -22,6 +22,7 @@ from cognito_session.web.lambda_event import Form, answer, cookies_in, form_of, 
 from cognito_session.web.lambda_form import is_http
 from cognito_session.web.refusal import refusal
 from cognito_session.web.response import lacking
+from cognito_session.web.unsent import collecting
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def protect(
                 with call.preflight():
                     return call.without_body(handler(event, context, None))
             me = call.admit(call.visit.session(), optional=optional)
-            with serving(me):
+            with serving(me), collecting(call.visit):
                 return call.finish(handler(event, context, me))
         except SessionError as error:
             return call.refuse(error)
@@ -157,7 +158,7 @@ def _protect_coroutine(
                 with call.preflight():
                     return call.without_body(await handler(event, context, None))
             me = call.admit(await call.visit.asession(), optional=optional)
-            with serving(me):
+            with serving(me), collecting(call.visit):
                 return call.finish(await handler(event, context, me))
         except SessionError as error:
             return call.refuse(error)
@@ -225,6 +226,8 @@ class _Call:
 
     def finish(self, response: Any) -> dict[str, Any]:
         """The handler's answer with the cookies it lacks: `me.respond()` has already added them."""
+        status = response.get("statusCode", 200) if isinstance(response, Mapping) else 200
+        self.visit.check_sent("protect", int(status), lambda: cookies_in(response))
         return with_session_headers(self.form, response, lacking(self.visit.cookies, cookies_in(response)))
 
     def refuse(self, error: SessionError) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.policy import SessionPolicy
+from cognito_session.web.checked import check_manager
 from cognito_session.web.csrf import Csrf
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Settings(NamedTuple):
             raise ConfigurationError(
                 f"{_spell(spelled, min(values))}: {_spell(spelled, 'manager')} is a finished manager, which takes no settings"
             )
-        return cls(manager, login_path)
+        return cls(check_manager(_spell(spelled, "manager"), manager), login_path)
 
 
 def _keywords(manager: Any, values: dict[str, Any], spelled: str) -> dict[str, Any]:

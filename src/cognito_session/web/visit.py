@@ -18,7 +18,7 @@ from cognito_session.web.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
 from cognito_session.web.response import cookie_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cognito_session.core.case import Case
     from cognito_session.core.outcome import Outcome, Session
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Visit", "csrf_token"]
 
 _CSRF = "csrf"
+_REFUSES = 400
+"""From this status on a response has given up what the request began."""
 _ASKED = (
     "the session was first asked for: it has neither Cache-Control: no-store nor a refreshed cookie. Ask before the"
     " response begins, not in a streamed body or a background task"
@@ -42,6 +44,9 @@ class Visit:
     threads of the asynchronous driver. Sharing one Visit between threads is harmless: they may ask twice.
     """
 
+    sends_cookies = True
+    """Whether the response to this kind of request can set a cookie."""
+
     def __init__(
         self, manager: SessionManager | AsyncSessionManager, request: Request, *, remaining_seconds: float | None = None
     ) -> None:
@@ -51,6 +56,7 @@ class Visit:
         self.case = manager.case.with_time_left(remaining_seconds)
         self._outcome: Outcome | SessionError | None = None
         self._sent: dict[str, str] = {}
+        self._noted: dict[str, str] = {}
         self._response_begun = False
 
     def __repr__(self) -> str:
@@ -86,6 +92,26 @@ class Visit:
     def send(self, cookies: Iterable[str]) -> None:
         """Send these Set-Cookie values with the response, whatever the request's old cookie would have asked for."""
         self._sent |= {cookie_name(line): line for line in cookies}
+
+    def note(self, call: str, cookies: Iterable[str]) -> None:
+        """The application made these Set-Cookie values by `call` of a manager, and has to send them."""
+        if self.sends_cookies and not self._response_begun:
+            self._noted |= {cookie_name(line): call for line in cookies}
+
+    @property
+    def has_noted(self) -> bool:
+        """Whether the application made cookies that it has to send."""
+        return bool(self._noted)
+
+    def check_sent(self, adapter: str, status: int, present: Callable[[], Iterable[str]]) -> None:
+        """Log a call whose cookies are neither in `present`, the application's Set-Cookie values, nor among our own."""
+        if not self._noted or status >= _REFUSES:
+            return
+        from cognito_session.web.unsent import report
+
+        sent = {cookie_name(line) for line in (*present(), *self.cookies)}
+        for call in sorted({call for name, call in self._noted.items() if name not in sent}):
+            report(adapter, call)
 
     def response_begins(self) -> None:
         """The headers go out: from now on no cookie and no caching header can be added."""

@@ -37,6 +37,8 @@ __all__ = ["Handshake", "Message", "connected_session"]
 class Handshake(Visit):
     """A `$connect`: resolved from its cookie, and checked for where it comes from, though it is a GET."""
 
+    sends_cookies = False
+
     def check_csrf(self) -> None:
         """Refuse a page that is not ours. Raises SessionForbidden."""
         if not self.manager.csrf.admits_handshake(self.request):
@@ -49,6 +51,8 @@ class Handshake(Visit):
 
 class Message(Visit):
     """A later event of a connection: whose it is was found out at `$connect`, and so was where it comes from."""
+
+    sends_cookies = False
 
     def __init__(self, manager: SessionManager | AsyncSessionManager, event: Mapping[str, Any]) -> None:
         super().__init__(manager, Request("", "/", "", {}))

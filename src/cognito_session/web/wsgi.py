@@ -60,6 +60,9 @@ class CognitoSessionMiddleware:
     answers_swallowed = True
     """Whether a 500 that a framework has made of a SessionError is replaced by the answer that the error stands for."""
 
+    adapter = "WSGI"
+    """Which adapter this is, for the log."""
+
     def __init__(
         self, app: WSGIApplication, sessions: SessionManager | AsyncSessionManager, *, login_path: str | None = None
     ) -> None:
@@ -71,7 +74,7 @@ class CognitoSessionMiddleware:
         """The application's answer with what the browser needs, or the refusal that an error stands for."""
         visit = begin_visit(environ, self.sessions)
         with visiting(visit), noting() as noted:
-            answer = _Answer(visit, start_response, noted if self.answers_swallowed else None)
+            answer = _Answer(visit, start_response, noted if self.answers_swallowed else None, self.adapter)
             try:
                 self.admit(visit)
                 return answer.begun(self.app(environ, answer.start))
@@ -86,9 +89,10 @@ class CognitoSessionMiddleware:
 class _Answer:
     """One answer on its way out: whether it has begun, and what is added when it does."""
 
-    def __init__(self, visit: Visit, start_response: StartResponse, noted: Noted | None) -> None:
+    def __init__(self, visit: Visit, start_response: StartResponse, noted: Noted | None, adapter: str) -> None:
         self._visit = visit
         self._noted = noted
+        self._adapter = adapter
         self._swallowed: SessionError | None = None
         self._start_response = start_response
         self._started = False
@@ -100,6 +104,9 @@ class _Answer:
             if self._swallowed is not None:
                 return lambda _: None
         self._started = True
+        self._visit.check_sent(
+            self._adapter, int(status[:3]), lambda: [value for name, value in headers if name.lower() == "set-cookie"]
+        )
         complete = _with_session_headers(self._visit, headers)
         self._visit.response_begins()
         return self._start_response(status, complete, *([exc_info] if exc_info else []))

@@ -1,0 +1,66 @@
+"""Set-Cookie values that a manager made inside an adapter's request and that the response does not have: logged once.
+
+1. Only calls inside a request are noted. A script, a test or a background task has no response to add a cookie to.
+2. A cookie counts as sent if the response sets one of its name, no matter who added it.
+3. A response of status 400 or more is not checked: the application has given up what it began.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cognito_session.web.visit import Visit
+
+__all__ = ["collecting", "made", "report"]
+
+ADVICE: Final = {
+    "ASGI": "call session_of, establish or sign_out of cognito_session.web.starlette, or visit_of(scope).send(set_cookies)",
+    "WSGI": "call visit_of(environ).session(), or visit_of(environ).send(set_cookies)",
+    "Flask": "call current_session, establish or sign_out of cognito_session.web.flask, or current_visit().send(set_cookies)",
+    "Django": "use request.cognito_session, call establish or sign_out of cognito_session.web.django, or"
+    " visit_of(request).send(set_cookies)",
+    "protect": "use the session that the handler is given",
+    "Powertools": 'use app.context["session"]',
+}
+"""Adapter -> the calls with which it adds the cookies itself."""
+
+_visit: ContextVar[Visit | None] = ContextVar("cognito_session_visit", default=None)
+_reported: set[tuple[str, str]] = set()
+
+
+@contextmanager
+def collecting(visit: Visit) -> Iterator[None]:
+    """Note the cookies that managers make, in whatever task or thread of this request, with `visit`."""
+    token = _visit.set(visit)
+    try:
+        yield
+    finally:
+        _visit.reset(token)
+
+
+def made(call: str, cookies: Iterable[str]) -> None:
+    """`call` of a manager or of its flows made these Set-Cookie values, which the caller has to send."""
+    visit = _visit.get()
+    if visit is not None:
+        visit.note(call, cookies)
+
+
+def report(adapter: str, call: str) -> None:
+    """Write the line to the log, once per process, adapter and call. It has no cookie, no name and no path."""
+    if (adapter, call) in _reported:
+        return
+    _reported.add((adapter, call))
+    import logging
+
+    logging.getLogger("cognito_session").warning(
+        "cookie_not_sent: %s made Set-Cookie values inside a request, and the response does not have them, so the browser keeps"
+        " its old cookie. %s: %s; or add each value to the response as a Set-Cookie header of its own",
+        call,
+        adapter,
+        ADVICE[adapter],
+    )
