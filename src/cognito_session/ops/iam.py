@@ -33,8 +33,10 @@ CALLS: Final = (
     Call("cognito-idp", "AssociateSoftwareToken", "public"),
     Call("cognito-idp", "ChangePassword", "public"),
     Call("cognito-idp", "CompleteWebAuthnRegistration", "public"),
+    Call("cognito-idp", "ConfirmDevice", "public"),
     Call("cognito-idp", "ConfirmForgotPassword", "public"),
     Call("cognito-idp", "ConfirmSignUp", "public"),
+    Call("cognito-idp", "ForgetDevice", "public"),
     Call("cognito-idp", "ForgotPassword", "public"),
     Call("cognito-idp", "GetTokensFromRefreshToken", "public"),
     Call("cognito-idp", "InitiateAuth", "public"),
@@ -44,6 +46,7 @@ CALLS: Final = (
     Call("cognito-idp", "SetUserMFAPreference", "public"),
     Call("cognito-idp", "SignUp", "public"),
     Call("cognito-idp", "StartWebAuthnRegistration", "public"),
+    Call("cognito-idp", "UpdateDeviceStatus", "public"),
     Call("cognito-idp", "VerifySoftwareToken", "public"),
 )
 

@@ -78,7 +78,7 @@ class Journey:
         line = reply.cookie_line(COOKIE)
         _expect(reply.status == HTTPStatus.SEE_OTHER and line is not None, "303 and a cookie", reply)
         _expect(set((line or "").split("; ")) >= _FLAGS, f"a cookie with {', '.join(sorted(_FLAGS))}", reply)
-        return _told("303, HttpOnly Secure Lax cookie", cost, reads=2, writes=1, cognito=1)
+        return _told("303, HttpOnly Secure Lax cookie", cost, reads=3, writes=1, cognito=1)
 
     def first_request(self) -> str:
         """Served; the row notes that the cookie has arrived."""
