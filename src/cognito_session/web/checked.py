@@ -67,7 +67,7 @@ CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     "cookie_header": lambda name, value: given.check_cookie_header(value, name),
     "me": lambda name, value: given.check_kind(name, value, Session, "the request's Session"),
     "remaining_seconds": _optional(_remaining),
-    **dict.fromkeys(("extend", "optional", "simple", "sign_up", "sign_out_others"), given.check_boolean),
+    **dict.fromkeys(("extend", "optional", "simple", "sign_up", "sign_out_others", "remembered"), given.check_boolean),
     **dict.fromkeys(("all_groups", "scopes"), given.check_names),
     "any_group": _optional(given.check_names),
     "where": lambda name, value: given.check_choice(name, value, ("here", "elsewhere", "everywhere")),
