@@ -132,8 +132,10 @@ def test_without_botocore(library):
 
 LATE = """
 import sys
+from pathlib import Path
 from cognito_session import SessionManager
-manager = SessionManager.from_env(cookie="token", cookie_name="token")
+from cognito_session.testing.clock import SharedClock
+manager = SessionManager.from_env(cookie="token", cookie_name="token", clock=SharedClock(Path(sys.argv[2])))
 {patch}
 sys.stdin.readline()
 cookie = "token=" + sys.argv[1]
@@ -148,11 +150,16 @@ print(len(outcomes), set(outcomes), flush=True)
 def test_patched_after_the_application_was_loaded(library, request):
     """A manager made before the patches: twenty greenlets wait for one key set, and none hangs."""
     app = make_app(shared_stack(request.config))
+    app.stack.advance(60)  # as other tests do: the program goes by the stack's clock
     user = app.user()
     me = app.manager().establish(app.sign_in(user))
     script = LATE.replace("{patch}", f"import warnings; warnings.simplefilter('ignore')\n{PATCH[library]}")
-    with programs([Program(script, me.access_token, environment={**app.environment, "PYTHONWARNINGS": "ignore"})]) as (
-        program,
-    ):
+    with programs(
+        [
+            Program(
+                script, me.access_token, str(app.stack.clock_path), environment={**app.environment, "PYTHONWARNINGS": "ignore"}
+            )
+        ]
+    ) as (program,):
         program.tell("go")
         assert program.hear() == "20 {'Active'}"
