@@ -390,6 +390,13 @@ def test_a_change_by_a_token_that_is_over(counter):
     counter.arrived(counter.sign_in(user.username), user)
 
 
+def test_a_change_whose_sign_outs_the_store_refuses(counter):
+    """Cognito has changed the password: a denied write is told as sign-outs left to be done, not as a failure."""
+    _, me, _ = two_devices(counter)
+    counter.app.stack.refuse("UpdateItem", "AccessDeniedException", "No.", times=None)
+    assert counter.do("change_password", me, PASSWORD, NEW) == PasswordChanged(None)
+
+
 def test_a_change_whose_sign_outs_are_not_certain(counter):
     """The table down after Cognito has changed the password: told as changed, with the sign-outs left to be done."""
     user, me, elsewhere = two_devices(counter)

@@ -138,6 +138,26 @@ def test_a_store_that_is_down_signs_this_browser_out_and_says_what_is_not_known(
     assert isinstance(site.resolve(), Active)
 
 
+@pytest.mark.parametrize("code", ["AccessDeniedException", "KMSDisabledException", "ValidationException"])
+@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
+def test_a_store_that_refuses_signs_this_browser_out_as_well(site, operation, code):
+    """What the operator has to repair is a 500 page, and the cookie goes all the same."""
+    site.sign_in(site.app.user())
+    site.app.stack.refuse(operation, code, "No.", times=None)
+    response = site.sign_out()
+    assert response.status == 500
+    assert "Signed out here" in response.body
+    assert COOKIE not in site.jar
+
+
+def test_a_sign_out_without_the_address_of_managed_login_deletes_the_cookie(site, monkeypatch):
+    """The row has ended; an address that is set up wrong must not leave the cookie behind."""
+    site.sign_in(site.app.user())
+    monkeypatch.setattr(site.manager.ports.authorization_server, "_configured", None)
+    assert site.sign_out().status == 500
+    assert COOKIE not in site.jar
+
+
 def test_everywhere_is_not_certain_while_the_store_is_down(site):
     """A 503 that keeps the cookie: the person must be able to press again."""
     site.sign_in(site.app.user())

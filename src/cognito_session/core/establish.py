@@ -124,7 +124,7 @@ def _take_back(case: Case, record: SessionRecord) -> Flow[Rejected]:
     """End the session just made: its token expired while the store was waited for, and nothing expired is served."""
     try:
         yield from end_now(case, record, Reason.SIGN_IN_EXPIRED)
-    except SessionUnavailable as error:
+    except (SessionUnavailable, ConfigurationError) as error:
         yield from ask(Report("revoke_failed", record.key.sub, record.sid, error.reason))
     return Rejected(Reason.SIGN_IN_EXPIRED)
 
@@ -160,7 +160,7 @@ def _end_presented(case: Case, presented: CookieHeaders, record: SessionRecord) 
         credential = yield from identify(case, presented)
         if not isinstance(credential, Rejected) and credential.sid != record.sid:
             yield from end_presented(case, credential)
-    except SessionUnavailable as error:
+    except (SessionUnavailable, ConfigurationError) as error:
         yield from ask(Report("presented_session_not_ended", record.key.sub, record.sid, error.reason))
 
 

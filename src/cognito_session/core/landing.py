@@ -12,7 +12,7 @@ from cognito_session.core.attempts import Again, repeated
 from cognito_session.core.change import Change, Move, Test, as_read, either
 from cognito_session.core.devices import live_and_readable, live_records
 from cognito_session.core.ending import end_now, revoke_stored
-from cognito_session.core.errors import SessionUnavailable, StoreUnavailable
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, LoadAll, Report, Write, WriteAll, ask
@@ -137,7 +137,7 @@ def evict_surplus(case: Case, own: SessionKey) -> Flow[None]:
 
     try:
         yield from repeated(case, attempt, busy="this user's sessions kept changing while the oldest were being ended")
-    except SessionUnavailable as error:
+    except (SessionUnavailable, ConfigurationError) as error:  # the new row stands, whatever the store refuses now
         yield from ask(Report("surplus_not_ended", own.sub, own.sid, error.reason))
 
 

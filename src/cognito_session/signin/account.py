@@ -40,10 +40,10 @@ def change_password(
 
 
 def _others_ended(desk: Desk, me: Session) -> Flow[int | None]:
-    """How many; None where that is not certain. The password is changed already, so an outage is no failure of that."""
+    """How many; None where that is not certain. The password has changed already, whatever the store answers now."""
     try:
         return (yield from revoke_all(desk.case, me.sub, keep=me.sid))
-    except SessionUnavailable as error:
+    except (SessionUnavailable, ConfigurationError) as error:
         yield from ask(Report("others_not_signed_out", me.sub, me.sid, error.reason))
         return None
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal
 from cognito_session.core.device_cookie import signed_out_device
 from cognito_session.core.devices import revoke_all
 from cognito_session.core.ending import log_out
-from cognito_session.core.errors import SessionRequired, SessionUnavailable
+from cognito_session.core.errors import ConfigurationError, SessionRequired, SessionUnavailable
 from cognito_session.core.flow import resolve
 from cognito_session.core.outcome import Rejected
+from cognito_session.core.quiet_writes import report_failure
 from cognito_session.signin.transaction import forgotten_transactions
 from cognito_session.web.page import page
 from cognito_session.web.refusal import refusal
@@ -47,9 +48,13 @@ def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -
     )
     try:
         yield from log_out(login.case, request.cookie_headers)
+        address = login.site.logout_url(login.server.domain)
     except SessionUnavailable as error:
         return _uncertain(login, request, error)._replace(cookies=gone)
-    return _onward(request, login.site.logout_url(login.server.domain))._replace(cookies=gone)
+    except ConfigurationError as error:  # a denied write, or no address of managed login
+        yield from report_failure(error, "", None, "sign_out")
+        return _uncertain(login, request, error)._replace(cookies=gone)
+    return _onward(request, address)._replace(cookies=gone)
 
 
 def _elsewhere(login: LoginCase, request: Request, return_to: str) -> Flow[Response]:
@@ -73,13 +78,15 @@ def _onward(request: Request, address: str) -> Response:
     return redirect(address) if request.is_navigation else json_response(200, {"location": address})
 
 
-def _uncertain(login: LoginCase, request: Request, error: SessionUnavailable) -> Response:
+def _uncertain(login: LoginCase, request: Request, error: SessionUnavailable | ConfigurationError) -> Response:
     """This browser holds the session no more; whether the row has ended is not known."""
     if not request.is_navigation:
-        return json_response(503, error.public_body(), headers=error.public_headers())
+        return json_response(error.status, error.public_body(), headers=error.public_headers())
     text = (
         "This browser is signed out. We could not reach the place where your sign-in is recorded, so it may stay valid until it"
         " runs out. If others may have had access to it, sign in again and sign out everywhere."
     )
-    found = page(503, "Signed out here", text, link=(login.site.login_path, "Sign in"))
+    found = page(error.status, "Signed out here", text, link=(login.site.login_path, "Sign in"))
+    if error.retry_after is None:
+        return found
     return found._replace(headers={**found.headers, "Retry-After": str(error.retry_after)})
