@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 
+import flask
 import pytest
 
 from cognito_session import AsyncSessionManager, ConfigurationError, Session, SessionManager, SessionPolicy
 from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.flows_async import AsyncPasswordFlows
 from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
+from cognito_session.web.asgi import CognitoSessionMiddleware as ASGIMiddleware
 from cognito_session.web.checked import CHECKS, check_manager
 from cognito_session.web.csrf import Csrf
+from cognito_session.web.django import SessionRequiredMixin
+from cognito_session.web.django import session_required as django_session_required
+from cognito_session.web.fastapi import CognitoAuth
+from cognito_session.web.flask import CognitoSession
+from cognito_session.web.flask import session_required as flask_session_required
+from cognito_session.web.powertools import session_middleware
 from cognito_session.web.request import Request
+from cognito_session.web.wsgi import CognitoSessionMiddleware as WSGIMiddleware
 
 SETTINGS = {
     "session_table": "sessions",
@@ -246,3 +256,78 @@ def test_wrong_csrf_settings(settings):
     """The same rules where they are set up."""
     with pytest.raises(ConfigurationError, match=f"^csrf {next(iter(settings))}: expected "):
         Csrf(**settings)
+
+
+def fastapi_guard(**guards):
+    """FastAPI's dependency."""
+    return CognitoAuth(instance_of(AsyncSessionManager)).require(**guards)
+
+
+def django_mixin(**guards):
+    """A class of Django's with the guards as attributes."""
+    return type("Page", (SessionRequiredMixin,), guards)
+
+
+@pytest.mark.parametrize("guard", [fastapi_guard, flask_session_required, django_session_required, django_mixin])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("max_age", value) for value in ("300", -1, math.nan, True)),
+        *((name, value) for name in ("any_group", "all_groups", "scopes") for value in ("admin", 5, ["a", 1], b"a", {"a": 1})),
+        *((name, (each for each in "ab")) for name in ("any_group", "all_groups", "scopes")),
+    ],
+)
+def test_wrong_guards_of_an_adapter(guard, name, value):
+    """Refused where the application is set up, not at the first request that meets them."""
+    with pytest.raises(ConfigurationError, match=f"^require: {name}: expected "):
+        guard(**{name: value})
+
+
+@pytest.mark.parametrize("guard", [fastapi_guard, flask_session_required, django_session_required])
+def test_an_unknown_guard_of_an_adapter(guard):
+    """A name that no guard has is a TypeError at once."""
+    with pytest.raises(TypeError, match="groups"):
+        guard(groups=["admin"])
+
+
+LOGIN_PATHS = {
+    "protect": lambda path: instance_of(SessionManager).protect(login_path=path),
+    "powertools": lambda path: session_middleware(instance_of(SessionManager), login_path=path),
+    "asgi": lambda path: ASGIMiddleware(None, instance_of(AsyncSessionManager), login_path=path),
+    "wsgi": lambda path: WSGIMiddleware(None, instance_of(SessionManager), login_path=path),
+    "fastapi": lambda path: CognitoAuth(instance_of(AsyncSessionManager), login_path=path),
+    "flask": lambda path: CognitoSession(flask.Flask("site"), instance_of(SessionManager), login_path=path),
+}
+
+
+@pytest.mark.parametrize("adapter", LOGIN_PATHS)
+@pytest.mark.parametrize(
+    "path", ["login", "//evil.example", "/\\evil.example", "/søk", "/log in", "/a\r\nb", 5, b"/login", ["/login"]]
+)
+def test_a_login_path_that_is_none(adapter, path):
+    """An adapter refuses what no browser could be sent to, before anybody has to sign in."""
+    with pytest.raises(ConfigurationError, match=r"^login_path: expected a path like /login"):
+        LOGIN_PATHS[adapter](path)
+
+
+@pytest.mark.parametrize("adapter", LOGIN_PATHS)
+@pytest.mark.parametrize(
+    "path", ["/login", "/", "/en/login?from=app", "https://id.example/login", "https://[::1]:8000/", "", None]
+)
+def test_a_login_path_that_is_one(adapter, path):
+    """A path, a whole address, and nothing."""
+    LOGIN_PATHS[adapter](path)
+
+
+def test_powertools_optional_is_true_or_false():
+    """The text "false" would let everybody in."""
+    with pytest.raises(ConfigurationError, match=r"^optional: expected True or False"):
+        session_middleware(instance_of(SessionManager), optional="false")
+
+
+@pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
+@pytest.mark.parametrize(("name", "value"), [("prefix", 5), ("prefix", None), ("environ", ["A=1"]), ("environ", "A=1")])
+def test_wrong_environments(kind, name, value):
+    """What variables cannot be read from."""
+    with pytest.raises(ConfigurationError, match=f"^{name}: expected "):
+        kind.from_env(**{**SETTINGS, name: value})

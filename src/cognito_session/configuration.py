@@ -7,15 +7,13 @@ and says where its value is found. Values that are secret never show in repr.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.given import setting, trimmed
+from cognito_session.core.given import check_kind, check_text, setting, trimmed
 from cognito_session.core.hidden import hiding
 from cognito_session.core.record import SessionRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["VARIABLES", "Configuration"]
 
@@ -83,6 +81,8 @@ class Configuration(NamedTuple):
         COGNITO_CLIENT_ID and so on.
         Raises ConfigurationError.
         """
+        check_text("prefix", prefix)
+        check_kind("environ", environ, Mapping, "the variables, a mapping like os.environ")
         unknown = set(keywords) - set(cls._fields)
         if unknown:
             raise TypeError(f"unknown setting: {', '.join(sorted(unknown))}")

@@ -17,6 +17,7 @@ __all__ = [
     "check_choice",
     "check_cookie_header",
     "check_function",
+    "check_guards",
     "check_kind",
     "check_names",
     "check_no_coroutine",
@@ -87,6 +88,15 @@ def check_names(name: str, value: object) -> tuple[str, ...]:
         if not isinstance(each, str):
             raise unexpected(name, "a list of names", each, " in it")
     return found
+
+
+def check_guards(*, any_group: object = None, all_groups: object = (), scopes: object = (), max_age: object = None) -> None:
+    """The guards of Session.require. An adapter checks them where the application is set up, not at the first request."""
+    for name, wanted in (("any_group", any_group), ("all_groups", all_groups), ("scopes", scopes)):
+        if name != "any_group" or wanted is not None:
+            check_names(f"require: {name}", wanted)
+    if max_age is not None:
+        check_seconds("require: max_age", max_age)
 
 
 def check_function(name: str, value: object) -> Any:

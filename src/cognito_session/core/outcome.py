@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
-from cognito_session.core.given import check_names, check_seconds
+from cognito_session.core.given import check_guards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -145,11 +145,7 @@ class Session:
         "stale_sign_in" so that a page can send the user to sign in again. Names are compared exactly; groups and scopes
         are those of the access token that serves this request.
         """
-        for name, wanted in (("any_group", any_group), ("all_groups", all_groups), ("scopes", scopes)):
-            if name != "any_group" or wanted is not None:
-                check_names(f"require: {name}", wanted)
-        if max_age is not None:
-            check_seconds("require: max_age", max_age)
+        check_guards(any_group=any_group, all_groups=all_groups, scopes=scopes, max_age=max_age)
         groups = set(self.groups)
         if any_group is not None and groups.isdisjoint(any_group):
             raise SessionForbidden("not in any of the required groups", reason="group_required")

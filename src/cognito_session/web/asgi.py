@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.web.address import escaped_path
-from cognito_session.web.checked import check_manager
+from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
@@ -67,7 +67,7 @@ class CognitoSessionMiddleware:
     ) -> None:
         self.app = app
         self.sessions = check_manager("sessions", sessions)
-        self.login_path = login_path
+        self.login_path = check_login_path("login_path", login_path)
         self.scope_key = scope_key
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ as it comes, since forms send anything; only a coroutine that was not awaited is
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,11 +20,13 @@ from cognito_session.web.csrf import Csrf
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CHECKS", "check_manager", "checked"]
+__all__ = ["CHECKS", "check_login_path", "check_manager", "checked"]
 
 K = TypeVar("K")
 _COROUTINE: Final = 0x80
 """CO_COROUTINE; asking `inspect` would cost every cold start its import."""
+_LOGIN_PATH: Final = re.compile(r"(?:(?:/(?![/\\])|https?://[0-9A-Za-z\[])[!-~]*)?")
+"""A path of this site, the address of a page elsewhere, or nothing; in ASCII without spaces, as a Location header needs it."""
 _METHODS: Final = {
     "store": ("load", "write", "write_all", "rows_of"),
     "provider": ("refresh", "revoke", "global_sign_out"),
@@ -60,6 +63,13 @@ def _part(name: str, value: object) -> None:
         raise given.unexpected(name, f"an object with the methods {', '.join(_METHODS[name])}", value)
 
 
+def check_login_path(name: str, value: Any) -> Any:
+    """`value`, where a person without a session is sent: a path like /login, a whole address, or None."""
+    if value is not None and not (isinstance(value, str) and _LOGIN_PATH.fullmatch(value)):
+        raise given.unexpected(name, "a path like /login, escaped as a browser sends it", value)
+    return value
+
+
 _TEXT: Final = _optional(given.check_text)
 CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     **dict.fromkeys(("sub", "sid"), _identifier),
@@ -73,7 +83,8 @@ CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     "where": lambda name, value: given.check_choice(name, value, ("here", "elsewhere", "everywhere")),
     "cookie": lambda name, value: given.check_choice(name, value, ("sealed", "token")),
     **dict.fromkeys(("callback_path", "after_sign_in", "after_sign_out"), given.check_text),
-    **dict.fromkeys(("user_agent", "issuer", "base_url", "login_path", "cookie_name"), _TEXT),
+    **dict.fromkeys(("user_agent", "issuer", "base_url", "cookie_name"), _TEXT),
+    "login_path": check_login_path,
     **dict.fromkeys(("return_to", "identity_provider", "prompt", "language", "login_hint", "account_name", "preferred"), _TEXT),
     "policy": _optional(lambda name, value: given.check_kind(name, value, SessionPolicy, "a SessionPolicy")),
     "csrf": _optional(lambda name, value: given.check_kind(name, value, Csrf, "a Csrf")),

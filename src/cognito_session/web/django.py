@@ -27,6 +27,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
 from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.core.given import check_guards
 from cognito_session.web import establish as turns
 from cognito_session.web.current import visiting
 from cognito_session.web.django_call import Call, call_of, request_of, respond
@@ -56,6 +57,7 @@ __all__ = [
 
 _SETTINGS: Final = "COGNITO_SESSION"
 _ATTRIBUTE: Final = "cognito_session"
+_GUARDS: Final = ("any_group", "all_groups", "scopes", "max_age")
 _UNSET: Final[Mapping[str, Any]] = {}
 _read: dict[str, tuple[Mapping[str, Any], Settings]] = {}
 P = ParamSpec("P")
@@ -143,6 +145,8 @@ class SessionRequiredMixin:
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Refuse an order of bases in which another class's dispatch comes first: it would serve everybody."""
         super().__init_subclass__(**keywords)
+        guards = {name: getattr(cls, name) for name in _GUARDS}
+        check_guards(**{name: value for name, value in guards.items() if not hasattr(value, "__get__")})  # no property
         order = cls.__mro__[cls.__mro__.index(SessionRequiredMixin) + 1 :]
         before = [base for base in cls.__mro__ if base not in order and base is not SessionRequiredMixin]
         if any("dispatch" in vars(base) and base.__module__.startswith("django.") for base in before):
@@ -150,7 +154,7 @@ class SessionRequiredMixin:
 
     def dispatch(self, request: HttpRequest, *arguments: Any, **keywords: Any) -> Any:
         """As View.dispatch, with a session or not at all."""
-        guards = {name: getattr(self, name) for name in ("any_group", "all_groups", "scopes", "max_age")}
+        guards = {name: getattr(self, name) for name in _GUARDS}
         guarded = _aguarded if getattr(self, "view_is_async", False) else _guarded
         dispatch = super().dispatch  # type: ignore[misc] # View's: a mixin stands before it
         return guarded(dispatch, guards, self.session_attribute, request, *arguments, **keywords)
@@ -173,6 +177,7 @@ def session_required(
 
 def session_required(view: Any = None, /, *, attribute: str = _ATTRIBUTE, **guards: Any) -> Any:
     """A function view, sync or async, that is called with a session or not at all. The guards are Session.require's."""
+    check_guards(**guards)
     if view is None:
         return functools.partial(session_required, attribute=attribute, **guards)
     if inspect.isclass(view):

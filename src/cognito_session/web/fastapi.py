@@ -23,11 +23,12 @@ from fastapi.openapi.models import APIKey
 from fastapi.requests import HTTPConnection
 from fastapi.security.base import SecurityBase
 
-from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.core.errors import SessionError
+from cognito_session.core.given import check_guards
 from cognito_session.core.outcome import Session
 from cognito_session.web import starlette
 from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
-from cognito_session.web.checked import check_manager
+from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.facts import teach_pydantic
 from cognito_session.web.refusal import refusal
 
@@ -57,7 +58,7 @@ class CognitoAuth:
 
     def __init__(self, sessions: "SessionManager | AsyncSessionManager", *, login_path: str | None = None) -> None:
         self.sessions = check_manager("sessions", sessions)
-        self.login_path = login_path
+        self.login_path = check_login_path("login_path", login_path)
         self._scheme, self._hint = _schemes(sessions.case.cookie.name)
         self.optional = self._make_optional(self._hint)
         self.required = self._make_required(self._scheme)
@@ -88,10 +89,9 @@ class CognitoAuth:
         """A dependency: the session, if it has these groups and scopes and its sign-in is at most `max_age` seconds old.
 
         Otherwise 403; its reason is "stale_sign_in" where signing in again would do. See Session.require. Raises
-        ConfigurationError for a text in place of a list of names.
+        ConfigurationError at once for a guard that cannot be meant.
         """
-        if any(isinstance(names, str) for names in (any_group, all_groups, scopes)):
-            raise ConfigurationError("require: expected a list of names, not one text")
+        check_guards(any_group=any_group, all_groups=all_groups, scopes=scopes, max_age=max_age)
 
         async def guard(connection: HTTPConnection, me: Annotated[Session, Depends(self.required)]) -> Session:
             with self._answering(connection):

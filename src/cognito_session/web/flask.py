@@ -23,11 +23,12 @@ import flask
 from flask.json.provider import DefaultJSONProvider
 
 from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.core.given import check_guards
 from cognito_session.core.outcome import Session
 from cognito_session.web import establish as turns
 from cognito_session.web import flask_guard_order as guard_order
 from cognito_session.web import wsgi
-from cognito_session.web.checked import check_manager
+from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.refusal import refusal
 from cognito_session.web.settings import Settings
 from cognito_session.web.visit import Visit
@@ -94,6 +95,7 @@ class CognitoSession:
     def _settings(self, app: flask.Flask, manager: SessionManager | AsyncSessionManager | None) -> Settings:
         given = {name.removeprefix(_PREFIX): value for name, value in app.config.items() if name.startswith(_PREFIX)}
         login_path = self._login_path if self._login_path is not None else given.get("LOGIN_PATH")
+        check_login_path("login_path", login_path)
         if manager is not None:
             return Settings(check_manager("CognitoSession: manager", manager), login_path)
         return Settings.of({**given, "LOGIN_PATH": login_path}, spelled=_PREFIX + "{}")
@@ -167,6 +169,7 @@ def session_required(view: Any = None, /, **guards: Any) -> Any:
     Above the route the application has the bare view already and would serve everybody: a ConfigurationError, when the
     module is imported or the application is set up.
     """
+    check_guards(**guards)
     if view is None:
         return functools.partial(session_required, **guards)
     if inspect.isclass(view):

@@ -24,7 +24,8 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.shared.cookies import Cookie
 
 from cognito_session.core.errors import SessionError
-from cognito_session.web.checked import check_manager
+from cognito_session.core.given import check_boolean
+from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.current import serving
 from cognito_session.web.facts import teach_pydantic
 from cognito_session.web.lambda_answer import set_cookie_spellings
@@ -61,6 +62,8 @@ def session_middleware(
     are due. `login_path`: where a person without a session is sent who asked for a page. Two of them at one request ask once.
     """
     check_manager("sessions", sessions)
+    check_boolean("optional", optional)
+    check_login_path("login_path", login_path)
 
     def session_of_request(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
         if _is_unrouted(app):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.web.address import escaped_path
-from cognito_session.web.checked import check_manager
+from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
 from cognito_session.web.refusal import refusal
@@ -68,7 +68,7 @@ class CognitoSessionMiddleware:
     ) -> None:
         self.app = app
         self.sessions = check_manager("sessions", sessions)
-        self.login_path = login_path
+        self.login_path = check_login_path("login_path", login_path)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The application's answer with what the browser needs, or the refusal that an error stands for."""
