@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 ARGS ?=
 SELECTED := tests/core tests/drivers tests/aws tests/stores tests/web tests/doors tests/signin tests/cli tests/test_public_api.py
 
-.PHONY: demo test lint types tests browser fuzz prove bench partitions lowest versions lock clean
+.PHONY: demo test lint types tests browser fuzz prove bench partitions lowest versions lock audit clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
@@ -60,7 +60,21 @@ lock: $(STAMP)  ## pin the development requirements, with hashes and without add
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --upgrade requirements/audit.in -o requirements/audit.txt
 	$(BIN)/python requirements/lowest.py > /dev/null
+
+# --strict: a package that no advisory database knows fails, so that a registry without advisories does not pass for a clean one.
+audit: requirements/audit.txt  ## published vulnerabilities of every locked version; run it weekly. ARGS="-s osv" asks OSV
+	$(PYTHON) -m venv --clear $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@set -e; for locked in lowest dev audit; do \
+		echo "requirements/$$locked.txt"; \
+		$(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$locked.txt $(ARGS) || { \
+			echo "Raise the version, or read above which database did not answer: pip-audit needs PyPI's or OSV's advisories"; \
+			exit 1; \
+		}; \
+	done
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -71,4 +85,4 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-version .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-version $(VENV)-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

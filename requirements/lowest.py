@@ -39,7 +39,7 @@ def main() -> int:
     command = [
         str(Path(sys.executable).with_name("uv")), "pip", "compile", "-", "--universal", "--python-version", "3.11",
         "--resolution", "lowest-direct", "--override", str(override), "--generate-hashes", "--no-emit-index-url",
-        "--no-emit-find-links", "--no-header", "--no-annotate", "-o", str(HERE / "lowest.txt"),
+        "--no-emit-find-links", "--no-header", "--no-annotate", "--upgrade", "-o", str(HERE / "lowest.txt"),
     ]  # fmt: skip
     try:
         return subprocess.run(command, input="\n".join([*declared, *tools]), text=True, check=False).returncode
