@@ -13,9 +13,11 @@ import types
 from collections.abc import Mapping
 
 import pytest
+from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
 import cognito_session
 from cognito_session import AsyncSessionManager, SessionManager, manager
+from cognito_session.aws.botocore_chain import file_settings, resolve_keys
 from cognito_session.configuration import VARIABLES
 
 SKIPPED = {"cognito_session.local.demo.__main__"}
@@ -124,6 +126,23 @@ def test_every_variable_that_is_read_is_in_the_table():
     made = SessionManager.from_env(cookie="token", environ=environ)
     made._open()
     assert environ.asked <= set(VARIABLES)
+
+
+WITHOUT_EFFECT = {"HOME", "AWS_CREDENTIAL_FILE", "BOTO_CONFIG", "AWS_DATA_PATH", "AWS_DEFAULTS_MODE", "AWS_RETRY_MODE"}
+"""What botocore looks up besides, which no call of ours depends on."""
+
+
+def test_every_variable_that_credentials_come_from_is_in_the_table(tmp_path):
+    """The same where the environment has no keys and botocore goes through all of its sources."""
+    files = {name: str(tmp_path / name) for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
+    environ = Recording({**REQUIRED, **files, "AWS_EC2_METADATA_DISABLED": "true"})
+    with pytest.raises(NoCredentialsError):
+        resolve_keys(environ)
+    assert environ.asked - WITHOUT_EFFECT <= set(VARIABLES)
+    environ = Recording({**REQUIRED, **files, "AWS_PROFILE": "missing"})
+    with pytest.raises(ProfileNotFound):
+        file_settings(environ)
+    assert environ.asked - WITHOUT_EFFECT <= set(VARIABLES)
 
 
 @pytest.mark.parametrize("variable", [name for name in VARIABLES if name.isupper()])

@@ -208,6 +208,8 @@ def test_a_call_ends_in_time(pool, server, monkeypatch):
         ("InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client", "ALLOW_USER_PASSWORD_AUTH"),
         ("InvalidParameterException", "USER_AUTH is not enabled for the client.", "ALLOW_USER_AUTH"),
         ("NotAuthorizedException", "SignUp is not permitted for this user pool", "self-registration"),
+        ("NotAuthorizedException", "A client attempted to write unauthorized attribute", "Attribute permissions"),
+        ("InvalidParameterException", "Initiate Auth method not supported.", "ExplicitAuthFlows"),
         ("NotAuthorizedException", "Access Token does not have required scopes", "aws.cognito.signin.user.admin"),
     ],
 )

@@ -413,6 +413,19 @@ def test_the_client_secret_from_secrets_manager(confidential, vault):
     assert app.pool.client_secret not in repr(manager) + repr(manager.ports)
 
 
+@pytest.mark.parametrize("member", [12345, True, ["secret"], {"value": "secret"}, "in\nside", "in\u200bside"])
+def test_a_client_secret_in_a_form_that_none_has(confidential, vault, member):
+    """Told as what it is: the app client is not taken for one without a secret, and nothing of the value is shown."""
+    app = confidential
+    names = without_client_secret(app) | {"AWS_ENDPOINT_URL_SECRETS_MANAGER": vault.url, "SESSION_SECRET_ARN": ARN}
+    manager = app.manager(environ=names, cookie="sealed", cookie_name=None)
+    vault.plan += [secret(json.dumps({"SESSION_KEYS": ring(1), "CLIENT_SECRET": member}))] * 3
+    with pytest.raises(ConfigurationError, match=r"^SESSION_SECRET_ARN: CLIENT_SECRET in the secret: expected") as caught:
+        manager.password_flows().sign_in(app.user().username, PASSWORD)
+    assert "side" not in str(caught.value)
+    assert "12345" not in str(caught.value)
+
+
 def test_a_client_secret_that_cannot_be_read(confidential, vault):
     """An outage of Secrets Manager is a 503 in which nothing was sent and nobody's session ends; then it is read."""
     app = confidential

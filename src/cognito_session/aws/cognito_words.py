@@ -44,6 +44,19 @@ _KNOWN: Final = (
         "turn on self-registration for the user pool (AllowAdminCreateUserOnly is what forbids it)",
     ),
     (
+        "InvalidParameterException",
+        "authmethodnotsupported",
+        "check the app client's ExplicitAuthFlows, and that the user pool's feature plan includes choice-based sign-in",
+    ),
+    (
+        "NotAuthorizedException",
+        "writeunauthorizedattribute",
+        (
+            "let the app client write every attribute that is passed, and pass none that Cognito sets itself, like"
+            " email_verified (Cognito console: App clients, Attribute permissions)"
+        ),
+    ),
+    (
         "NotAuthorizedException",
         "requiredscopes",
         (

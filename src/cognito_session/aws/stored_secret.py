@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable
+from cognito_session.core.given import trimmed
 from cognito_session.core.json_text import NotJson, read_json
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def _member(text: str, name: str) -> str | None:
         found = read_json(text).get(name)
     except NotJson as error:
         raise _unusable() from error
-    return found.strip() or None if isinstance(found, str) else None
+    if name == "SESSION_KEYS":  # entries may stand on lines of their own
+        return found.strip() or None if isinstance(found, str) else None
+    return trimmed(found, f"SESSION_SECRET_ARN: {name} in the secret")
 
 
 def _unusable() -> ConfigurationError:
