@@ -1,7 +1,7 @@
 """The protocol with one rule taken out: each must lose something that the search can see.
 
-A mutant patches one function of the flow for the time of a search. Those of PROTOCOL's simpler rules ("why not simpler")
-are here, and every rule whose reason is a race.
+A mutant patches one function of the flow for the time of a search. The simpler rules (protocol.md: Why the rules are not
+simpler) are here, and every rule whose reason is a race.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def send_without_looking_at_the_clock() -> Any:
 
 
 def decide_again_without_looking() -> Any:
-    """Waiters serve what they find without repeating step 0: another sign-in's token among it."""
+    """Waiters serve what they find without another look: another sign-in's token among it."""
     from races import pool_model
 
     def look(self: Resolution) -> Flow[Any]:

@@ -1,7 +1,7 @@
 """Every write of the protocol, as data: what it sets and removes, and the conditions under which it may.
 
-Rule (PROTOCOL, rule 4): each condition of a refresh, verdict, reuse or logout write holds `sid` and `token` as read, so
-it fails on a missing row and on one whose token somebody else replaced. A condition is a list of clauses that must all
+Rule (protocol.md: General rules): each condition of a refresh, verdict, reuse or logout write holds `sid` and `token` as
+read, so it fails on a missing row and on one whose token somebody else replaced. A condition is a list of clauses that must all
 hold; a clause is a list of tests of which one must. Stores translate clauses, they add none.
 """
 

@@ -1,4 +1,4 @@
-"""Commit: from Cognito's answer to a refresh to the committed record (PROTOCOL, step 4, and rows that are not ours).
+"""Commit: from Cognito's answer to a refresh to the committed record (protocol.md: Commit, Bare rows).
 
 Under rotation the answer holds the only copy of the new refresh token, so nothing between the answer and the commit gives
 up before patience ends: every failure of the write is held and repeated. A token that was fetched and not committed is

@@ -1,4 +1,4 @@
-"""The certain end of one session: tombstone first, then the tokens revoked at the provider (PROTOCOL, step 7).
+"""The certain end of one session: tombstone first, then the tokens revoked at the provider (protocol.md: Log out).
 
 A logout names no generation: it wins over whatever refresh got in between, or is refused and repeated on it.
 """

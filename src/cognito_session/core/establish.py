@@ -1,4 +1,4 @@
-"""establish(): how a session begins after a sign-in (PROTOCOL, step 7).
+"""establish(): how a session begins after a sign-in (protocol.md: Sign in).
 
 Nothing but establish() ever creates a row. A late duplicate of the same sign-in must not bring anything back, and a
 sign-in from before "sign out everywhere" must not land behind it.

@@ -1,4 +1,4 @@
-"""resolve(): the protocol of a session, from a Cookie header to an outcome (PROTOCOL, steps 0, 1, 5 and 6).
+"""resolve(): the protocol of a session, from a Cookie header to an outcome (protocol.md: Look, Decide, Wait).
 
 1. Nothing is looked up, written or sent because of a claim whose signature or seal has not been checked.
 2. Denied is a value, don't-know an exception; only a denial may end a session.
@@ -89,7 +89,7 @@ class Resolution:
         """Whether what is served is fresh now: the store, the keys, Cognito or a frozen worker may have taken their time."""
         return not isinstance(outcome, Active) or self.case.clock.now() < outcome.session.token_expires_at
 
-    # --- step 0: look
+    # --- protocol.md: Look
 
     def _look(self) -> Flow[Outcome | None]:
         found = yield from self._read()
@@ -141,7 +141,7 @@ class Resolution:
         return None
 
     def _reuse(self, record: SessionRecord) -> Flow[Outcome]:
-        """Step 9. Judged once, at the first read: a request that has waited is never reuse."""
+        """Judge reuse (protocol.md: Reuse). Judged once, at the first read: a request that has waited is never reuse."""
         if not self.first_read:
             return Rejected(Reason.SUPERSEDED)
         yield from ask(Report("reuse", record.key.sub, record.sid))
@@ -153,7 +153,7 @@ class Resolution:
             yield from revoke_stored(self.case, record, record.token)
         return Rejected(Reason.REUSE)
 
-    # --- step 1: decide
+    # --- protocol.md: Decide
 
     def _decide(self, record: SessionRecord, standing: Standing) -> Flow[Outcome | None]:
         now = self.case.clock.now()
@@ -196,7 +196,7 @@ class Resolution:
         return self.deadline is None or self.deadline - self.case.clock.monotonic() >= CALL_LIMIT_SECONDS + 2
 
     def _under_suspicion(self, record: SessionRecord, standing: Standing) -> Flow[Outcome | None]:
-        """Step 6: an unconfirmed verdict is confirmed by time, unless a slow sibling commits meanwhile."""
+        """Time confirms an unconfirmed verdict, unless a slower worker commits meanwhile (protocol.md: Verdict)."""
         now = self.case.now()
         if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
             unchanged = equals("suspect_at", record.suspect_at)
@@ -257,7 +257,7 @@ class Resolution:
             yield from confirm_pending(self.case, record, token)
 
     def _mark_seen(self, record: SessionRecord) -> Flow[None]:
-        """Step 8, and the idle end slid along, seldom; a failure changes nothing."""
+        """Mark the generation as seen and move the idle end (protocol.md: Seen). A failure changes no answer."""
         now, policy = self.case.now(), self.case.policy
         slides = self.extend and policy.slides(now, record.idle_exp, record.abs_exp)
         idle_exp = policy.idle_end(now, record.abs_exp) if slides else None
@@ -266,7 +266,7 @@ class Resolution:
         elif idle_exp is not None:
             yield from write_quietly(writes.touch(record, now=now, idle_exp=idle_exp), record.sid)
 
-    # --- steps 2, 3 and 6 in renewal.py, step 4 in commit.py; step 5 here
+    # --- renewal.py has Acquire, Call and Verdict, commit.py has Commit
 
     def _renew(self, record: SessionRecord, standing: Standing) -> Flow[Outcome | None]:
         """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
@@ -298,7 +298,7 @@ class Resolution:
         return self.patience_until
 
     def _pause(self) -> Flow[None]:
-        """Step 5. Raises LeaseBusy when patience is over."""
+        """Wait before the next look (protocol.md: Wait). Raises LeaseBusy when patience is over."""
         if self.case.clock.monotonic() >= self._patience():
             raise LeaseBusy("another worker is refreshing this session and did not finish in time")
         self.delay = next_delay(self.delay, self.case.entropy)

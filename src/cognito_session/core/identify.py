@@ -1,7 +1,7 @@
 """From the Cookie header to a Credential: which candidate is authentic.
 
-Rule 1 of the protocol: nothing is looked up because of a claim whose signature has not held. The only thing that may be
-fetched here is the key set. Several cookies of the name: the only one that verifies; two that verify prove nothing.
+Authentic first (protocol.md: General rules): nothing is looked up because of a claim whose signature has not held. The only
+thing that may be fetched here is the key set. Several cookies of the name: the only one that verifies; two that verify prove nothing.
 """
 
 from __future__ import annotations

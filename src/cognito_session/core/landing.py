@@ -1,4 +1,4 @@
-"""Landing: a new session's row is written, and the sessions beyond `max_sessions` are ended (PROTOCOL, step 7).
+"""Landing: a new session's row is written, and the sessions beyond `max_sessions` are ended (protocol.md: Sign in).
 
 A late duplicate of the same sign-in brings nothing back. A sign-in from before "sign out everywhere" does not land behind it.
 Under `max_sessions` sign-ins are ordered by a counter in the user's row, never by the clocks of the workers.

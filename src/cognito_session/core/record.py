@@ -45,7 +45,8 @@ class SessionKey(NamedTuple):
 
 
 class SessionRecord(NamedTuple):
-    """The attributes of PROTOCOL's record, None where absent. Instants are epoch seconds, `_ms` milliseconds.
+    """The attributes of a session record (protocol.md: Terms), None where absent. Instants are epoch seconds, `_ms` ones
+    milliseconds.
 
     `sign_in` is the sign-in's number under `max_sessions`: sessions are older the lower it is, and oldest without one.
     `unrevoked` holds sealed refresh tokens of ended sessions that Cognito has not been told of yet (unrevoked.py).

@@ -1,4 +1,4 @@
-"""Renewal: acquire the lease, call Cognito once, judge a refusal (PROTOCOL, steps 2, 3 and 6; step 4 is in commit.py).
+"""Renewal: acquire the lease, call Cognito once, judge a refusal (protocol.md: Acquire, Call, Verdict).
 
 The lease saves calls; safety comes from the commit's conditions and from never ending a session on a verdict that a
 slow sibling may yet disprove.
@@ -91,7 +91,7 @@ class Renewal:
             yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
             return Rejected(Reason(error.reason))
 
-    # --- step 2
+    # --- protocol.md: Acquire
 
     def _acquire(self, record: SessionRecord) -> Flow[tuple[SessionRecord, Lease] | Rejected | None]:
         began = self.case.clock.monotonic()
@@ -112,7 +112,7 @@ class Renewal:
             return Rejected(Reason.SESSION_ENDED)
         return None
 
-    # --- step 3
+    # --- protocol.md: Call
 
     def _call(self, leased: SessionRecord, lease: Lease, refresh_token: str) -> Flow[NewTokens | Denied | None]:
         """The answer of exactly one call, or None where its outcome is unknown: then the lease runs out by itself."""
@@ -153,7 +153,7 @@ class Renewal:
         change = writes.release(leased, lease_id=lease.id, retry_at=self.case.instant_after(min(pause, 60)))
         yield from write_quietly(change, leased.sid)
 
-    # --- step 6
+    # --- protocol.md: Verdict
 
     def _verdict(self, leased: SessionRecord, lease: Lease, denied: Denied) -> Flow[Outcome | None]:
         now = self.case.now()
@@ -175,7 +175,7 @@ class Renewal:
         yield from ask(Report("ended", leased.key.sub, leased.sid, denied.code))
         return Rejected(reason)
 
-    # --- after step 4
+    # --- after the commit
 
     def _served(self, kept: Committed) -> Flow[Outcome]:
         """What was committed, if it is this presenter's and its signature has been checked."""

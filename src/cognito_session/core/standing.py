@@ -1,4 +1,4 @@
-"""Which generation of a record a credential stands for (PROTOCOL, "Which cookie may still be used").
+"""Which generation of a record a credential stands for (protocol.md: Which cookie may still be used).
 
 Pure and total: credential and record in, Standing out; what follows from it is the flow's decision.
 """

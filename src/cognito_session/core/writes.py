@@ -1,4 +1,4 @@
-"""The protocol's writes: for each, what it sets and every clause of its condition (PROTOCOL, steps 2 to 9).
+"""The protocol's writes: for each, what it sets and every clause of its condition (docs/protocol.md).
 
 A bare row (its token written by foreign code) is fenced by what was read, absence included, because foreign code may
 replace or keep any of our attributes. Pure: record and instants in, Change out.
@@ -245,7 +245,7 @@ def _tombstone(record: SessionRecord, move: Move, reason: Reason, *, now: int, w
 
 
 def _same_sign_in(record: SessionRecord) -> tuple[Clause, ...]:
-    """Rule 4: the row exists, is this session's, and holds the very token that was read."""
+    """The row exists, is this session's, and holds the token that was read (protocol.md: General rules)."""
     clauses = [as_read("sid", record.sid), equals("token", record.token)]
     if record.bare:
         clauses.append(as_read("token_hash", record.token_hash))
@@ -253,7 +253,7 @@ def _same_sign_in(record: SessionRecord) -> tuple[Clause, ...]:
 
 
 def _unchanged(record: SessionRecord) -> tuple[Clause, ...]:
-    """Rule 4, active, and still the generation that was read."""
+    """The same sign-in, active, and still the generation that was read."""
     if record.bare:
         return (*_same_sign_in(record), as_read("state", record.state), as_read("gen", record.gen))
     return (*_same_sign_in(record), equals("state", ACTIVE), equals("gen", record.gen))

@@ -1,7 +1,7 @@
 """Signing out: the row first, then Cognito's token, then the cookie, then managed login's own cookie.
 
 It changes something, so it is a POST from one of our own pages. Safe to repeat: who has no session any more is sent the
-same way. This device's cookie is deleted in any case, also where the row could not be ended (PROTOCOL, step 7): the person
+same way. This device's cookie is deleted in any case, also where the row could not be ended (protocol.md: Log out): the person
 who leaves a shared computer must not stay signed in on it because a table did not answer; the answer then says so.
 """
 
