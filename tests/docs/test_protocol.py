@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "protocol.md"
-CITATION = re.compile(r"protocol\.md: ([A-Z][A-Za-z]*(?:[ ,]+[A-Za-z]+)*)")
+CITATION = re.compile(r"protocol\.md: ([A-Z][A-Za-z]*(?:(?:,? |\n)[A-Za-z]+)*)")
 SECTIONS = re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE)
 SOURCES = sorted(path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py"))
 
@@ -18,8 +18,8 @@ def citations() -> list[tuple[str, str]]:
     """Every cited section with the file that cites it."""
     found = []
     for path in SOURCES:
-        for names in CITATION.findall(path.read_text().replace("\n", " ")):
-            found += [(name, path.relative_to(ROOT).as_posix()) for name in names.split(", ")]
+        for names in CITATION.findall(path.read_text()):
+            found += [(name, path.relative_to(ROOT).as_posix()) for name in names.replace("\n", " ").split(", ")]
     return found
 
 

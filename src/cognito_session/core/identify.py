@@ -1,7 +1,8 @@
 """From the Cookie header to a Credential: which candidate is authentic.
 
 Authentic first (protocol.md: General rules): nothing is looked up because of a claim whose signature has not held. The only
-thing that may be fetched here is the key set. Several cookies of the name: the only one that verifies; two that verify prove nothing.
+thing that may be fetched here is the key set. Several cookies of the name: the only one that verifies; two that
+verify prove nothing.
 """
 
 from __future__ import annotations
