@@ -661,6 +661,14 @@ def test_too_many_sessions_is_a_page(app):
         assert COOKIE not in site.jar
 
 
+def test_a_row_that_the_store_denies_leaves_no_live_token(site):
+    """A 500 page for what the operator has to repair; nobody has the tokens, so they are revoked."""
+    back = site.sign_in_at_cognito(site.start(), site.app.user())
+    site.app.stack.refuse("TransactWriteItems", "AccessDeniedException", "No.", times=None)
+    assert site.callback(back).status == 500
+    assert "RevokeToken" in done(site.app.stack)
+
+
 def test_a_sign_in_ends_the_session_it_replaces(site):
     """The session that the browser brought along is ended: nothing planted before survives a sign-in."""
     user = site.app.user()

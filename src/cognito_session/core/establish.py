@@ -97,27 +97,32 @@ def establish(
     creation = yield from _creation(case, signed_in, token, device)
     tracked = yield from _tracked(case, signed_in, token, secret)
     creation = creation._replace(put={**creation.put, **tracked})
+    record = SessionRecord.from_row(creation.key, creation.put)
+    begun = yield from _with_cookie(case, record, token)  # a cookie that is too large is refused before anything changes
     refusal = yield from land(case, creation)
     if refusal is not None:
         return refusal
-    record = SessionRecord.from_row(creation.key, creation.put)
     if token.expires_at <= case.now():  # before any other session is ended for the sake of this one
         return (yield from _take_back(case, record))
     yield from ask(Report("established", token.sub, record.sid))
     yield from evict_surplus(case, creation.key)
     yield from _end_presented(case, presented, record)
     yield from confirm_new(case, record, token)
+    return begun if token.expires_at > case.now() else (yield from _take_back(case, record))
+
+
+def _with_cookie(case: Case, record: SessionRecord, token: VerifiedToken) -> Flow[Session]:
+    """The new session with its cookie. Raises ConfigurationError where browsers would not keep that."""
     session = Session.of(
         token,
-        sid=creation.key.sid,
+        sid=record.key.sid,
         auth_time=record.auth_time,
         expires_at=record.abs_exp,
         now=case.now(),
         data={},
         data_version=0,
     )
-    begun = yield from with_cookie(case, session, record.generation)
-    return begun if token.expires_at > case.now() else (yield from _take_back(case, record))
+    return (yield from with_cookie(case, session, record.generation))
 
 
 def _take_back(case: Case, record: SessionRecord) -> Flow[Rejected]:

@@ -190,7 +190,11 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
         raise
     signed_in = SignedIn.of({"AccessToken": issued["access_token"], "RefreshToken": refresh_token})
     device = device_label(request.header("user-agent"))
-    found = yield from establish(login.case, signed_in, presented=request.cookie_headers, device=device, from_cognito=True)
+    try:
+        found = yield from establish(login.case, signed_in, presented=request.cookie_headers, device=device, from_cognito=True)
+    except ConfigurationError:  # no session: the store denies the row, or the clock is wrong
+        yield from _take_back(refresh_token)
+        raise
     if isinstance(found, Session):
         return found
     yield from _take_back(refresh_token)

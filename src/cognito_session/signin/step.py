@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.device_cookie import dropped_device, keep_device
-from cognito_session.core.errors import ConfigurationError, ExpiredOnArrival, ProviderUnavailable, SessionUnavailable
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.outcome import Reason, Rejected
@@ -111,7 +111,7 @@ def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Establish
             from_cognito=True,
             secret=secret,
         )
-    except ExpiredOnArrival as error:
+    except ConfigurationError as error:  # no session: the store denies the row, or the clock is wrong
         yield from _revoke(error.reason, signed_in.refresh_token)
         raise
     if isinstance(begun, Rejected):
