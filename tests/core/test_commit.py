@@ -14,6 +14,7 @@ from cognito_session.core.errors import (
 from cognito_session.core.keyring import Keyring
 from cognito_session.core.keys import KeySet
 from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
+from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import Denied, NewTokens
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUED_AT, LIFE, Keys, World
@@ -271,7 +272,7 @@ def test_keys_that_seal_are_read_before_the_call(world):
             return Keyring.parse("1." + "A" * 43)
 
     source = Source()
-    world.case = world.case._replace(seals=True)
+    world.case = world.case._replace(seals=True, policy=SessionPolicy(accept_unsealed_rows=True))
     world.ports = world.ports._replace(keyrings=source)
     source.down = True
     with pytest.raises(SessionUnavailable):

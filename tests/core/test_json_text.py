@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,7 @@ SECRET = "hunter-two"
 RING = Keyring.parse("1." + b64url(b"k" * 32))
 COOKIE_OF = {"pool": "p", "client_id": "c", "cookie_name": "n"}
 ROW_OF = {"pool": "p", "client_id": "c", "sub": "s", "sid": "i", "attribute": "token"}
+WITHOUT_KEYS = SimpleNamespace(seals=False, takes_plain=True, rules=SimpleNamespace(user_pool_id="p", client_id="c"))
 BROKEN = [
     b'{"a": "hunter-two',
     b'"hunter-two" "',
@@ -102,7 +104,11 @@ def test_an_opened_secret_stays_out_of_errors():
 def test_a_row_and_its_data_stay_out_of_errors(raw):
     """The application's own data, and a file's row."""
     record = SessionRecord.from_row(SessionKey("s", "i"), {"sid": "i", "data": raw.decode()})
-    for read in (lambda: data_of(record), lambda: from_text(raw.decode()), lambda: from_text('["hunter-two"]')):
+    for read in (
+        lambda: list(data_of(WITHOUT_KEYS, record)),
+        lambda: from_text(raw.decode()),
+        lambda: from_text('["hunter-two"]'),
+    ):
         with pytest.raises(SessionError) as caught:
             read()
         assert SECRET not in carried(caught.value)

@@ -10,6 +10,7 @@ from cognito_session.core.record import SessionKey, SessionRecord, token_hash
 KEY = SessionKey("user-1", "sid-1")
 TEXTS = ["sid", "token", "token_hash", "access_token", "state", "reason", "jti_cur", "lease_id", "lease_for", "last_op"]
 TEXTS += ["username", "device_key", "device_pending", "device", "data"]
+TEXTS += ["cookie_kind", "token_origin", "row_code", "idle_code"]
 NUMBERS = ["access_iat", "access_exp", "gen", "gen_prev", "prev_exp", "lease_until", "lease_n", "seen_at", "suspect_at"]
 NUMBERS += ["retry_at", "auth_time", "created_at", "idle_exp", "abs_exp", "active_at", "not_before"]
 NUMBERS += ["data_version", "gen_old", "old_until", "sign_in", "device_retry_at"]

@@ -273,7 +273,7 @@ def test_a_row_that_was_tampered_with_serves_nobody(app):
     mine, other = (next(row for row in session_rows(app) if row["sub"] == context["sub"]) for context in contexts)
     app.stack.dynamodb().put_item(app.table, {**mine, "access_token": other["access_token"]})
     given = echo(manager)(API.message_event("x", context=contexts[0]), None)
-    assert (given["statusCode"], json.loads(given["body"])["reason"]) == (503, "unreadable_record")
+    assert (given["statusCode"], json.loads(given["body"])["reason"]) == (503, "tampered_record")
     assert [report.sub for report in reports.named("tampered")] == [contexts[0]["sub"]]
 
 

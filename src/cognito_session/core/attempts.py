@@ -29,6 +29,8 @@ _ROUNDS: Final = 20
 """How often a row that keeps changing is read again: a refresh or a sign-in in between changes it once or twice."""
 _SURE_ROUNDS: Final = 3
 """Rounds that are not counted against patience: a worker that was frozen for longer still has to look again."""
+_LASTING: Final = frozenset({"unreadable_record", "tampered_record"})
+"""Reading again repairs no row."""
 _RESERVE_SECONDS: Final = 1
 """What is left of the worker's time for the response."""
 
@@ -52,7 +54,7 @@ def repeated(case: Case, attempt: Callable[[], Flow[A | Again]], *, busy: str) -
         try:
             answer = yield from attempt()
         except StoreUnavailable as fault:
-            if faults == len(_PAUSES) or fault.repeated or fault.reason == "unreadable_record":  # reading repairs no row
+            if faults == len(_PAUSES) or fault.repeated or fault.reason in _LASTING:
                 fault.repeated = True
                 raise
             pause, faults = _PAUSES[faults] * _jitter(case), faults + 1

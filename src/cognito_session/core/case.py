@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.hidden import hiding
 from cognito_session.core.policy import REFRESH_WINDOW_SECONDS
+from cognito_session.core.record import SEALED_COOKIE, TOKEN_COOKIE
 
 if TYPE_CHECKING:
     from cognito_session.core.cookie import Cookie
@@ -47,6 +48,16 @@ class Case(NamedTuple):
 
     def __repr__(self) -> str:
         return hiding(self, "entropy")
+
+    @property
+    def cookie_kind(self) -> str:
+        """Which sessions this manager's cookie may open."""
+        return SEALED_COOKIE if self.sealed_cookie else TOKEN_COOKIE
+
+    @property
+    def takes_plain(self) -> bool:
+        """Whether secrets and rows without a seal are believed: without keys, or where the policy says so."""
+        return not self.seals or self.policy.accept_unsealed_rows
 
     def now(self) -> int:
         """Epoch seconds."""

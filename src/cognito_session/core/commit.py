@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.core import writes
+from cognito_session.core.authenticity import idle_coded, row_coded
 from cognito_session.core.case import next_delay
 from cognito_session.core.change import Change
 from cognito_session.core.credential import Credential, TokenCredential
@@ -124,8 +125,10 @@ class Commit:
             yield from write_quietly(writes.release(leased, lease_id=lease.id, retry_at=retry_at), leased.sid)
             return
         sub, sid = leased.key.sub, leased.sid or leased.key.sid
-        stored = sealed_with(self.case, self.ring, refresh_token, sub=sub, sid=sid, attribute="token")
-        yield from self._written(writes.keep_token(leased, stored, lease_id=lease.id, retry_at=retry_at))
+        ring = self.ring if leased.row_code is not None else None  # only a row with a code holds sealed tokens
+        stored = sealed_with(self.case, ring, refresh_token, sub=sub, sid=sid, attribute="token")
+        change = writes.keep_token(leased, stored, lease_id=lease.id, retry_at=retry_at)
+        yield from self._written(row_coded(self.case, ring, change, leased))
 
     def _sealed(self, access: AccessToken, refresh_token: str, *, verified: bool) -> Generation:
         """The new generation as it will be stored, bound to the row it goes into."""
@@ -211,12 +214,13 @@ class Commit:
         adopted["auth_time"] = self._sign_in_time(new.access)
         if new.access.device_key is not None:
             adopted["device_key"] = new.access.device_key
-        moves = self.extend or leased.bare
+        unproved = self.ring is not None and leased.idle_code is None
+        moves = self.extend or leased.bare or unproved
         idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp) if moves else None
         current = standing_of(self.credential, leased) is Standing.CURRENT
         same_origin = self.credential.sid == new.access.origin_jti
         jti = self.credential.token.jti if same_origin and isinstance(self.credential, TokenCredential) else None
-        return writes.commit(
+        change = writes.commit(
             leased,
             new,
             lease_id=self.lease.id,
@@ -226,6 +230,11 @@ class Commit:
             presented_current=current,
             idle_exp=idle_exp,
         )
+        if unproved and idle_exp is None:
+            change = change._replace(drop=change.drop | {"idle_exp", "active_at"})
+        if moves and (unproved or idle_exp is not None):
+            change = idle_coded(self.case, self.ring, change, change.put.get("sid", leased.sid))
+        return row_coded(self.case, self.ring, change, leased)
 
     def _sign_in_time(self, access: AccessToken) -> int:
         """When a bare row's user signed in: the earlier of two claims, because a refresh may reset it."""

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core import writes
 from cognito_session.core.attempts import Again, repeated
+from cognito_session.core.authenticity import admitted, tampered
 from cognito_session.core.devices import is_live
-from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable
+from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable, TokenError
 from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.record import SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, Write, ask
+from cognito_session.core.vault import open_secret, seal_secret
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -27,15 +29,28 @@ MAX_DATA_BYTES: Final = 16_384
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
-def data_of(record: SessionRecord) -> dict[str, Any]:
-    """The record's data. Raises StoreUnavailable where it is not ours to read."""
+def data_of(case: Case, record: SessionRecord) -> Flow[dict[str, Any]]:
+    """The record's data. Raises StoreUnavailable where it is not ours to read, and SealKeyUnavailable."""
     if record.bare or record.data is None:
         return {}
     try:
-        found = read_json(record.data)
+        found = read_json((yield from _opened(case, record, record.data)))
     except NotJson as error:
         raise StoreUnavailable("session row: attribute data: expected JSON", reason="unreadable_record") from error
     return found if isinstance(found, dict) else {}
+
+
+def _opened(case: Case, record: SessionRecord, stored: str) -> Flow[str]:
+    """The text of the data; sealed, it is bound to its version, so that a version cannot be passed off as a later one."""
+    sid, attribute = record.sid or record.key.sid, _sealed_as(record.data_version)
+    try:
+        return (yield from open_secret(case, stored, sub=record.key.sub, sid=sid, attribute=attribute))
+    except TokenError as error:
+        raise (yield from tampered(record, error)) from error
+
+
+def _sealed_as(version: int) -> str:
+    return f"data {version}"
 
 
 def save_data(case: Case, session: Session, data: Mapping[str, Any]) -> Flow[int]:
@@ -52,6 +67,9 @@ def save_data(case: Case, session: Session, data: Mapping[str, Any]) -> Flow[int
         if row is None:
             raise SessionRequired("the session has ended", reason="session_ended")
         record = SessionRecord.from_row(key, row)
+        refusal = (yield from admitted(case, record)) if record.holds_session else None
+        if refusal is not None:
+            raise SessionRequired("the session is not to be opened", reason=refusal.reason)
         if record.bare or record.ended or record.sid != session.sid:
             raise SessionRequired("the session has ended", reason="session_ended")
         if not is_live(record, case.now()):
@@ -60,9 +78,12 @@ def save_data(case: Case, session: Session, data: Mapping[str, Any]) -> Flow[int
             return record.data_version
         if record.data_version != session.data_version:
             raise _conflict()
-        if text == (record.data or "{}"):  # compared with the row: what `session.data` holds may have been changed in place
+        before = "{}" if record.data is None else (yield from _opened(case, record, record.data))
+        if text == before:  # compared with the row: what `session.data` holds may have been changed in place
             return session.data_version
-        written = yield from ask(Write(writes.save_data(record, text, op)))
+        sid, attribute = session.sid, _sealed_as(record.data_version + 1)
+        stored = yield from seal_secret(case, text, sub=session.sub, sid=sid, attribute=attribute)
+        written = yield from ask(Write(writes.save_data(record, stored, op)))
         if written.applied or (written.found or {}).get("data_op") == op:  # a resend meets its own write
             return session.data_version + 1
         return Again.AGAIN

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cognito_session.core import writes
 from cognito_session.core.attempts import Again, repeated
+from cognito_session.core.authenticity import check_genuine
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.ending import end_now
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
@@ -38,8 +39,13 @@ class SessionInfo(NamedTuple):
 
 
 def sessions_of(case: Case, sub: str, *, current: str | None = None) -> Flow[list[SessionInfo]]:
-    """The user's live sessions, newest first; `current` is the session id of the one who asks."""
+    """The user's live sessions, newest first; `current` is the session id of the one who asks.
+
+    Raises StoreUnavailable where a row cannot be read, or does not prove what it says.
+    """
     records = yield from live_records(case, sub)
+    for record in records:
+        yield from check_genuine(case, record)
     found = [_info(record, current) for record in records]
     return sorted(found, key=lambda info: info.created_at or 0, reverse=True)
 

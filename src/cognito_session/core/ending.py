@@ -13,7 +13,7 @@ from cognito_session.core.errors import ConfigurationError, SessionUnavailable, 
 from cognito_session.core.identify import identify
 from cognito_session.core.lookup import find_row
 from cognito_session.core.outcome import Reason, Rejected
-from cognito_session.core.record import SessionRecord
+from cognito_session.core.record import TOKEN_COOKIE, SessionRecord
 from cognito_session.core.standing import Standing, standing_of
 from cognito_session.core.steps import Flow, Report, Write, ask
 from cognito_session.core.tracking import forget_device
@@ -52,6 +52,8 @@ def end_presented(case: Case, credential: Credential, *, forget: bool = False) -
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
         record = SessionRecord.from_row(*found)
+        if not record.bare and (record.cookie_kind or TOKEN_COOKIE) != case.cookie_kind:
+            return Rejected(Reason.WRONG_COOKIE_KIND)
         if standing_of(credential, record) is Standing.DISPLACED:
             return Rejected(Reason.DISPLACED)
         if record.token is None or (record.ended and not record.bare):
@@ -92,7 +94,9 @@ def revoke_stored(case: Case, record: SessionRecord, stored: str) -> Flow[None]:
     """Revoke a refresh token as it was stored. Where that fails, a sealed one is kept for a worker that can, and reported."""
     sid = record.sid or record.key.sid
     try:
-        refresh_token = yield from open_secret(case, stored, sub=record.key.sub, sid=sid, attribute="token")
+        # A plain token of a row from before there were keys is revoked: this takes rights away, whoever put it there.
+        plain = record.row_code is None
+        refresh_token = yield from open_secret(case, stored, sub=record.key.sub, sid=sid, attribute="token", plain=plain)
     except (SessionUnavailable, ConfigurationError) as error:
         yield from _not_revoked(case, record, stored, error.reason)
         return

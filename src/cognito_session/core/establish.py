@@ -6,7 +6,6 @@ sign-in from before "sign out everywhere" must not land behind it.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.change import Change, Move, Test, either
@@ -18,6 +17,7 @@ from cognito_session.core.landing import evict_surplus, land
 from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
+from cognito_session.core.record import session_id as session_id_of
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.token import MAX_REFRESH_TOKEN_CHARS
 from cognito_session.core.tracking import confirm_new, device_of, new_device_secret
@@ -149,14 +149,8 @@ def _text(value: object) -> str | None:
 
 
 def session_id(case: Case, origin_jti: str) -> str:
-    """The id of the session that a sign-in begins: its `origin_jti`, or 128 bits of a hash of it in a sealed cookie.
-
-    One sign-in has one id, so that a late duplicate finds its row, or its tombstone, and brings nothing back. The id is no
-    secret: what a sealed cookie proves is its seal.
-    """
-    if not case.sealed_cookie:
-        return origin_jti
-    return sha256(b"cognito-session sid\0" + origin_jti.encode()).hexdigest()[:32]
+    """The id of the session that a sign-in begins through this manager."""
+    return session_id_of(case.cookie_kind, origin_jti)
 
 
 def _end_presented(case: Case, presented: CookieHeaders, record: SessionRecord) -> Flow[None]:
@@ -180,6 +174,7 @@ def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken, device: str
         "sub": key.sub,
         "sid": key.sid,
         "state": ACTIVE,
+        "cookie_kind": case.cookie_kind,
         "gen": 1,
         "token": refresh_token,
         "token_hash": token_hash(refresh_token),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core import writes
+from cognito_session.core.authenticity import admitted, idle_coded
 from cognito_session.core.case import next_delay, refresh_window
 from cognito_session.core.change import Move, equals
 from cognito_session.core.credential import Credential, TokenCredential
@@ -36,6 +37,7 @@ from cognito_session.core.steps import Flow, Load, Report, Sleep, Write, ask
 from cognito_session.core.token import AccessToken
 from cognito_session.core.tracking import confirm_pending
 from cognito_session.core.unrevoked import revoke_for
+from cognito_session.core.vault import ring_at_hand
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
@@ -96,6 +98,14 @@ class Resolution:
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
         record = SessionRecord.from_row(*found)
+        if record.holds_session:  # what holds no session takes rights away, and needs no proof
+            refused = yield from admitted(self.case, record)
+            if refused is not None:
+                return refused
+        return (yield from self._judge(record))
+
+    def _judge(self, record: SessionRecord) -> Flow[Outcome | None]:
+        """What the credential's place in the record's history allows."""
         standing = standing_of(self.credential, record)
         if standing is Standing.BARE:
             if record.token is None:
@@ -228,16 +238,16 @@ class Resolution:
         if isinstance(self.credential, TokenCredential) and standing in (Standing.CURRENT, Standing.BARE):
             if standing is Standing.CURRENT:
                 yield from self._after_serving(record, self.credential.token)
-            return Active(self._session(record, self.credential.token))
+            return Active((yield from self._session(record, self.credential.token)))
         token = yield from stored_token(self.case, record)
-        session = self._session(record, token)
+        session = yield from self._session(record, token)
         if due or standing is Standing.CURRENT:
             if standing is Standing.CURRENT:
                 yield from self._after_serving(record, token)
             return Active(session)
         return Active((yield from with_cookie(self.case, session, record.generation)))
 
-    def _session(self, record: SessionRecord, token: AccessToken) -> Session:
+    def _session(self, record: SessionRecord, token: AccessToken) -> Flow[Session]:
         expires_at = None if record.bare else record.abs_exp
         auth_time = None if record.bare else record.auth_time
         return Session.of(
@@ -246,7 +256,7 @@ class Resolution:
             auth_time=auth_time,
             expires_at=expires_at,
             now=self.case.now(),
-            data=data_of(record),
+            data=(yield from data_of(self.case, record)),
             data_version=record.data_version,
         )
 
@@ -262,9 +272,14 @@ class Resolution:
         slides = self.extend and policy.slides(now, record.idle_exp, record.abs_exp)
         idle_exp = policy.idle_end(now, record.abs_exp) if slides else None
         if record.seen_at is None:
-            yield from write_quietly(writes.mark_seen(record, now=now, idle_exp=idle_exp), record.sid)
+            change = writes.mark_seen(record, now=now, idle_exp=idle_exp)
         elif idle_exp is not None:
-            yield from write_quietly(writes.touch(record, now=now, idle_exp=idle_exp), record.sid)
+            change = writes.touch(record, now=now, idle_exp=idle_exp)
+        else:
+            return
+        if idle_exp is not None and record.row_code is not None:
+            change = idle_coded(self.case, (yield from ring_at_hand(self.case)), change, record.sid)
+        yield from write_quietly(change, record.sid)
 
     # --- renewal.py has Acquire, Call and Verdict, commit.py has Commit
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.core.attempts import Again, repeated
+from cognito_session.core.authenticity import idle_coded, row_coded
 from cognito_session.core.change import Change, Move, Test, as_read, either
 from cognito_session.core.devices import live_and_readable, live_records
 from cognito_session.core.ending import end_now, revoke_stored
@@ -17,9 +18,11 @@ from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, LoadAll, Report, Write, WriteAll, ask
 from cognito_session.core.unrevoked import revoke_remembered, user_row_end
+from cognito_session.core.vault import ring_at_hand
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
+    from cognito_session.core.keyring import Keyring
 
 __all__ = ["evict_surplus", "land"]
 
@@ -28,9 +31,15 @@ _BUSY: Final = "other sign-ins of this user kept getting in between"
 
 def land(case: Case, creation: Change) -> Flow[Rejected | None]:
     """None where the row of `creation` stands; Rejected where it may not. Raises SessionUnavailable."""
+    ring = yield from ring_at_hand(case)
     if case.one_row_per_user:
-        return (yield from _land_alone(case, creation))
-    return (yield from repeated(case, _Landing(case, creation).attempt, busy=_BUSY))
+        return (yield from _land_alone(case, _proved(case, ring, creation)))
+    return (yield from repeated(case, _Landing(case, creation, ring).attempt, busy=_BUSY))
+
+
+def _proved(case: Case, ring: Keyring | None, creation: Change) -> Change:
+    """The new row with its codes."""
+    return row_coded(case, ring, idle_coded(case, ring, creation, creation.key.sid))
 
 
 def _land_alone(case: Case, creation: Change) -> Flow[Rejected | None]:
@@ -62,11 +71,12 @@ def _land_alone(case: Case, creation: Change) -> Flow[Rejected | None]:
 class _Landing:
     """The attempts of one sign-in at its transaction. `uncertain`: an earlier one may have been applied."""
 
-    __slots__ = ("case", "creation", "uncertain", "user")
+    __slots__ = ("case", "creation", "ring", "uncertain", "user")
 
-    def __init__(self, case: Case, creation: Change) -> None:
+    def __init__(self, case: Case, creation: Change, ring: Keyring | None) -> None:
         self.case = case
         self.creation = creation
+        self.ring = ring
         self.user = SessionKey(creation.key.sub, USER_SID)
         self.uncertain = False
 
@@ -96,13 +106,13 @@ class _Landing:
         allowed = either("not_before", Test("not_before", "absent"), Test("not_before", "<", creation.put["auth_time"]))
         most, count = case.policy.max_sessions, _sign_ins(row)
         if most is None:
-            return Change(Move.CREATE, self.user, (allowed,)), creation
+            return Change(Move.CREATE, self.user, (allowed,)), _proved(case, self.ring, creation)
         if case.policy.on_max_sessions == "refuse" and len((yield from live_records(case, creation.key.sub))) >= most:
             return Rejected(Reason.TOO_MANY_SESSIONS)
         number = 1 + (count if count is not None else (yield from _highest_number(creation.key.sub)))
         put = {"sign_ins": number, "ttl": user_row_end(case)}
         guard = Change(Move.CREATE, self.user, (allowed, as_read("sign_ins", count)), put=put)
-        return guard, creation._replace(put={**creation.put, "sign_in": number})
+        return guard, _proved(case, self.ring, creation._replace(put={**creation.put, "sign_in": number}))
 
 
 def _sign_ins(row: Row) -> int | None:

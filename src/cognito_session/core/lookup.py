@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cognito_session.core.authenticity import tampered
 from cognito_session.core.credential import Credential, TokenCredential
-from cognito_session.core.errors import InvalidClaim, KeysUnavailable, StoreUnavailable, TokenError, UnknownKey
+from cognito_session.core.errors import InvalidClaim, KeysUnavailable, TokenError, UnknownKey
 from cognito_session.core.identify import authenticate
 from cognito_session.core.record import Row, SessionKey, SessionRecord
-from cognito_session.core.steps import Flow, Load, LoadAll, Report, ask
+from cognito_session.core.steps import Flow, Load, LoadAll, ask
 from cognito_session.core.token import AccessToken, parse
 from cognito_session.core.vault import open_secret
 
@@ -51,21 +52,29 @@ def _that_knows(jti: str, rows: Sequence[Row], key: SessionKey) -> tuple[Session
 def stored_token(case: Case, record: SessionRecord) -> Flow[AccessToken]:
     """The row's access token, expired or not: verified before it was sealed into the row; a plain one is verified now.
 
-    Raises KeysUnavailable; StoreUnavailable for one that was moved, cut or altered, or that expires at another time than the
-    row says (by which it is decided whether it may be served), and reports it.
+    Raises KeysUnavailable; StoreUnavailable for one that was moved, cut or altered, or that is not the token that the row is
+    about: of another user, sign-in or generation, or one that expires at another time. Reports it.
     """
     sid = record.sid or record.key.sid
     try:
         text = yield from open_secret(case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
         sealed = text != record.access_token and not record.unverified
         token = parse(text, case.rules) if sealed else (yield from authenticate(case, text))
-        if token.expires_at != record.access_exp:
-            raise InvalidClaim("exp", "the instant that the row holds as access_exp")
+        _check_is_the_record_s(token, record)
         return token
     except TokenError as error:
         if record.unverified and isinstance(error, UnknownKey):  # stored on the word of TLS, its key not published to us yet
             raise KeysUnavailable("the user pool's key set does not hold the stored access token's key yet") from error
-        yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
-        raise StoreUnavailable(
-            "session row: access_token: expected a token of this user pool", reason="unreadable_record"
-        ) from error
+        raise (yield from tampered(record, error)) from error
+
+
+def _check_is_the_record_s(token: AccessToken, record: SessionRecord) -> None:
+    """Whatever a row says: issuer and client are checked with every token, the rest of whose it is here."""
+    if token.sub != record.key.sub:
+        raise InvalidClaim("sub", "the user of the row")
+    if not record.holds(token.origin_jti):
+        raise InvalidClaim("origin_jti", "the sign-in of the row")
+    if token.jti != record.jti_cur:
+        raise InvalidClaim("jti", "the token that the row holds as jti_cur")
+    if token.expires_at != record.access_exp:  # by which it is decided whether it may be served
+        raise InvalidClaim("exp", "the instant that the row holds as access_exp")

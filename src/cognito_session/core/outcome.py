@@ -41,6 +41,7 @@ class Reason(StrEnum):
     UNKNOWN_SESSION = "unknown_session"
     SESSION_ENDED = "session_ended"
     DISPLACED = "displaced"
+    WRONG_COOKIE_KIND = "wrong_cookie_kind"
     SUPERSEDED = "superseded"
     REUSE = "reuse"
     TOKEN_EXPIRED = "token_expired"  # a WebSocket message's: only an ordinary request refreshes

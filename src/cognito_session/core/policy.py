@@ -61,6 +61,10 @@ class SessionPolicy:
     refused ("refuse"). Sign-ins are numbered in the user's row. A session without a number (an earlier version's, or one from
     before the limit was set) counts as older than any with one. Give all workers the same limit.
 
+    `accept_unsealed_rows` is for the time in which a table gets SESSION_KEYS. With True, a manager of the token cookie also
+    opens rows that other sign-in code wrote and rows from before there were keys, and seals them at their next refresh.
+    Meanwhile a writer of the table can pass off a row of their own as such a row. Without keys it changes nothing.
+
     Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
     crash of one worker unless `allow_lossy_rotation=True` is spelled out.
     """
@@ -74,6 +78,7 @@ class SessionPolicy:
     max_sessions: int | None = None
     on_max_sessions: Literal["evict", "refuse"] = "evict"
     forget_device_on_sign_out: bool = True
+    accept_unsealed_rows: bool = False
 
     def __post_init__(self) -> None:
         for name in ("idle_seconds", "absolute_seconds"):
@@ -82,6 +87,7 @@ class SessionPolicy:
         _check_span("rotation_grace_seconds", self.rotation_grace_seconds, least=0, most=60, optional=True)
         _check_span("max_sessions", self.max_sessions, least=1, most=1000, optional=True)
         check_boolean("allow_lossy_rotation", self.allow_lossy_rotation)
+        check_boolean("accept_unsealed_rows", self.accept_unsealed_rows)
         if self.on_max_sessions not in ("evict", "refuse"):
             raise ConfigurationError("on_max_sessions: expected 'evict' or 'refuse'")
         if self.on_reuse not in ("end", "reject"):

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cognito_session.core.errors import StoreUnavailable
 from cognito_session.core.hidden import hiding
 from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
+from cognito_session.core.seal import is_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ANY_JTI", "USER_SID", "Row", "SessionKey", "SessionRecord", "token_hash"]
+__all__ = ["ANY_JTI", "SEALED_COOKIE", "TOKEN_COOKIE", "USER_SID", "Row", "SessionKey", "SessionRecord"]
+__all__ += ["session_id", "token_hash"]
 
 Row = dict[str, Any]
 """Attribute name to value, the keys always under the names `sub` and `sid` whatever the table calls them."""
@@ -30,11 +32,25 @@ USER_SID: Final = "#user"
 """Session id of the row that holds what is known of the user, in a table with a sort key: `not_before`, `sign_ins` (how many
 sign-ins were counted under `max_sessions`) and `unrevoked`."""
 ACTIVE: Final = "active"
+SEALED_COOKIE: Final = "sealed"
+TOKEN_COOKIE: Final = "token"
+"""In `cookie_kind`: which kind of cookie the session was established for. A cookie of the other kind opens nothing."""
 
 
 def token_hash(stored: str) -> str:
     """What our writes keep beside the stored token text, to notice when somebody else replaced it."""
     return sha256(stored.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def session_id(kind: str, origin_jti: str) -> str:
+    """The id of the session that a sign-in begins: its `origin_jti`, or 128 bits of a hash of it for a sealed cookie.
+
+    One sign-in has one id, so that a late duplicate finds its row, or its tombstone, and brings nothing back. The id is no
+    secret: what a sealed cookie proves is its seal.
+    """
+    if kind != SEALED_COOKIE:
+        return origin_jti
+    return sha256(b"cognito-session sid\0" + origin_jti.encode()).hexdigest()[:32]
 
 
 class SessionKey(NamedTuple):
@@ -49,6 +65,8 @@ class SessionRecord(NamedTuple):
     milliseconds.
 
     `sign_in` is the sign-in's number under `max_sessions`: sessions are older the lower it is, and oldest without one.
+    `token_origin` is the `origin_jti` of the tokens, where it is not the one that the session id was made of. `row_code` and
+    `idle_code` prove what the row says (row_code.py).
     `unrevoked` holds sealed refresh tokens of ended sessions that Cognito has not been told of yet (unrevoked.py).
     """
 
@@ -93,6 +111,10 @@ class SessionRecord(NamedTuple):
     unverified: bool
     sign_in: int | None
     unrevoked: frozenset[str]
+    cookie_kind: str | None
+    token_origin: str | None
+    row_code: str | None
+    idle_code: str | None
 
     def __repr__(self) -> str:
         hidden = ("token", "token_hash", "access_token", "lease_for", "device_key", "device_pending", "data", "unrevoked")
@@ -144,12 +166,34 @@ class SessionRecord(NamedTuple):
             unverified=row.get("unverified") is True,
             sign_in=read.number("sign_in"),
             unrevoked=read.texts("unrevoked"),
+            cookie_kind=read.text("cookie_kind"),
+            token_origin=read.text("token_origin"),
+            row_code=read.text("row_code"),
+            idle_code=read.text("idle_code"),
         )
 
     @property
     def bare(self) -> bool:
-        """Whether its token was written by code that is not ours: no sid, or a token our hash does not know."""
-        return self.sid is None or (self.token is not None and token_hash(self.token) != self.token_hash)
+        """Whether its token was written by code that is not ours: no sid, or a token our hash does not know.
+
+        Never where the token is sealed: only our code seals, so that such a row without its sid or hash was tampered with.
+        """
+        if self.token is None:
+            return self.sid is None
+        if self.sid is not None and token_hash(self.token) == self.token_hash:
+            return False
+        return not is_sealed(self.token)
+
+    @property
+    def holds_session(self) -> bool:
+        """Whether it has a token and is no tombstone."""
+        return self.token is not None and (not self.ended or self.bare)
+
+    def holds(self, origin_jti: str) -> bool:
+        """Whether tokens of this sign-in are the record's."""
+        if self.token_origin is not None:
+            return origin_jti == self.token_origin
+        return session_id(self.cookie_kind or TOKEN_COOKIE, origin_jti) == (self.sid or self.key.sid)
 
     @property
     def ended(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core import writes
+from cognito_session.core.authenticity import admitted
 from cognito_session.core.change import Move, equals
 from cognito_session.core.commit import Commit, Committed, holding_until
 from cognito_session.core.credential import Credential, TokenCredential
@@ -32,6 +33,7 @@ from cognito_session.core.writes import Lease
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
+    from cognito_session.core.keyring import Keyring
 
 __all__ = ["Renewal"]
 
@@ -68,7 +70,7 @@ class Renewal:
         if isinstance(refresh_token, Rejected):
             return refresh_token
         ring = yield from ring_at_hand(self.case)  # before the call: no answer of Cognito waits for keys
-        won = yield from self._acquire(record)
+        won = yield from self._acquire(record, ring)
         if isinstance(won, Rejected) or won is None:
             return won
         leased, lease = won
@@ -80,7 +82,7 @@ class Renewal:
         until = holding_until(self.patience_until, self.case.clock.monotonic(), self.deadline)
         commit = Commit(self.case, self.credential, leased, lease, ring=ring, until=until, extend=self.extend)
         kept = yield from commit.run(answer, refresh_token)
-        return (yield from self._served(kept)) if isinstance(kept, tuple) else kept
+        return (yield from self._served(kept, ring)) if isinstance(kept, tuple) else kept
 
     def _opened(self, record: SessionRecord) -> Flow[str | Rejected]:
         """The refresh token in plain; one that was moved, cut or altered is refused and reported, the row untouched."""
@@ -93,7 +95,7 @@ class Renewal:
 
     # --- protocol.md: Acquire
 
-    def _acquire(self, record: SessionRecord) -> Flow[tuple[SessionRecord, Lease] | Rejected | None]:
+    def _acquire(self, record: SessionRecord, ring: Keyring | None) -> Flow[tuple[SessionRecord, Lease] | Rejected | None]:
         began = self.case.clock.monotonic()
         length = lease_seconds(1 if record.stale_marks else record.lease_n + 1)
         lease_id = self.case.fresh_id()
@@ -107,6 +109,9 @@ class Renewal:
         row = change.applied_to(written.found) if written.applied else written.found
         leased = SessionRecord.from_row(record.key, row)
         if leased.lease_id == lease_id and leased.token == record.token:
+            refused = yield from admitted(self.case, leased, ring)  # its attributes go into the next generation's code
+            if refused is not None:
+                return refused
             return leased, Lease(lease_id, leased.lease_n, began + length - CALL_LIMIT_SECONDS)
         if leased.ended and not leased.bare:
             return Rejected(Reason.SESSION_ENDED)
@@ -177,10 +182,13 @@ class Renewal:
 
     # --- after the commit
 
-    def _served(self, kept: Committed) -> Flow[Outcome]:
+    def _served(self, kept: Committed, ring: Keyring | None) -> Flow[Outcome]:
         """What was committed, if it is this presenter's and its signature has been checked."""
         committed, new = kept
         access = new.access
+        refused = yield from admitted(self.case, committed, ring)  # a writer of the table may have changed it meanwhile
+        if refused is not None:
+            return refused
         if not new.verified:
             raise KeysUnavailable("the new access token is stored; its signature cannot be checked just now")
         if committed.sid != self.credential.sid and committed.sid == access.origin_jti:
@@ -192,7 +200,7 @@ class Renewal:
             auth_time=auth_time,
             expires_at=expires_at,
             now=self.case.now(),
-            data=data_of(committed),
+            data=(yield from data_of(self.case, committed)),
             data_version=committed.data_version,
         )
         return Refreshed((yield from with_cookie(self.case, session, committed.generation)))

@@ -37,6 +37,9 @@ __all__ = [
     "MalformedSeal",
     "RetiredKey",
     "SealKeyUnavailable",
+    "derived_key",
+    "entry_of",
+    "is_sealed",
     "open_cookie",
     "open_sealed",
     "open_secret",
@@ -104,7 +107,7 @@ def open_sealed(keyring: Keyring, text: str, *, purpose: str, context: tuple[str
     Raises MalformedSeal, InvalidSeal or RetiredKey, which are refusals, and SealKeyUnavailable, which is none.
     """
     sequence, body = _parsed(text)
-    entry = _entry(keyring, sequence)
+    entry = entry_of(keyring, sequence)
     associated = _associated(entry.sequence, purpose, context)
     try:
         return _cipher(entry, purpose).decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], associated)
@@ -153,7 +156,7 @@ def open_secret(keyring: Keyring | None, stored: str, *, pool: str, client_id: s
     Raises ConfigurationError for a sealed one without a keyring; InvalidSeal for one that was moved, cut or altered;
     RetiredKey and SealKeyUnavailable as `open_sealed` does.
     """
-    if not _was_sealed(stored):
+    if not is_sealed(stored):
         return stored
     if keyring is None:
         raise ConfigurationError(
@@ -174,7 +177,7 @@ def open_secret(keyring: Keyring | None, stored: str, *, pool: str, client_id: s
     raise _damaged(attribute)  # out here: a UnicodeDecodeError carries the whole secret, chained or not
 
 
-def _was_sealed(stored: str) -> bool:
+def is_sealed(stored: str) -> bool:
     """Whether prefix or frame is there: damage to one of them must not turn a sealed text into a plain one."""
     head, rest = stored[: len(STORED_PREFIX)], stored[len(STORED_PREFIX) :]
     return bool(head) and (STORED_PREFIX.startswith(head) or _FRAME.fullmatch(rest) is not None)
@@ -196,7 +199,8 @@ def _parsed(text: str) -> tuple[int, bytes]:
     return int(sequence), decoded
 
 
-def _entry(keyring: Keyring, sequence: int) -> KeyEntry:
+def entry_of(keyring: Keyring, sequence: int) -> KeyEntry:
+    """The entry of that number. Raises SealKeyUnavailable for a newer one than ours, RetiredKey for any other."""
     entry = keyring.find(sequence)
     if entry is not None:
         return entry
@@ -207,12 +211,20 @@ def _entry(keyring: Keyring, sequence: int) -> KeyEntry:
 
 @lru_cache(maxsize=64)
 def _cipher(entry: KeyEntry, purpose: str) -> AESGCM:
-    """HKDF-SHA256 by hand, one block (RFC 5869 2.2 and 2.3), so that no hash of `cryptography` need be imported."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    return AESGCM(derived_key(entry, purpose))
+
+
+@lru_cache(maxsize=64)
+def derived_key(entry: KeyEntry, purpose: str) -> bytes:
+    """32 bytes for one purpose: HKDF-SHA256 by hand, one block (RFC 5869 2.2 and 2.3).
+
+    By hand, so that no hash of `cryptography` need be imported.
+    """
     extracted = hmac.digest(bytes(32), entry.key, "sha256")
     info = _framed("cognito-session", _VERSION, purpose)
-    return AESGCM(hmac.digest(extracted, info + b"\x01", "sha256"))
+    return hmac.digest(extracted, info + b"\x01", "sha256")
 
 
 def _invalid_tag() -> type[Exception]:

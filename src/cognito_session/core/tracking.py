@@ -13,13 +13,14 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core import writes
-from cognito_session.core.errors import SessionError, TokenError
+from cognito_session.core.errors import SessionError
 from cognito_session.core.hidden import hiding
+from cognito_session.core.lookup import stored_token
 from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
 from cognito_session.core.quiet_writes import write_quietly
-from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.record import SessionKey, SessionRecord, session_id
 from cognito_session.core.steps import ConfirmDevice, Flow, ForgetDevice, LoadAll, Report, ask
-from cognito_session.core.vault import open_secret
+from cognito_session.core.vault import open_secret, seal_secret
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case, Entropy
@@ -84,7 +85,9 @@ def device_of(case: Case, secret: DeviceSecret, token: AccessToken) -> Flow[Row]
         detail = f"the access token lacks the scope {ADMIN_SCOPE}: the session cannot be refreshed"
         yield from ask(Report("device_not_confirmed", token.sub, None, detail))
         return kept
-    kept["device_pending"] = device_verifier(case.entropy, secret)
+    verifier = device_verifier(case.entropy, secret)
+    sid = session_id(case.cookie_kind, token.origin_jti)
+    kept["device_pending"] = yield from seal_secret(case, verifier, sub=token.sub, sid=sid, attribute="device_pending")
     if _time_for_a_call(case):  # the sign-in has the first turn
         kept["device_retry_at"] = _next_turn(case, token)
     return kept
@@ -99,7 +102,7 @@ def confirm_new(case: Case, record: SessionRecord, token: AccessToken) -> Flow[N
     key, pending = record.device_key, record.device_pending
     if key is None or pending is None or record.device_retry_at is None or not _time_for_a_call(case):
         return
-    if (yield from _confirmed(key, pending, token, record.device)):
+    if (yield from _confirmed(case, record, key, pending, token)):
         yield from write_quietly(writes.device_confirmed(record), record.sid)
 
 
@@ -110,7 +113,7 @@ def confirm_pending(case: Case, record: SessionRecord, token: AccessToken) -> Fl
         return
     turn = writes.device_turn(record, retry_at=_next_turn(case, token))
     written = yield from write_quietly(turn, record.sid)
-    if written is not None and written.applied and (yield from _confirmed(key, pending, token, record.device)):
+    if written is not None and written.applied and (yield from _confirmed(case, record, key, pending, token)):
         yield from write_quietly(writes.device_confirmed(record), record.sid)
 
 
@@ -123,13 +126,12 @@ def forget_device(case: Case, record: SessionRecord) -> Flow[None]:
         yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, "function_timeout"))
         return
     try:
-        sid = record.sid or record.key.sid
         expired = record.access_token is None or (record.access_exp or 0) <= now
         if expired or (yield from _shared(case, record, key)):
             return
-        text = yield from open_secret(case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
-        yield from ask(ForgetDevice(text, key))
-    except (SessionError, TokenError) as error:
+        token = yield from stored_token(case, record)
+        yield from ask(ForgetDevice(token.text, key))
+    except SessionError as error:
         yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, getattr(error, "reason", "")))
 
 
@@ -154,11 +156,16 @@ def _shared(case: Case, record: SessionRecord, key: str) -> Flow[bool]:
     return False
 
 
-def _confirmed(key: str, pending: str, token: AccessToken, label: str | None) -> Flow[bool]:
-    """False where it is not known; a refusal is reported and is as final as a confirmation."""
-    salt, _, verifier = pending.partition(":")
-    confirmation = DeviceConfirmation(token.text, key, salt, verifier, label or _NAME)
+def _confirmed(case: Case, record: SessionRecord, key: str, pending: str, token: AccessToken) -> Flow[bool]:
+    """False where it is not known; a refusal is reported and is as final as a confirmation.
+
+    Whoever chooses the verifier knows the device's password, so with keys only a sealed one is used.
+    """
     try:
+        sid = record.sid or record.key.sid
+        opened = yield from open_secret(case, pending, sub=record.key.sub, sid=sid, attribute="device_pending")
+        salt, _, verifier = opened.partition(":")
+        confirmation = DeviceConfirmation(token.text, key, salt, verifier, record.device or _NAME)
         answer = yield from ask(ConfirmDevice(confirmation))
     except SessionError as error:
         yield from ask(Report("device_not_confirmed", token.sub, None, error.reason))

@@ -28,6 +28,7 @@ __all__ = [
     "seal_secret",
     "seal_value",
     "sealed_with",
+    "with_keyring",
 ]
 
 A = TypeVar("A")
@@ -38,7 +39,7 @@ _AT_HAND = Keyrings()
 def open_cookie(case: Case, text: str) -> Flow[SealedCredential]:
     """The credential in a sealed cookie. Raises TokenError or SealKeyUnavailable."""
     return (
-        yield from _with_keyring(
+        yield from with_keyring(
             lambda ring: seal.open_cookie(ring, text, pool=_pool(case), client_id=_client(case), cookie_name=case.cookie.name)
         )
     )
@@ -57,12 +58,18 @@ def seal_cookie(case: Case, credential: SealedCredential) -> Flow[str]:
     )
 
 
-def open_secret(case: Case, stored: str, *, sub: str, sid: str, attribute: str) -> Flow[str]:
-    """A stored secret as plain text; one that other sign-in code wrote plainly as it is. Raises as open_cookie does."""
+def open_secret(case: Case, stored: str, *, sub: str, sid: str, attribute: str, plain: bool = False) -> Flow[str]:
+    """A stored secret as plain text.
+
+    With keys a plain one is tampering, unless the policy accepts it or the caller does (`plain`), which then cannot be served
+    from it. Raises as open_cookie does.
+    """
+    if case.seals and not (plain or case.takes_plain or seal.is_sealed(stored)):
+        raise seal.InvalidSeal(f"attribute {attribute}: expected a sealed text, because SESSION_KEYS are set")
     if not case.seals:
         return seal.open_secret(None, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute)
     return (
-        yield from _with_keyring(
+        yield from with_keyring(
             lambda ring: seal.open_secret(
                 ring, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute
             )
@@ -109,12 +116,16 @@ def seal_value(case: Case, plaintext: bytes, *, purpose: str, context: tuple[str
 def open_value(case: Case, text: str, *, purpose: str, context: tuple[str, ...] = ()) -> Flow[bytes]:
     """What was sealed by `seal_value`. Raises as open_cookie does."""
     whole = (_pool(case), _client(case), *context)
-    return (yield from _with_keyring(lambda ring: seal.open_sealed(ring, text, purpose=purpose, context=whole)))
+    return (yield from with_keyring(lambda ring: seal.open_sealed(ring, text, purpose=purpose, context=whole)))
 
 
-def _with_keyring(use: Callable[[Keyring], A]) -> Flow[A]:
+def with_keyring(use: Callable[[Keyring], A], held: Keyring | None = None) -> Flow[A]:
+    """What `use` makes of the keyring, or of the one `held`; asked once more where a value names a newer key.
+
+    Raises as `use` does.
+    """
     try:
-        return use((yield from ask(_AT_HAND)))
+        return use(held if held is not None else (yield from ask(_AT_HAND)))
     except SealKeyUnavailable:
         return use((yield from ask(Keyrings(newer=True))))
 

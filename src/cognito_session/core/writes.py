@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cognito_session.core.change import Change, Clause, Move, Test, absent, as_read, either, equals
 from cognito_session.core.hidden import hiding
 from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS, OVERLAP_SECONDS, TOMBSTONE_SECONDS
-from cognito_session.core.record import ACTIVE, ANY_JTI, ENDED, Row, SessionRecord, token_hash
+from cognito_session.core.record import ACTIVE, ANY_JTI, ENDED, TOKEN_COOKIE, Row, SessionRecord, session_id, token_hash
 
 if TYPE_CHECKING:
     from cognito_session.core.outcome import Reason
@@ -22,9 +22,14 @@ __all__ += ["device_confirmed", "device_turn", "mark_seen", "no_row", "release",
 
 _LEASE: Final = frozenset({"lease_id", "lease_until"})
 _MARKS: Final = _LEASE | {"lease_for", "suspect_at", "retry_at"}
+_CODES: Final = frozenset({"row_code", "idle_code"})
 _COOL_DOWN_SECONDS: Final = (1, 2, 4, 8, 15, 30)
 _DEVICE: Final = frozenset({"device_key", "device_pending", "device_retry_at"})
 _SECRETS: Final = frozenset({"token", "token_hash", "access_token", "device_key", "device_pending", "data"})
+_OF_ANOTHER_SIGN_IN: Final = frozenset(
+    {"prev_exp", "gen_prev", "gen_old", "jti_old", "old_until", "sign_in", "device", "data", "data_version", "data_op"}
+)
+"""What foreign code that only sets `token` leaves behind of the session before."""
 
 
 class Lease(NamedTuple):
@@ -87,6 +92,7 @@ def commit(
     mine = either("lease", Test("lease_id", "=", lease_id), Test("lease_id", "absent"))
     put: dict[str, Any] = {
         "state": ACTIVE,
+        "cookie_kind": record.cookie_kind or TOKEN_COOKIE,
         "token": new.stored_refresh,
         "token_hash": token_hash(new.stored_refresh),
         "access_token": new.stored_access,
@@ -100,13 +106,20 @@ def commit(
     }
     put |= _idle(now, idle_exp)
     drop = set(_MARKS | {"seen_at", "reason", "ended_at"})
+    same = record.bare or session_id(record.cookie_kind or TOKEN_COOKIE, new.access.origin_jti) == record.sid
+    if same:
+        drop.add("token_origin")
+    else:
+        put["token_origin"] = new.access.origin_jti
     if new.verified:
         drop.add("unverified")
     else:
         put["unverified"] = True
     if record.bare:
         put |= {"sid": new.access.origin_jti, "jti_prev": frozenset({presented_jti or ANY_JTI})} | adopted
-        drop |= {"prev_exp", "gen_prev", "gen_old", "jti_old", "old_until"}
+        drop |= _OF_ANOTHER_SIGN_IN - adopted.keys()
+        if idle_exp is None:
+            drop |= {"idle_exp", "active_at"}
         drop |= _DEVICE - adopted.keys()  # the device of a session before it would be refused
     else:
         previous, gone = _previous(record, now, presented_current=presented_current)
@@ -241,7 +254,7 @@ def _tombstone(record: SessionRecord, move: Move, reason: Reason, *, now: int, w
     }
     if record.sid is None:
         put["sid"] = record.key.sid
-    return Change(move, record.key, when, put=put, drop=_SECRETS | _MARKS, add={"gen": 1})
+    return Change(move, record.key, when, put=put, drop=_SECRETS | _CODES | _MARKS, add={"gen": 1})
 
 
 def _same_sign_in(record: SessionRecord) -> tuple[Clause, ...]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cognito_session.core.authenticity import admitted
 from cognito_session.core.data import data_of
 from cognito_session.core.devices import is_live
 from cognito_session.core.errors import ConfigurationError
@@ -85,6 +86,9 @@ def connected_session(case: Case, sub: str, sid: str) -> Flow[Outcome]:
     record = None if row is None else SessionRecord.from_row(key, row)
     if record is None or record.bare or record.sid != sid or not is_live(record, case.now()):
         return Rejected(Reason.SESSION_ENDED)
+    refused = yield from admitted(case, record)
+    if refused is not None:
+        return refused
     token = yield from stored_token(case, record)
     if token.expires_at <= case.clock.now():
         return Rejected(Reason.TOKEN_EXPIRED)
@@ -95,7 +99,7 @@ def connected_session(case: Case, sub: str, sid: str) -> Flow[Outcome]:
             auth_time=record.auth_time,
             expires_at=record.abs_exp,
             now=case.now(),
-            data=data_of(record),
+            data=(yield from data_of(case, record)),
             data_version=record.data_version,
         )
     )

@@ -1,0 +1,111 @@
+"""Authenticity of a session's row: whether a manager may act on what it says.
+
+1. With SESSION_KEYS a row that our code wrote proves what it says (row_code.py). One that does not is "could not find out":
+   reported as `tampered`, 503 with the reason `tampered_record`, the row untouched. It is never a denial, because nobody knows
+   what the row said before.
+2. A session opens only for the kind of cookie that it was established for.
+3. Rows without proof (of other sign-in code, or from before there were keys) open for a token cookie only, and with keys only
+   under `accept_unsealed_rows`. The next refresh seals them. Nothing leads back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cognito_session.core.errors import StoreUnavailable, TokenError
+from cognito_session.core.outcome import Reason, Rejected
+from cognito_session.core.record import TOKEN_COOKIE
+from cognito_session.core.row_code import Binding, check_codes, with_idle_code, with_row_code
+from cognito_session.core.seal import InvalidSeal, RetiredKey, is_sealed
+from cognito_session.core.steps import Flow, Report, ask
+from cognito_session.core.vault import with_keyring
+
+if TYPE_CHECKING:
+    from cognito_session.core.case import Case
+    from cognito_session.core.change import Change
+    from cognito_session.core.keyring import Keyring
+    from cognito_session.core.record import SessionRecord
+
+__all__ = ["admitted", "check_genuine", "idle_coded", "row_coded", "tampered"]
+
+
+def admitted(case: Case, record: SessionRecord, held: Keyring | None = None) -> Flow[Rejected | None]:
+    """None where this manager's cookie may open the record, or Rejected. For a record that holds a session, bare or ours.
+
+    `held` is the keyring, where it was read before and is not to be waited for. Raises StoreUnavailable for a row that does
+    not prove what it says, and SealKeyUnavailable.
+    """
+    fault = yield from _fault(case, record, held)
+    if isinstance(fault, RetiredKey):
+        yield from ask(Report("tampered", record.key.sub, record.sid, fault.reason))
+        return Rejected(Reason(fault.reason))
+    if fault is not None:
+        raise (yield from tampered(record, fault)) from fault
+    # A bare row is a token cookie's; a sealed one is displaced by it, which its standing says.
+    if not record.bare and (record.cookie_kind or TOKEN_COOKIE) != case.cookie_kind:
+        return Rejected(Reason.WRONG_COOKIE_KIND)
+    return None
+
+
+def check_genuine(case: Case, record: SessionRecord) -> Flow[None]:
+    """Hold the record against its codes. Reports, and raises StoreUnavailable; or raises SealKeyUnavailable."""
+    fault = yield from _fault(case, record)
+    if fault is not None:
+        raise (yield from tampered(record, fault)) from fault
+
+
+def _fault(case: Case, record: SessionRecord, held: Keyring | None = None) -> Flow[TokenError | None]:
+    """What is wrong with the proof of a row."""
+    if not case.seals:
+        return None
+    try:
+        if record.bare:
+            _check_unsealed_are_accepted(case)
+        elif record.row_code is None:
+            _check_from_before_keys(case, record)
+        else:
+            binding = _binding(case, record.key.sub)
+            yield from with_keyring(lambda ring: check_codes(ring, binding, record), held)
+    except TokenError as error:
+        return error
+    return None
+
+
+def tampered(record: SessionRecord, error: TokenError) -> Flow[StoreUnavailable]:
+    """Report a row that is not as our code wrote it; the error to raise."""
+    yield from ask(Report("tampered", record.key.sub, record.sid, error.reason))
+    return StoreUnavailable(f"tampered record: {error}", reason="tampered_record")
+
+
+def _check_unsealed_are_accepted(case: Case) -> None:
+    if not case.policy.accept_unsealed_rows and not case.sealed_cookie:
+        raise InvalidSeal(
+            "the row has no code of this table's keys. If other sign-in code or a release without SESSION_KEYS wrote it, set"
+            " SessionPolicy(accept_unsealed_rows=True) until such sessions have ended"
+        )
+
+
+def _check_from_before_keys(case: Case, record: SessionRecord) -> None:
+    """A row of ours from before there were keys: of a token cookie, and with nothing sealed in it."""
+    if not case.policy.accept_unsealed_rows:
+        raise InvalidSeal(
+            "the row has no code of this table's keys. If it is from before SESSION_KEYS were set, set"
+            " SessionPolicy(accept_unsealed_rows=True) until such sessions have ended"
+        )
+    secrets = (record.token, record.access_token)
+    if (record.cookie_kind or TOKEN_COOKIE) != TOKEN_COOKIE or any(secret and is_sealed(secret) for secret in secrets):
+        raise InvalidSeal("the row holds sealed tokens and no code: expected both or neither")
+
+
+def row_coded(case: Case, ring: Keyring | None, change: Change, before: SessionRecord | None = None) -> Change:
+    """The write of a generation, with the code over the row as it will be; unchanged without keys."""
+    return change if ring is None else with_row_code(ring, _binding(case, change.key.sub), change, before)
+
+
+def idle_coded(case: Case, ring: Keyring | None, change: Change, sid: str | None) -> Change:
+    """A write that sets the idle end, or makes a row without one, with the code over it; unchanged without keys."""
+    return change if ring is None else with_idle_code(ring, _binding(case, change.key.sub), change, sid)
+
+
+def _binding(case: Case, sub: str) -> Binding:
+    return Binding(case.rules.user_pool_id, case.rules.client_id, sub)
