@@ -197,14 +197,16 @@ def test_a_row_whose_generation_is_null(operation):
 
 
 def test_a_session_id_that_is_no_unicode():
-    """In a file's row it can stand: who is known by the token's own jti is served as with any other."""
+    """In a file's row it can stand: the row's code is checked over it as over any other text, and does not fit."""
     here = scene("token", "", "evict")
     here.go_back()
     next(iter(here.store.rows.values())).update({"sid": "\ud800"})
-    assert OPERATIONS["resolve"](here).session.sub == here.sub
+    with pytest.raises(SessionUnavailable) as caught:
+        OPERATIONS["resolve"](here)
+    assert caught.value.reason == "tampered_record"
 
 
-@pytest.mark.parametrize("strange", [{"sid": None}, {"token_hash": None}])
+@pytest.mark.parametrize("strange", [{"sid": None}, {"token": "rt-plain", "token_hash": None}])
 def test_a_sign_out_that_no_write_can_do(strange):
     """A null meets no condition, so that the row seems to change for ever: given up after twenty rounds, not after seconds."""
     here = scene("token", "", "evict")

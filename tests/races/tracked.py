@@ -240,8 +240,8 @@ def lost_is_refused() -> Any:
     """A ConfirmDevice whose answer was lost is taken for a refusal and not repeated."""
     from races.mutants import patched
 
-    def confirmed(key: str, pending: str, token: AccessToken, label: str | None) -> Flow[bool]:
-        del pending, label
+    def confirmed(case: Any, record: SessionRecord, key: str, pending: str, token: AccessToken) -> Flow[bool]:
+        del case, record, pending
         from cognito_session.core.ports import DeviceConfirmation
 
         try:
