@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import math
+import pickle
 
+import boto3
 import flask
 import pytest
 
 from cognito_session import AsyncSessionManager, ConfigurationError, Session, SessionManager, SessionPolicy
+from cognito_session.assembly import _PARTS, Assembly
 from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.flows_async import AsyncPasswordFlows
 from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
@@ -35,7 +39,7 @@ SETTINGS = {
     "environ": {"AWS_REGION": "eu-central-1"},
 }
 CLASSES = (SessionManager, AsyncSessionManager, ManagedLogin, AsyncManagedLogin, PasswordFlows, AsyncPasswordFlows)
-FREE = {"handler", "configuration", "boto3_session", "environ", "kind", "self"}
+FREE = {"handler", "configuration", "environ", "kind", "self"}
 """Checked elsewhere, or anything may stand there."""
 SECRET = "hunter2-hunter2"
 
@@ -331,3 +335,97 @@ def test_wrong_environments(kind, name, value):
     """What variables cannot be read from."""
     with pytest.raises(ConfigurationError, match=f"^{name}: expected "):
         kind.from_env(**{**SETTINGS, name: value})
+
+
+@pytest.mark.parametrize(
+    ("method", "parameter", "value", "message"),
+    [
+        ("sessions_of", "sub", "", "not an empty text"),
+        ("revoke_all", "keep", "", "not an empty text"),
+        ("resolve", "remaining_seconds", math.nan, "not infinity or NaN"),
+        ("managed_login", "login_path", "login", "not another text"),
+    ],
+)
+def test_a_value_of_the_right_type_is_not_refused_by_its_type(method, parameter, value, message):
+    """The message never says that a text was expected and a text came."""
+    good = {"cookie_header": None, "sub": "s"} if parameter != "login_path" else {}
+    function = getattr(instance_of(SessionManager), method)
+    given = {name: good[name] for name in inspect.signature(function).parameters if name in good} | {parameter: value}
+    with pytest.raises(ConfigurationError, match=f"^{parameter}: expected .*{message}$"):
+        function(**given)
+    with pytest.raises(ConfigurationError, match=r"not a negative number$"):
+        ME.require(max_age=-1)
+    with pytest.raises(ConfigurationError, match=r"^cookie: expected one of 'sealed', 'token', not another text$"):
+        SessionManager.from_env(**SETTINGS, cookie=SECRET)
+
+
+@pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("usr_pool_id", "did you mean 'user_pool_id'"), ("cookie_nam", "did you mean 'cookie_name'"), ("zz", "keyword 'zz'$")],
+)
+def test_a_keyword_that_from_env_does_not_have(kind, name, message):
+    """A misspelled setting is named, with the method that was called and the nearest keyword."""
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\.from_env\(\) has no keyword '{name}'|{message}") as caught:
+        kind.from_env(**SETTINGS, **{name: "x"})
+    assert message.rstrip("$") in str(caught.value)
+
+
+def test_every_keyword_of_the_constructor_is_known_to_from_env():
+    """The list that misspelled keywords are compared with is the signature's."""
+    names = set(inspect.signature(Assembly).parameters) - {"configuration", "environ"}
+    assert names == set(_PARTS)
+
+
+@pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
+@pytest.mark.parametrize("value", ["sessions", {}, None, SessionManager])
+def test_a_manager_is_made_of_a_configuration(kind, value):
+    """Settings that were passed without from_env are told about it."""
+    with pytest.raises(ConfigurationError, match=rf"^configuration: expected .*{kind.__name__}\.from_env\(\) makes"):
+        kind(value)
+
+
+@pytest.mark.parametrize("value", ["session", 5, boto3.Session])
+def test_what_is_no_boto3_session(value):
+    """It is refused at set-up. At the first call it would be missing credentials, a 503."""
+    with pytest.raises(ConfigurationError, match=r"^boto3_session: expected a boto3\.Session"):
+        SessionManager.from_env(**SETTINGS, boto3_session=value)
+
+
+def test_clients_are_those_of_the_services_that_are_called():
+    """A misspelled service would get a client of ours, with other credentials; another service's client fails later."""
+    session = boto3.Session("a", "b", region_name="eu-central-1")
+    dynamodb = session.client("dynamodb")
+    SessionManager.from_env(**SETTINGS, clients={"dynamodb": dynamodb, "cognito-idp": session.client("cognito-idp")})
+    with pytest.raises(ConfigurationError, match=r"^clients: expected dynamodb, cognito-idp, secretsmanager as names"):
+        SessionManager.from_env(**SETTINGS, clients={"ddb": dynamodb})
+    for wrong in (session.resource("dynamodb"), session.client("cognito-idp"), 5, type(dynamodb)):
+        with pytest.raises(ConfigurationError, match=r'^clients: expected what boto3\.client\("dynamodb"\) returns'):
+            SessionManager.from_env(**SETTINGS, clients={"dynamodb": wrong})
+
+
+def test_an_empty_cookie_name_is_no_name():
+    """Neither a manager nor `session` takes the default in its place."""
+    with pytest.raises(ConfigurationError, match=r"^cookie_name: expected"):
+        SessionManager.from_env(**SETTINGS, cookie_name="")
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("carried", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_manager_is_not_carried_to_another_process(kind, carried):
+    """Pickling says which object it is about and what to do; its keys are not copied."""
+    with pytest.raises(TypeError, match=r"SessionManager cannot be pickled or copied.* make one in each process"):
+        carried(instance_of(kind) if carried is not copy.copy else instance_of(SessionManager))
+
+
+@pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
+@pytest.mark.parametrize(
+    "address", ["https://app.example/?a=1", "https://app.example/#top", "app.example", "http://app.example"]
+)
+def test_a_base_url_is_checked_when_the_login_is_made(kind, address):
+    """The error names the parameter, and comes before the first sign-in. White space around it is not part of it."""
+    manager = kind.from_env(**SETTINGS)
+    with pytest.raises(ConfigurationError, match=r"^base_url: ") as caught:
+        manager.managed_login(base_url=address)
+    assert "SESSION_PLAIN_HTTP_HOSTS" not in str(caught.value)
+    assert manager.managed_login(base_url=" https://app.example\n").site.base_url == "https://app.example"

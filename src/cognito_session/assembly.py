@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from cognito_session.aws.authorization_server import CognitoAuthorizationServer
 from cognito_session.aws.client_secret import ClientSecret
@@ -24,6 +24,7 @@ from cognito_session.core.case import Case
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.flow import resolve
+from cognito_session.core.given import check_kind, no_keyword, trimmed
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.token import TokenRules
 from cognito_session.drivers.notices import Notices
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = ["Assembly"]
 
 CookieKind = Literal["sealed", "token"]
+_COOKIE_NAMES: Final[Mapping[str, str]] = {"sealed": "__Host-session", "token": "token"}
 
 
 def _sleep(seconds: float) -> None:
@@ -105,7 +107,9 @@ class Assembly:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
-        self.configuration = configuration
+        self.configuration = check_kind(
+            "configuration", configuration, Configuration, f"a Configuration, which {type(self).__name__}.from_env() makes"
+        )
         self._open = _wire_opener(configuration, boto3_session, clients, environ)
         arn = configuration.session_secret_arn
         self._secret = None if arn is None else StoredSecret(self._open, arn)
@@ -122,7 +126,7 @@ class Assembly:
         self.case = Case(
             policy=policy or SessionPolicy(),
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id),
-            cookie=Cookie(cookie_name or ("token" if cookie == "token" else "__Host-session")),
+            cookie=Cookie(_COOKIE_NAMES[cookie] if cookie_name is None else cookie_name),
             clock=clock,
             entropy=os.urandom,
             one_row_per_user=store.one_row_per_user,
@@ -144,6 +148,11 @@ class Assembly:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.case.cookie.name!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled or copied, since it holds keys and connections: make one in each process"
+        )
 
     def _store(self) -> SessionStore:
         """DynamoDB, or the file that SESSION_STORE names."""
@@ -199,7 +208,8 @@ class Assembly:
         """Where signing in happens, all of it checked now: the domain, the address and the paths."""
         from cognito_session.signin.managed_login import login_site
 
-        base_url = base_url or self.configuration.app_base_url
+        given = trimmed(base_url, "base_url")
+        base_url, source = (self.configuration.app_base_url, "APP_BASE_URL") if given is None else (given, "base_url")
         if base_url is None:
             raise ConfigurationError("APP_BASE_URL is not set: it is the address of your application, like https://app.example")
         server = self.ports.authorization_server
@@ -207,7 +217,8 @@ class Assembly:
             server.domain  # noqa: B018 - raises where COGNITO_DOMAIN is not set
         if self.ports.keyrings is None:
             raise ConfigurationError("SESSION_KEYS is not set: managed login seals what it must remember while you sign in")
-        address = check_address(base_url, "APP_BASE_URL")
+        address = check_address(base_url, source)
+        origin_of(address, source)
         return login_site(base_url=address, client_id=self.configuration.client_id, scopes=scopes, **paths)
 
     def _key_source(self, clock: Clock, environ: Mapping[str, str]) -> CognitoKeySource:
@@ -227,7 +238,10 @@ class Assembly:
     def _configured(
         cls, environ: Mapping[str, str], prefix: str, keywords: dict[str, Any]
     ) -> tuple[Configuration, dict[str, Any]]:
-        """Split keywords into those that name things at AWS and those that are the constructor's."""
+        """Split keywords into those that name things at AWS and those that are the constructor's. Raises TypeError."""
+        for name in keywords:
+            if name not in _NAMES and name not in _PARTS:
+                raise no_keyword(f"{cls.__name__}.from_env()", name, (*_NAMES, *_PARTS))
         names = {name: keywords.pop(name) for name in _NAMES if name in keywords}
         return Configuration.from_env(environ, prefix=prefix, **names), keywords
 
@@ -242,6 +256,10 @@ def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
 _NAMES = (
     *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
     *("session_keys", "session_secret_arn", "session_store", "cognito_domain", "app_base_url", "session_table_region"),
+)
+_PARTS = (
+    *("cookie", "cookie_name", "policy", "boto3_session", "clients", "store", "provider", "keys", "keyring", "clock"),
+    *("csrf", "on_event"),
 )
 
 

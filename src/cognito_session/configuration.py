@@ -31,7 +31,10 @@ _FORMS: Final = {
         "a value like eu-central-1_AbCdEf123",
     ),
     "CLIENT_ID": (re.compile(r"[\w+]{1,128}", re.ASCII), "1 to 128 letters, digits, + or _"),
-    "SESSION_TABLE": (re.compile(r"[A-Za-z0-9_.:/-]{3,255}"), "a table name or ARN (a-z A-Z 0-9 _ . -)"),
+    "SESSION_TABLE": (
+        re.compile(r"[A-Za-z0-9_.-]{3,255}|arn:[A-Za-z0-9_.:/-]{3,1020}"),
+        "a table name (3 to 255 characters of a-z A-Z 0-9 _ . -) or its ARN",
+    ),
     "SESSION_TABLE_REGION": (re.compile(r"[a-z]{2,5}(-[a-z0-9]+)+"), "an AWS region like eu-central-1"),
     "PARTITION_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
     "SORT_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),

@@ -121,7 +121,8 @@ def test_every_code_of_the_table(stack, wire, operation):
         assert type(error) is (StoreUnavailable if code in PASSING else ConfigurationError), code
         assert SENTENCE in str(error)
         assert str(error.__cause__.request_id) in str(error)
-        assert ADVICE.get(code, "").format(operation=operation) in str(error)
+        judged = "PutItem" if operation == "TransactWriteItems" else operation  # IAM has no action for the whole
+        assert ADVICE.get(code, "").format(operation=judged) in str(error)
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -290,6 +291,14 @@ def test_a_denial_names_the_policy_that_denies(sentence, advice):
     text = str(table_failure(error, "rows"))
     assert advice in text
     assert sentence in text
+
+
+def test_a_denied_transaction_names_actions_that_iam_has():
+    """IAM judges the parts of a transaction and has no action TransactWriteItems."""
+    error = ServiceError("dynamodb.TransactWriteItems", "AccessDeniedException", 400)
+    told = str(table_failure(error, "rows"))
+    assert "allow dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:ConditionCheckItem to" in told
+    assert "dynamodb:TransactWriteItems" not in told
 
 
 def test_a_row_that_is_too_large_is_not_told_as_wrong_keys():

@@ -602,6 +602,9 @@ def test_plain_http_to_a_named_host(kind, server, monkeypatch, caplog):
         with pytest.raises(ConfigurationError, match="SESSION_PLAIN_HTTP_HOSTS"):
             read(make(kind, refused, **allowed))
     assert endpoint_for("dynamodb", "x1", {"AWS_ENDPOINT_URL": url, **allowed}) == url
+    for hosts in (url, f"dynamodb:{server.port}", "dynamodb cognito"):
+        with pytest.raises(ConfigurationError, match=r"^SESSION_PLAIN_HTTP_HOSTS: expected names of hosts"):
+            make(kind, url, SESSION_PLAIN_HTTP_HOSTS=hosts)
 
 
 @both

@@ -147,9 +147,9 @@ def test_the_policy_of_a_table_elsewhere(command, region, partition):
         "AWS_REGION": "eu-central-1",
         "SESSION_SECRET_ARN": "keys",
     }
-    rows, secret = json.loads(command("table", "policy", "--account", "1", env=env).stdout)["Statement"]
-    assert rows["Resource"] == f"arn:{partition}:dynamodb:{region}:1:table/sessions"
-    assert secret["Resource"] == "arn:aws:secretsmanager:eu-central-1:1:secret:keys-??????"
+    rows, secret = json.loads(command("table", "policy", "--account", "123456789012", env=env).stdout)["Statement"]
+    assert rows["Resource"] == f"arn:{partition}:dynamodb:{region}:123456789012:table/sessions"
+    assert secret["Resource"] == "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys-??????"
 
 
 def test_the_account_is_looked_up(app, command):
@@ -180,5 +180,12 @@ def test_a_region_is_needed(command, monkeypatch):
     """With --account and no region there is no ARN to write."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
-    said = command("table", "policy", "--account", "1", env={"SESSION_TABLE": "sessions"}, status=1).stderr
+    said = command("table", "policy", "--account", "123456789012", env={"SESSION_TABLE": "sessions"}, status=1).stderr
     assert "AWS_REGION" in said
+
+
+@pytest.mark.parametrize("account", ["12", "1234-5678-9012", "", "mine", "1234567890123"])
+def test_an_account_is_twelve_digits(command, account):
+    """Anything else would make an ARN that allows nothing."""
+    said = command("table", "policy", "--account", account, env={"SESSION_TABLE": "sessions"}, status=1).stderr
+    assert "--account: expected the AWS account's number, 12 digits" in said

@@ -664,6 +664,7 @@ def test_a_scope_as_a_request():
     assert request.header("accept") == "caf\xe9"
     assert request_of({**scope, "raw_path": b"/a%2fb"}).path == "/a%2fb"
     assert request_of({**scope, "raw_path": None}).path == "/a%20b"
+    assert request_of({**scope, "query_string": "a=\xf8&b=%zz".encode()}).query == "a=%C3%B8&b=%zz"  # as a program sends it
     assert request_of(socket_of()).method == "GET"
 
 

@@ -480,3 +480,22 @@ def test_from_sign_in_to_handler_with_a_real_manager(made, issuer, clock, kind):
     assert handler(event(), None)["statusCode"] == 401
     assert manager.sign_out(cookie)[0].startswith("token=; Max-Age=0")
     assert json.loads(handler(event(cookie), None)["body"])["reason"] == "session_ended"
+
+
+@pytest.mark.parametrize("form", EVENTS)
+@pytest.mark.parametrize("wrap", [lambda me: me, lambda me: {"me": me}, lambda me: [me]])
+def test_a_session_in_an_answer_is_its_facts(made, active, me, form, wrap):
+    """A handler may return the session, alone or within JSON, and pass it to `respond`; tokens are not in it."""
+    expected = json.loads(json.dumps(wrap(me.facts())))
+    answer = made(active, lambda *_: wrap(me))(EVENTS[form], None)
+    assert json.loads(answer["body"]) == expected
+    assert (
+        json.loads(made(active, lambda _event, _context, me: me.respond(200, wrap(me)))(EVENTS[form], None)["body"]) == expected
+    )
+    assert me.access_token not in str(answer)
+
+
+def test_an_answer_that_is_not_json_names_its_type(made, active):
+    """What cannot be written as JSON is the handler's fault, named by its type."""
+    with pytest.raises(TypeError, match="expected JSON types or a Session, not object"):
+        made(active, lambda *_: {"a": object()})(EVENTS["v2"], None)

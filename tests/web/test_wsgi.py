@@ -580,6 +580,7 @@ def test_an_environ_becomes_a_request():
     assert request.headers["x-two-words"] == ("1",)
     assert request.headers["content-type"] == ("text/plain",)
     assert not {"content-length", "wsgi.version", "server-name"} & set(request.headers)
+    assert request_of({**environ, "QUERY_STRING": "a=\u00c3\u00b8&b=%zz"}).query == "a=%C3%B8&b=%zz"  # as a program sends it
     assert request_of({"PATH_INFO": "\u20ac"})[:3] == ("", "%3F", "")
     assert request_of({}).path == "/"
 

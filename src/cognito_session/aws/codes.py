@@ -219,6 +219,12 @@ _WHO_DENIES: Final = (
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 """
 
+_ACTIONS: Final = {"dynamodb.TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:ConditionCheckItem"}
+"""The actions of an operation that IAM has no action for: it judges each part of a transaction.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+"""
+
 
 def meaning_of(error: ServiceError, known: Mapping[str, Meaning]) -> Meaning:
     """What the error means, by the service's own codes `known`, KMS's and the common ones."""
@@ -238,7 +244,8 @@ def explain(error: ServiceError, meaning: Meaning, subject: str, target: str = "
     `subject` is the service, `target` what it was asked about (" on table rows").
     """
     operation = error.operation.rpartition(".")[2]
-    advice = _advice(error, meaning).replace("{action}", error.operation.replace(".", ":"))
+    action = _ACTIONS.get(error.operation) or error.operation.replace(".", ":")
+    advice = _advice(error, meaning).replace("{action}", action)
     told = f"{subject} refused {operation}{target} ({error.code}): {advice}"
     if error.message:
         told += f"; AWS says: {error.message}"

@@ -29,6 +29,7 @@ VARIABLES: Final = {
 _PLAIN_HTTP_HOSTS: Final = "SESSION_PLAIN_HTTP_HOSTS"
 _REGION: Final = re.compile(r"[a-z0-9-]{2,40}")
 _ADDRESS: Final = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
+_HOST: Final = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:]+\]")
 _LOOPBACK: Final = re.compile(r"(?i:localhost)|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 
 
@@ -41,16 +42,28 @@ def check_address(address: str, source: str, environ: Mapping[str, str] | None =
     if match is None:
         raise ConfigurationError(f"{source}: expected an address like https://host or http://localhost:4566")
     if match[1] == "http" and not _LOOPBACK.fullmatch(match[2]) and match[2].lower() not in plain_http_hosts(environ or {}):
+        allowed = (
+            f"; use https, or on a developer's machine name the host in {_PLAIN_HTTP_HOSTS}"
+            if environ is not None
+            else "; use https"
+        )
         raise ConfigurationError(
-            f"{source}: plain http is allowed only to localhost, 127.0.0.0/8 and ::1, not to {match[2]}; use https, or on a"
-            f" developer's machine name the host in {_PLAIN_HTTP_HOSTS}"
+            f"{source}: plain http is allowed only to localhost, 127.0.0.0/8 and ::1, not to {match[2]}{allowed}"
         )
     return address
 
 
 def plain_http_hosts(environ: Mapping[str, str]) -> frozenset[str]:
-    """The hosts that SESSION_PLAIN_HTTP_HOSTS allows plain http to, as of a container beside this one; by default none."""
-    return frozenset(host.strip().lower() for host in environ.get(_PLAIN_HTTP_HOSTS, "").split(",")) - {""}
+    """The hosts that SESSION_PLAIN_HTTP_HOSTS allows plain http to, as of a container beside this one; by default none.
+
+    Raises ConfigurationError.
+    """
+    hosts = frozenset(host.strip().lower() for host in environ.get(_PLAIN_HTTP_HOSTS, "").split(",")) - {""}
+    if not all(map(_HOST.fullmatch, hosts)):
+        raise ConfigurationError(
+            f"{_PLAIN_HTTP_HOSTS}: expected names of hosts with commas between them, without scheme and port"
+        )
+    return hosts
 
 
 def is_loopback_http(address: str) -> bool:

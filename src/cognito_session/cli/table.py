@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,8 @@ def _place(here: Surroundings, table: str, account: str | None) -> tuple[iam.Pla
         if found is None:
             raise ConfigurationError(f"there is no table {table} in this region: name the account with --account")
         return iam.Place.of_arn(found["TableArn"]), found["TableArn"]
+    if not re.fullmatch("[0-9]{12}", account):
+        raise ConfigurationError("--account: expected the AWS account's number, 12 digits")
     region = here.layout().region or _region(here)
     if not region:
         raise ConfigurationError("AWS_REGION is not set: a policy names the table's region")

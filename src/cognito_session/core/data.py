@@ -119,7 +119,7 @@ def _check(value: object, where: str) -> None:
     elif isinstance(value, list):
         for item in value:
             _check(item, f"{where}[]")
-    elif type(value) not in _PLAIN or value != value:  # noqa: PLR0124 - NaN is the value that differs from itself
+    elif type(value) not in _PLAIN:  # NaN and infinity are left to json.dumps
         raise ConfigurationError(f"session {where}: expected JSON types only, not {type(value).__name__}")
 
 

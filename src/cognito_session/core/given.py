@@ -23,6 +23,8 @@ __all__ = [
     "check_no_coroutine",
     "check_seconds",
     "check_text",
+    "malformed",
+    "no_keyword",
     "setting",
     "trimmed",
     "unexpected",
@@ -66,7 +68,7 @@ def check_boolean(name: str, value: object) -> bool:
 def check_choice(name: str, value: object, words: Sequence[str]) -> str:
     """`value`, one of `words`."""
     if not isinstance(value, str) or value not in words:
-        raise unexpected(name, f"one of {', '.join(map(repr, words))}", value)
+        raise malformed(name, f"one of {', '.join(map(repr, words))}", value)
     return value
 
 
@@ -144,5 +146,25 @@ def unexpected(name: str, expected: str, value: object, hint: str = "") -> Confi
     return ConfigurationError(f"{name}: expected {expected}, not {_kind_of(value)}{hint}")
 
 
+def malformed(name: str, expected: str, value: object) -> ConfigurationError:
+    """`unexpected` for a text of a certain form. Another text is said to be one: its type is the expected one."""
+    if isinstance(value, str) and value:
+        return ConfigurationError(f"{name}: expected {expected}, not another text")
+    return unexpected(name, expected, value)
+
+
+def no_keyword(owner: str, name: str, known: Collection[str]) -> TypeError:
+    """The error for a keyword that `owner` does not take, with the nearest one that it takes."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    return TypeError(f"{owner} has no keyword {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+
+
 def _kind_of(value: object) -> str:
+    """The type, or what is wrong with a value of the right type."""
+    if value == "" and isinstance(value, str):
+        return "an empty text"
+    if isinstance(value, int | float) and not 0 <= value < math.inf:
+        return "a negative number" if value < 0 else "infinity or NaN"
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -19,4 +19,4 @@ class Finding(NamedTuple):
     mend: tuple[str, dict[str, Any]] | None = None
 
     def __str__(self) -> str:
-        return f"{self.level}: {self.what}. {self.fix}"
+        return f"{self.level}: {self.what.removesuffix('.')}. {self.fix}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["MAX_RETURN_TO_CHARS", "as_browsers_spell", "escaped_path"]
+__all__ = ["MAX_RETURN_TO_CHARS", "as_browsers_spell", "escaped_path", "sent_query"]
 
 MAX_RETURN_TO_CHARS: Final = 2048
 """The longest way back, spelled as a browser sends it. Several sign-ins at once each keep one in a cookie."""
@@ -35,6 +35,12 @@ def escaped_path(path: str | bytes, *, decoded: bool) -> str:
 
     sent = path if isinstance(path, bytes) else path.encode("utf-8", "replace")
     return quote_from_bytes(sent, safe=_IN_A_PATH if decoded else _SENT_IN_A_PATH)
+
+
+def sent_query(query: bytes) -> str:
+    """A query as a browser sends it, from the bytes of the request line. Programs leave non-ASCII characters unescaped."""
+    text = query.decode("latin-1")
+    return text if text.isascii() else "".join(each if each < "\x80" else f"%{ord(each):02X}" for each in text)
 
 
 def as_browsers_spell(address: str) -> str:

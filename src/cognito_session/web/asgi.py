@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.web.address import escaped_path
+from cognito_session.web.address import escaped_path, sent_query
 from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.current import visiting
@@ -139,7 +139,7 @@ def request_of(scope: Scope) -> Request:
         path, outer = sent_path(event, scope["path"]), outer_path(event)
         if "cookie" in headers:
             headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
-    query = scope.get("query_string", b"").decode("latin-1")
+    query = sent_query(scope.get("query_string", b""))
     return Request(scope.get("method", "GET"), path or _path(scope), query, headers, outer)
 
 

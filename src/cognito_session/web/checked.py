@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cognito_session.core import given
+from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.outcome import Session
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.web.csrf import Csrf
@@ -33,6 +34,9 @@ _METHODS: Final = {
     "keys": ("keys",),
     "clock": ("now", "monotonic"),
 }
+
+_OPERATIONS: Final = {"dynamodb": "get_item", "cognito-idp": "initiate_auth", "secretsmanager": "get_secret_value"}
+"""The services that are called, and a method by which a client of each is known."""
 
 
 def _optional(check: Callable[[str, Any], object]) -> Callable[[str, Any], object]:
@@ -63,10 +67,26 @@ def _part(name: str, value: object) -> None:
         raise given.unexpected(name, f"an object with the methods {', '.join(_METHODS[name])}", value)
 
 
+def _clients(name: str, value: Any) -> None:
+    """A service of another name would silently get a client of our own, with the credentials of the environment."""
+    given.check_kind(name, value, Mapping, "clients by service, a mapping")
+    for service, client in value.items():
+        operation = _OPERATIONS.get(service)
+        if operation is None:
+            raise ConfigurationError(f"{name}: expected {', '.join(_OPERATIONS)} as names of services, not another name")
+        if isinstance(client, type) or not callable(getattr(client, operation, None)):
+            raise given.unexpected(name, f'what boto3.client("{service}") returns as {service}', client)
+
+
+def _boto3_session(name: str, value: Any) -> None:
+    if isinstance(value, type) or not any(callable(getattr(value, make, None)) for make in ("client", "create_client")):
+        raise given.unexpected(name, "a boto3.Session", value)
+
+
 def check_login_path(name: str, value: Any) -> Any:
     """`value`, where a person without a session is sent: a path like /login, a whole address, or None."""
     if value is not None and not (isinstance(value, str) and _LOGIN_PATH.fullmatch(value)):
-        raise given.unexpected(name, "a path like /login, escaped as a browser sends it", value)
+        raise given.malformed(name, "a path like /login, escaped as a browser sends it", value)
     return value
 
 
@@ -88,7 +108,8 @@ CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     **dict.fromkeys(("return_to", "identity_provider", "prompt", "language", "login_hint", "account_name", "preferred"), _TEXT),
     "policy": _optional(lambda name, value: given.check_kind(name, value, SessionPolicy, "a SessionPolicy")),
     "csrf": _optional(lambda name, value: given.check_kind(name, value, Csrf, "a Csrf")),
-    "clients": _optional(lambda name, value: given.check_kind(name, value, Mapping, "clients by service, a mapping")),
+    "clients": _optional(_clients),
+    "boto3_session": _optional(_boto3_session),
     **dict.fromkeys(("on_event", "keyring"), _optional(given.check_function)),
     "other_events": _optional(_callable),
     **dict.fromkeys(("store", "provider", "keys", "clock"), _optional(_part)),

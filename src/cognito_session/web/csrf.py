@@ -152,13 +152,13 @@ def csrf_refusal() -> SessionForbidden:
     )
 
 
-def origin_of(address: str) -> str:
+def origin_of(address: str, source: str = "APP_BASE_URL") -> str:
     """The origin of an http or https address, lower-case, without a port that is the scheme's own (RFC 6454 4)."""
     found = _ADDRESS.fullmatch(address)
     origin = found[1].lower() if found else ""
     parts = _ORIGIN.fullmatch(origin)
     if parts is None:
-        raise ConfigurationError("APP_BASE_URL: expected an address like https://app.example")
+        raise ConfigurationError(f"{source}: expected an address like https://app.example, without query and fragment")
     scheme, host, port = parts.groups()
     plain = port is None or port == {"http": "80", "https": "443"}[scheme]
     return f"{scheme}://{host}" if plain else f"{scheme}://{host}:{port}"

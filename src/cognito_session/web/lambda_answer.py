@@ -17,6 +17,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.outcome import Session
 from cognito_session.web.lambda_form import Form
 from cognito_session.web.response import cache_control, overrules_cache_control, vary
 
@@ -38,7 +39,7 @@ def respond(form: Form, response: Response) -> dict[str, Any]:
 
 def answer(form: Form, status: int, body: Any, headers: Mapping[str, str], cookies: Sequence[str]) -> dict[str, Any]:
     """A JSON answer in the event's form, with every Set-Cookie value in it."""
-    text = body if isinstance(body, str) else json.dumps(body)
+    text = body if isinstance(body, str) else json.dumps(body, default=_facts)
     response = {"statusCode": status, "headers": {"Content-Type": "application/json", **headers}, "body": text}
     return with_session_headers(form, response, cookies)
 
@@ -137,8 +138,15 @@ def _complete(response: Any) -> dict[str, Any]:
     """API Gateway infers status 200 and JSON for an answer without statusCode; with cookies to add, so must we."""
     if isinstance(response, Mapping) and "statusCode" in response:
         return dict(response)
-    body = response if isinstance(response, str) else json.dumps(response)
+    body = response if isinstance(response, str) else json.dumps(response, default=_facts)
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": body}
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    """A Session within an answer: its facts, and never its tokens."""
+    if isinstance(value, Session):
+        return value.facts()
+    raise TypeError(f"the function's answer: expected JSON types or a Session, not {type(value).__name__}")
 
 
 def _map(complete: dict[str, Any], name: str) -> Mapping[str, Any]:

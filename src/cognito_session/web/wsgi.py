@@ -17,7 +17,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.web.address import escaped_path
+from cognito_session.web.address import escaped_path, sent_query
 from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
@@ -211,7 +211,7 @@ def request_of(environ: Mapping[str, Any]) -> Request:
     with commas, which no cookie parser takes apart again.
     """
     path = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
-    method, query = str(environ.get("REQUEST_METHOD", "")), str(environ.get("QUERY_STRING", ""))
+    method, query = str(environ.get("REQUEST_METHOD", "")), str(environ.get("QUERY_STRING", "")).encode("latin-1", "replace")
     headers = _headers(environ)
     event, outer = _left_by_lambda(environ, 0), ""
     if event is not None:
@@ -220,7 +220,7 @@ def request_of(environ: Mapping[str, Any]) -> Request:
         outer = outer_path(event)
         if "cookie" in headers:
             headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
-    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", query, headers, outer)
+    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", sent_query(query), headers, outer)
 
 
 def lambda_context(environ: Mapping[str, Any]) -> Any:
