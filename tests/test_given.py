@@ -28,12 +28,13 @@ from cognito_session.web.flask import session_required as flask_session_required
 from cognito_session.web.powertools import session_middleware
 from cognito_session.web.request import Request
 from cognito_session.web.wsgi import CognitoSessionMiddleware as WSGIMiddleware
+from support.sealing_keys import ring
 
 SETTINGS = {
     "session_table": "sessions",
     "client_id": "abc",
     "user_pool_id": "eu-central-1_A",
-    "session_keys": f"1.{'A' * 43}",
+    "session_keys": ring(1),
     "cognito_domain": "mine",
     "app_base_url": "https://app.example",
     "environ": {"AWS_REGION": "eu-central-1"},

@@ -19,6 +19,7 @@ import cognito_session
 from cognito_session import AsyncSessionManager, SessionManager, manager
 from cognito_session.aws.botocore_chain import file_settings, resolve_keys
 from cognito_session.configuration import VARIABLES
+from support.sealing_keys import ring
 
 SKIPPED = {"cognito_session.local.demo.__main__"}
 """Runs when it is imported."""
@@ -113,7 +114,7 @@ SECOND = {
     "APP_BASE_URL": "https://other.example",
     "SESSION_TABLE_REGION": "eu-west-1",
     "SESSION_STORE": "sqlite:////tmp/unused.db",
-    "SESSION_KEYS": f"1.{'A' * 43}",
+    "SESSION_KEYS": ring(1),
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": "http://127.0.0.1:9",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",

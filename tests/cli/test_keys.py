@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.core.keyring import Keyring, new_entry
+from cognito_session.core.keyring import Keyring
+from support.sealing_keys import ring
 
-FIRST = new_entry(None, bytes(32))
-KEYS = f"{new_entry(Keyring.parse(FIRST), bytes(range(32)))}, {FIRST}"
+FIRST = ring(1)
+KEYS = f"{ring(2)}, {FIRST}"
 SECRETS = [entry.strip().partition(".")[2] for entry in KEYS.split(",")]
 
 
@@ -21,16 +22,16 @@ def test_a_first_key_is_a_keyring(command):
 def test_the_next_key_follows_the_present_ones(command):
     """With --keys-from-env the entry has the next number and goes before the present value; the present keys stay unsaid."""
     result = command("keys", "new", "--keys-from-env", env={"SESSION_KEYS": KEYS})
-    ring = Keyring.parse(f"{result.stdout.strip()},{KEYS}")
-    assert [entry.sequence for entry in ring.entries] == [3, 2, 1]
+    found = Keyring.parse(f"{result.stdout.strip()},{KEYS}")
+    assert [entry.sequence for entry in found.entries] == [3, 2, 1]
     assert not any(secret in result.output for secret in SECRETS)
 
 
 def test_print_all_prints_the_whole_value(command):
     """--print-all prints the value to set: the new entry first, then the present ones."""
     result = command("keys", "new", "--print-all", env={"ADMIN_SESSION_KEYS": "", "SESSION_KEYS": KEYS})
-    ring = Keyring.parse(result.stdout)
-    assert ring.entries[1:] == Keyring.parse(KEYS).entries
+    found = Keyring.parse(result.stdout)
+    assert found.entries[1:] == Keyring.parse(KEYS).entries
     assert not any(secret in result.stderr for secret in SECRETS)
 
 
@@ -68,12 +69,8 @@ def test_what_cannot_be_continued_is_an_error(command, keys, said):
 
 def test_a_full_keyring_takes_no_seventeenth(command):
     """Sixteen keys are the most; one more is refused before it is printed."""
-    ring = None
-    text = ""
-    for number in range(16):
-        entry = new_entry(ring, bytes([number]) * 32)
-        text = f"{entry},{text}".rstrip(",")
-        ring = Keyring.parse(text)
+    text = ring(*range(16, 0, -1))
+    assert len(Keyring.parse(text).entries) == 16
     result = command("keys", "new", "--keys-from-env", env={"SESSION_KEYS": text}, status=1)
     assert "1 to 16" in result.stderr
     assert result.stdout == ""

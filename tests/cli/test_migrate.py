@@ -11,17 +11,17 @@ import pytest
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
 from cognito_session.aws.wire import AnswerLost, ServiceError, open_wire
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.keyring import new_entry
 from cognito_session.core.record import USER_SID
 from cognito_session.core.token import TokenRules
 from cognito_session.ops.adoption import adopter
 from cognito_session.ops.migration import Fate, Migration, check_layouts
 from cognito_session.ops.moved_row import MARK
 from cognito_session.ops.table import Layout, Tables
+from support.sealing_keys import ring
 from support.stack import cookie_of, make_app
 
 numbers = count(1)
-KEYS = new_entry(None, bytes(32))
+KEYS = ring(1)
 CAREFUL = SessionPolicy(on_reuse="reject")
 
 

@@ -18,6 +18,7 @@ from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import Denied, NewTokens
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUED_AT, LIFE, Keys, World
+from support.sealing_keys import ring
 from support.tokens import Issuer
 
 
@@ -269,7 +270,7 @@ def test_keys_that_seal_are_read_before_the_call(world):
             self.asked += 1
             if self.down or world.provider.requests:
                 raise SessionUnavailable("Secrets Manager is away")
-            return Keyring.parse("1." + "A" * 43)
+            return Keyring.parse(ring(1))
 
     source = Source()
     world.case = world.case._replace(seals=True, policy=SessionPolicy(accept_unsealed_rows=True))

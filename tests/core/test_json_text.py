@@ -16,10 +16,11 @@ from cognito_session.core.seal import AT_REST, STORED_PREFIX, open_cookie, open_
 from cognito_session.core.token import key_id, parse
 from cognito_session.sqlite.row import from_text
 from support.carried import carried
+from support.sealing_keys import ring
 from support.tokens import b64url
 
 SECRET = "hunter-two"
-RING = Keyring.parse("1." + b64url(b"k" * 32))
+RING = Keyring.parse(ring(1))
 COOKIE_OF = {"pool": "p", "client_id": "c", "cookie_name": "n"}
 ROW_OF = {"pool": "p", "client_id": "c", "sub": "s", "sid": "i", "attribute": "token"}
 WITHOUT_KEYS = SimpleNamespace(seals=False, takes_plain=True, rules=SimpleNamespace(user_pool_id="p", client_id="c"))

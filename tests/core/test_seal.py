@@ -40,9 +40,10 @@ from cognito_session.core.seal import (
     seal_cookie,
     seal_secret,
 )
+from support.sealing_keys import key_bytes
 from support.tokens import CLIENT_ID, POOL_ID, SUB, b64url
 
-KEY_1, KEY_2, KEY_3 = (bytes(range(start, start + 32)) for start in (16, 48, 80))
+KEY_1, KEY_2, KEY_3 = (key_bytes(number) for number in (1, 2, 3))
 NONCE = b"twelve bytes"
 SID = "c2lkLXNpZC1zaWQtc2lkLXNpZA"
 CREDENTIAL = SealedCredential(SUB, SID, 7)
@@ -59,7 +60,7 @@ def ring(*entries: tuple[int, bytes]) -> Keyring:
 
 
 OLD, BOTH, NEW = ring((1, KEY_1)), ring((2, KEY_2), (1, KEY_1)), ring((2, KEY_2))
-FULL = ring(*((sequence, bytes([sequence]) * 32) for sequence in (16, 15, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)))
+FULL = ring(*((sequence, key_bytes(sequence)) for sequence in (16, 15, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)))
 """Seals with a two-digit number; a changed digit meets a held key, a retired one or a newer one."""
 
 
@@ -166,8 +167,9 @@ def test_a_stored_secret_is_what_the_primitives_give():
 def test_the_format_never_changes():
     """Values sealed by earlier releases open: a literal, not a computation."""
     text = "v1.1.dHdlbHZlIGJ5dGVzYieXHdw4K1UfEhWQkrO95MMiaWON7g"
-    assert seal(OLD, b"vector", purpose=COOKIE, context=("a", "b"), nonce=NONCE) == text
-    assert open_sealed(BOTH, text, purpose=COOKIE, context=("a", "b")) == b"vector"
+    keyring = Keyring((KeyEntry(1, bytes(range(16, 48))),))
+    assert seal(keyring, b"vector", purpose=COOKIE, context=("a", "b"), nonce=NONCE) == text
+    assert open_sealed(keyring, text, purpose=COOKIE, context=("a", "b")) == b"vector"
 
 
 # --- nonces
@@ -531,7 +533,7 @@ def test_blanks_around_entries_are_tolerated(blank):
 
 def test_sixteen_entries_are_accepted_and_seventeen_are_not():
     """The limit of a keyring."""
-    entries = [f"{sequence}.{b64url(bytes([sequence]) * 32)}" for sequence in range(17, 0, -1)]
+    entries = [f"{sequence}.{b64url(key_bytes(sequence, 'f'))}" for sequence in range(17, 0, -1)]
     assert len(Keyring.parse(",".join(entries[1:])).entries) == 16
     with pytest.raises(ConfigurationError, match="1 to 16 entries"):
         Keyring.parse(",".join(entries))
@@ -608,7 +610,7 @@ def test_a_new_entry_goes_in_front_and_seals():
 
 def test_keys_and_plaintexts_never_show():
     """Neither in repr, str, format or pprint of a keyring, nor in any error with its traceback and arguments."""
-    key = b"CANARYKEYCANARYKEYCANARYKEYCANAR"
+    key = b"CANARYKEY" + key_bytes(9)[:23]
     keyring = ring((2, key))
     shown = [repr(keyring), str(keyring), f"{keyring}", pprint.pformat(keyring), repr(keyring.newest), str(keyring.newest)]
     attempts = [
@@ -630,7 +632,7 @@ def test_keys_and_plaintexts_never_show():
             attempt(keyring, text, **place)
         shown += [*traceback.format_exception(caught.value), repr(caught.value), repr(caught.value.args)]
     everything = "\n".join(shown)
-    secrets = [key.decode(), key.hex(), b64url(key), repr(key), "CANARY", *(text[5:60] for text in texts), SUB, SID]
+    secrets = [key[9:].hex(), key.hex(), b64url(key), repr(key), "CANARY", *(text[5:60] for text in texts), SUB, SID]
     source = "open_cookie, seal("  # a traceback quotes this test's own lines; none of them is a frame of the library
     assert source not in everything
     assert not [secret for secret in secrets if secret in everything]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from crashes.points import POINTS, WRITE, Point
+from support.sealing_keys import ring
 
 __all__ = ["Make"]
 
-_KEYS = "1." + base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
+_KEYS = ring(1)
 
 
 class Make(NamedTuple):

@@ -24,6 +24,7 @@ from cognito_session.core.seal import (
     seal_cookie,
     seal_secret,
 )
+from cognito_session.core.weak_key import weakness
 from fuzz.harness import fuzz
 from fuzz.shapes import JSON_TEXTS, TEXTS, damaged, json_bytes, one_in
 from managed.scene import ring
@@ -155,14 +156,14 @@ def _rings(draw: st.DrawFn) -> str:
 
 
 def plain_ring(text: str):
-    """SESSION_KEYS by the words of its page: numbers that fall, and keys of 32 bytes, all different; None where it is not."""
+    """SESSION_KEYS as their page describes them: falling numbers and different random keys of 32 bytes; None for others."""
     entries = []
     for part in text.split(","):
         number, _, key = part.strip(" \t\r\n").partition(".")
         if not re.fullmatch("[1-9][0-9]{0,8}", number) or not re.fullmatch("[A-Za-z0-9_-]{43}", key):
             return None
         raw = b64decode(key + "=", b"-_")
-        if b64encode(raw, b"-_").decode() != key + "=":
+        if b64encode(raw, b"-_").decode() != key + "=" or weakness(raw, key) is not None:
             return None
         entries.append((int(number), raw))
     numbers = [number for number, _ in entries]

@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cognito_session.core.base64url import to_base64url
 from cognito_session.testing.clock import ManualClock
+from support.sealing_keys import ring
 
 __all__ = ["NAME", "Reports", "by_hand", "ring", "rows", "sealed", "session_rows", "value_of"]
 
 NAME = "__Host-session"
-
-
-def ring(*sequences: int, of: str = "") -> str:
-    """SESSION_KEYS with these numbers, newest first; `of` tells keys of one number apart."""
-    return ",".join(f"{number}.{to_base64url(f'{of}{number}'.encode().rjust(32, b'k')[-32:])}" for number in sequences)
 
 
 def sealed(app, keys: str | None = None, **keywords: Any):

@@ -24,11 +24,12 @@ from cognito_session import (
 from cognito_session.web import protect
 from cognito_session.web.asgi import CognitoSessionMiddleware, request_of, visit_of
 from cognito_session.web.csrf import Csrf
+from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 READ, WRITE = "GetItem", "UpdateItem"
-KEYS = "1." + "k" * 43
+KEYS = ring(1)
 OURS = "https://app.example"
 PAGE = {"sec-fetch-mode": "navigate", "accept": "text/html"}
 

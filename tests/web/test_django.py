@@ -41,6 +41,7 @@ from cognito_session.web.django import (
 )
 from cognito_session.web.native import door_of
 from cognito_session.web.response import Response
+from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 
 if not settings.configured:
@@ -810,7 +811,7 @@ def test_configuration_comes_from_the_settings(app, stack):
 
 def test_without_settings_the_environment_says_everything(app, monkeypatch):
     """A project may have no COGNITO_SESSION at all."""
-    for name, value in {**app.environment, "SESSION_KEYS": "1." + "k" * 43}.items():
+    for name, value in {**app.environment, "SESSION_KEYS": ring(1)}.items():
         monkeypatch.setenv(name, value)
     assert session_manager("NO_SUCH_SETTINGS").configuration.session_table == app.table
 

@@ -35,12 +35,13 @@ from cognito_session import (
     current_session,
 )
 from cognito_session.web.fastapi import CognitoAuth
+from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 from support.starlette_client import OURS, SITE, WebSocketDenialResponse, client_of, cookies_in
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 READ = "GetItem"
-KEYS = "1." + "k" * 43
+KEYS = ring(1)
 PAGE = {"accept": "text/html"}
 
 

@@ -24,6 +24,7 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from cognito_session import ConfigurationError, SessionForbidden, SessionRequired, current_session
 from cognito_session.web.powertools import session_middleware
 from managed.scene import NAME, sealed
+from support.sealing_keys import ring
 from support.stack import cookie_of, done
 from web.gateways import GATEWAYS, HOST, Call
 
@@ -409,7 +410,7 @@ def test_routes_that_are_coroutines(site, app):
 def test_an_asynchronous_manager(app):
     """Managers of either kind may stand behind it."""
     site = Site("http-v2", app)
-    manager = app.async_manager(cookie="sealed", cookie_name=None, session_keys="1." + "k" * 43)
+    manager = app.async_manager(cookie="sealed", cookie_name=None, session_keys=ring(1))
     site.app.use(middlewares=[session_middleware(manager)])
     site.app.get("/me")(lambda: {"sub": current_session().sub})
     cookie = cookie_of(asyncio.run(manager.establish(app.sign_in(site.user))))

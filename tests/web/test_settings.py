@@ -10,10 +10,11 @@ import pytest
 from cognito_session import AsyncSessionManager, ConfigurationError, SessionManager, SessionPolicy
 from cognito_session.web.csrf import Csrf
 from cognito_session.web.settings import Settings
+from support.sealing_keys import ring
 from support.stack import fresh, make_app, shared_stack
 
 SPELLED = "COGNITO_SESSION_{}"
-KEYS = "1." + "k" * 43
+KEYS = ring(1)
 
 
 @pytest.fixture

@@ -26,10 +26,11 @@ from cognito_session.web import protect
 from cognito_session.web.csrf import Csrf
 from cognito_session.web.establish import establish, sign_out
 from cognito_session.web.wsgi import CognitoSessionMiddleware, request_of, visit_of
+from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, in_thread, joined, make_app, shared_stack
 
 GET_TOKENS, READ = "GetTokensFromRefreshToken", "GetItem"
-KEYS = "1." + "k" * 43
+KEYS = ring(1)
 OURS = "https://app.example"
 PAGE = {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 

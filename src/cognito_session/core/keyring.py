@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from cognito_session.core.base64url import canonical_base64url, to_base64url
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.hidden import hiding
+from cognito_session.core.weak_key import weakness
 
 __all__ = ["KEY_BYTES", "KeyEntry", "Keyring", "new_entry"]
 
@@ -41,7 +42,8 @@ class Keyring(NamedTuple):
     def parse(cls, text: str) -> Keyring:
         """The keyring of SESSION_KEYS: entries separated by commas, blanks and line ends around them allowed.
 
-        Raises ConfigurationError that names the entry's position, never its content.
+        Raises ConfigurationError that names the entry's position, never its content; also for a key that cannot be random
+        (weak_key.py).
         """
         parts = text.split(",", _MAX_ENTRIES)
         if not text.strip(_BLANKS) or len(parts) > _MAX_ENTRIES:
@@ -90,6 +92,12 @@ def _entry(text: str, position: int) -> KeyEntry:
     if found is None or key is None:
         raise _unusable(
             f"entry {position}: expected SEQUENCE.KEY, a number from 1 to 999999999 and 32 bytes in base64url without padding"
+        )
+    weak = weakness(key, found[2])
+    if weak is not None:
+        raise ConfigurationError(
+            f"SESSION_KEYS: entry {position}: expected 32 random bytes, found {weak}. Replace the entry by one that "
+            "`cognito-session keys new` prints; what it sealed can be forged, so its sessions sign in again."
         )
     return KeyEntry(int(found[1]), key)
 

@@ -6,16 +6,16 @@ conftest.py or with unittest:
     from cognito_session.testing.environment import set_defaults
     set_defaults(SORT_KEY="sid")               # your own first: they win over the defaults
 
-Nothing that is set is ever replaced. The ids name nothing at AWS, and the sealing key is known to everybody.
+Nothing that is set is ever replaced. The ids name nothing at AWS. The sealing key is random, another one in each process: a key
+that everyone could read in this file would be accepted in production as well.
 """
 
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.keyring import new_entry
+from cognito_session.core.keyring import KEY_BYTES, new_entry
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -26,7 +26,7 @@ DEFAULTS: Final = {
     "USER_POOL_ID": "eu-central-1_Testing00",
     "CLIENT_ID": "testing0client0of0cognito0session",
     "SESSION_TABLE": "sessions-in-tests",
-    "SESSION_KEYS": new_entry(None, sha256(b"cognito_session.testing: no secret").digest()),
+    "SESSION_KEYS": new_entry(None, os.urandom(KEY_BYTES)),
     "AWS_REGION": "eu-central-1",
     "COGNITO_DOMAIN": "https://sign-in.example",
     "APP_BASE_URL": "https://app.example",
