@@ -14,19 +14,20 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.core.errors import ConfigurationError
 from cognito_session.web.address import escaped_path, sent_query
 from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.current import visiting
 from cognito_session.web.protect import remaining_seconds
-from cognito_session.web.refusal import refusal
+from cognito_session.web.refusal import refusal, session_error_of
 from cognito_session.web.request import Request, headers_of
 from cognito_session.web.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.web.swallowed import noting
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
+    from cognito_session.core.errors import SessionError
     from cognito_session.manager import AsyncSessionManager, SessionManager
     from cognito_session.web.response import Response
     from cognito_session.web.swallowed import Noted
@@ -93,9 +94,10 @@ class CognitoSessionMiddleware:
         except Exception as error:
             if answer.has_answered(error):
                 return
-            if not isinstance(error, SessionError) or answer.over or (answer.begun and scope["type"] == "http"):
+            refused = session_error_of(error)
+            if refused is None or answer.over or (answer.begun and scope["type"] == "http"):
                 raise
-            await answer.refuse(error)
+            await answer.refuse(refused)
 
     async def _admit(self, visit: Visit, scope: Scope, receive: Receive) -> None:
         """Refuse what may not reach the application. Raises SessionForbidden."""

@@ -31,6 +31,7 @@ from cognito_session.core.given import check_guards
 from cognito_session.web import establish as turns
 from cognito_session.web.current import visiting
 from cognito_session.web.django_call import Call, call_of, request_of, respond
+from cognito_session.web.refusal import session_error_of
 from cognito_session.web.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ class CognitoSessionMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The answer to a SessionError of a view; of several middlewares, that one's whose session it is about."""
-        if not isinstance(error, SessionError):
+        refused = session_error_of(error)
+        if refused is None:
             return None
-        answer: HttpResponse = error.respond() if error.responder else call_of(request, self.attribute).refuse(error)
+        answer: HttpResponse = refused.respond() if refused.responder else call_of(request, self.attribute).refuse(refused)
         return answer
 
     def login_path(self) -> str | None:

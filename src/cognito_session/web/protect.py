@@ -20,7 +20,7 @@ from cognito_session.core.errors import ConfigurationError, SessionError, Sessio
 from cognito_session.web.current import serving
 from cognito_session.web.lambda_event import Form, answer, cookies_in, form_of, request_of, respond, with_session_headers
 from cognito_session.web.lambda_form import is_http
-from cognito_session.web.refusal import refusal
+from cognito_session.web.refusal import refusal, session_error_of
 from cognito_session.web.response import lacking
 from cognito_session.web.unsent import collecting
 from cognito_session.web.visit import Visit
@@ -160,8 +160,11 @@ def _protect_coroutine(
             me = call.admit(await call.visit.asession(), optional=optional)
             with serving(me), collecting(call.visit):
                 return call.finish(await handler(event, context, me))
-        except SessionError as error:
-            return call.refuse(error)
+        except Exception as error:
+            refused = session_error_of(error)
+            if refused is None:
+                raise
+            return call.refuse(refused)
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.errors import ConfigurationError, SessionRequired
+from cognito_session.core.errors import ConfigurationError, SessionError, SessionRequired
 from cognito_session.web.address import MAX_RETURN_TO_CHARS
 from cognito_session.web.base_path import below, location_of
 from cognito_session.web.response import json_response, redirect
 from cognito_session.web.swallowed import forget
 
 if TYPE_CHECKING:
-    from cognito_session.core.errors import SessionError
     from cognito_session.web.request import Request
     from cognito_session.web.response import Response
 
-__all__ = ["refusal"]
+__all__ = ["refusal", "session_error_of"]
 
 _PAGES = {
     401: ("Please sign in", "This page is for people who are signed in."),
@@ -28,6 +27,16 @@ _PAGES = {
     500: ("Not set up right", "This site is not set up right. Its operators have been told in their log."),
     503: ("Please try again", "A service that we depend on did not answer. Nothing has changed: try again in a moment."),
 }
+
+
+def session_error_of(error: BaseException) -> SessionError | None:
+    """The SessionError that an exception is. A group of them and of nothing else, as asyncio.TaskGroup raises, is its first."""
+    if isinstance(error, SessionError):
+        return error
+    if not isinstance(error, BaseExceptionGroup):
+        return None
+    found = [session_error_of(each) for each in error.exceptions]
+    return found[0] if all(found) else None
 
 
 def refusal(
