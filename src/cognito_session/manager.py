@@ -123,9 +123,10 @@ class SessionManager(Assembly):
     def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
         """Sign the user out everywhere, or everywhere but in `keep`; how many sessions ended. Raises SessionUnavailable.
 
-        No sign-in from before can land behind it. One that follows within two seconds (four, where this machine's clock is
-        ahead of Cognito's) is refused as `signed_out` as well, and has to be made again. `remaining_seconds` is what is left of
-        the function's time, if limited.
+        Without `keep` no sign-in from before can land behind it. One that follows within two seconds (four, where this
+        machine's clock is ahead of Cognito's) is refused as `signed_out` as well, and has to be made again. With `keep` the
+        sessions end that exist, and no sign-in is refused. `remaining_seconds` is what is left of the function's time, if
+        limited.
         """
         return run(revoke_all(self.case.with_time_left(remaining_seconds), sub, keep=keep), self.ports)
 

@@ -25,7 +25,7 @@ from cognito_session.core.flow import resolve
 from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens
-from cognito_session.core.record import SessionKey
+from cognito_session.core.record import USER_SID, SessionKey
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
@@ -105,7 +105,7 @@ class World:
 
     @property
     def row(self):
-        return next(iter(self.store.rows.values()))
+        return next(row for row in self.store.rows.values() if row.get("sid") != USER_SID)
 
     def edit(self, **values):
         self.row.update(values)
@@ -463,9 +463,10 @@ def test_leases_grow_from_the_third_of_a_generation(world):
 
 
 def test_establish_writes_one_row_with_the_seeds_attributes(world):
-    """`sub`, `token` and `timestamp` as in the seed, our own beside them; the cookie is the access token."""
+    """`sub`, `token` and `timestamp` as in the seed, our own beside them; the user's row holds no more than the count."""
     assert {"sub": SUB, "token": "rt-1", "timestamp": ISSUED_AT}.items() <= world.row.items()
-    assert len(world.store.rows) == 1
+    (users,) = (row for row in world.store.rows.values() if row is not world.row)
+    assert users.keys() == {"sub", "sid", "sign_ins", "ttl"}
 
 
 def test_a_late_duplicate_of_a_sign_in_brings_nothing_back(world):

@@ -14,8 +14,9 @@ DAY = 86_400
 
 
 def test_the_defaults_are_the_documented_ones():
-    """One day idle, seven days in all, refresh tokens of thirty days, rotation undeclared, reuse ends the session."""
+    """One day idle, seven days in all, refresh tokens of thirty days, rotation undeclared, reuse ends, twenty sessions live."""
     default = SessionPolicy()
+    assert (default.max_sessions, default.on_max_sessions) == (20, "evict")
     assert (default.idle_seconds, default.absolute_seconds, default.refresh_token_days) == (DAY, 7 * DAY, 30)
     assert (default.rotation_grace_seconds, default.allow_lossy_rotation, default.on_reuse) == (None, False, "end")
 

@@ -6,6 +6,7 @@ Every schedule of these is searched in tests/races; here stands one schedule for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -162,6 +163,7 @@ def cookie_of(session: Session) -> str:
 
 
 ONE = SessionPolicy(max_sessions=1)
+REFUSE = SessionPolicy(max_sessions=1, on_max_sessions="refuse")
 
 
 # --- max_sessions
@@ -203,6 +205,16 @@ def test_an_old_session_that_refreshes_meanwhile_is_ended_all_the_same(world):
     assert world.minted == 1
     assert world.alive() == 1
     assert world.revoked == ["rt-new-1"]
+
+
+@pytest.mark.parametrize("names", list(permutations("abcd")), ids="".join)
+def test_it_is_the_oldest_that_makes_room(world, names):
+    """Whatever the ids and however the table sorts them: after each sign-in the last two are there, and no other."""
+    worker = world.worker(policy=SessionPolicy(max_sessions=2))
+    for number, name in enumerate(names):
+        worker.sign_in(name)
+        alive = {info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)}
+        assert alive == set(names[max(0, number - 1) : number + 1])
 
 
 def test_rows_from_before_there_were_numbers_are_the_oldest(world):
@@ -322,6 +334,78 @@ def test_a_sign_in_from_before_cannot_land_whoever_signs_out(one_row, skew):
     run(revoke_all(signing_out.case, SUB), signing_out.ports)
     assert worker.sign_in("before", signed_in_at=at) == Rejected(Reason.SIGNED_OUT)
     world.clock.advance(5)
+    assert isinstance(worker.sign_in("after"), Session)
+
+
+@pytest.mark.parametrize("policy", [SessionPolicy(max_sessions=None), ONE, REFUSE], ids=["no limit", "evict", "refuse"])
+def test_a_sign_out_between_the_look_and_the_write_of_a_sign_in(world, policy):
+    """The sign-in has read that nothing bars it, then the user signs out everywhere: its write is refused in every mode."""
+    worker, signing_out = world.worker(policy=policy), world.worker()
+    at = int(world.clock.now())
+
+    def everywhere(step, argument):
+        del argument
+        if step is WriteAll:
+            worker.before = None
+            run(revoke_all(signing_out.case, SUB), signing_out.ports)
+
+    worker.before = everywhere
+    assert worker.sign_in("before", signed_in_at=at) == Rejected(Reason.SIGNED_OUT)
+    assert world.alive() == 0
+
+
+# --- sign out elsewhere
+
+
+@pytest.mark.parametrize("one_row", [False, True])
+@pytest.mark.parametrize("skew", [-2, 0, 2])
+@pytest.mark.parametrize("policy", [SessionPolicy(max_sessions=None), SessionPolicy()])
+def test_ending_the_others_every_second_keeps_nobody_out(one_row, skew, policy):
+    """A stolen session ends the others once a second, for ten seconds: the owner's sign-ins land, made before or after it."""
+    world = World(one_row=one_row)
+    owner, thief = world.worker(policy=policy), world.worker(skew=skew, policy=policy)
+    stolen = thief.sign_in("stolen")
+    for second in range(10):
+        made_at = int(world.clock.now())
+        world.clock.advance(second % 3)  # the owner's browser takes its time from Cognito to the site
+        run(revoke_all(thief.case, SUB, keep=stolen.sid), thief.ports)
+        mine = owner.sign_in(f"mine-{second}", signed_in_at=made_at)
+        assert isinstance(owner.resolve(cookie_of(mine)), Active)
+        world.clock.advance(1)
+
+
+def test_ending_the_others_ends_those_that_land_meanwhile_too(world):
+    """Elsewhere promises that no other session is left when it returns, whichever landed while it was at work."""
+    worker, other = world.worker(), world.worker()
+    kept, gone = worker.sign_in("kept"), worker.sign_in("gone")
+    landed: list[Session] = []
+
+    def land(step, argument):
+        if step is Write and argument.move.value == "logout":
+            worker.before = None
+            landed.append(other.sign_in("landed"))
+
+    worker.before = land
+    assert run(revoke_all(worker.case, SUB, keep=kept.sid), worker.ports) == 2
+    assert [type(worker.resolve(cookie_of(me))) for me in (kept, gone, *landed)] == [Active, Rejected, Rejected]
+
+
+# --- a changed password
+
+
+@pytest.mark.parametrize("one_row", [False, True])
+@pytest.mark.parametrize("skew", [-2, -1, 0, 1, 2])
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_changed_password_bars_the_sign_ins_of_before_and_none_of_after(one_row, skew, keep):
+    """Made with the old password 6 s ago or more: refused. Made in the second of the change, by any clock: it lands."""
+    world = World(one_row=one_row)
+    worker, changing = world.worker(), world.worker(skew=skew)
+    me, at = worker.sign_in("kept"), int(world.clock.now())
+    world.clock.advance(6)
+    changed_at = changing.case.now()
+    run(revoke_all(changing.case, SUB, keep=me.sid if keep else None, changed_at=changed_at), changing.ports)
+    assert worker.sign_in("before", signed_in_at=at) == Rejected(Reason.SIGNED_OUT)
+    assert isinstance(worker.resolve(cookie_of(me)), Active if keep else Rejected)
     assert isinstance(worker.sign_in("after"), Session)
 
 

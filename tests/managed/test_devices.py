@@ -162,7 +162,7 @@ def test_revoke_all(many):
 
 
 def test_revoke_all_but_one(many):
-    """With `keep` that session goes on, refresh included, and Cognito is not asked to end it too."""
+    """With `keep` that session goes on, refresh included, Cognito is not asked to end it too, and a sign-in may follow."""
     manager, user = sealed(many), many.user()
     lost, _, gone = device(many, manager, user)
     _, me, cookie = device(many, manager, user)
@@ -171,6 +171,8 @@ def test_revoke_all_but_one(many):
     assert many.stack.count(SIGN_OUT) == 0
     assert manager.resolve(gone) == Rejected("session_ended")
     assert is_dead(many, lost)
+    *_, at_once = device(many, manager, user)
+    assert isinstance(manager.resolve(at_once), Active)
     many.expire()
     assert isinstance(manager.resolve(cookie), Active)
 

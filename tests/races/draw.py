@@ -67,7 +67,7 @@ _USER = (
     "",
     "| attribute | written by | meaning |",
     "| --- | --- | --- |",
-    "| `not_before` | sign out everywhere | no sign-in up to this instant (`auth_time`) may land; it never goes back |",
+    "| `not_before` | sign out everywhere, new password | no sign-in up to this `auth_time` may land; it never goes back |",
     "| `sign_ins` | sign-ins under `max_sessions` | how many were counted; each session's row holds its number as `sign_in` |",
     "| `unrevoked` | a sign-out that could not revoke | sealed refresh tokens of ended sessions, until a worker revokes them |",
     "",

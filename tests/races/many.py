@@ -1,8 +1,8 @@
 """The scheduler's world with a user's several sessions: the table with two keys, its transaction, and workers that differ.
 
 Workers differ in their clocks (by up to the tolerance) and in their keyrings (a roll-out of a newer key). Their requests sign
-in, refresh, poll, save data, sign out, and sign out everywhere. A world's `row` holds all rows of the user; `facts` is what
-users were told, which the checks at rest compare with what is left.
+in, refresh, poll, save data, sign out here, elsewhere and everywhere. A world's `row` holds all rows of the user; `facts` is
+what users were told, which the checks at rest compare with what is left.
 """
 
 from __future__ import annotations
@@ -227,6 +227,8 @@ class Many(Stage):
                 return self._sign_in(role.session, START + role.at, self.cookies.get(role.presented or ""))
             case "everywhere":
                 return revoke_all(self.case, pool_model.SUB)
+            case "elsewhere" if role is not None:
+                return revoke_all(self.case, pool_model.SUB, keep=self._session_of(role.session).sid)
             case "logout":
                 return log_out(self.case, actor.cookie)
             case "save" if role is not None:
@@ -254,6 +256,9 @@ class Many(Stage):
         elif actor.kind == "everywhere":
             verdict = f"{value} ended"
             facts.add(("everywhere",))
+        elif actor.kind == "elsewhere" and role is not None:
+            verdict = f"{value} ended"
+            facts.add(("elsewhere", role.session))
         elif actor.kind == "logout":
             verdict = "logged out" if value is None else f"no session: {value.reason}"
         elif isinstance(value, Rejected):
@@ -289,6 +294,8 @@ class Many(Stage):
             raise Violation("a benign request was rejected as reuse")
         if role is None or role.kind != "sign-in" or reason is not Reason.SIGNED_OUT:
             return
+        if not any(each.kind == "everywhere" for each in self.roles.values()):
+            raise Violation(f"the sign-in of {role.session} was refused, and nobody signed out everywhere")
         marks = [fact[2] for fact in world.facts if fact[0] == "mark"]
         if START + role.at > max(marks, default=0) + 2 * CLOCK_TOLERANCE_SECONDS:
             raise Violation(f"the sign-in of {role.session} was refused long after the sign-out everywhere")
@@ -323,6 +330,7 @@ class Many(Stage):
         crashed = any(actor.status == "crashed" for actor in world.actors)
         self._check_how_many(world, crashed=crashed)
         self._check_everywhere(world)
+        self._check_elsewhere(world)
         self._check_data(world)
         if not crashed:
             self._check_revoked(world)
@@ -346,6 +354,13 @@ class Many(Stage):
         for row in self._live(world):
             if row["auth_time"] <= mark:
                 raise Violation("a sign-in from before landed behind the sign-out everywhere")
+
+    def _check_elsewhere(self, world: World) -> None:
+        """Of the sessions that were there, the one that was kept is the only one left."""
+        for kept in (fact[1] for fact in world.facts if fact[0] == "elsewhere"):
+            left = [name for name in self.scenario.there if name != kept and not self._is_ended(world, name)]
+            if left:
+                raise Violation(f"{left} lived on after the sign-out elsewhere")
 
     def _check_data(self, world: World) -> None:
         saved = [fact[1] for fact in world.facts if fact[0] == "saved"]
@@ -403,6 +418,7 @@ class Many(Stage):
             ends = role.kind == "logout" and role.session == name
             ends |= role.kind == "sign-in" and role.presented == name
             ends |= role.kind == "everywhere"
+            ends |= role.kind == "elsewhere" and role.session != name
             if ends and actor.status != "new":
                 return True
         if self.scenario.one_row:

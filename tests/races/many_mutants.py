@@ -13,7 +13,7 @@ from cognito_session.core.flow import Resolution
 from cognito_session.core.outcome import Reason
 from cognito_session.core.steps import Flow
 from races.many import ManyScenario, Role
-from races.many_scenarios import IDLE, ONE, REFUSE, S1, S2
+from races.many_scenarios import IDLE, ONE, REFUSE, S1, S2, TWO
 from races.mutants import Mutant, patched, without
 
 __all__ = ["MANY_CLAUSES", "MANY_RULES"]
@@ -40,6 +40,22 @@ def list_once() -> Any:
             yield from ending.end_now(case, record, Reason.SIGNED_OUT)
 
     return patched(establish, "evict_surplus", evict)
+
+
+def evict_any() -> Any:
+    """Any session but the sign-in's own makes room, not the oldest."""
+    return patched(landing, "_age", lambda record: (record.sid == "s0", 0, record.sid or ""))
+
+
+def bar_sign_ins_elsewhere() -> Any:
+    """Ending the others refuses the sign-ins of before, as everywhere does: who repeats it keeps the owner out."""
+
+    def revoke_all(case: Any, sub: str, *, keep: str | None = None) -> Flow[int]:
+        yield from devices._refuse_sign_ins(case, sub, up_to=case.now() + 2)
+        return (yield from original(case, sub, keep=keep))
+
+    original = devices.revoke_all
+    return patched(devices, "revoke_all", revoke_all)
 
 
 @contextmanager
@@ -86,6 +102,12 @@ _OLDER = ManyScenario("an older worker", life_left=900, sealed=True)
 MANY_RULES = (
     Mutant("order sign-ins by a counter", evict_by_clocks, replace(_ONE, roles=(S1, S2))),
     Mutant("a presented session ends for one that lives", evict_by_clocks, replace(_ONE, roles=(S2._replace(presented="s0"),))),
+    Mutant("the oldest makes room", evict_any, replace(_ONE, policy=TWO, roles=(S1, S2))),
+    Mutant(
+        "elsewhere refuses no sign-in",
+        bar_sign_ins_elsewhere,
+        ManyScenario("elsewhere", life_left=900, there=("s0", "s3"), roles=(Role("elsewhere"), S1)),
+    ),
     Mutant("list again until nothing is over", list_once, replace(_ONE, life_left=-1, roles=(Role("request"), S1))),
     Mutant(
         "judge freshness after every wait: a frozen worker",
@@ -130,6 +152,14 @@ MANY_CLAUSES = (
     ManyScenario(
         "a sign-in without not_before",
         life_left=900,
+        roles=(Role("everywhere"), S1),
+        dropped_clauses=without((Move.CREATE, "not_before")),
+    ),
+    ManyScenario(
+        "a sign-in in the refuse mode without not_before",
+        life_left=900,
+        there=(),
+        policy=REFUSE,
         roles=(Role("everywhere"), S1),
         dropped_clauses=without((Move.CREATE, "not_before")),
     ),

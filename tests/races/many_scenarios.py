@@ -15,6 +15,7 @@ TWO = SessionPolicy(max_sessions=2)
 REFUSE = SessionPolicy(max_sessions=1, on_max_sessions="refuse")
 IDLE = SessionPolicy(idle_seconds=2 * 3600)
 S1, S2 = Role("sign-in", "s1"), Role("sign-in", "s2", skew=-2)
+EVERYONE = Role("everywhere")
 
 SIGN_INS = (
     ManyScenario("one session: two sign-ins, clocks apart", roles=(S1, S2), life_left=900, policy=ONE),
@@ -33,10 +34,25 @@ EVERYWHERE = tuple(
     for skew in (-2, 0, 2)
     for roles in [(Role("everywhere", skew=skew), Role("sign-in", "s1"), Role("sign-in", "s2", at=12))]
 )
+ELSEWHERE = tuple(
+    ManyScenario(
+        f"sign out elsewhere by a worker {skew:+} s, a sign-in before and one after",
+        life_left=900,
+        there=("s0", "s3"),
+        roles=(Role("elsewhere", skew=skew), Role("sign-in", "s1"), Role("sign-in", "s2", at=6)),
+    )
+    for skew in (-2, 0, 2)
+)
+GUARDED = tuple(
+    ManyScenario(f"sign out everywhere, {name}: a sign-in", life_left=900, there=(), policy=policy, roles=(EVERYONE, S1))
+    for name, policy in (("one session", ONE), ("at most one, refused", REFUSE))
+)
 ENDS = (
     ManyScenario("two keys: sign-out and refresh", roles=(Role("logout"), Role("request"))),
     ManyScenario("two keys: two sessions, one ends", there=("s0", "s1"), roles=(Role("logout"), Role("request", "s1"))),
     *EVERYWHERE,
+    *ELSEWHERE,
+    *GUARDED,
 )
 SEALED = (
     ManyScenario("sealed: two requests", sealed=True, sealed_cookie=True, roles=(Role("request"), Role("request", skew=2))),

@@ -11,10 +11,12 @@ import pytest
 
 from cognito_session import Active, ConfigurationError, Rejected, SessionPolicy
 from cognito_session.core.outcome import Reason
+from cognito_session.signin.outcome import PasswordChanged
 from managed.scene import Reports, ring, session_rows
 from signin.browser import BASE_URL, Site, location, own_path_of, query_of, with_query
+from signin.counter import Counter
 from support.clocks import OtherClock
-from support.stack import done
+from support.stack import PASSWORD, done
 
 COOKIE = "__Host-session"
 
@@ -365,11 +367,13 @@ def test_managed_logins_own_cookie_does_not_end_in_a_circle(site):
 
 
 def test_a_changed_password_elsewhere_is_the_same(site):
-    """`revoke_all` with `keep`, which a changed password calls: this browser is asked for the password once."""
-    user = site.app.user()
+    """Cognito's cookie signs in with the old password of before: this browser is asked for the new one, once."""
+    user, new = site.app.user(), "Another-Password2!"
     site.sign_in(user)
     site.app.stack.advance(60)
-    site._run(site.manager.revoke_all(user.sub, keep="another"))
+    counter = Counter(site.app)
+    me = counter.arrived(counter.sign_in(user.username), user)
+    assert counter.do("change_password", me, PASSWORD, new) == PasswordChanged(1)
     site.app.stack.advance(5)
     response = site.callback(site.cognito.get(site.start()).headers["location"].removeprefix(BASE_URL))
     assert query_of(location(response))["prompt"] == "login"

@@ -1,8 +1,10 @@
 """Many devices: a user's sessions as a list, and ends that are certain, for one, for all, for all but one.
 
-Signing out everywhere first sets the user's `not_before`, so that a sign-in in flight cannot land behind it, then ends every
-session that is there. In a table with a sort key `not_before` lives in the user's own row (`sid` "#user"); in one without,
-on the single row itself.
+Three ends differ in what they do to sign-ins. "Everywhere" refuses every sign-in made up to now: it sets the user's
+`not_before` first, so that a sign-in in flight cannot land behind it. "Elsewhere" (all but one) ends the sessions that exist
+and refuses no sign-in: a stolen session that repeats it must not keep the owner out. A changed password refuses sign-ins from
+before the change, and none from then on. In a table with a sort key `not_before` is in the user's own row (`sid` "#user"); in
+one without, on the single row itself.
 """
 
 from __future__ import annotations
@@ -118,14 +120,21 @@ def revoke(case: Case, sub: str, sid: str, reason: Reason = Reason.SESSION_ENDED
     return (yield from repeated(case, attempt, busy="the session kept changing while it was being ended"))
 
 
-def revoke_all(case: Case, sub: str, *, keep: str | None = None) -> Flow[int]:
-    """End all sessions of the user, or all but `keep`; how many were ended.
+def revoke_all(case: Case, sub: str, *, keep: str | None = None, changed_at: int | None = None) -> Flow[int]:
+    """End all sessions of the user, or all but `keep`; the number of sessions ended.
+
+    `changed_at`: when the user's password changed (epoch seconds, this worker's clock, read before the change). Sign-ins from
+    before are refused from now on, also with `keep`, and no later one is. Without it `keep` refuses no sign-in: a sign-in in
+    flight lands, and is listed by `sessions_of`.
 
     Without `keep` Cognito's own tokens of the user are revoked as well (AdminUserGlobalSignOut), where the role allows it;
     where not, "global_sign_out_failed" is reported. Raises SessionUnavailable: then call again. A row that cannot be read
     serves nobody; all others are ended before StoreUnavailable speaks of it.
     """
-    yield from _forbid_earlier_sign_ins(case, sub, keep)
+    if changed_at is not None:
+        yield from _refuse_sign_ins(case, sub, up_to=changed_at - CLOCK_TOLERANCE_SECONDS - 1)
+    elif keep is None:
+        yield from _refuse_sign_ins(case, sub, up_to=case.now() + CLOCK_TOLERANCE_SECONDS)
     everyone = _Everyone(case, sub, keep)
     unreadable = yield from repeated(case, everyone.attempt, busy="sessions kept changing while they were being ended")
     if keep is None:
@@ -165,31 +174,29 @@ class _Everyone:
                 return Again.AGAIN
 
 
-def _forbid_earlier_sign_ins(case: Case, sub: str, keep: str | None) -> Flow[None]:
-    """Set `not_before`, which never goes back. The kept session of the one-row layout needs none: nothing else is there.
+def _refuse_sign_ins(case: Case, sub: str, *, up_to: int) -> Flow[None]:
+    """Set `not_before`, which never goes back: no sign-in made up to that instant lands any more.
 
-    A sign-in's instant is Cognito's (`auth_time`), `not_before` is this worker's. Its clock may be behind by the tolerance,
-    so the tolerance is added: no sign-in from before can land. In return one up to four seconds later may be refused.
+    A sign-in's instant is Cognito's (`auth_time`), `not_before` is this worker's, and the two clocks may differ by the
+    tolerance. "Everywhere" adds it: no sign-in from before can land, and one up to four seconds later may be refused. A changed
+    password subtracts it: no later sign-in is refused, and one up to five seconds before may land.
     """
-    now = case.now()
-    last = now + CLOCK_TOLERANCE_SECONDS
-    mark = {"not_before": last, "ttl": user_row_end(case)}
-    later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", last))
+    mark = {"not_before": up_to, "ttl": user_row_end(case)}
+    later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", up_to))
 
     def attempt() -> Flow[Again | None]:
         if not case.one_row_per_user:
             yield from ask(Write(Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=mark)))
             return None
         key = SessionKey(sub, "")
-        written = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.exists("sub"), later), put={"not_before": last})))
+        written = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.exists("sub"), later), put={"not_before": up_to})))
         if written.applied or written.found is not None:
             return None
         tombstone = {"sub": sub, "sid": USER_SID, "state": ENDED, **mark}
         made = yield from ask(Write(Change(Move.NOT_BEFORE, key, (writes.no_row(),), put=tombstone, replace=True)))
         return None if made.applied else Again.AGAIN
 
-    if keep is None or not case.one_row_per_user:
-        yield from repeated(case, attempt, busy="the user's row kept changing")
+    yield from repeated(case, attempt, busy="the user's row kept changing")
 
 
 def _global_sign_out(sub: str, username: str) -> Flow[None]:

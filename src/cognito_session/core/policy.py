@@ -58,8 +58,8 @@ class SessionPolicy:
     that the next sign-in there is that of a new device. With False it stays a remembered device.
 
     `max_sessions` limits the live sessions of a user in a table with a sort key: one more ends the oldest ("evict") or is
-    refused ("refuse"). Sign-ins are numbered in the user's row. A session without a number (an earlier version's, or one from
-    before the limit was set) counts as older than any with one. Give all workers the same limit.
+    refused ("refuse"). None: no limit. Sign-ins are numbered in the user's row. A session without a number (from before the
+    limit was set) counts as older than any with one. Give all workers the same limit.
 
     `accept_unsealed_rows` is for the time in which a table gets SESSION_KEYS. With True, a manager of the token cookie also
     opens rows that other sign-in code wrote and rows from before there were keys, and seals them at their next refresh.
@@ -75,7 +75,7 @@ class SessionPolicy:
     rotation_grace_seconds: int | None = None
     allow_lossy_rotation: bool = False
     on_reuse: Literal["end", "reject"] = "end"
-    max_sessions: int | None = None
+    max_sessions: int | None = 20
     on_max_sessions: Literal["evict", "refuse"] = "evict"
     forget_device_on_sign_out: bool = True
     accept_unsealed_rows: bool = False

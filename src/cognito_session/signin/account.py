@@ -33,16 +33,17 @@ def change_password(
         return Refused(Refusal.WRONG_CREDENTIALS)
     if not is_password(proposed):
         return Refused(Refusal.INVALID_PASSWORD)
+    changed_at = desk.case.now()
     answer = yield from _by_token(desk, me, "ChangePassword", PreviousPassword=previous, ProposedPassword=proposed)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
-    return PasswordChanged((yield from _others_ended(desk, me)) if sign_out_others else None)
+    return PasswordChanged((yield from _others_ended(desk, me, changed_at)) if sign_out_others else None)
 
 
-def _others_ended(desk: Desk, me: Session) -> Flow[int | None]:
+def _others_ended(desk: Desk, me: Session, changed_at: int) -> Flow[int | None]:
     """How many; None where that is not certain. The password has changed already, whatever the store answers now."""
     try:
-        return (yield from revoke_all(desk.case, me.sub, keep=me.sid))
+        return (yield from revoke_all(desk.case, me.sub, keep=me.sid, changed_at=changed_at))
     except (SessionUnavailable, ConfigurationError) as error:
         yield from ask(Report("others_not_signed_out", me.sub, me.sid, error.reason))
         return None
