@@ -189,6 +189,16 @@ def test_the_presented_session_makes_room_and_the_user_keeps_one(world):
     assert first.resolve(cookie_of(old)) == Rejected(Reason.SESSION_ENDED)
 
 
+def test_signing_in_again_in_one_browser_costs_no_other_device_its_session(world):
+    """As many sessions as allowed, and one of their browsers signs in again: its own old session makes the room."""
+    worker = world.worker(policy=SessionPolicy(max_sessions=2))
+    other, old = worker.sign_in("other"), worker.sign_in("old")
+    for number in range(3):
+        old = worker.sign_in(f"again-{number}", presented=cookie_of(old))
+        assert isinstance(worker.resolve(cookie_of(old)), Active)
+        assert isinstance(worker.resolve(cookie_of(other)), Active)
+
+
 def test_an_old_session_that_refreshes_meanwhile_is_ended_all_the_same(world):
     """It commits between the listing and its end: the failed end is no end, so the sessions are listed again."""
     worker, other = world.worker(policy=ONE), world.worker(policy=ONE)

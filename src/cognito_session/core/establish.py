@@ -105,8 +105,8 @@ def establish(
     if token.expires_at <= case.now():  # before any other session is ended for the sake of this one
         return (yield from _take_back(case, record))
     yield from ask(Report("established", token.sub, record.sid))
+    yield from _end_presented(case, presented, record)  # first: it makes room, and another device is not ended for it
     yield from evict_surplus(case, creation.key)
-    yield from _end_presented(case, presented, record)
     yield from confirm_new(case, record, token)
     return begun if token.expires_at > case.now() else (yield from _take_back(case, record))
 
