@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "sqlite": {"core", "aws", "sqlite"},
     "sqlite_store": {"core", "aws", "sqlite"},
     "assembly": BELOW | {"drivers", "aws", "web", "signin", "sqlite_store"},
-    "manager": BELOW | {"drivers", "web", "signin", "assembly"},
+    "manager": BELOW | {"drivers", "web", "signin", "assembly", "manager"},
     "ops": BELOW | {"drivers", "aws", "sqlite_store", "manager", "ops", ""},
     "testing": BELOW | {"drivers", "aws", "web", "signin", "manager", "testing", ""},
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},

@@ -1,25 +1,21 @@
-"""SessionManager and AsyncSessionManager: what an application calls; session(): the seed's call.
-
-The two managers differ only in the driver that runs the same flows over the same ports (assembly.py).
-"""
+"""SessionManager: sessions for synchronous code."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from cognito_session.assembly import Assembly
-from cognito_session.configuration import VARIABLES
 from cognito_session.core.data import save_data
 from cognito_session.core.device_cookie import signed_out_device
 from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
 from cognito_session.core.ending import log_out
 from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.given import check_text
 from cognito_session.core.outcome import Rejected, Session, admitted
 from cognito_session.drivers.sync import run
 from cognito_session.web.checked import checked
 from cognito_session.web.device import device_label
+from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,10 +24,8 @@ if TYPE_CHECKING:
     from cognito_session.assembly import ManagerSettings
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.outcome import Outcome
-    from cognito_session.core.steps import Flow
     from cognito_session.signin.flows import PasswordFlows
-    from cognito_session.signin.flows_async import AsyncPasswordFlows
-    from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
+    from cognito_session.signin.managed_login import ManagedLogin
     from cognito_session.web.authorizer import Authorizer
     from cognito_session.web.protect import (
         AsyncHandler,
@@ -45,10 +39,7 @@ if TYPE_CHECKING:
         Protector,
     )
 
-
-__all__ = ["AsyncSessionManager", "SessionManager", "default_manager", "session"]
-
-T = TypeVar("T")
+__all__ = ["SessionManager"]
 
 
 @checked
@@ -74,7 +65,7 @@ class SessionManager(Assembly):
         """
         outcome = run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend), self.ports)
         if not isinstance(outcome, Rejected):
-            _made("resolve", outcome.session.set_cookies)
+            made("resolve", outcome.session.set_cookies)
         return outcome
 
     def establish(
@@ -96,7 +87,7 @@ class SessionManager(Assembly):
         case = self.case.with_time_left(remaining_seconds)
         flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
         session = admitted(run(flow, self.ports))
-        _made("establish", session.set_cookies)
+        made("establish", session.set_cookies)
         return session
 
     def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
@@ -106,7 +97,7 @@ class SessionManager(Assembly):
         """
         run(log_out(self.case.with_time_left(remaining_seconds), cookie_header), self.ports)
         cookies = (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
-        _made("sign_out", cookies)
+        made("sign_out", cookies)
         return cookies
 
     def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
@@ -269,138 +260,3 @@ class SessionManager(Assembly):
         from cognito_session.web.authorizer import authorizer
 
         return authorizer(self, any_group=any_group, all_groups=all_groups, scopes=scopes, simple=simple)
-
-
-@checked
-class AsyncSessionManager(Assembly):
-    """The same sessions for asynchronous code, on whatever event loop calls."""
-
-    @classmethod
-    def from_env(
-        cls, *, prefix: str = "", environ: Mapping[str, str] | None = None, **keywords: Unpack[ManagerSettings]
-    ) -> AsyncSessionManager:
-        """As SessionManager.from_env."""
-        environ = os.environ if environ is None else environ
-        configuration, rest = cls._configured(environ, prefix, dict(keywords))
-        return cls(configuration, environ=environ, **rest)
-
-    async def resolve(
-        self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True
-    ) -> Outcome:
-        """As SessionManager.resolve. A cancelled call still commits a refresh it has begun."""
-        outcome = await self._run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
-        if not isinstance(outcome, Rejected):
-            _made("resolve", outcome.session.set_cookies)
-        return outcome
-
-    async def establish(
-        self,
-        tokens: object,
-        *,
-        cookie_header: CookieHeaders = None,
-        user_agent: str | None = None,
-        remaining_seconds: float | None = None,
-    ) -> Session:
-        """As SessionManager.establish."""
-        case = self.case.with_time_left(remaining_seconds)
-        flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        session = admitted(await self._run(flow))
-        _made("establish", session.set_cookies)
-        return session
-
-    async def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
-        """As SessionManager.sign_out."""
-        await self._run(log_out(self.case.with_time_left(remaining_seconds), cookie_header))
-        cookies = (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
-        _made("sign_out", cookies)
-        return cookies
-
-    async def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
-        """As SessionManager.sessions_of."""
-        return await self._run(sessions_of(self.case, sub, current=current))
-
-    async def revoke(self, sub: str, sid: str, *, remaining_seconds: float | None = None) -> bool:
-        """As SessionManager.revoke."""
-        return await self._run(revoke(self.case.with_time_left(remaining_seconds), sub, sid))
-
-    async def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
-        """As SessionManager.revoke_all."""
-        return await self._run(revoke_all(self.case.with_time_left(remaining_seconds), sub, keep=keep))
-
-    async def save_data(self, me: Session, data: Mapping[str, Any], *, remaining_seconds: float | None = None) -> Session:
-        """As SessionManager.save_data."""
-        return me.with_data(data, await self._run(save_data(self.case.with_time_left(remaining_seconds), me, data)))
-
-    def managed_login(
-        self,
-        *,
-        base_url: str | None = None,
-        scopes: Sequence[str] = ("openid", "email", "profile"),
-        callback_path: str = "/auth/callback",
-        login_path: str = "/login",
-        after_sign_in: str = "/",
-        after_sign_out: str = "/",
-    ) -> AsyncManagedLogin:
-        """As SessionManager.managed_login."""
-        from cognito_session.signin.managed_login import AsyncManagedLogin
-
-        paths = {
-            "callback_path": callback_path,
-            "login_path": login_path,
-            "after_sign_in": after_sign_in,
-            "after_sign_out": after_sign_out,
-        }
-        return AsyncManagedLogin(self, self._login_site(base_url, paths, scopes))
-
-    def password_flows(self, *, issuer: str | None = None) -> AsyncPasswordFlows:
-        """As SessionManager.password_flows."""
-        from cognito_session.signin.flows_async import AsyncPasswordFlows
-
-        return AsyncPasswordFlows(self, issuer)
-
-    async def csrf_token(self, me: Session) -> str:
-        """As SessionManager.csrf_token."""
-        from cognito_session.web.visit import csrf_token
-
-        return await self._run(csrf_token(self.case, me.sid))
-
-    async def _run(self, flow: Flow[T]) -> T:
-        from cognito_session.drivers import aio
-
-        return await aio.run(flow, self.ports)
-
-
-def _made(call: str, cookies: tuple[str, ...]) -> None:
-    """Note what the caller has to send, where an adapter serves a request."""
-    if cookies:
-        from cognito_session.web.unsent import made
-
-        made(call, cookies)
-
-
-_defaults: dict[tuple[str | None, ...], SessionManager] = {}
-_MOST_DEFAULTS = 32
-
-
-def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> Session:
-    """The session of a Lambda event's token cookie, configured by the environment.
-
-    `me.cognito` is {"AuthenticationResult": {"AccessToken": ...}} exactly when the browser needs a new cookie, else
-    None. Raises SessionRequired (401), SessionUnavailable (503), ConfigurationError (500); each answers for itself
-    with `.respond()`.
-    """
-    from cognito_session.web.protect import resolve_event
-
-    check_text("session: cookie_name", cookie_name)
-    return resolve_event(default_manager(cookie_name), event, context)
-
-
-def default_manager(cookie_name: str) -> SessionManager:
-    """The manager behind `session(cookie_name, ...)` in this environment, made when first asked for."""
-    key = (cookie_name, *map(os.environ.get, VARIABLES))
-    manager = _defaults.get(key)
-    if manager is None:
-        if len(_defaults) >= _MOST_DEFAULTS:  # credentials that are renewed in the environment each make another key
-            _defaults.clear()
-        manager = _defaults[key] = SessionManager.from_env(cookie="token", cookie_name=cookie_name)
-    return manager

@@ -1,0 +1,44 @@
+"""session(): the session of an event by a manager that the environment configures, made when it is first called."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.configuration import VARIABLES
+from cognito_session.core.given import check_text
+from cognito_session.manager.sync import SessionManager
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_session.core.outcome import Session
+
+__all__ = ["default_manager", "session"]
+
+_defaults: dict[tuple[str | None, ...], SessionManager] = {}
+_MOST_DEFAULTS = 32
+
+
+def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> Session:
+    """The session of a Lambda event's token cookie, configured by the environment.
+
+    `me.cognito` is {"AuthenticationResult": {"AccessToken": ...}} exactly when the browser needs a new cookie, else
+    None. Raises SessionRequired (401), SessionUnavailable (503), ConfigurationError (500); each answers for itself
+    with `.respond()`.
+    """
+    from cognito_session.web.protect import resolve_event
+
+    check_text("session: cookie_name", cookie_name)
+    return resolve_event(default_manager(cookie_name), event, context)
+
+
+def default_manager(cookie_name: str) -> SessionManager:
+    """The manager behind `session(cookie_name, ...)` in this environment, made when first asked for."""
+    key = (cookie_name, *map(os.environ.get, VARIABLES))
+    manager = _defaults.get(key)
+    if manager is None:
+        if len(_defaults) >= _MOST_DEFAULTS:  # credentials that are renewed in the environment each make another key
+            _defaults.clear()
+        manager = _defaults[key] = SessionManager.from_env(cookie="token", cookie_name=cookie_name)
+    return manager
