@@ -205,6 +205,32 @@ def test_cognito_refuses_to_refresh_what_was_never_confirmed(counter):
     assert isinstance(resolved(counter), Refreshed)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(
+            "ForbiddenException",
+            "InvalidUserPoolConfigurationException",
+            "InvalidLambdaResponseException",
+            "LimitExceededException",
+        ),
+        *("AccessDeniedException", "ServiceUnavailable", "ThrottledException", "RequestTimeoutException", "NeverSeenException"),
+    ],
+)
+def test_a_code_that_is_not_about_the_device_is_not_final(counter, code):
+    """AWS WAF, a throttle, a setting or an unknown code: a later request confirms the device, and the session goes on."""
+    user, reports = counter.app.user(), Reports()
+    counter = Counter(counter.app, asynchronous=counter.asynchronous, on_event=reports)
+    counter.app.stack.refuse("ConfirmDevice", code, "no")
+    counter.sign_in(user.username)
+    counter.app.stack.clear_faults()
+    assert reports.named("device_not_confirmed")
+    counter.app.stack.advance(61)
+    assert isinstance(resolved(counter), Active)
+    counter.app.stack.advance(LIFE_SECONDS)
+    assert isinstance(resolved(counter), Refreshed)
+
+
 @pytest.mark.parametrize("kind", ["error500", "throttle", "drop_after", "drop_before"])
 def test_an_outage_of_confirm_device_loses_nothing(counter, kind):
     """The sign-in stands; a later request confirms the device, one a minute at most, and refreshes and the proof work."""

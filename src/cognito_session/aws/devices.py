@@ -21,10 +21,25 @@ _TIMEOUT_SECONDS: Final = 3.0
 _CONFIRMED_BEFORE: Final = "DeviceKeyExistsException"
 """Also the answer to a repeated ConfirmDevice whose first answer was lost."""
 _UNKNOWN: Final = "ResourceNotFoundException"
+_REFUSALS: Final = frozenset(
+    {
+        _CONFIRMED_BEFORE,
+        _UNKNOWN,
+        "InvalidParameterException",
+        "InvalidPasswordException",
+        "NotAuthorizedException",
+        "PasswordResetRequiredException",
+        "UserNotConfirmedException",
+        "UserNotFoundException",
+        "UsernameExistsException",
+    }
+)
+"""Codes about this device, this user or this token. After any other, a later try may succeed: a session depends on it."""
+_SERVER_ERROR: Final = 500
 
 
 def confirm_device(wire: Wire, confirmation: DeviceConfirmation) -> PoolRefusal | None:
-    """None where the device is confirmed. Raises ProviderUnavailable for an outage and for throttling."""
+    """None where the device is confirmed. Raises ProviderUnavailable and ConfigurationError where that is still open."""
     payload = {
         "AccessToken": confirmation.access_token,
         "DeviceKey": confirmation.device_key,
@@ -46,11 +61,11 @@ def _call(wire: Wire, operation: str, payload: dict[str, Any]) -> PoolRefusal | 
     try:
         wire.call("cognito-idp", operation, payload, timeout_seconds=_TIMEOUT_SECONDS, signed=False, once=True)
     except ServiceError as error:
-        from cognito_session.aws.user_pool import is_passing
+        if error.code in _REFUSALS and error.status < _SERVER_ERROR:
+            return PoolRefusal(error.code, error.message)
+        from cognito_session.aws.cognito_codes import pool_failure
 
-        if is_passing(error):
-            raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
-        return PoolRefusal(error.code, error.message)
+        raise pool_failure(error) from error
     except NotSent as error:
         raise ProviderUnavailable(f"Cognito: {error}", sent=False) from error
     except AnswerLost as error:

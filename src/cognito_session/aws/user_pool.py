@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cognito_session.aws.client_secret import ClientSecret
     from cognito_session.aws.wire import Wire
 
-__all__ = ["CognitoUserPool", "is_passing"]
+__all__ = ["CognitoUserPool"]
 
 _TIMEOUT_SECONDS: Final = 5.0
 _SERVER_ERROR: Final = 500
@@ -106,7 +106,7 @@ class CognitoUserPool:
         return named if made is None else {**named, name: made}
 
 
-def is_passing(error: ServiceError) -> bool:
+def _is_passing(error: ServiceError) -> bool:
     """Whether an error answer says nothing but "not now", or is not Cognito's own."""
     return error.status >= _SERVER_ERROR or error.code in _PASSING or error.code.startswith("HTTP")
 
@@ -115,7 +115,7 @@ def _refusal(operation: str, error: ServiceError) -> PoolRefusal:
     """What an error answer means. Raises what is no refusal; an answer that is not Cognito's own is none."""
     if error.code == _TRIGGER_CRASHED:
         raise ProviderUnavailable(f"Cognito: {error}: a Lambda trigger of the user pool failed", sent=None) from error
-    if is_passing(error):
+    if _is_passing(error):
         raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
     from cognito_session.aws.cognito_codes import is_about_the_request, pool_failure
 
