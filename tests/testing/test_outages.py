@@ -18,6 +18,7 @@ from cognito_session.core.errors import (
     StoreUnavailable,
 )
 from cognito_session.core.ports import NewTokens, RefreshRequest
+from cognito_session.ops import iam
 
 
 @pytest.fixture
@@ -312,3 +313,41 @@ def test_a_sign_out_forgets_the_device(cognito, sessions):
     assert [call.ending for call in cognito.calls if call.operation == "ForgetDevice"] == ["done"]
     cognito.device_tracking(on=False)
     assert "NewDeviceMetadata" not in cognito.tokens("alice")
+
+
+@pytest.mark.parametrize("order", ["device_tracking", "rotation"])
+def test_a_setting_of_the_user_pool_needs_a_user_pool(cognito, order):
+    """Before a manager is attached it would change nothing, and the test would prove nothing."""
+    with pytest.raises(ConfigurationError, match=r"attach the manager first: cognito\.attach"):
+        getattr(cognito, order)()
+
+
+@pytest.mark.parametrize("grace_seconds", [-1, 61])
+def test_a_grace_that_no_user_pool_has(cognito, sessions, grace_seconds):
+    """RetryGracePeriodSeconds is 0 to 60."""
+    cognito.attach(sessions)
+    with pytest.raises(ValueError, match="grace_seconds: expected 0 to 60"):
+        cognito.rotation(grace_seconds=grace_seconds)
+
+
+@pytest.mark.parametrize("kind", ["fail", "throttle", "forbid", "lose_answer"])
+@pytest.mark.parametrize(("service", "only"), [("cognito", "ConfirmDevise"), ("dynamodb", "ConfirmDevice"), ("keys", "read")])
+def test_an_outage_of_calls_that_are_never_made(cognito, kind, service, only):
+    """A misspelled operation, or another service's, is an error: nothing would fail, and the test would pass."""
+    with pytest.raises(ValueError, match=f"^only: expected one of .*, not '{only}'"):
+        getattr(cognito, kind)(service, only=only)
+
+
+@pytest.mark.parametrize(
+    ("service", "name"), [(service, name) for service, name, _ in iam.CALLS if service != "secretsmanager"]
+)
+def test_every_call_can_be_named(cognito, service, name):
+    """Each operation that the library calls may be made to fail."""
+    cognito.fail("cognito" if service == "cognito-idp" else service, only=name)
+
+
+@pytest.mark.parametrize("value", [5, None, SessionManager])
+def test_what_is_no_manager_is_not_attached(cognito, value):
+    """The error says what is attached."""
+    with pytest.raises(ConfigurationError, match=r"^attach: expected a SessionManager or AsyncSessionManager"):
+        cognito.attach(value)

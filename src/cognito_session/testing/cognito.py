@@ -26,6 +26,7 @@ from cognito_session.testing.outages import Outages
 from cognito_session.testing.people import DEFAULT_USER, People, SignInOf
 from cognito_session.testing.races import Races
 from cognito_session.testing.world import World
+from cognito_session.web.checked import check_manager
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -68,6 +69,7 @@ class Cognito(People, Outages, Races):
         """Let this manager live here instead of at AWS: store, user pool, keys, clock. Its policy, cookie and table layout
         stay. Attaching twice is harmless. Returns the manager.
         """
+        check_manager("attach", manager)
         if all(each.manager is not manager for each in self._attachments):
             self._attachments.append(Attachment(manager, self._world))
         return manager

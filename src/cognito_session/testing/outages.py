@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cognito_session.core.steps import Report
     from cognito_session.testing.attachment import Attachment
     from cognito_session.testing.calls import CallLog, Service
     from cognito_session.testing.clock import ManualClock
+    from cognito_session.testing.pool import FakePool
     from cognito_session.testing.world import World
 
 __all__ = ["Outages"]
+
+_MAX_GRACE_SECONDS: Final = 60
+"""Of RetryGracePeriodSeconds, as Cognito has it."""
 
 
 class Outages:
@@ -83,12 +91,20 @@ class Outages:
         """Turn refresh-token rotation on with this RetryGracePeriodSeconds, or off with None. It is off to begin with, unless
         the manager's policy declares a grace.
         """
-        for pool in self._world.pools.values():
+        if grace_seconds is not None and not 0 <= grace_seconds <= _MAX_GRACE_SECONDS:
+            raise ValueError(f"grace_seconds: expected 0 to {_MAX_GRACE_SECONDS}, or None for no rotation, not {grace_seconds}")
+        for pool in self._pools():
             pool.grace_seconds = grace_seconds
 
     def device_tracking(self, *, on: bool = True) -> None:
         """Let the user pools track devices, or not: each further sign-in is that of a new device, and its session can be
         refreshed when ConfirmDevice has come. It is off to begin with. No sign-in proves a device to the test pool.
         """
-        for pool in self._world.pools.values():
+        for pool in self._pools():
             pool.tracks_devices = on
+
+    def _pools(self) -> Iterable[FakePool]:
+        """The user pools of the attached managers; a setting that changes none of them would be a test of nothing."""
+        if not self._world.pools:
+            raise ConfigurationError("attach the manager first: cognito.attach(sessions)")
+        return self._world.pools.values()

@@ -6,9 +6,13 @@ Nothing here knows what a session is; whoever carries out a call asks what is to
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from cognito_session.core.change import Move
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cognito_session.testing.calls import Call, Service
 
 __all__ = ["Kind", "Trouble"]
@@ -32,6 +36,22 @@ class _Plan:
         return self.left != 0 and call.service == self.service and (self.only is None or call.is_called(self.only))
 
 
+_OPERATIONS: Final = (
+    *("AdminUserGlobalSignOut", "AssociateSoftwareToken", "ChangePassword", "CompleteWebAuthnRegistration", "ConfirmDevice"),
+    *("ConfirmForgotPassword", "ConfirmSignUp", "ForgetDevice", "ForgotPassword", "GetTokensFromRefreshToken", "InitiateAuth"),
+    *("ResendConfirmationCode", "RespondToAuthChallenge", "RevokeToken", "SetUserMFAPreference", "SignUp"),
+    *("StartWebAuthnRegistration", "UpdateDeviceStatus", "VerifySoftwareToken"),
+)
+_NAMES: Final[Mapping[str, frozenset[str]]] = {
+    "dynamodb": frozenset({"read", "write", "GetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"})
+    | {move.value for move in Move},
+    "cognito": frozenset({"refresh", "revoke", "global sign-out", "confirm device", "forget device", "code", "/oauth2/token"})
+    | frozenset(_OPERATIONS),
+    "keys": frozenset({"jwks"}),
+}
+"""What `only` may name: each operation and purpose of a service's calls."""
+
+
 class Trouble:
     """What is going to go wrong. The oldest plan that fits a call befalls it."""
 
@@ -42,6 +62,8 @@ class Trouble:
         """Plan it. `only` is an operation or a purpose (see Call). Raises ValueError."""
         if service not in ("dynamodb", "cognito", "keys"):
             raise ValueError(f'expected "dynamodb", "cognito" or "keys", not {service!r}')
+        if only is not None and only not in _NAMES[service]:
+            raise ValueError(f"only: expected one of {', '.join(sorted(_NAMES[service]))}, not {only!r}: no call would fail")
         if times is not None and times < 1:
             raise ValueError(f"times: expected 1 or more, or None for all calls, not {times}")
         self._plans.append(_Plan(kind, service, only, times))
