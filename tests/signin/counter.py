@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.secret import Secret
 from cognito_session.signin.outcome import ChallengeRequired, Established, Refusal, Refused
 from managed.scene import ring, session_rows
 from support.stack import PASSWORD
@@ -115,7 +116,7 @@ class Watching:
 
     def call(self, operation: str, payload: Any) -> Any:
         sent = self._pool._proved(payload)
-        self.payloads.append((operation, json.loads(json.dumps(sent))))
+        self.payloads.append((operation, json.loads(json.dumps(sent, default=Secret.reveal))))
         self._note(sent)
         answer = self._pool.call(operation, payload)
         self._note({"message": answer.message} if isinstance(answer, PoolRefusal) else answer)

@@ -16,6 +16,7 @@ from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.partition import login_host
 from cognito_session.core.ports import GrantRefused
+from cognito_session.core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,9 +75,9 @@ class CognitoAuthorizationServer:
         fields = {
             "grant_type": "authorization_code",
             "client_id": self._client_id,
-            "code": grant.code,
+            "code": Secret(grant.code),
             "redirect_uri": grant.redirect_uri,
-            "code_verifier": grant.verifier,
+            "code_verifier": Secret(grant.verifier),
         }
         secret = self._client_secret.read()
         basic = None if secret is None else (self._client_id, secret)

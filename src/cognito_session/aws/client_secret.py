@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.errors import ProviderUnavailable, SessionUnavailable
+from cognito_session.core.secret import Secret, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,20 +17,21 @@ class ClientSecret:
     """`found` is the secret itself, or what returns it."""
 
     def __init__(self, found: str | Callable[[], str | None] | None) -> None:
-        self._found = found
+        self._found = found if callable(found) else None
+        self._kept = None if found is None or callable(found) else Secret(found)
 
     def __repr__(self) -> str:
         return "ClientSecret(hidden)"
 
-    def read(self) -> str | None:
+    def read(self) -> Secret[str] | None:
         """The secret; None for a public client. May ask Secrets Manager.
 
         Raises ConfigurationError, and ProviderUnavailable where it could not be read, so that no call was sent.
         """
-        if not callable(self._found):
-            return self._found
+        if self._found is None:
+            return self._kept
         try:
-            return self._found()
+            return Secret(found) if (found := self._found()) is not None else None
         except SessionUnavailable as error:
             raise ProviderUnavailable(f"the app client's secret could not be read: {error}", sent=False) from error
 
@@ -39,7 +41,7 @@ class ClientSecret:
         return None if secret is None else secret_hash(username, client_id, secret)
 
 
-def secret_hash(username: str, client_id: str, client_secret: str) -> str:
+def secret_hash(username: str, client_id: str, client_secret: str | Secret[str]) -> str:
     """Cognito's SECRET_HASH.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
@@ -47,5 +49,5 @@ def secret_hash(username: str, client_id: str, client_secret: str) -> str:
     import hmac
     from base64 import b64encode
 
-    digest = hmac.digest(client_secret.encode(), (username + client_id).encode(), "sha256")
+    digest = hmac.digest(str(plain(client_secret)).encode(), (username + client_id).encode(), "sha256")
     return b64encode(digest).decode("ascii")

@@ -15,6 +15,7 @@ from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, UnknownO
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
 from cognito_session.core.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.secret import Secret
 from cognito_session.core.token import MAX_REFRESH_TOKEN_CHARS, MAX_TOKEN_CHARS
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class CognitoProvider:
 
     def revoke(self, refresh_token: str) -> None:
         """RevokeToken; a token that is already dead is no error. Raises ProviderUnavailable or ConfigurationError."""
-        payload = {"Token": refresh_token, "ClientId": self._client_id}
+        payload: dict[str, Any] = {"Token": Secret(refresh_token), "ClientId": self._client_id}
         secret = self._client_secret.read()
         if secret is not None:
             payload["ClientSecret"] = secret
@@ -134,7 +135,7 @@ class CognitoProvider:
         forget_device(self._wire(), access_token, device_key)
 
     def _get_tokens(self, request: RefreshRequest) -> dict[str, Any]:
-        payload: dict[str, Any] = {"RefreshToken": request.refresh_token, "ClientId": self._client_id}
+        payload: dict[str, Any] = {"RefreshToken": Secret(request.refresh_token), "ClientId": self._client_id}
         secret = self._client_secret.read()
         if secret is not None:
             payload["ClientSecret"] = secret
@@ -143,7 +144,7 @@ class CognitoProvider:
         return payload
 
     def _initiate_auth(self, request: RefreshRequest) -> dict[str, Any]:
-        parameters = {"REFRESH_TOKEN": request.refresh_token}
+        parameters: dict[str, Any] = {"REFRESH_TOKEN": Secret(request.refresh_token)}
         secret = self._client_secret.read()
         if secret is not None:
             if request.username is None:

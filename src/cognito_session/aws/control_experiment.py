@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from cognito_session.aws.fork import ProcessLock
 from cognito_session.aws.wire import NotSent
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.secret import Secret, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,13 +102,13 @@ def with_impossible_token(payload: dict[str, Any]) -> dict[str, Any]:
     return {**payload, "AuthParameters": {**parameters, "REFRESH_TOKEN": impossible_token(parameters["REFRESH_TOKEN"])}}
 
 
-def impossible_token(token: str) -> str:
+def impossible_token(token: str | Secret[str]) -> str:
     """A refresh token of the same form that cannot exist: what Cognito checks before it opens a token stays the same.
 
     A real one is a JWE of five parts (RFC 7516 7.1). Its header is kept, which is the same for all; the rest is zeros.
     """
-    header, dot, rest = token.partition(".")
-    return header + dot + _zeros(rest) if dot else _zeros(token)
+    header, dot, rest = str(plain(token)).partition(".")
+    return header + dot + _zeros(rest) if dot else _zeros(header)
 
 
 def _zeros(text: str) -> str:

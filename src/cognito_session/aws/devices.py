@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.secret import Secret
 
 if TYPE_CHECKING:
     from cognito_session.aws.wire import Wire
@@ -41,10 +42,10 @@ _SERVER_ERROR: Final = 500
 def confirm_device(wire: Wire, confirmation: DeviceConfirmation) -> PoolRefusal | None:
     """None where the device is confirmed. Raises ProviderUnavailable and ConfigurationError where that is still open."""
     payload = {
-        "AccessToken": confirmation.access_token,
+        "AccessToken": Secret(confirmation.access_token),
         "DeviceKey": confirmation.device_key,
         "DeviceName": confirmation.name,
-        "DeviceSecretVerifierConfig": {"PasswordVerifier": confirmation.verifier, "Salt": confirmation.salt},
+        "DeviceSecretVerifierConfig": {"PasswordVerifier": Secret(confirmation.verifier), "Salt": confirmation.salt},
     }
     refusal = _call(wire, "ConfirmDevice", payload)
     return None if refusal is None or refusal.code == _CONFIRMED_BEFORE else refusal
@@ -52,7 +53,7 @@ def confirm_device(wire: Wire, confirmation: DeviceConfirmation) -> PoolRefusal 
 
 def forget_device(wire: Wire, access_token: str, device_key: str) -> None:
     """Raises ProviderUnavailable where the device may live on."""
-    refusal = _call(wire, "ForgetDevice", {"AccessToken": access_token, "DeviceKey": device_key})
+    refusal = _call(wire, "ForgetDevice", {"AccessToken": Secret(access_token), "DeviceKey": device_key})
     if refusal is not None and refusal.code != _UNKNOWN:
         raise ProviderUnavailable(f"Cognito refused ForgetDevice ({refusal.code})", sent=True)
 

@@ -16,6 +16,7 @@ from cognito_session.aws.green import patched_by
 from cognito_session.aws.sentence import one_line
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.given import setting
+from cognito_session.core.secret import Secret, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,7 +110,8 @@ class Wire(Protocol):
     ) -> dict[str, Any]:
         """One AWS JSON call to "dynamodb" (JSON 1.0), "cognito-idp" or "secretsmanager" (JSON 1.1).
 
-        `payload` is the API's own JSON, DynamoDB values as {"S": "x"}; no binary values. A call that is not `once` may
+        `payload` is the API's own JSON, DynamoDB values as {"S": "x"}; no binary values. Values may be a Secret, which is
+        revealed by the call that sends it. A call that is not `once` may
         be sent twice where a kept connection drops, so it must be conditional or idempotent. `once` is sent at most
         once and ends within `timeout_seconds`, name resolution included.
         """
@@ -122,20 +124,21 @@ class Wire(Protocol):
     def post_form(
         self,
         url: str,
-        fields: Mapping[str, str],
+        fields: Mapping[str, Any],
         *,
         timeout_seconds: float,
-        basic: tuple[str, str] | None = None,
+        basic: tuple[str, str | Secret[str]] | None = None,
         once: bool = False,
     ) -> tuple[int, bytes]:
         """POST application/x-www-form-urlencoded, as Cognito's /oauth2/token takes; (status, body) of any answer.
 
-        `basic` is (client id, client secret) as they are, for HTTP Basic authentication (RFC 6749 2.3.1).
+        Values may be a Secret. `basic` is (client id, client secret) as they are, for HTTP Basic authentication (RFC 6749
+        2.3.1).
         """
         ...
 
 
-def basic_authorization(client_id: str, client_secret: str) -> str:
+def basic_authorization(client_id: str, client_secret: str | Secret[str]) -> str:
     """The value of an Authorization header that proves an OAuth client (RFC 6749 2.3.1).
 
     Id and secret are form-encoded first (RFC 6749 appendix B). A space becomes %20, not a plus sign: servers that decode
@@ -144,7 +147,7 @@ def basic_authorization(client_id: str, client_secret: str) -> str:
     from base64 import b64encode
     from urllib.parse import quote
 
-    pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+    pair = f"{quote(client_id, safe='')}:{quote(plain(client_secret), safe='')}"
     return f"Basic {b64encode(pair.encode()).decode('ascii')}"
 
 

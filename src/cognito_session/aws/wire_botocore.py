@@ -33,6 +33,7 @@ from cognito_session.aws.wire import (
     basic_authorization,
 )
 from cognito_session.core.given import setting
+from cognito_session.core.secret import Secret, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,10 +128,10 @@ class BotocoreWire:
     def post_form(
         self,
         url: str,
-        fields: Mapping[str, str],
+        fields: Mapping[str, Any],
         *,
         timeout_seconds: float,
-        basic: tuple[str, str] | None = None,
+        basic: tuple[str, str | Secret[str]] | None = None,
         once: bool = False,  # noqa: ARG002 - every form is: a fresh connection, one send
     ) -> tuple[int, bytes]:
         """See `Wire.post_form`."""
@@ -138,7 +139,7 @@ class BotocoreWire:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if basic is not None:
             headers["Authorization"] = basic_authorization(*basic)
-        request = AWSRequest("POST", url, headers, urlencode(fields))
+        request = AWSRequest("POST", url, headers, urlencode(plain(fields)))
         status, body, _ = self._exchange(name, request, timeout_seconds, MAX_DOCUMENT_BYTES)
         return status, body
 
@@ -182,7 +183,7 @@ def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> dict[str, 
     method = getattr(client, xform_name(operation), None)
     if method is None:
         raise UnknownOperation(f"the installed botocore does not know {operation}: install a newer boto3")
-    answer: dict[str, Any] = method(**payload)
+    answer: dict[str, Any] = method(**plain(payload))
     return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
 

@@ -28,6 +28,7 @@ from cognito_session.aws.wire import (
     basic_authorization,
 )
 from cognito_session.core.given import setting
+from cognito_session.core.secret import Secret, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,7 +127,8 @@ class CurlWire:
         address, region = self._endpoints.locate(service)
         target, version = _PROTOCOLS[service]
         headers = [f"Content-Type: application/x-amz-json-{version}", f"X-Amz-Target: {target}.{operation}", "Expect:"]
-        options: list[tuple[int, Any]] = [(pycurl.POSTFIELDS, json.dumps(dict(payload), separators=(",", ":")))]
+        sent = Secret(json.dumps(dict(payload), separators=(",", ":"), default=Secret.reveal))
+        options: list[tuple[int, Any]] = [(pycurl.POSTFIELDS, sent)]
         name, keys = f"{service}.{operation}", None
         if signed:
             began = monotonic()
@@ -135,7 +137,7 @@ class CurlWire:
             options += _signing(keys, service, region, headers)
             if ahead_seconds:  # libcurl signs by this header where it is there
                 headers.append(f"X-Amz-Date: {amz_date(ahead_seconds)}")
-        options.append((pycurl.HTTPHEADER, headers))
+        options.append((pycurl.HTTPHEADER, Secret(headers)))
         lines: list[bytes] = []
         options.append((pycurl.HEADERFUNCTION, lines.append))
         status, body, retry_after = self._exchange(
@@ -165,10 +167,10 @@ class CurlWire:
     def post_form(
         self,
         url: str,
-        fields: Mapping[str, str],
+        fields: Mapping[str, Any],
         *,
         timeout_seconds: float,
-        basic: tuple[str, str] | None = None,
+        basic: tuple[str, str | Secret[str]] | None = None,
         once: bool = False,
     ) -> tuple[int, bytes]:
         """See `Wire.post_form`."""
@@ -178,7 +180,10 @@ class CurlWire:
         headers = ["Expect:"]
         if basic is not None:
             headers.append(f"Authorization: {basic_authorization(*basic)}")
-        options: list[tuple[int, Any]] = [(pycurl.POSTFIELDS, urlencode(fields)), (pycurl.HTTPHEADER, headers)]
+        options: list[tuple[int, Any]] = [
+            (pycurl.POSTFIELDS, Secret(urlencode(plain(fields)))),
+            (pycurl.HTTPHEADER, Secret(headers)),
+        ]
         status, body, _ = self._exchange(
             name, url, options, timeout_seconds=timeout_seconds, max_bytes=MAX_DOCUMENT_BYTES, once=once
         )
@@ -219,7 +224,7 @@ def _signing(keys: AccessKeys, service: str, region: str, headers: list[str]) ->
     return [
         (pycurl.AWS_SIGV4, f"aws:amz:{region}:{service}"),
         (pycurl.USERNAME, keys.key_id),
-        (pycurl.PASSWORD, keys.secret),
+        (pycurl.PASSWORD, Secret(keys.secret)),
     ]
 
 
@@ -243,7 +248,7 @@ def _perform(name: str, settings: Iterable[tuple[int, Any]], body: _Body) -> tup
     try:
         _leave_hung_resolvers(curl)
         for option, value in settings:
-            curl.setopt(option, value)
+            curl.setopt(option, value.reveal() if type(value) is Secret else value)
         curl.perform()
         outcome = curl.getinfo(pycurl.RESPONSE_CODE), (_RETRY_AFTER and curl.getinfo(_RETRY_AFTER)) or None
     except pycurl.error as error:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.secret import Secret
 
 __all__ = ["Candidates", "Cookie", "CookieHeaders"]
 
-CookieHeaders = str | Sequence[str] | None
+CookieHeaders = str | Sequence[str] | Secret[Any] | None
 """A Cookie header, several of them, or none."""
 
 MAX_CANDIDATES: Final = 4
@@ -107,6 +108,8 @@ def _header_list(headers: CookieHeaders) -> Iterable[str]:
         return ()
     if isinstance(headers, str):
         return (headers,)
+    if isinstance(headers, Secret):
+        return _header_list(headers.reveal())
     return [header for header in headers if isinstance(header, str)]
 
 

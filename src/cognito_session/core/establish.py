@@ -18,6 +18,7 @@ from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.presenting import with_cookie
 from cognito_session.core.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.record import session_id as session_id_of
+from cognito_session.core.secret import plain
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.token import MAX_REFRESH_TOKEN_CHARS
 from cognito_session.core.tracking import confirm_new, device_of, new_device_secret
@@ -53,6 +54,7 @@ class SignedIn(NamedTuple):
     @classmethod
     def of(cls, result: object) -> SignedIn:
         """From Cognito's AuthenticationResult, or the answer that holds one. Raises ConfigurationError."""
+        result = plain(result)
         if isinstance(result, dict) and isinstance(result.get("AuthenticationResult"), dict):
             result = result["AuthenticationResult"]
         found: dict[str, Any] = result if isinstance(result, dict) else {}

@@ -209,7 +209,8 @@ class UserPool(Protocol):
     def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
         """One call, sent at most once, with SECRET_HASH where the app client has a secret; its answer, or a refusal.
 
-        Raises ProviderUnavailable for an outage and for throttling, ConfigurationError for what the app's operator must mend.
+        Values of `payload` may be a Secret, which is revealed where it is sent. Raises ProviderUnavailable for an outage and
+        for throttling, ConfigurationError for what the app's operator must mend.
         """
         ...
 

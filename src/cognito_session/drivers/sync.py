@@ -7,9 +7,11 @@ Commit.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionError
+from cognito_session.core.frames import forget_locals
 from cognito_session.core.ports import TOO_LATE
 from cognito_session.core.steps import (
     Call,
@@ -93,13 +95,16 @@ def run(flow: Flow[T], ports: Ports) -> T:
 def segment(flow: Flow[T], ports: Ports, faults: list[Exception]) -> Done[T] | Sleep:
     """Answer steps until the flow returns or pauses with nothing in hand; `faults` collects those of one flow.
 
-    The end of the flow is told to the notices here, so that a caller who no longer waits costs no line in the log.
+    The end of the flow is told to the notices here, so that a caller who no longer waits costs no line in the log. What leaves
+    it has no local variables: those of flows, stores and transports hold tokens.
     """
+    handled = sys.exception()
     try:
         paused = _carry(flow, ports, faults)
-    except SessionError as error:
-        if ports.notices is not None:
+    except BaseException as error:
+        if isinstance(error, SessionError) and ports.notices is not None:
             ports.notices.tell_raised(error, faults, ports.clock.now())
+        forget_locals(error, handled)
         raise
     if faults and isinstance(paused, Done) and ports.notices is not None:
         ports.notices.tell_coped(faults, ports.clock.now())
@@ -114,6 +119,7 @@ def _carry(flow: Flow[T], ports: Ports, faults: list[Exception]) -> Done[T] | Sl
             step = flow.send(answer) if fault is None else flow.throw(fault)
         except StopIteration as finished:
             return Done(finished.value)
+        answer = None  # an event hook that records the stack must not find it
         if isinstance(step, Sleep) and not step.holding:
             return step
         try:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from cognito_session.core.devices import revoke_all
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.secret import Secret
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.signin.authenticator import totp_secret_of
-from cognito_session.signin.limits import code_of, credential_of, is_password
+from cognito_session.signin.limits import code_of, credential_of, password_of
 from cognito_session.signin.outcome import Done, PasskeyOptions, PasswordChanged, Refusal, Refused, TotpSecret
 from cognito_session.signin.verdict import refused_session
 
@@ -29,12 +30,13 @@ def change_password(
     desk: Desk, me: Session, previous: object, proposed: object, *, sign_out_others: bool
 ) -> Flow[PasswordChanged | Refused]:
     """ChangePassword. See PasswordFlows.change_password."""
-    if not is_password(previous):
+    known, wanted = password_of(previous), password_of(proposed)
+    if known is None:
         return Refused(Refusal.WRONG_CREDENTIALS)
-    if not is_password(proposed):
+    if wanted is None:
         return Refused(Refusal.INVALID_PASSWORD)
     changed_at = desk.case.now()
-    answer = yield from _by_token(desk, me, "ChangePassword", PreviousPassword=previous, ProposedPassword=proposed)
+    answer = yield from _by_token(desk, me, "ChangePassword", PreviousPassword=known, ProposedPassword=wanted)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
     return PasswordChanged((yield from _others_ended(desk, me, changed_at)) if sign_out_others else None)
@@ -67,7 +69,7 @@ def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
         return refused_session(answer)
     if answer.get("Status") != "SUCCESS":
         return Refused(Refusal.WRONG_CODE)
-    preference = {"AccessToken": me.access_token, "SoftwareTokenMfaSettings": {"Enabled": True, "PreferredMfa": True}}
+    preference = {"AccessToken": Secret(me.access_token), "SoftwareTokenMfaSettings": {"Enabled": True, "PreferredMfa": True}}
     answer = yield from desk.call_on("SetUserMFAPreference", preference)
     return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
 
@@ -107,4 +109,4 @@ def _by_token(desk: Desk, me: Session, operation: str, **payload: Any) -> Flow[A
         raise ConfigurationError(
             "me: expected the session of this request; one from a pickle or a deep copy has no access token"
         )
-    return (yield from desk.call(operation, {"AccessToken": me.access_token, **payload}))
+    return (yield from desk.call(operation, {"AccessToken": Secret(me.access_token), **payload}))

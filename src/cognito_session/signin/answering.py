@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.device_cookie import find_device
 from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.secret import Secret, plain, secret
 from cognito_session.signin.challenge import check_seals, find_challenge, keep_challenge
 from cognito_session.signin.device_proof import call_on_device
-from cognito_session.signin.limits import code_of, credential_of, is_attributes, is_password, is_username
+from cognito_session.signin.limits import code_of, credential_of, is_attributes, is_username, password_of
 from cognito_session.signin.outcome import ChallengeRequired, Refusal, Refused, SignInOutcome
 from cognito_session.signin.step import CODES, PASSWORD, Visitor, asking_for_password, follow, shown
 from cognito_session.signin.verdict import refused_by_challenge
@@ -92,7 +93,7 @@ def answer(
     return (yield from follow(desk, visitor, said))
 
 
-def _responses(waiting: Challenge, response: object, attributes: Mapping[str, str]) -> dict[str, str] | Refused:
+def _responses(waiting: Challenge, response: object, attributes: Mapping[str, str]) -> dict[str, Any] | Refused:
     """The ChallengeResponses besides the name, or what is wrong with the answer.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ChallengeResponseType.html
@@ -104,25 +105,27 @@ def _responses(waiting: Challenge, response: object, attributes: Mapping[str, st
         return _new_password(waiting, response, attributes)
     if waiting.name == PASSWORD:
         chosen = {"ANSWER": PASSWORD} if waiting.answers == _SELECT else {}
-        return {**chosen, "PASSWORD": response} if is_password(response) else Refused(Refusal.WRONG_CREDENTIALS)
+        typed = password_of(response)
+        return Refused(Refusal.WRONG_CREDENTIALS) if typed is None else {**chosen, "PASSWORD": typed}
     if waiting.name == "WEB_AUTHN":
-        known = isinstance(response, str) and credential_of(response) is not None
-        return {"CREDENTIAL": str(response)} if known else Refused(Refusal.INVALID_INPUT)
-    chosen_factor = is_username(response) and response in waiting.prompt.choices
-    return {"ANSWER": str(response)} if chosen_factor else Refused(Refusal.INVALID_INPUT)
+        known = credential_of(response) is not None
+        return {"CREDENTIAL": secret(response)} if known else Refused(Refusal.INVALID_INPUT)
+    factor = next((each for each in waiting.prompt.choices if each == plain(response)), None)
+    return Refused(Refusal.INVALID_INPUT) if factor is None else {"ANSWER": factor}
 
 
-def _new_password(waiting: Challenge, response: object, attributes: Mapping[str, str]) -> dict[str, str] | Refused:
-    if not is_password(response):
+def _new_password(waiting: Challenge, response: object, attributes: Mapping[str, str]) -> dict[str, Any] | Refused:
+    typed = password_of(response)
+    if typed is None:
         return Refused(Refusal.INVALID_PASSWORD)
     if not is_attributes(attributes) or not set(waiting.prompt.required_attributes) <= set(attributes):
         return Refused(Refusal.INVALID_INPUT)
-    return {"NEW_PASSWORD": response, **{f"userAttributes.{name}": value for name, value in attributes.items()}}
+    return {"NEW_PASSWORD": typed, **{f"userAttributes.{name}": value for name, value in attributes.items()}}
 
 
-def _verified(desk: Desk, waiting: Challenge, code: str) -> Flow[str | Refused]:
+def _verified(desk: Desk, waiting: Challenge, code: Secret[str]) -> Flow[str | Refused]:
     """The Session that goes on after the authenticator app's first code."""
-    said = yield from desk.call("VerifySoftwareToken", {"Session": waiting.session, "UserCode": code})
+    said = yield from desk.call("VerifySoftwareToken", {"Session": Secret(waiting.session), "UserCode": code})
     if isinstance(said, PoolRefusal):
         return refused_by_challenge(said)
     if said.get("Status") != "SUCCESS":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import ProviderUnavailable
+from cognito_session.core.secret import Secret
 from cognito_session.core.steps import Call, Flow, Sleep, ask
 
 if TYPE_CHECKING:
@@ -52,15 +53,15 @@ class Desk(NamedTuple):
         """The payload of SignUp and its kind."""
         return {"ClientId": self.pool.client_id, "Username": username, **more}
 
-    def parameters(self, username: str, **more: str) -> dict[str, str]:
+    def parameters(self, username: str, **more: Any) -> dict[str, Any]:
         """AuthParameters or ChallengeResponses."""
         return {"USERNAME": username, **more}
 
-    def initiate(self, auth_flow: str, username: str, **more: str) -> dict[str, Any]:
+    def initiate(self, auth_flow: str, username: str, **more: Any) -> dict[str, Any]:
         """The payload of InitiateAuth."""
         return {"ClientId": self.pool.client_id, "AuthFlow": auth_flow, "AuthParameters": self.parameters(username, **more)}
 
-    def respond(self, challenge: str, session: str, responses: Mapping[str, str]) -> dict[str, Any]:
+    def respond(self, challenge: str, session: str, responses: Mapping[str, Any]) -> dict[str, Any]:
         """The payload of RespondToAuthChallenge."""
-        named = {"ClientId": self.pool.client_id, "ChallengeName": challenge, "Session": session}
+        named = {"ClientId": self.pool.client_id, "ChallengeName": challenge, "Session": Secret(session)}
         return {**named, "ChallengeResponses": dict(responses)}

@@ -79,8 +79,9 @@ def _proof(exchange: SrpExchange, known: KnownDevice, parameters: Mapping[str, A
 
 def _response(desk: Desk, challenge: str, asked: Answer, responses: Mapping[str, str]) -> dict[str, Any]:
     """With the Session where Cognito gave one: it gives none in a sign-in of a single step."""
-    payload = desk.respond(challenge, str(asked.get("Session") or ""), responses)
-    if not payload["Session"]:
+    session = str(asked.get("Session") or "")
+    payload = desk.respond(challenge, session, responses)
+    if not session:
         del payload["Session"]
     return payload
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
 from cognito_session.core.json_text import NotJson, is_unicode, read_json
+from cognito_session.core.secret import Secret, plain
 
-__all__ = ["code_of", "credential_of", "is_attributes", "is_password", "is_username"]
+__all__ = ["code_of", "credential_of", "is_attributes", "is_username", "password_of"]
 
 _MAX_USERNAME_CHARS: Final = 128
 _MAX_PASSWORD_CHARS: Final = 256
@@ -29,17 +30,21 @@ def is_username(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _MAX_USERNAME_CHARS and value.isprintable() and " " not in value
 
 
-def is_password(value: object) -> TypeGuard[str]:
-    """1 to 256 characters that UTF-8 can spell."""
-    return isinstance(value, str) and 0 < len(value) <= _MAX_PASSWORD_CHARS and is_unicode(value)
+def password_of(value: object) -> Secret[str] | None:
+    """The password: 1 to 256 characters that UTF-8 can spell; None for anything else."""
+    value = plain(value)
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_PASSWORD_CHARS or not is_unicode(value):
+        return None
+    return Secret(value)
 
 
-def code_of(value: object) -> str | None:
+def code_of(value: object) -> Secret[str] | None:
     """The 1 to 8 digits of a code, without the spaces that people copy along; None for anything else."""
+    value = plain(value)
     if not isinstance(value, str) or len(value) > _MAX_TYPED_CODE_CHARS:
         return None
     code = "".join(value.split())
-    return code if _CODE.fullmatch(code) else None
+    return Secret(code) if _CODE.fullmatch(code) else None
 
 
 def is_attributes(value: object) -> TypeGuard[Mapping[str, str]]:
@@ -53,12 +58,13 @@ def _is_attribute(pair: tuple[object, object]) -> bool:
     return named and isinstance(value, str) and len(value) <= _MAX_ATTRIBUTE_CHARS and is_unicode(value)
 
 
-def credential_of(value: object) -> dict[str, Any] | None:
+def credential_of(value: object) -> Secret[dict[str, Any]] | None:
     """The JSON object that a browser made of a passkey's answer (WebAuthn 3, 5.1.8), out of its text; None for all else."""
+    value = plain(value)
     if not isinstance(value, str) or len(value) > _MAX_CREDENTIAL_CHARS or not is_unicode(value):
         return None
     try:
         parsed = read_json(value)
     except NotJson:
         return None
-    return parsed if isinstance(parsed, dict) else None
+    return Secret(parsed) if isinstance(parsed, dict) else None

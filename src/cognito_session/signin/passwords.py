@@ -12,7 +12,7 @@ from cognito_session.core.device_cookie import find_device
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.signin.device_proof import call_on_device
-from cognito_session.signin.limits import code_of, is_attributes, is_password, is_username
+from cognito_session.signin.limits import code_of, is_attributes, is_username, password_of
 from cognito_session.signin.outcome import CodeSent, Done, Refusal, Refused, SignInOutcome
 from cognito_session.signin.step import Visitor, follow
 from cognito_session.signin.verdict import refused_code, refused_sign_up
@@ -30,10 +30,11 @@ def register(desk: Desk, username: object, password: object, attributes: object)
     """SignUp. See PasswordFlows.register."""
     if not is_username(username) or not is_attributes(attributes):
         return Refused(Refusal.INVALID_INPUT)
-    if not is_password(password):
+    typed = password_of(password)
+    if typed is None:
         return Refused(Refusal.INVALID_PASSWORD)
     said = [{"Name": name, "Value": value} for name, value in attributes.items()]
-    answer = yield from desk.call("SignUp", desk.of_user(username, Password=password, UserAttributes=said))
+    answer = yield from desk.call("SignUp", desk.of_user(username, Password=typed, UserAttributes=said))
     if isinstance(answer, PoolRefusal):
         return refused_sign_up(answer)
     return Done() if answer.get("UserConfirmed") else _sent(answer)
@@ -57,12 +58,13 @@ def sign_in(
     desk: Desk, username: object, password: object, *, presented: CookieHeaders = None, device: str | None = None
 ) -> Flow[SignInOutcome]:
     """InitiateAuth USER_PASSWORD_AUTH. See PasswordFlows.sign_in."""
-    if not is_username(username) or not is_password(password):
+    typed = password_of(password)
+    if not is_username(username) or typed is None:
         return Refused(Refusal.WRONG_CREDENTIALS)
     known = yield from find_device(desk.case, presented, username)
 
     def payload(on_device: Mapping[str, str]) -> Mapping[str, Any]:
-        return desk.initiate("USER_PASSWORD_AUTH", username, PASSWORD=password, **on_device)
+        return desk.initiate("USER_PASSWORD_AUTH", username, PASSWORD=typed, **on_device)
 
     answer, known = yield from call_on_device(desk, "InitiateAuth", payload, known)
     return (yield from follow(desk, Visitor(username, username, presented, device, known=known), answer))
@@ -78,9 +80,10 @@ def confirm_forgot_password(desk: Desk, username: object, code: object, new_pass
     typed = code_of(code)
     if not is_username(username) or typed is None:
         return Refused(Refusal.WRONG_CODE)
-    if not is_password(new_password):
+    wanted = password_of(new_password)
+    if wanted is None:
         return Refused(Refusal.INVALID_PASSWORD)
-    payload = desk.of_user(username, ConfirmationCode=typed, Password=new_password)
+    payload = desk.of_user(username, ConfirmationCode=typed, Password=wanted)
     answer = yield from desk.call("ConfirmForgotPassword", payload)
     return refused_code(answer) if isinstance(answer, PoolRefusal) else Done()
 

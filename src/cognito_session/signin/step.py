@@ -16,6 +16,7 @@ from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.json_text import NotJson, read_json
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.secret import Secret
 from cognito_session.core.steps import Flow, Report, Revoke, ask
 from cognito_session.core.tracking import new_device_secret
 from cognito_session.signin.authenticator import otpauth_uri, totp_secret_of
@@ -173,7 +174,7 @@ def asking_for_password(challenge: Challenge) -> Challenge:
 
 def _with_secret(desk: Desk, challenge: Challenge) -> Flow[Challenge | Refused]:
     """MFA_SETUP with the authenticator app's new secret."""
-    answer = yield from desk.call_on("AssociateSoftwareToken", {"Session": challenge.session})
+    answer = yield from desk.call_on("AssociateSoftwareToken", {"Session": Secret(challenge.session)})
     if isinstance(answer, PoolRefusal):
         return refused_by_challenge(answer)
     secret = totp_secret_of(answer, issuer=desk.issuer, account=challenge.account).secret

@@ -11,6 +11,7 @@ import hmac
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.secret import plain
 from cognito_session.testing.account import Account
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class PoolOperations:
         if work is None:
             raise NotImplementedError(f"the test pool does not know {operation}: use the local stack or a real pool for it")
         with self._pool.lock:
-            return work(payload)
+            return work(plain(payload))
 
     # --- sign-up and passwords
 

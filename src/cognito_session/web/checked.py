@@ -2,20 +2,26 @@
 
 One table for the whole public face: a parameter of a name means the same everywhere. Text that a form may have sent is taken
 as it comes, since forms send anything; only a coroutine that was not awaited is refused there.
+
+Passwords, codes, tokens and cookies become a Secret here, and an error that leaves a method has no local variables below its
+caller: what an error tracker shows of a traceback holds none of them.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cognito_session.core import given
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.frames import forget_locals
 from cognito_session.core.outcome import Session
 from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.secret import Secret, secret
 from cognito_session.web.csrf import Csrf
 
 if TYPE_CHECKING:
@@ -120,6 +126,10 @@ CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     **dict.fromkeys(("attributes", "challenge", "credential"), given.check_no_coroutine),
 }
 """What a public parameter of this name must be. Each raises ConfigurationError, which names it."""
+SECRETS: Final = frozenset(
+    {"cookie_header", "tokens", "password", "code", "new_password", "response", "previous", "proposed", "credential"}
+)
+"""Parameters that are given to the method as a Secret."""
 
 
 def checked(kind: type[K]) -> type[K]:
@@ -127,7 +137,25 @@ def checked(kind: type[K]) -> type[K]:
     for name, member in list(vars(kind).items()):
         if isinstance(member, FunctionType) and (name == "__init__" or not name.startswith("_")):
             setattr(kind, name, _checking(member))
+        elif isinstance(member, classmethod):
+            setattr(kind, name, classmethod(_forgetting(member.__func__)))
     return kind
+
+
+def _forgetting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, whose errors have no local variables: settings hold keys and the app client's secret."""
+
+    @functools.wraps(function)
+    def forgetting(*arguments: Any, **keywords: Any) -> Any:
+        handled = sys.exception()
+        try:
+            return function(*arguments, **keywords)
+        except BaseException as error:
+            del arguments, keywords
+            forget_locals(error, handled)
+            raise
+
+    return forgetting
 
 
 def _checking(function: FunctionType) -> Callable[..., Any]:
@@ -137,26 +165,53 @@ def _checking(function: FunctionType) -> Callable[..., Any]:
     if not known:
         return function
 
-    def check(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        for name, value in (*zip(positional, arguments, strict=False), *keywords.items()):
-            if name in known:
-                CHECKS[name](name, value)
+    admit = _admission(positional, frozenset(known))
 
     if code.co_flags & _COROUTINE:
 
         @functools.wraps(function)
         async def checking(self: Any, *arguments: Any, **keywords: Any) -> Any:
-            check(arguments, keywords)
-            return await function(self, *arguments, **keywords)
+            handled = sys.exception()
+            try:
+                arguments, keywords = admit(arguments, keywords)
+                return await function(self, *arguments, **keywords)
+            except BaseException as error:
+                del arguments, keywords
+                forget_locals(error, handled)
+                raise
 
         return checking
 
     @functools.wraps(function)
     def checking_now(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        check(arguments, keywords)
-        return function(self, *arguments, **keywords)
+        handled = sys.exception()
+        try:
+            arguments, keywords = admit(arguments, keywords)
+            return function(self, *arguments, **keywords)
+        except BaseException as error:
+            del arguments, keywords
+            forget_locals(error, handled)
+            raise
 
     return checking_now
+
+
+def _admission(positional: tuple[str, ...], known: frozenset[str]) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]:
+    """What checks a call's arguments, and returns them with their secrets wrapped."""
+    hides = not known.isdisjoint(SECRETS)
+    hidden = [name in SECRETS for name in positional]
+
+    def admit(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        for name, value in (*zip(positional, arguments, strict=False), *keywords.items()):
+            if name in known and type(value) is not Secret:  # one that another method of ours has checked
+                CHECKS[name](name, value)
+        if not hides:
+            return arguments, keywords
+        texts = tuple(secret(value) if hide else value for hide, value in zip(hidden, arguments, strict=False))
+        named = {name: secret(value) if name in SECRETS else value for name, value in keywords.items()}
+        return (*texts, *arguments[len(hidden) :]), named
+
+    return admit
 
 
 def check_manager(name: str, value: Any) -> Any:
