@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from types import SimpleNamespace
 
 import boto3
 import pytest
 
 from cognito_session.aws.quiet import quiet
+from cognito_session.core.record import SessionKey
 from cognito_session.signin.outcome import Established, Refused
 from support.stack import PASSWORD, fresh, make_app, shared_stack
 
@@ -40,7 +42,7 @@ def secrets_in(text, secrets):
 
 def test_a_whole_sign_in_at_debug(scene, caplog, monkeypatch):
     """Sign-in, check, refresh and sign-out: neither password nor client secret nor a token is logged, nor any payload."""
-    monkeypatch.setitem(__import__("sys").modules, "pycurl", None)
+    monkeypatch.setitem(sys.modules, "cognito_session.aws.wire_curl", None)
     caplog.set_level(logging.DEBUG)
     app, manager = scene.app, scene.app.manager(**scene.keywords)
     user = app.user()
@@ -49,7 +51,7 @@ def test_a_whole_sign_in_at_debug(scene, caplog, monkeypatch):
     assert isinstance(manager.password_flows().sign_in(user.username, "Wrong-Password-1!"), Refused)
     me = begun.session
     cookie = me.set_cookies[0].partition(";")[0]
-    row = app.row(user)
+    row = manager.ports.store.load(SessionKey(me.sub, me.sid))
     app.stack.advance(3600)
     served = manager.resolve(cookie).session
     manager.sign_out(f"token={served.access_token}")
@@ -63,7 +65,7 @@ def test_a_whole_sign_in_at_debug(scene, caplog, monkeypatch):
 
 def test_the_applications_own_calls_are_logged(scene, caplog, monkeypatch):
     """A call of the application beside ours, with the same session, is logged as ever; its loggers keep their levels."""
-    monkeypatch.setitem(__import__("sys").modules, "pycurl", None)
+    monkeypatch.setitem(sys.modules, "cognito_session.aws.wire_curl", None)
     app, manager = scene.app, scene.app.manager(**scene.keywords)
     manager.resolve(f"token={app.sign_in(app.user())['AccessToken']}")
     caplog.set_level(logging.DEBUG)
