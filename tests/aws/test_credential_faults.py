@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import threading
 import time
 from collections import ChainMap
+from pathlib import Path
 
 import boto3
 import botocore.exceptions
@@ -197,6 +199,8 @@ PROFILES = {
     ),
     "a program that is not there": ("[default]\ncredential_process=/nonexistent/program\n", "/nonexistent/program"),
     "a program that prints something else": ("[default]\ncredential_process=/bin/echo hello\n", "JSONDecodeError"),
+    "a program that prints a list": ("[default]\ncredential_process=/bin/echo [1]\n", "cannot be read"),
+    "a program that prints a text": ("[default]\ncredential_process=/bin/echo '\"x\"'\n", "cannot be read"),
     "half a pair of keys": ("[default]\naws_access_key_id=x\n", "aws_secret_access_key"),
     "a source profile that is not there": (f"[default]\nrole_arn={ROLE}\nsource_profile=gone\n", "gone"),
     "nothing": ("", "AWS_ACCESS_KEY_ID"),
@@ -210,6 +214,27 @@ def test_profiles(aws, name):
     error = failure(aws(profile))
     assert isinstance(error, ConfigurationError), error
     assert told in str(error)
+
+
+@pytest.mark.filterwarnings("ignore::getpass.GetPassWarning")
+def test_a_profile_that_asks_for_a_code(aws, monkeypatch):
+    """Nobody enters an MFA code on a server's standard input: the operator's error, and no outage that never ends."""
+    keys = "[profile b]\naws_access_key_id=x\naws_secret_access_key=y\n"
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        error = failure(aws(f"[default]\nrole_arn={ROLE}\nsource_profile=b\nmfa_serial=arn:aws:iam::1:mfa/m\n{keys}"))
+    assert isinstance(error, ConfigurationError), error
+    assert "mfa_serial" in str(error)
+
+
+def test_keys_that_have_expired_when_they_are_read(aws, tmp_path):
+    """A later try may bring others, so it is an outage; the text says what is the matter."""
+    answer = {"Version": 1, "AccessKeyId": "x", "SecretAccessKey": "y", "Expiration": "2020-01-01T00:00:00Z"}
+    printed = tmp_path / "printed"
+    printed.write_text(json.dumps(answer))
+    error = failure(aws(f"[default]\ncredential_process=/bin/cat {printed}\n"))
+    assert isinstance(error, NotSent)
+    assert "had expired when they were read" in str(error)
 
 
 def test_variables(aws, tmp_path):

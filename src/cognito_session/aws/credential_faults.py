@@ -69,6 +69,7 @@ _FROM_BOTOCORE: Final[tuple[tuple[type[Exception], str, str], ...]] = (
         "none found",
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile (AWS_PROFILE), or give the machine a role",
     ),
+    (EOFError, "the profile asks for an MFA code", "a server cannot enter one: use a role without mfa_serial"),
     (faults.SSOError, _SSO, "run `aws sso login` for the profile"),
     (faults.TokenRetrievalError, _SSO, "run `aws sso login` for the profile"),
     (faults.InvalidIMDSEndpointError, _BY_PROVIDER["iam-role"], "check AWS_EC2_METADATA_SERVICE_ENDPOINT"),
@@ -77,6 +78,10 @@ _FROM_BOTOCORE: Final[tuple[tuple[type[Exception], str, str], ...]] = (
 _NETWORK: Final = (faults.HTTPClientError, faults.ConnectionError, faults.MetadataRetrievalError)
 _TIME_WORDS: Final = ("signature expired", "signature not yet current")
 _CLOCK: Final = "this machine's clock differs from AWS's by minutes: synchronize it (NTP)"
+_EXPIRED: Final = "still expired"
+"""botocore's words for a source that gives credentials whose end has passed."""
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError)
+"""A source's answer that is no JSON or no JSON object, a host that botocore does not ask."""
 _HARMLESS: Final = (
     faults.PartialCredentialsError,
     faults.ProfileNotFound,
@@ -110,11 +115,17 @@ def credential_failure(name: str, error: Exception) -> ConfigurationError | Wire
         return _set_up(name, one_line(str(error)), "check the AWS credentials, profile and region")
     if isinstance(error, OSError) and error.filename:
         return _set_up(name, f"{error.filename}: {error.strerror}", "expected a readable file (or program)")
-    if isinstance(error, ValueError):  # a source's answer that is no JSON, a host that botocore does not ask
+    if isinstance(error, _UNREADABLE):
         return _set_up(name, f"a source that cannot be read ({type(error).__name__})", "check the profile and its variables")
     if isinstance(error, faults.BotoCoreError) and not isinstance(error, _NETWORK):
         return _set_up(name, f"botocore {type(error).__name__}", "check the AWS credentials and profile")
-    return NotSent(f"{name}: not sent: no AWS credentials ({type(error).__name__})")
+    return NotSent(f"{name}: not sent: {_unexplained(error)}")
+
+
+def _unexplained(error: Exception) -> str:
+    if isinstance(error, RuntimeError) and _EXPIRED in str(error).lower():
+        return "AWS credentials had expired when they were read: renew them, and check the clock"
+    return f"no AWS credentials ({type(error).__name__})"
 
 
 def _refused(name: str, error: Any) -> ConfigurationError | NotSent:
