@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 
 import pytest
@@ -10,11 +12,14 @@ import pytest
 from cognito_session.core import errors
 from cognito_session.core.errors import (
     ConfigurationError,
+    ExpiredOnArrival,
     InvalidClaim,
+    InvalidSignature,
     KeysUnavailable,
     LeaseBusy,
     MalformedToken,
     ProviderUnavailable,
+    SessionConflict,
     SessionError,
     SessionForbidden,
     SessionRequired,
@@ -171,3 +176,46 @@ def test_headers_of_one_answer_do_not_leak_into_the_next():
 def test_retry_after_is_an_integer_header():
     """Retry-After is spelled in whole seconds (RFC 9110 10.2.3)."""
     assert LeaseBusy("x", retry_after=12).public_headers()["Retry-After"] == "12"
+
+
+EVERY = [
+    SessionRequired("x", reason="idle_timeout"),
+    SessionForbidden("x", reason="group_required"),
+    SessionConflict("x"),
+    SessionUnavailable("x", reason="keyring_unavailable", retry_after=7),
+    StoreUnavailable("x"),
+    ProviderUnavailable("x", sent=False, retry_after=3),
+    KeysUnavailable("x"),
+    LeaseBusy("x"),
+    ConfigurationError("x"),
+    ExpiredOnArrival(5),
+    MalformedToken("x"),
+    UnknownKey("x"),
+    InvalidSignature("x"),
+    InvalidClaim("iss", "the pool's"),
+]
+
+
+@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "carried", [copy.copy, copy.deepcopy, *(lambda e, n=n: pickle.loads(pickle.dumps(e, n)) for n in range(6))]
+)
+def test_an_error_leaves_the_process_whole(error, carried):
+    """A task queue or a process pool carries it: the same class, text and facts, without what answers the request."""
+    error.responder = lambda _: pytest.fail("it holds the request, and no lambda has a pickle")
+    found = carried(error)
+    assert type(found) is type(error)
+    assert str(found) == str(error)
+    assert found.responder is None
+    assert {**vars(found), "responder": None} == {**vars(error), "responder": None}
+    assert found.public_body() == error.public_body()
+
+
+def test_every_error_is_carried():
+    """None is left out of the test above but the two that nobody raises."""
+
+    def below(kind):
+        return {kind, *(each for sub in kind.__subclasses__() for each in below(sub))}
+
+    named = {kind for kind in below(SessionError) if kind.__module__ == SessionError.__module__}
+    assert named - {type(error) for error in EVERY} == {SessionError, TokenError}

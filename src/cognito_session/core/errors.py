@@ -58,6 +58,10 @@ class SessionError(Exception):
         self.responder: Callable[[SessionError], Any] | None = None
         note(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: the responder stays, because it holds the request. Constructors differ, so none is called."""
+        return _restored, (type(self), self.args, {**self.__dict__, "responder": None})
+
     def public_body(self) -> dict[str, str]:
         """What a client may be told: the reason, never the message (it may name infrastructure)."""
         return {"error": _PUBLIC_ERRORS.get(self.status, "error"), "reason": self.reason}
@@ -77,6 +81,13 @@ class SessionError(Exception):
         if self.responder is not None:
             return self.responder(self)
         return {"statusCode": self.status, "headers": self.public_headers(), "body": json.dumps(self.public_body())}
+
+
+def _restored(kind: type[SessionError], arguments: tuple[Any, ...], state: dict[str, Any]) -> SessionError:
+    """The error out of a pickle."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 _PUBLIC_ERRORS = {401: "unauthorized", 403: "forbidden", 409: "conflict", 500: "misconfigured", 503: "unavailable"}
