@@ -16,9 +16,10 @@ import pytest
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
 import cognito_session
-from cognito_session import AsyncSessionManager, SessionManager, manager
+from cognito_session import AsyncSessionManager, SessionManager
 from cognito_session.aws.botocore_chain import file_settings, resolve_keys
 from cognito_session.configuration import VARIABLES
+from cognito_session.manager import default as manager
 from support.sealing_keys import ring
 
 SKIPPED = {"cognito_session.local.demo.__main__"}
