@@ -305,3 +305,16 @@ def test_two_regions_of_one_table():
 def test_a_pool_of_the_european_sovereign_cloud():
     """Its regions' names begin with four letters."""
     assert read(USER_POOL_ID="eusc-de-east-1_AbC").pool_region == "eusc-de-east-1"
+
+
+def test_all_missing_settings_are_named_at_once():
+    """One error lists what is not set, with where each value is found; a table is not missed beside SESSION_STORE."""
+    with pytest.raises(ConfigurationError) as caught:
+        Configuration.from_env({}, prefix="ADMIN_")
+    assert [part.partition(" is not set: it is ")[0] for part in str(caught.value).split("; ")] == [
+        "ADMIN_SESSION_TABLE",
+        "ADMIN_CLIENT_ID",
+        "ADMIN_USER_POOL_ID",
+    ]
+    with pytest.raises(ConfigurationError, match=r"^CLIENT_ID is not set: .*; USER_POOL_ID is not set: "):
+        Configuration.from_env({"SESSION_STORE": "sqlite:///a.db"})

@@ -98,10 +98,11 @@ class Configuration(NamedTuple):
                 f"{prefix}PARTITION_KEY and {prefix}SORT_KEY: expected two different names that sessions do not use"
                 f" themselves, not {partition_key} and {sort_key}"
             )
+        session_table, client_id, user_pool_id = look.required(*_WHERE, but="SESSION_TABLE" if session_store else None)
         return cls(
-            session_table=look.optional("SESSION_TABLE") or "" if session_store else look.required("SESSION_TABLE"),
-            client_id=look.required("CLIENT_ID"),
-            user_pool_id=look.required("USER_POOL_ID"),
+            session_table=session_table,
+            client_id=client_id,
+            user_pool_id=user_pool_id,
             partition_key=partition_key,
             sort_key=sort_key,
             client_secret=look.optional("CLIENT_SECRET"),
@@ -170,11 +171,15 @@ class _Lookup:
         self._prefix = prefix
         self._keywords = keywords
 
-    def required(self, variable: str) -> str:
-        value = self.optional(variable)
-        if value is None:
-            raise ConfigurationError(f"{self._prefix}{variable} is not set: it is {_WHERE[variable]}")
-        return value
+    def required(self, *variables: str, but: str | None) -> tuple[str, ...]:
+        """Their values; "" for `but` where it is unset. The error names all that are missing."""
+        values = {variable: self.optional(variable) for variable in variables}
+        missing = [variable for variable, value in values.items() if value is None and variable != but]
+        if missing:
+            raise ConfigurationError(
+                "; ".join(f"{self._prefix}{variable} is not set: it is {_WHERE[variable]}" for variable in missing)
+            )
+        return tuple(value or "" for value in values.values())
 
     def optional(self, variable: str) -> str | None:
         value = trimmed(self._keywords.get(variable.lower()), variable) or self._from_environment(variable)

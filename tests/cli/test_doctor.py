@@ -84,7 +84,7 @@ def test_a_setup_that_is_right(stack, command, right):
         ({"APP_BASE_URL": "https://other.example"}, "app client", "https://other.example/auth/callback is not among"),
         ({"APP_BASE_URL": ""}, "managed login", "APP_BASE_URL is not"),
         ({"SESSION_TABLE": "nowhere"}, "table", "there is no table nowhere"),
-        ({"SORT_KEY": ""}, "table", "its sort key is sid"),
+        ({"SORT_KEY": ""}, "table", "its sort key is sid; expected none"),
         ({"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": "http://127.0.0.1:9"}, "key set", "could not be fetched"),
     ],
     ids=lambda value: str(value)[:40],

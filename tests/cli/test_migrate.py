@@ -650,3 +650,10 @@ def test_an_interrupted_command_tells_how_far_it_came(move, command):
         result = command(*arguments, env=env, status=1)
     assert "run it again" in result.stderr
     assert "copied into the new table" in command(*arguments, env=env).stdout
+
+
+def test_an_old_table_without_rows_is_told(move, command):
+    """A run that has nothing to do says so, so that a wrong table's name is noticed."""
+    env = {**move.app.environment, "SORT_KEY": "sid"}
+    said = command("table", "migrate", "--from", move.app.table, "--to", move.new_table, env=env).stdout
+    assert "the old table has no rows" in said

@@ -72,7 +72,7 @@ def test_another_table_is_refused_with_every_difference(stack, environment, comm
     stack.create_table(name, partition_key="userId", ttl_attribute="expires")
     env = environment | {"SORT_KEY": "sid"}
     said = command("table", "create", env=env, status=1).stderr
-    for part in ("partition key is userId, not sub", "sort key is not there, not sid", "attribute expires, not ttl"):
+    for part in ("its partition key is userId; expected sub", "it has no sort key; expected sid", "attribute expires, not ttl"):
         assert part in said
     assert "PARTITION_KEY=userId" in said
     backups = stack.dynamodb().call("DescribeContinuousBackups", TableName=name)["ContinuousBackupsDescription"]

@@ -134,5 +134,7 @@ def _tell(migration: Migration, *, dry_run: bool) -> None:
             click.echo(f"{count:>8}  {fate}")
             if fate in _ADVICE:
                 click.echo(f"          {_ADVICE[fate]}", err=True)
+    if not any(migration.counts[fate] for fate in Fate):
+        click.echo("the old table has no rows: nothing to move")
     if migration.last_fault is not None:
         click.echo(f"the last refresh that failed: {migration.last_fault}", err=True)

@@ -173,7 +173,8 @@ def key_differences(table: Mapping[str, Any], layout: Layout) -> list[Finding]:
         if have != want:
             mend = f"Set {variable}={have}" if have else f"Unset {variable}"
             fix = f"{mend} if this is the right table; a table's keys cannot be changed."
-            found.append(Finding("problem", f"its {_KINDS[kind]} is {have or 'not there'}, not {want or 'absent'}", fix))
+            it = f"its {_KINDS[kind]} is {have}" if have else f"it has no {_KINDS[kind]}"
+            found.append(Finding("problem", f"{it}; expected {want or 'none'}", fix))
         elif have is not None and types.get(have) != "S":
             fix = "Make a new table: a key's type cannot be changed."
             found.append(Finding("problem", f"its {_KINDS[kind]} {have} has type {types.get(have)}, not S (String)", fix))
