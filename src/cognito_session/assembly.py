@@ -136,7 +136,7 @@ class Assembly:
         self.ports = Ports(
             store=store,
             provider=provider or self._cognito(clock),
-            keys=keys or self._key_source(clock, environ),
+            keys=keys or self._key_source(clock, environ, self.case.policy),
             clock=clock,
             sleep=_sleep,
             on_event=on_event,
@@ -221,10 +221,16 @@ class Assembly:
         origin_of(address, source)
         return login_site(base_url=address, client_id=self.configuration.client_id, scopes=scopes, **paths)
 
-    def _key_source(self, clock: Clock, environ: Mapping[str, str]) -> CognitoKeySource:
+    def _key_source(self, clock: Clock, environ: Mapping[str, str], policy: SessionPolicy) -> CognitoKeySource:
         names = self.configuration
         base = endpoint_for("cognito-idp", names.pool_region, environ)
-        return CognitoKeySource(self._open, url=f"{base}/{names.user_pool_id}/.well-known/jwks.json", clock=clock)
+        return CognitoKeySource(
+            self._open,
+            url=f"{base}/{names.user_pool_id}/.well-known/jwks.json",
+            clock=clock,
+            max_age_seconds=policy.key_set_max_age_seconds,
+            outage_seconds=policy.key_set_outage_seconds,
+        )
 
     def flow(
         self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True

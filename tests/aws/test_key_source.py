@@ -14,11 +14,12 @@ from uuid import uuid4
 import pytest
 
 from aws.echo_server import EchoServer
+from cognito_session import Active, SessionPolicy
 from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.wire import open_wire
 from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.testing.clock import ManualClock
-from support.stack import eventually, fresh, in_thread, joined, make_pool, shared_stack
+from support.stack import eventually, fresh, in_thread, joined, make_app, make_pool, shared_stack
 
 THREADS = 64
 
@@ -358,13 +359,212 @@ def test_a_key_that_was_looked_for_does_not_exist(publisher, clock):
     assert publisher.fetches == 2
 
 
-def test_a_key_of_cognitos_own_answer_is_looked_for_sooner(publisher, clock):
-    """A token that came straight from Cognito waits one second at most, not ten."""
+def test_a_key_of_cognitos_own_answer_is_looked_for_at_once(publisher, clock):
+    """A token that came straight from Cognito does not wait for a cooldown that others began, only for its own second."""
     publisher.publish("old")
     assert publisher.knows("old")
+    publisher.publish("old")
+    assert publisher.source.keys_of_answer("new").find("new") is None
     publisher.publish("old", "new")
     with pytest.raises(KeysUnavailable) as caught:
         publisher.source.keys_of_answer("new")
     assert caught.value.retry_after == 1
     clock.advance(1)
     assert publisher.source.keys_of_answer("new").find("new") is not None
+
+
+@pytest.mark.parametrize("junk", [["junk"], ["junk", "junk-2", "junk-3"] * 50, ["new"]], ids=["one", "many", "the same id"])
+def test_junk_does_not_delay_the_key_of_an_answer(publisher, clock, junk):
+    """Made-up key ids have used up the requests' budget just now; the answer's key is fetched all the same, at once."""
+    publisher.publish("old")
+    assert publisher.knows("old")
+    clock.advance(10)
+    publisher.publish("old")
+    for kid in junk:
+        try:
+            assert not publisher.knows(kid)
+        except KeysUnavailable:
+            continue
+    assert publisher.fetches == 2
+    publisher.publish("old", "new")
+    assert publisher.source.keys_of_answer("new").find("new") is not None
+
+
+def test_a_failed_fetch_for_junk_does_not_delay_the_key_of_an_answer(publisher, clock):
+    """Nor does the pause after a failed fetch that a made-up key id has caused."""
+    publisher.publish("old")
+    assert publisher.knows("old")
+    clock.advance(10)
+    publisher.server.plan.append((503, b"", {}))
+    with pytest.raises(KeysUnavailable):
+        publisher.knows("junk")
+    publisher.publish("old", "new")
+    assert publisher.source.keys_of_answer("new").find("new") is not None
+
+
+def test_a_hanging_fetch_for_junk_does_not_delay_the_key_of_an_answer(stack, source, clock, kid):
+    """The fetch for a made-up key id hangs; the answer's key is fetched beside it, and the older document changes nothing."""
+    source.keys(None)
+    clock.advance(10)
+    with stack.gate("jwks", times=1) as gate:
+        slow = in_thread(source.keys, "junk")
+        gate.wait_for(1)
+        clock.advance(0.5)
+        newer = in_thread(source.keys_of_answer, "new").result(5)
+        assert newer.find(kid) is not None
+        assert not slow.outcome
+    slow.result()
+    assert source.keys(kid) is newer
+
+
+def test_answers_are_no_flood(publisher):
+    """An answer under a key that is not published costs one fetch a second, however many ask."""
+    publisher.publish("old")
+    publisher.publish("old")
+    assert publisher.knows("old")
+    assert publisher.source.keys_of_answer("new").find("new") is None
+    for _ in range(100):
+        with pytest.raises(KeysUnavailable):
+            publisher.source.keys_of_answer("new")
+    assert publisher.fetches == 2
+
+
+# --- the maximum age
+
+DAY = 86_400
+
+
+def aged(publisher, clock, seconds):
+    """A source whose key set has the key "old" and was fetched so many seconds ago."""
+    publisher.publish("old")
+    assert publisher.knows("old")
+    clock.advance(seconds)
+
+
+def test_a_withdrawn_key_is_refused_at_the_maximum_age(publisher, clock):
+    """A worker that nobody asks for a day, as a frozen one: the next request waits for a new key set, without the key."""
+    aged(publisher, clock, DAY)
+    publisher.publish("new")
+    assert not publisher.knows("old")
+    assert publisher.fetches == 2
+
+
+@pytest.mark.parametrize("which", ["monotonic", "wall"])
+def test_either_clock_ends_it(publisher, clock, which):
+    """The monotonic clock of a frozen process stands still; the wall clock of a machine may be set back."""
+    aged(publisher, clock, 0)
+    wall, monotonic = (DAY, 0) if which == "wall" else (-3600, DAY)
+    clock._now += wall
+    clock._monotonic += monotonic
+    publisher.publish("new")
+    assert not publisher.knows("old")
+
+
+def test_it_is_renewed_before_the_end_and_nobody_waits(stack, source, clock, kid):
+    """From three quarters of the age on a thread of its own fetches; requests are answered meanwhile, and start no second."""
+    first = source.keys(None)
+    clock.advance(0.75 * DAY - 1)
+    assert source.keys(kid) is first
+    assert stack.count("jwks") == 1
+    clock.advance(1)
+    with stack.gate("jwks") as gate:
+        assert source.keys(kid) is first
+        gate.wait_for(1)
+        assert all(source.keys(each) is first for each in [kid, None] * 50)
+    assert eventually(lambda: source.keys(kid) is not first)
+    assert stack.count("jwks") == 2
+    clock.advance(0.5 * DAY)
+    assert source.keys(kid) is not first
+    assert stack.count("jwks") == 2
+
+
+def test_an_outage_stretches_the_age_to_its_limit(stack, source, clock, kid, caplog):
+    """One request waits and finds the outage, with a line in the log; known keys verify until the limit, then it is a 503."""
+    first = source.keys(None)
+    stack.clear_calls()
+    stack.fault("jwks", "error500", times=None)
+    clock.advance(DAY)
+    assert source.keys(kid) is first
+    assert stack.count("jwks") == 1
+    assert source.keys(kid) is source.keys(None) is first
+    assert stack.count("jwks") == 1
+    (record,) = [each for each in caplog.records if "not renewed" in each.getMessage()]
+    assert "24.0 hours" in record.getMessage()
+    assert "HTTP 500" in record.getMessage()
+    clock.advance(DAY - 1)
+    assert source.keys(kid) is first
+    clock.advance(1)
+    for asking in (
+        lambda: source.keys(kid),
+        lambda: source.keys(None),
+        lambda: source.keys("x"),
+        lambda: source.keys_of_answer(kid),
+    ):
+        with pytest.raises(KeysUnavailable):
+            asking()
+    stack.clear_faults()
+    clock.advance(1)
+    assert source.keys(kid).find(kid) is not None
+
+
+def test_a_failed_renewal_aside_is_tried_again(stack, source, clock, kid, caplog):
+    """Once a minute, each failure with a line in the log; the first success renews the key set for a day."""
+    first = source.keys(None)
+    stack.fault("jwks", "error500", times=1)
+    clock.advance(0.8 * DAY)
+    assert source.keys(kid) is first
+    assert eventually(lambda: "not renewed" in caplog.text)
+    assert source.keys(kid) is first
+    assert stack.count("jwks") == 2
+    clock.advance(60)
+    assert source.keys(kid) is first
+    assert eventually(lambda: source.keys(kid) is not first)
+
+
+def test_without_threads_the_end_is_waited_for(publisher, clock, monkeypatch):
+    """Where no thread can be started, the key set is fetched by the first request beyond its maximum age."""
+
+    starts = threading.Thread.start
+
+    def refuses(thread):
+        if thread.name == "cognito-session-keys":
+            raise RuntimeError("can't start new thread")
+        starts(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuses)
+    aged(publisher, clock, 0.9 * DAY)
+    assert publisher.knows("old")
+    clock.advance(0.1 * DAY)
+    publisher.publish("new")
+    assert not publisher.knows("old")
+
+
+def test_many_threads_at_the_end_are_one_fetch(stack, source, clock):
+    """64 requests that find the key set at its maximum age share one fetch."""
+    first = source.keys(None)
+    clock.advance(DAY)
+    found = joined([in_thread(source.keys, None) for _ in range(THREADS)])
+    assert all(keys is found[0] and keys is not first for keys in found)
+    assert stack.count("jwks") == 2
+
+
+def test_the_policy_sets_both_spans(stack):
+    """key_set_max_age_seconds and key_set_outage_seconds reach the key source of a manager."""
+    app = make_app(stack, sort_key="sid")
+    manager = app.manager(policy=SessionPolicy(key_set_max_age_seconds=300, key_set_outage_seconds=0))
+    (line,) = manager.establish(app.sign_in(app.user())).set_cookies
+    cookie = line.partition(";")[0]
+    stack.fault("jwks", "error500", times=None)
+    stack.advance(290)
+    assert isinstance(manager.resolve(cookie), Active)
+    stack.advance(10)
+    with pytest.raises(KeysUnavailable):
+        manager.resolve(cookie)
+
+
+@pytest.mark.parametrize("name", ["key_set_max_age_seconds", "key_set_outage_seconds"])
+@pytest.mark.parametrize("value", [-1, 31 * DAY, 60.0, "60", None, True])
+def test_a_span_out_of_range_is_refused(name, value):
+    """Whole seconds, up to 30 days; a maximum age of 300 at least."""
+    with pytest.raises(ConfigurationError, match=name):
+        SessionPolicy(**{name: value})

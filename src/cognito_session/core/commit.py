@@ -103,7 +103,7 @@ class Commit:
         """
         try:
             try:
-                access: AccessToken = yield from authenticate(self.case, text)
+                access: AccessToken = yield from authenticate(self.case, text, from_cognito=True, waits=False)
                 verified = True
             except InvalidSignature:
                 raise

@@ -14,7 +14,7 @@ from cognito_session.core.errors import KeysUnavailable, SessionUnavailable, Tok
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
 from cognito_session.core.steps import Flow, Keys, Sleep, ask
-from cognito_session.core.token import VerifiedToken, key_id, verify
+from cognito_session.core.token import VerifiedToken, key_id, unverified_claims, verify
 from cognito_session.core.vault import open_cookie
 
 if TYPE_CHECKING:
@@ -57,28 +57,49 @@ def _credential(case: Case, value: str) -> Flow[Credential]:
     return TokenCredential((yield from authenticate(case, value)))
 
 
-def authenticate(case: Case, text: str, *, from_cognito: bool = False) -> Flow[VerifiedToken]:
-    """The access token, verified; expired or not. `from_cognito` as in `keys_for`. Raises TokenError or KeysUnavailable."""
-    keys = yield from keys_for(case, text, from_cognito=from_cognito)
+def authenticate(case: Case, text: str, *, from_cognito: bool = False, waits: bool = True) -> Flow[VerifiedToken]:
+    """The access token, verified; expired or not. Keywords as in `keys_for`. Raises TokenError or KeysUnavailable."""
+    keys = yield from keys_for(case, text, from_cognito=from_cognito, waits=waits)
     return verify(text, keys, case.rules)
 
 
-def keys_for(case: Case, text: str, *, from_cognito: bool = False) -> Flow[KeySet]:
+def keys_for(case: Case, text: str, *, from_cognito: bool = False, waits: bool = True) -> Flow[KeySet]:
     """The key set to check this JWT with. `from_cognito`: it is Cognito's own answer, over TLS, to a call of ours.
 
-    What came from Cognito cannot be asked for again, so the key set is waited for a little. Raises MalformedToken, and
+    What came from Cognito cannot be asked for again, so the key set is waited for a little, unless `waits` is False. Its key
+    exists, whatever the key set says: one without it has not been published everywhere yet. Raises MalformedToken, and
     KeysUnavailable where it is not known whether the token's key exists.
     """
+    if from_cognito:
+        return (yield from _keys_of_answer(case, text, _PAUSES_SECONDS if waits else ()))
     kid, asked_at = key_id(text), case.clock.monotonic()
     keys = yield from ask(Keys())
     if keys.find(kid) is not None or keys.fetched_at >= asked_at:  # one fetched for this very question has the last word
         return keys
-    for pause in _PAUSES_SECONDS if from_cognito else ():
+    return (yield from ask(Keys(kid)))
+
+
+def _keys_of_answer(case: Case, text: str, pauses: tuple[float, ...]) -> Flow[KeySet]:
+    for pause in pauses:
         try:
-            return (yield from ask(Keys(kid, from_cognito=True)))
+            return (yield from _published(case, text))
         except KeysUnavailable:
             yield from ask(Sleep(pause, holding=True))
-    return (yield from ask(Keys(kid, from_cognito=from_cognito)))
+    return (yield from _published(case, text))
+
+
+def _published(case: Case, text: str) -> Flow[KeySet]:
+    """A key set with the key of Cognito's own answer; also one without it where the token is another pool's."""
+    kid = key_id(text)
+    keys = yield from ask(Keys(kid, from_cognito=True))
+    if keys.find(kid) is None and _names_our_issuer(case, text):
+        raise KeysUnavailable("the user pool's key set does not hold yet the key of a token that Cognito has just sent")
+    return keys
+
+
+def _names_our_issuer(case: Case, text: str) -> bool:
+    issuer = unverified_claims(text).get("iss")
+    return isinstance(issuer, str) and issuer in case.rules.issuers
 
 
 def _in_its_time(case: Case, credential: Credential) -> Credential | Rejected:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cognito_session.core.authenticity import tampered
 from cognito_session.core.credential import Credential, TokenCredential
-from cognito_session.core.errors import InvalidClaim, KeysUnavailable, TokenError, UnknownKey
+from cognito_session.core.errors import InvalidClaim, TokenError
 from cognito_session.core.identify import authenticate
 from cognito_session.core.record import Row, SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, LoadAll, ask
@@ -59,12 +59,13 @@ def stored_token(case: Case, record: SessionRecord) -> Flow[AccessToken]:
     try:
         text = yield from open_secret(case, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
         sealed = text != record.access_token and not record.unverified
-        token = parse(text, case.rules) if sealed else (yield from authenticate(case, text))
+        if sealed:
+            token: AccessToken = parse(text, case.rules)
+        else:  # an unverified one came from Cognito, to another request
+            token = yield from authenticate(case, text, from_cognito=record.unverified, waits=False)
         _check_is_the_record_s(token, record)
         return token
     except TokenError as error:
-        if record.unverified and isinstance(error, UnknownKey):  # stored on the word of TLS, its key not published to us yet
-            raise KeysUnavailable("the user pool's key set does not hold the stored access token's key yet") from error
         raise (yield from tampered(record, error)) from error
 
 

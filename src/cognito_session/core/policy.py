@@ -15,6 +15,8 @@ from cognito_session.core.given import check_boolean
 __all__ = [
     "CALL_LIMIT_SECONDS",
     "CLOCK_TOLERANCE_SECONDS",
+    "KEY_SET_MAX_AGE_SECONDS",
+    "KEY_SET_OUTAGE_SECONDS",
     "LEASE_SECONDS",
     "MAX_LEASE_SECONDS",
     "OVERLAP_SECONDS",
@@ -33,6 +35,8 @@ REFRESH_WINDOW_SECONDS: Final = 300
 PATIENCE_SECONDS: Final = 12
 TOMBSTONE_SECONDS: Final = 25 * 3600
 """Beyond the longest access token life that Cognito allows (one day) plus clock tolerance."""
+KEY_SET_MAX_AGE_SECONDS: Final = 86_400
+KEY_SET_OUTAGE_SECONDS: Final = 86_400
 FUTURE_TOLERANCE_SECONDS: Final = 10
 """How far ahead of our clock `iat` may lie (FAPI 2.0 Security Profile 5.3.2.1)."""
 
@@ -65,6 +69,10 @@ class SessionPolicy:
     opens rows that other sign-in code wrote and rows from before there were keys, and seals them at their next refresh.
     Meanwhile a writer of the table can pass off a row of their own as such a row. Without keys it changes nothing.
 
+    `key_set_max_age_seconds`: how long a worker verifies signatures with a key set that it has fetched. A key that Cognito
+    withdrew is refused at the latest then. It is fetched again in the last quarter, beside the requests.
+    `key_set_outage_seconds`: how much longer the keys are used where the key set cannot be fetched; then the answer is 503.
+
     Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
     crash of one worker unless `allow_lossy_rotation=True` is spelled out.
     """
@@ -78,6 +86,8 @@ class SessionPolicy:
     max_sessions: int | None = 20
     on_max_sessions: Literal["evict", "refuse"] = "evict"
     forget_device_on_sign_out: bool = True
+    key_set_max_age_seconds: int = KEY_SET_MAX_AGE_SECONDS
+    key_set_outage_seconds: int = KEY_SET_OUTAGE_SECONDS
     accept_unsealed_rows: bool = False
 
     def __post_init__(self) -> None:
@@ -86,6 +96,8 @@ class SessionPolicy:
         _check_span("refresh_token_days", self.refresh_token_days, least=1, most=3650)
         _check_span("rotation_grace_seconds", self.rotation_grace_seconds, least=0, most=60, optional=True)
         _check_span("max_sessions", self.max_sessions, least=1, most=1000, optional=True)
+        _check_span("key_set_max_age_seconds", self.key_set_max_age_seconds, least=300, most=30 * 86_400)
+        _check_span("key_set_outage_seconds", self.key_set_outage_seconds, least=0, most=30 * 86_400)
         check_boolean("allow_lossy_rotation", self.allow_lossy_rotation)
         check_boolean("accept_unsealed_rows", self.accept_unsealed_rows)
         if self.on_max_sessions not in ("evict", "refuse"):

@@ -1,7 +1,7 @@
 """The test's own endpoints on the stack's port: `POST /_test/VERB` with a JSON object, answered by a JSON object.
 
 Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, aws_clock,
-strong_table, enroll_totp, rotate_keys, outbox.
+strong_table, enroll_totp, rotate_keys, withdraw_keys, outbox.
 A mistake in the arguments is a 400 with a `message`. A reset leaves the clock alone, for time never runs backwards.
 """
 
@@ -46,7 +46,7 @@ class Control:
         self._calls, self._faults, self._gates, self._outbox = calls, faults, gates, outbox
         verbs = (self.reset, self.calls, self.clear_calls, self.fault, self.clear_faults, self.gate, self.gate_wait)
         more = (self.gate_release, self.rules, self.advance, self.aws_clock, self.strong_table, self.enroll_totp)
-        last = (self.rotate_keys, self.outbox)
+        last = (self.rotate_keys, self.withdraw_keys, self.outbox)
         self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more, *last)}
         self.signature_time, self.tables = SignatureTime(clock), GlobalTables()
         self._forgetting: list[Callable[[], None]] = []
@@ -146,6 +146,11 @@ class Control:
         if self._emulator.pool(user_pool_id) is None:
             raise ValueError(f"no pool {user_pool_id!r}")
         self._emulator.rotate_keys(user_pool_id)
+        return {}
+
+    async def withdraw_keys(self, user_pool_id: str) -> dict[str, Any]:
+        """Publish the keys of before the last rotation no longer."""
+        self._emulator.withdraw_keys(user_pool_id)
         return {}
 
     async def outbox(self, username: str | None = None) -> dict[str, Any]:

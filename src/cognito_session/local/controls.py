@@ -118,6 +118,10 @@ class Controls:
         """Let a pool sign with new keys from now on; the old ones stay in its key set, as at Cognito."""
         self._wire.control("rotate_keys", user_pool_id=pool.user_pool_id)
 
+    def withdraw_keys(self, pool: Pool) -> None:
+        """Publish a pool's keys of before its last rotation no longer, as Cognito does some time after it."""
+        self._wire.control("withdraw_keys", user_pool_id=pool.user_pool_id)
+
     def outbox(self, username: str | None = None) -> list[Message]:
         """The messages with codes that Cognito would have sent, to one user (by its own name, no alias) or to all."""
         return [Message(**row) for row in self._wire.control("outbox", username=username)["messages"]]

@@ -257,6 +257,11 @@ class Emulator:
         self._cognito._drop_pool_keys(pool_id)
         self._cognito._POOL_KEY_USES = (*_KEY_USES, *(_RETIRED + use for use in _KEY_USES))
 
+    def withdraw_keys(self, pool_id: str) -> None:
+        """From now on the keys of before the last rotation are not published: their tokens verify no longer."""
+        for use in _KEY_USES:
+            self._retired.pop((pool_id, _RETIRED + use), None)
+
     def _key(self, pool_id: str, use: str) -> tuple[Any, Any]:
         if use.startswith(_RETIRED):
             return self._retired.get((pool_id, use), (None, None))

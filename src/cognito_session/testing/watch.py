@@ -151,7 +151,8 @@ class WatchedKeys:
     def keys(self, missing_kid: str | None) -> KeySet:
         """The keys at hand; fetched where there are none, or once in a while for one that is missing."""
         held = self._held
-        if held is not None and (missing_kid is None or not held.may_refetch(self._world.clock.monotonic())):
+        is_known = held is not None and (missing_kid is None or held.find(missing_kid) is not None)
+        if held is not None and (is_known or not held.may_refetch(self._world.clock.monotonic())):
             return held
         self._held = _carried_out(self._world, Call("keys", "jwks"), lambda: self._keys.keys(missing_kid))
         return self._held
