@@ -523,7 +523,6 @@ def test_a_failed_renewal_aside_is_tried_again(stack, source, clock, kid, caplog
 
 def test_without_threads_the_end_is_waited_for(publisher, clock, monkeypatch):
     """Where no thread can be started, the key set is fetched by the first request beyond its maximum age."""
-
     starts = threading.Thread.start
 
     def refuses(thread):
