@@ -11,12 +11,10 @@ import pytest
 
 from cognito_session import Active, ConfigurationError, Rejected, SessionPolicy
 from cognito_session.core.outcome import Reason
-from cognito_session.signin.outcome import PasswordChanged
 from managed.scene import Reports, ring, session_rows
 from signin.browser import BASE_URL, Site, location, own_path_of, query_of, with_query
-from signin.counter import Counter
 from support.clocks import OtherClock
-from support.stack import PASSWORD, done
+from support.stack import done
 
 COOKIE = "__Host-session"
 
@@ -340,70 +338,6 @@ def test_a_program_gets_json(site):
     request = site.request("GET", "/auth/callback")._replace(headers={})
     response = site._run(site.login.callback(request))
     assert response.body == '{"error": "sign_in", "reason": "sign_in_refused"}'
-
-
-# --- signed out everywhere since
-
-
-def everywhere(site, user):
-    """Another device signs the user out everywhere, a while after their sign-in."""
-    site.app.stack.advance(60)
-    site._run(site.manager.revoke_all(user.sub))
-    site.app.stack.advance(5)
-
-
-def test_managed_logins_own_cookie_does_not_end_in_a_circle(site):
-    """After "everywhere" Cognito's cookie signs in as of before: one restart with prompt=login, and the password works."""
-    user = site.app.user()
-    site.sign_in(user)
-    everywhere(site, user)
-    silent = site.cognito.get(site.start(return_to="/deep"))
-    response = site.callback(silent.headers["location"].removeprefix(BASE_URL))
-    asked = query_of(location(response))
-    assert (response.status, asked["prompt"], asked["state"][0]) == (303, "login", "p")
-    assert [name.rpartition("-")[2] for name in site.flows()] == [asked["state"]]
-    assert location(site.callback(site.sign_in_at_cognito(location(response), user))) == "/deep"
-    assert isinstance(site.resolve(), Active)
-
-
-def test_a_changed_password_elsewhere_is_the_same(site):
-    """Cognito's cookie signs in with the old password of before: this browser is asked for the new one, once."""
-    user, new = site.app.user(), "Another-Password2!"
-    site.sign_in(user)
-    site.app.stack.advance(60)
-    counter = Counter(site.app)
-    me = counter.arrived(counter.sign_in(user.username), user)
-    assert counter.do("change_password", me, PASSWORD, new) == PasswordChanged(1)
-    site.app.stack.advance(5)
-    response = site.callback(site.cognito.get(site.start()).headers["location"].removeprefix(BASE_URL))
-    assert query_of(location(response))["prompt"] == "login"
-
-
-def test_a_page_that_knows_no_prompt_ends_at_a_page(site):
-    """Where prompt=login is ignored too, there is no second restart: a page whose link ends Cognito's own cookie."""
-    user = site.app.user()
-    site.sign_in(user)
-    everywhere(site, user)
-    again = site.callback(site.cognito.get(site.start()).headers["location"].removeprefix(BASE_URL))
-    ignored = site.cognito.get(re.sub("prompt=login&?", "", location(again)).rstrip("&"))
-    stopped = site.callback(ignored.headers["location"].removeprefix(BASE_URL))
-    assert (stopped.status, site.flows()) == (401, [])
-    assert f'href="{site.app.stack.url}/logout?' in stopped.body
-    assert isinstance(site.resolve(), Rejected)
-
-
-def test_a_restarted_flow_may_still_ask_for_the_password(site):
-    """The flow's cookie was gone and the user signed out everywhere: two restarts for two reasons, then it works."""
-    user = site.app.user()
-    site.sign_in(user)
-    everywhere(site, user)
-    back = site.cognito.get(site.start()).headers["location"].removeprefix(BASE_URL)
-    site.jar.clear()
-    first = site.callback(back)
-    second = site.callback(site.cognito.get(location(first)).headers["location"].removeprefix(BASE_URL))
-    assert query_of(location(second))["prompt"] == "login"
-    assert site.callback(site.sign_in_at_cognito(location(second), user)).status == 303
-    assert isinstance(site.resolve(), Active)
 
 
 # --- a code that this browser did not ask for

@@ -2,11 +2,13 @@
 
 1. Nothing is redeemed unless this browser began the flow: the state's own cookie must be there, whole and in time.
 2. Where it is gone (back button, too late), or a code came without a state (a SAML sign-in that the identity provider
-   began), that code is never redeemed: a person who is signed in goes on; anyone else begins anew, once.
+   began), that code is never redeemed: a person who is signed in goes on; anyone else begins anew, once. A restart asks
+   managed login for what the application asked of it before, such as the password (prompt=login).
 3. The tokens become a session only where the ID token is about this very sign-in (nonce, audience, at_hash); else what
    was issued is revoked and nothing is kept.
 4. Managed login's own cookie may bring a sign-in from before "sign out everywhere". The flow is begun anew once with
-   prompt=login, which the state says, so that it can never go round in circles.
+   prompt=login, which the state says, so that it can never go round in circles. A sign-in with prompt=none is not: it must
+   show nothing.
 5. A definite end deletes the flow's cookie; an outage keeps it, so that the page can be reloaded.
 No text of Cognito's error is shown: its code chooses among sentences of ours (RFC 9700 4.15; RFC 6749 4.1.2.1). The operator
 is told its text, which anybody can write into an address: one short printable line without anything like a token.
@@ -25,7 +27,7 @@ from cognito_session.core.identify import authenticate, keys_for
 from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.ports import CodeGrant, GrantRefused
 from cognito_session.core.steps import Call, Flow, Keys, Report, Revoke, ask
-from cognito_session.signin.login_site import Entry
+from cognito_session.signin.entry import Entry
 from cognito_session.signin.told import told
 from cognito_session.signin.transaction import (
     PROMPTED,
@@ -33,8 +35,8 @@ from cognito_session.signin.transaction import (
     Transaction,
     find_transaction,
     keep_transaction,
+    newest_transaction,
     transaction_cookie,
-    wanted_page,
     was_prompted,
     was_restarted,
 )
@@ -78,7 +80,7 @@ class LoginCase(NamedTuple):
 
 def begin(login: LoginCase, request: Request, return_to: str, entry: Entry, *, mark: str = "") -> Flow[Response]:
     """Send the browser to managed login, with a cookie that knows the way back."""
-    transaction = Transaction.begun(login.case, return_to, mark=mark)
+    transaction = Transaction.begun(login.case, return_to, entry, mark=mark)
     cookies = yield from keep_transaction(login.case, transaction, request.cookie_headers)
     return redirect(login.site.authorize_url(login.server.domain, transaction, entry), cookies=cookies)
 
@@ -96,8 +98,7 @@ def come_back(login: LoginCase, request: Request) -> Flow[Response]:
         return (yield from _unasked(login, request, answer))
     transaction = yield from find_transaction(login.case, answer.state, request.cookie_headers)
     if transaction is None or transaction.is_over(login.case.now()):
-        return_to = login.site.after_sign_in if transaction is None else transaction.return_to
-        return (yield from _begin_anew(login, request, answer, return_to))
+        return (yield from _begin_anew(login, request, answer, transaction))
     gone = (transaction_cookie(login.case, transaction.state).delete_line(),)
     if answer.error is not None:
         return _refused_by_cognito(login, request, answer.error, transaction)._replace(cookies=gone)
@@ -133,18 +134,19 @@ def _unasked(login: LoginCase, request: Request, answer: _Answer) -> Flow[Respon
     """No state, so no flow of ours: who sent this code is not known, and redeeming it would be login CSRF."""
     if answer.error is not None:
         return _stop(login, request, _stop_of(answer.error))
-    return_to = (yield from wanted_page(login.case, request.cookie_headers)) or login.site.after_sign_in
-    return (yield from _begin_anew(login, request, answer, return_to))
+    under_way = yield from newest_transaction(login.case, request.cookie_headers)
+    return (yield from _begin_anew(login, request, answer, under_way))
 
 
-def _begin_anew(login: LoginCase, request: Request, answer: _Answer, return_to: str) -> Flow[Response]:
-    """There is no flow to go on with: who is signed in goes on, who is not begins anew, but only once."""
+def _begin_anew(login: LoginCase, request: Request, answer: _Answer, before: Transaction | None) -> Flow[Response]:
+    """No flow can be completed: a person who is signed in goes on, for anyone else one like `before` begins, but only once."""
+    return_to, entry = (login.site.after_sign_in, Entry()) if before is None else (before.return_to, before.entry)
     outcome = yield from resolve(login.case, request.cookie_headers)
     if not isinstance(outcome, Rejected):
         return redirect(return_to, cookies=outcome.session.set_cookies)
     if answer.error is not None or was_restarted(answer.state):
         return _stop(login, request, "sign_in_lost")
-    return (yield from begin(login, request, return_to, Entry(), mark=RESTARTED))
+    return (yield from begin(login, request, return_to, entry, mark=RESTARTED))
 
 
 def _signed_out(login: LoginCase, request: Request, transaction: Transaction, gone: tuple[str, ...]) -> Flow[Response]:
@@ -152,7 +154,10 @@ def _signed_out(login: LoginCase, request: Request, transaction: Transaction, go
     if was_prompted(transaction.state):  # a page that knows no prompt: only the end of its cookie helps
         link = (login.site.logout_url(login.server.domain), "Start again")
         return _stop(login, request, "sign_in_ended", link=link)._replace(cookies=gone)
-    again = yield from begin(login, request, transaction.return_to, Entry(prompt="login"), mark=PROMPTED)
+    if transaction.entry.is_silent:  # the application asked for no page: for managed login this person is not signed in
+        return redirect(transaction.return_to, cookies=gone)
+    entry = transaction.entry.asking_for_the_password()
+    again = yield from begin(login, request, transaction.return_to, entry, mark=PROMPTED)
     return again._replace(cookies=(*again.cookies, *gone))
 
 

@@ -8,43 +8,14 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
-from cognito_session.core.errors import ConfigurationError
-
 if TYPE_CHECKING:
+    from cognito_session.signin.entry import Entry
     from cognito_session.signin.transaction import Transaction
 
-__all__ = ["Entry", "LoginSite"]
-
-_TEXTS: Final = {
-    "identity_provider": re.compile(r"[\w .:/@-]{1,64}"),
-    "language": re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{2,4})?"),
-    "login_hint": re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}"),
-}
-_PROMPTS: Final = frozenset({"none", "login", "select_account", "consent"})
-
-
-class Entry(NamedTuple):
-    """How a person enters managed login; see ManagedLogin.start."""
-
-    identity_provider: str | None = None
-    sign_up: bool = False
-    prompt: str | None = None
-    language: str | None = None
-    login_hint: str | None = None
-
-    def checked(self) -> Entry:
-        """Itself. Raises ConfigurationError for what Cognito would not understand."""
-        for name, form in _TEXTS.items():
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and form.fullmatch(value)):
-                raise ConfigurationError(f"{name}: expected a text of the form that Cognito's authorization endpoint takes")
-        if self.prompt is not None and not set(self.prompt.split(" ")) <= _PROMPTS:
-            raise ConfigurationError(f"prompt: expected one or more of {', '.join(sorted(_PROMPTS))}")
-        return self
+__all__ = ["LoginSite"]
 
 
 class LoginSite(NamedTuple):

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from cognito_session.core.errors import SessionError
 from cognito_session.drivers.sync import run
 from cognito_session.signin.callback import LoginCase, begin, come_back
-from cognito_session.signin.login_site import Entry, LoginSite
+from cognito_session.signin.entry import Entry
+from cognito_session.signin.login_site import LoginSite
 from cognito_session.signin.return_to import own_path, safe_return_to, wanted_return_to
 from cognito_session.signin.sign_out import sign_out
 from cognito_session.web.base_path import base_path_of, below

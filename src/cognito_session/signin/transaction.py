@@ -15,10 +15,11 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.base64url import to_base64url
-from cognito_session.core.cookie import Cookie
+from cognito_session.core.cookie import MAX_COOKIE_BYTES, Cookie
 from cognito_session.core.errors import SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.vault import open_value, seal_value
+from cognito_session.signin.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,8 @@ __all__ = [
     "find_transaction",
     "forgotten_transactions",
     "keep_transaction",
+    "newest_transaction",
     "transaction_cookie",
-    "wanted_page",
     "was_prompted",
     "was_restarted",
 ]
@@ -62,15 +63,30 @@ class Transaction(NamedTuple):
     verifier: str
     return_to: str
     began_at: int
+    entry: Entry = Entry()
 
     def __repr__(self) -> str:
-        return hiding(self, "state", "nonce", "verifier")
+        return hiding(self, "state", "nonce", "verifier", "entry")
 
     @classmethod
-    def begun(cls, case: Case, return_to: str, *, mark: str = "") -> Transaction:
+    def begun(cls, case: Case, return_to: str, entry: Entry = Entry(), *, mark: str = "") -> Transaction:  # noqa: B008 - a value
         """A new one: 128 random bits of state, 128 of nonce, 256 of verifier. `mark`: RESTARTED, PROMPTED or neither."""
         state = mark + case.fresh_id()
-        return cls(state, case.fresh_id(), to_base64url(case.entropy(32)), return_to, case.now())
+        begun = cls(state, case.fresh_id(), to_base64url(case.entropy(32)), return_to, case.now(), entry)
+        if _chars(case, begun) > MAX_COOKIE_BYTES:  # a long page and a long hint together: a restart can do without the hint
+            return begun._replace(entry=entry._replace(login_hint=None))
+        return begun
+
+    @classmethod
+    def of_text(cls, text: bytes) -> Transaction:
+        """The transaction that `text` says, also where a version without entries wrote it."""
+        state, nonce, verifier, return_to, began_at, *more = json.loads(text)
+        return cls(state, nonce, verifier, return_to, began_at, Entry.of_kept(more[0]) if more else Entry())
+
+    @property
+    def text(self) -> str:
+        """What is sealed in the cookie."""
+        return json.dumps((*self[:5], self.entry.kept()), separators=(",", ":"), ensure_ascii=False)
 
     @property
     def challenge(self) -> str:
@@ -92,14 +108,14 @@ def was_prompted(state: str) -> bool:
     return state.startswith(PROMPTED)
 
 
-def wanted_page(case: Case, cookie_headers: Sequence[str]) -> Flow[str | None]:
-    """The page that the newest sign-in under way in this browser leads to; None where none is under way."""
+def newest_transaction(case: Case, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:
+    """The newest sign-in under way in this browser; None where none is under way."""
     newest: Transaction | None = None
     for state in _states(case, cookie_headers):
         found = yield from _opened(case, state, cookie_headers)
         if found is not None and not found.is_over(case.now()) and (newest is None or found.began_at >= newest.began_at):
             newest = found
-    return newest and newest.return_to
+    return newest
 
 
 def transaction_cookie(case: Case, state: str) -> Cookie:
@@ -109,8 +125,7 @@ def transaction_cookie(case: Case, state: str) -> Cookie:
 
 def keep_transaction(case: Case, transaction: Transaction, cookie_headers: Sequence[str]) -> Flow[tuple[str, ...]]:
     """The Set-Cookie values that keep this one and drop what is over, and the oldest beyond five or beyond 6,000 characters."""
-    text = json.dumps(transaction, separators=(",", ":"))
-    sealed = yield from seal_value(case, text.encode(), purpose=_PURPOSE, context=(transaction.state,))
+    sealed = yield from seal_value(case, transaction.text.encode(), purpose=_PURPOSE, context=(transaction.state,))
     lines = [transaction_cookie(case, transaction.state).set_line(sealed, max_age_seconds=TRANSACTION_SECONDS)]
     alive: list[tuple[int, str, int]] = []
     for state in _states(case, cookie_headers):
@@ -129,7 +144,7 @@ def keep_transaction(case: Case, transaction: Transaction, cookie_headers: Seque
 
 def _chars(case: Case, transaction: Transaction) -> int:
     """About how long its cookie is: base64 of what is sealed, the seal, the name."""
-    return len(json.dumps(transaction)) * 4 // 3 + len(_prefix(case)) + 128
+    return len(transaction.text.encode()) * 4 // 3 + len(_prefix(case)) + 128
 
 
 def find_transaction(case: Case, state: object, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:
@@ -157,7 +172,7 @@ def _opened(case: Case, state: str, cookie_headers: Sequence[str], *, outage: bo
             if outage:
                 raise
             continue
-        found = Transaction(*json.loads(text)[:5])
+        found = Transaction.of_text(text)
         if compare_digest(found.state, state):
             return found
     return None
