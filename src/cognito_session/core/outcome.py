@@ -6,7 +6,7 @@ Denial is a value. An outage is not an outcome: it is a SessionUnavailable.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import _FIELD_INITVAR, MISSING, dataclass, field, fields, replace  # type: ignore[attr-defined] # see _show_facts_only
+from dataclasses import InitVar, dataclass, field, fields, make_dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -188,12 +188,18 @@ def _show_facts_only() -> None:
     """Show the facts to whatever reads a dataclass by its fields: asdict, and JSON encoders that use it (FastAPI, Flask).
 
     Without this they would send the access token, or fail on it. The other fields become init-only ones, which `fields()`
-    leaves out and `dataclasses.replace` copies where they have a default.
+    leaves out and `dataclasses.replace` copies where they have a default. They get their defaults only here, since the
+    constructor requires some of them and every attribute stays.
     """
-    for each in Session.__dataclass_fields__.values():
-        if each.name not in _FACTS:
-            each._field_type = _FIELD_INITVAR  # type: ignore[attr-defined] # noqa: SLF001 - no public way tells the two apart
-            each.default, each.default_factory = None, MISSING
+    init_only = make_dataclass(
+        "_InitOnly",
+        [(name, InitVar[Any], None) for name in _NAMES if name not in _FACTS],
+        namespace={"__doc__": "Never made."},  # without one it would be put together by `inspect`, which costs milliseconds
+        init=False,
+        repr=False,
+        eq=False,
+    )
+    Session.__dataclass_fields__.update(init_only.__dataclass_fields__)  # type: ignore[attr-defined] # what is_dataclass reads
 
 
 _show_facts_only()
