@@ -182,7 +182,9 @@ def test_no_row_is_a_rejection_and_creates_none(world):
 def test_a_token_from_the_future_is_refused_beyond_the_tolerance(world):
     """10 seconds ahead of our clock is a difference of clocks, 11 are not."""
     assert isinstance(run(resolve(world.case, f"token={world.token(at=10)}"), world.ports), Active)
+    assert "not_yet_valid" not in world.events
     assert world.resolve(world.token(at=11)) == Rejected(Reason.NOT_YET_VALID)
+    assert world.events[-1] == "not_yet_valid"  # the clock is wrong, and nobody else could tell the operator
 
 
 # --- refresh

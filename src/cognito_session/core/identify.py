@@ -13,7 +13,7 @@ from cognito_session.core.credential import Credential, TokenCredential
 from cognito_session.core.errors import KeysUnavailable, SessionUnavailable, TokenError
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
-from cognito_session.core.steps import Flow, Keys, Sleep, ask
+from cognito_session.core.steps import Flow, Keys, Report, Sleep, ask
 from cognito_session.core.token import VerifiedToken, key_id, unverified_claims, verify
 from cognito_session.core.vault import open_cookie
 
@@ -45,7 +45,7 @@ def identify(case: Case, headers: CookieHeaders) -> Flow[Credential | Rejected]:
     if len(authentic) > 1:
         return Rejected(Reason.AMBIGUOUS_COOKIE)
     if authentic:
-        return _in_its_time(case, authentic[0])
+        return (yield from _in_its_time(case, authentic[0]))
     if outage is not None:
         raise outage
     return Rejected(refusal)
@@ -102,10 +102,15 @@ def _names_our_issuer(case: Case, text: str) -> bool:
     return isinstance(issuer, str) and issuer in case.rules.issuers
 
 
-def _in_its_time(case: Case, credential: Credential) -> Credential | Rejected:
-    """A token from the future is refused; small differences of clocks are not (FAPI 2.0 5.3.2.1)."""
+def _in_its_time(case: Case, credential: Credential) -> Flow[Credential | Rejected]:
+    """A token from the future is refused; small differences of clocks are not (FAPI 2.0 5.3.2.1).
+
+    Its signature was checked, so this machine's clock is wrong and every new sign-in is refused: the operator is told.
+    """
     if isinstance(credential, TokenCredential):
         begins = credential.token.not_before
         if begins > case.clock.now() + FUTURE_TOLERANCE_SECONDS:
+            behind = f"this machine's clock is {begins - case.clock.now():.0f} seconds behind Cognito's: synchronize it (NTP)"
+            yield from ask(Report("not_yet_valid", credential.token.sub, None, behind))
             return Rejected(Reason.NOT_YET_VALID)
     return credential
