@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from browser.site import PASSWORD
+from browser.site import NEW_PASSWORD, PASSWORD
 from cognito_session.local.demo.account import MAX_AGE_SECONDS
+from cognito_session.local.demo.recent import RECENT_SECONDS
 from cognito_session.local.gateway import Gateway
 
 FORM = """<!doctype html><title>Elsewhere</title>
@@ -88,6 +89,34 @@ def test_step_up_counts_where_it_matters(visit, site, user):
     alice.fill(marbles="3", to="bob")
     alice.press("Send")
     alice.sees("Is it still you?")
+
+
+def test_a_password_changes_only_after_a_recent_sign_in(visit, site, user):
+    """The form was open for too long: nothing changed, the password again, and back at the form."""
+    alice = visit()
+    alice.sign_in(user, "/password")
+    site.stack.advance(RECENT_SECONDS + 1)
+    alice.fill(password_until_now=PASSWORD, new_password=NEW_PASSWORD)
+    alice.press("Change it")
+    alice.sees("Is it still you?")
+    alice.press("Enter the password again")
+    alice.prove(user)
+    alice.is_at("/password")
+
+
+def test_others_end_only_after_a_recent_sign_in(visit, site, user):
+    """The library's own page leads to sign in again and back to the page with the button, which then works."""
+    alice = visit()
+    alice.managed(user)
+    alice.go("/devices")
+    site.stack.advance(RECENT_SECONDS + 1)
+    alice.press("Sign out everywhere")
+    alice.sees("Is it still you?")
+    alice.press("Sign in again")
+    alice.prove(user)
+    alice.is_at("/devices")
+    alice.press("Sign out everywhere")
+    alice.is_at("/")
 
 
 def test_only_marbles(visit, user):

@@ -6,6 +6,7 @@ No message, argument or repr holds a token, a cookie or a claim's value; it says
 SessionError                              .status, .reason, .retry_after, .respond()
 |- SessionRequired      401               raised by the web layer only; carries the reason
 |- SessionForbidden     403               a guard said no
+|   |- StaleSignIn                        the sign-in is too long ago: signing in again helps
 |- SessionConflict      409               the session's data changed since it was read; nothing was written
 |- SessionUnavailable   503               could not find out: Retry-After, cookie untouched
 |   |- StoreUnavailable, ProviderUnavailable, KeysUnavailable, LeaseBusy
@@ -39,6 +40,7 @@ __all__ = [
     "SessionForbidden",
     "SessionRequired",
     "SessionUnavailable",
+    "StaleSignIn",
     "StoreUnavailable",
     "TokenError",
     "UnknownKey",
@@ -105,6 +107,21 @@ class SessionForbidden(SessionError):
 
     status = 403
     default_reason = "forbidden"
+
+
+class StaleSignIn(SessionForbidden):
+    """The sign-in is more than `max_age` seconds ago, and this action needs a recent one. Signing in again helps."""
+
+    default_reason = "stale_sign_in"
+
+    def __init__(self, max_age: float) -> None:
+        super().__init__(f"this action needs a sign-in of the last {max_age:g} seconds: sign in again")
+        self.max_age = max_age
+
+    def public_headers(self) -> dict[str, str]:
+        """With the challenge that tells a program what to do (RFC 9470, 3); a 403 may carry it too (RFC 9110, 11.6.1)."""
+        challenge = f'Bearer error="insufficient_user_authentication", max_age="{int(self.max_age)}"'
+        return {**super().public_headers(), "WWW-Authenticate": challenge}
 
 
 class SessionConflict(SessionError):

@@ -11,15 +11,16 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
+from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired, StaleSignIn
 from cognito_session.core.given import check_guards
+from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from cognito_session.core.token import AccessToken
 
-__all__ = ["Active", "Outcome", "Reason", "Refreshed", "Rejected", "Session", "admitted"]
+__all__ = ["Active", "Outcome", "Reason", "Refreshed", "Rejected", "Session", "admitted", "is_recent"]
 
 
 class Reason(StrEnum):
@@ -154,8 +155,8 @@ class Session:
             raise SessionForbidden("not in all of the required groups", reason="group_required")
         if not self.scopes.issuperset(scopes):
             raise SessionForbidden("the access token lacks a required scope", reason="scope_required")
-        if max_age is not None and (self.auth_time is None or self.served_at - self.auth_time > max_age):
-            raise SessionForbidden("the sign-in is too long ago for this action", reason="stale_sign_in")
+        if max_age is not None and not is_recent(self.auth_time, self.served_at, max_age):
+            raise StaleSignIn(max_age)
 
     def respond(self, status: int = 200, body: Any = None) -> Any:
         """An answer in the event's own form: JSON body, the cookies, `Cache-Control: no-store` and `Vary: Cookie`."""
@@ -245,6 +246,14 @@ class Rejected:
 
 
 Outcome = Active | Rejected
+
+
+def is_recent(auth_time: int | None, now: int, max_age: float) -> bool:
+    """Whether a sign-in at `auth_time` is at most `max_age` seconds ago.
+
+    False where its time is not known, and where it lies in the future: then one of the two instants is not what it should be.
+    """
+    return auth_time is not None and -FUTURE_TOLERANCE_SECONDS <= now - auth_time <= max_age
 
 
 def admitted(found: Session | Rejected) -> Session:

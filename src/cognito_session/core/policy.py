@@ -73,6 +73,10 @@ class SessionPolicy:
     withdrew is refused at the latest then. It is fetched again in the last quarter, beside the requests.
     `key_set_outage_seconds`: how much longer the keys are used where the key set cannot be fetched; then the answer is 503.
 
+    `recent_sign_in_seconds`: how old the sign-in of a session may be that changes the password, adds an authenticator app or a
+    passkey, remembers its device, or signs out other sessions. An older one is refused as `stale_sign_in` and has to sign in
+    again (OWASP ASVS 5.0, 7.5.1 and 7.5.2). None asks for no recent sign-in.
+
     Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
     crash of one worker unless `allow_lossy_rotation=True` is spelled out.
     """
@@ -88,6 +92,7 @@ class SessionPolicy:
     forget_device_on_sign_out: bool = True
     key_set_max_age_seconds: int = KEY_SET_MAX_AGE_SECONDS
     key_set_outage_seconds: int = KEY_SET_OUTAGE_SECONDS
+    recent_sign_in_seconds: int | None = 300
     accept_unsealed_rows: bool = False
 
     def __post_init__(self) -> None:
@@ -98,6 +103,7 @@ class SessionPolicy:
         _check_span("max_sessions", self.max_sessions, least=1, most=1000, optional=True)
         _check_span("key_set_max_age_seconds", self.key_set_max_age_seconds, least=300, most=30 * 86_400)
         _check_span("key_set_outage_seconds", self.key_set_outage_seconds, least=0, most=30 * 86_400)
+        _check_span("recent_sign_in_seconds", self.recent_sign_in_seconds, least=1, most=400 * 86_400, optional=True)
         check_boolean("allow_lossy_rotation", self.allow_lossy_rotation)
         check_boolean("accept_unsealed_rows", self.accept_unsealed_rows)
         if self.on_max_sessions not in ("evict", "refuse"):

@@ -2,6 +2,8 @@
 
 All of it goes by the session's access token, which must carry the scope aws.cognito.signin.user.admin: a sign-in without
 redirect always has it. Nothing here begins a session; changing the password ends the others.
+
+A stolen session must not become the account: each of these asks for a recent sign-in first, before it looks at anything else.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.signin.authenticator import totp_secret_of
 from cognito_session.signin.limits import code_of, credential_of, password_of
 from cognito_session.signin.outcome import Done, PasskeyOptions, PasswordChanged, Refusal, Refused, TotpSecret
+from cognito_session.signin.recent import is_stale
 from cognito_session.signin.verdict import refused_session
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ def change_password(
     desk: Desk, me: Session, previous: object, proposed: object, *, sign_out_others: bool
 ) -> Flow[PasswordChanged | Refused]:
     """ChangePassword. See PasswordFlows.change_password."""
+    if is_stale(desk.case, me):
+        return Refused(Refusal.STALE_SIGN_IN)
     known, wanted = password_of(previous), password_of(proposed)
     if known is None:
         return Refused(Refusal.WRONG_CREDENTIALS)
@@ -53,6 +58,8 @@ def _others_ended(desk: Desk, me: Session, changed_at: int) -> Flow[int | None]:
 
 def begin_totp(desk: Desk, me: Session, account: str | None) -> Flow[TotpSecret | Refused]:
     """AssociateSoftwareToken. See PasswordFlows.begin_totp."""
+    if is_stale(desk.case, me):
+        return Refused(Refusal.STALE_SIGN_IN)
     answer = yield from _by_token(desk, me, "AssociateSoftwareToken")
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
@@ -61,6 +68,8 @@ def begin_totp(desk: Desk, me: Session, account: str | None) -> Flow[TotpSecret 
 
 def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
     """VerifySoftwareToken, then SetUserMFAPreference. See PasswordFlows.confirm_totp."""
+    if is_stale(desk.case, me):
+        return Refused(Refusal.STALE_SIGN_IN)
     typed = code_of(code)
     if typed is None:
         return Refused(Refusal.WRONG_CODE)
@@ -76,6 +85,8 @@ def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
 
 def begin_passkey(desk: Desk, me: Session) -> Flow[PasskeyOptions | Refused]:
     """StartWebAuthnRegistration. See PasswordFlows.begin_passkey."""
+    if is_stale(desk.case, me):
+        return Refused(Refusal.STALE_SIGN_IN)
     answer = yield from _by_token(desk, me, "StartWebAuthnRegistration")
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
@@ -87,6 +98,8 @@ def begin_passkey(desk: Desk, me: Session) -> Flow[PasskeyOptions | Refused]:
 
 def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done | Refused]:
     """CompleteWebAuthnRegistration. See PasswordFlows.complete_passkey."""
+    if is_stale(desk.case, me):
+        return Refused(Refusal.STALE_SIGN_IN)
     made = credential_of(credential)
     if made is None:
         return Refused(Refusal.INVALID_INPUT)
@@ -96,6 +109,8 @@ def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done |
 
 def remember_device(desk: Desk, me: Session, *, remembered: bool) -> Flow[Done | Refused]:
     """UpdateDeviceStatus. See PasswordFlows.remember_device."""
+    if remembered and is_stale(desk.case, me):  # a remembered device may stand in for the second factor
+        return Refused(Refusal.STALE_SIGN_IN)
     key = me.claims.get("device_key")
     if not isinstance(key, str) or not key:
         return Refused(Refusal.INVALID_INPUT)

@@ -183,7 +183,7 @@ class PasswordFlows(FlowsDesk):
         """Change the password of the signed-in user; all other sessions are ended and their tokens revoked.
 
         This session and its tokens go on. Refused: wrong_credentials (`previous`), invalid_password (`proposed`),
-        too_many_attempts, sign_in_again.
+        too_many_attempts, sign_in_again, stale_sign_in.
         """
         flow = account.change_password(self._desk, me, previous, proposed, sign_out_others=sign_out_others)
         return run(flow, self._manager.ports)
@@ -191,25 +191,26 @@ class PasswordFlows(FlowsDesk):
     def begin_totp(self, me: Session, *, account_name: str | None = None) -> TotpSecret | Refused:
         """A secret for the signed-in user's authenticator app, not in force until `confirm_totp`.
 
-        `account_name` (an email address) is what the app shows, the user name where none is given. Refused: sign_in_again.
+        `account_name` (an email address) is what the app shows, the user name where none is given. Refused: sign_in_again,
+        stale_sign_in.
         """
         return run(account.begin_totp(self._desk, me, account_name), self._manager.ports)
 
     def confirm_totp(self, me: Session, code: str | None) -> Done | Refused:
         """Take the authenticator app into use with its first code: from now on it is asked for at each sign-in.
 
-        Refused: wrong_code, sign_in_again.
+        Refused: wrong_code, sign_in_again, stale_sign_in.
         """
         return run(account.confirm_totp(self._desk, me, code), self._manager.ports)
 
     def begin_passkey(self, me: Session) -> PasskeyOptions | Refused:
-        """What the browser of the signed-in user needs to make a passkey. Refused: sign_in_again."""
+        """What the browser of the signed-in user needs to make a passkey. Refused: sign_in_again, stale_sign_in."""
         return run(account.begin_passkey(self._desk, me), self._manager.ports)
 
     def complete_passkey(self, me: Session, credential: str | None) -> Done | Refused:
         """Register the passkey: `credential` is the JSON text of what `navigator.credentials.create` brought.
 
-        Refused: invalid_input, challenge_expired, too_many_attempts, sign_in_again.
+        Refused: invalid_input, challenge_expired, too_many_attempts, sign_in_again, stale_sign_in.
         """
         return run(account.complete_passkey(self._desk, me, credential), self._manager.ports)
 
@@ -217,6 +218,7 @@ class PasswordFlows(FlowsDesk):
         """Let Cognito remember the browser of the signed-in user, or not, where the user pool asks users first
         (DeviceOnlyRememberedOnUserPrompt). A remembered browser proves itself at its next sign-in.
 
-        Refused: invalid_input where the session has no device (the user pool tracks none); sign_in_again; refused.
+        Refused: invalid_input where the session has no device (the user pool tracks none); sign_in_again;
+        stale_sign_in, for `remembered=True`; refused.
         """
         return run(account.remember_device(self._desk, me, remembered=remembered), self._manager.ports)

@@ -54,6 +54,8 @@ class _ManagedLogin:
         return LoginCase(self._manager.case, self.site, server)
 
     def _start(self, request: Request, return_to: str | None, entry: Entry) -> Flow[Response]:
+        if entry.prompt is None and request.parameters("prompt") == ["login"]:  # the link of a stale sign-in's page
+            entry = entry._replace(prompt="login")
         wanted = wanted_return_to(request, origin_of(self.site.base_url)) if return_to is None else return_to
         return begin(self._case(), request, self._own(wanted, self.site.after_sign_in), entry.checked())
 
@@ -86,7 +88,8 @@ class ManagedLogin(_ManagedLogin):
         Starlette send it; what is not a path of your site, of at most 2,048 characters, becomes `after_sign_in`. A prefetch of
         this page is a 503 and begins nothing. `identity_provider` names one that the user pool knows ("Google"), `sign_up`
         shows the sign-up page first, `prompt` is OIDC's ("login" asks for the password again: use it before a sensitive
-        action; "none" shows nothing), `language` a code such as "de".
+        action; "none" shows nothing), `language` a code such as "de". Without `prompt` the request's `prompt=login` is
+        followed, to which the page for a `stale_sign_in` links.
         """
         door = door_of(request)
         entry = Entry(identity_provider, sign_up, prompt, language, login_hint)
@@ -100,7 +103,9 @@ class ManagedLogin(_ManagedLogin):
     def sign_out(self, request: Any, *, where: Where = "here", return_to: str = "/") -> Any:
         """End sessions, by POST: "here" and "everywhere" end managed login's own cookie too; "elsewhere" stays here.
 
-        A request from another site is a 403. `return_to` is where "elsewhere" goes on.
+        A request from another site is a 403. `return_to` is where "elsewhere" goes on. "elsewhere" and "everywhere" ask for a
+        recent sign-in (`SessionPolicy.recent_sign_in_seconds`). Without one nothing ends, and the answer is a 403
+        `stale_sign_in`; a person gets a page that leads to sign in again.
         """
         door = door_of(request)
         try:

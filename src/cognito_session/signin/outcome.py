@@ -36,7 +36,8 @@ class Refusal(StrEnum):
     wrong_credentials: the user name, the password or the passkey; nobody is told which, nor that a user is unknown,
     disabled or locked out for the moment. wrong_code: where a user name was given beside it, also a code that has expired,
     was never sent, or is for nobody. challenge_expired: the sign-in has to begin anew. sign_in_again: Cognito does not
-    honour this session's access token any more, or the user was signed out everywhere at this very moment. refused: a
+    honour this session's access token any more, or the user was signed out everywhere at this very moment. stale_sign_in: the
+    session is good, but its sign-in is longer ago than the policy's `recent_sign_in_seconds`. refused: a
     firewall or a Lambda trigger of the user pool said no, or a reason that is not known here.
     """
 
@@ -53,6 +54,7 @@ class Refusal(StrEnum):
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     TOO_MANY_SESSIONS = "too_many_sessions"
     SIGN_IN_AGAIN = "sign_in_again"
+    STALE_SIGN_IN = "stale_sign_in"
     REFUSED = "refused"
 
 

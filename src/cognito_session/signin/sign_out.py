@@ -1,5 +1,7 @@
 """Signing out: the row first, then Cognito's token, then the cookie, then managed login's own cookie.
 
+Ending this session asks for nothing. Ending others asks for a recent sign-in, so that a stolen session cannot do it.
+
 It changes something, so it is a POST from one of our own pages. Safe to repeat: who has no session any more is sent the
 same way. This device's cookie is deleted in any case, also where the row could not be ended (protocol.md: Log out): the person
 who leaves a shared computer must not stay signed in on it because a table did not answer; the answer then says so.
@@ -16,12 +18,16 @@ from cognito_session.core.errors import ConfigurationError, SessionRequired, Ses
 from cognito_session.core.flow import resolve
 from cognito_session.core.outcome import Rejected
 from cognito_session.core.quiet_writes import report_failure
+from cognito_session.signin.recent import stale_sign_in
 from cognito_session.signin.transaction import forgotten_transactions
+from cognito_session.web.base_path import base_path_of
 from cognito_session.web.page import page
 from cognito_session.web.refusal import refusal
 from cognito_session.web.response import json_response, redirect
 
 if TYPE_CHECKING:
+    from cognito_session.core.errors import StaleSignIn
+    from cognito_session.core.outcome import Session
     from cognito_session.core.steps import Flow
     from cognito_session.signin.callback import LoginCase
     from cognito_session.web.request import Request
@@ -40,7 +46,9 @@ def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -
     if where == "elsewhere":
         return (yield from _elsewhere(login, request, return_to))
     if where == "everywhere":
-        yield from _everywhere(login, request)
+        refused = yield from _everywhere(login, request)
+        if refused is not None:
+            return refused
     gone = (
         login.case.cookie.delete_line(),
         *signed_out_device(login.case, request.cookie_headers),
@@ -62,15 +70,28 @@ def _elsewhere(login: LoginCase, request: Request, return_to: str) -> Flow[Respo
     if isinstance(outcome, Rejected):
         return refusal(request, SessionRequired("no usable session", reason=outcome.reason), login_path=login.site.login_path)
     me = outcome.session
+    if (stale := stale_sign_in(login.case, me)) is not None:
+        return _ask_again(login, request, me, stale)
     yield from revoke_all(login.case, me.sub, keep=me.sid)
     return _onward(request, return_to)._replace(cookies=me.set_cookies)
 
 
-def _everywhere(login: LoginCase, request: Request) -> Flow[None]:
-    """All sessions of whoever is signed in here; where nobody is, there is nothing to end."""
+def _everywhere(login: LoginCase, request: Request) -> Flow[Response | None]:
+    """All sessions of whoever is signed in here; where nobody is, there is nothing to end. The answer to a stale sign-in."""
     outcome = yield from resolve(login.case, request.cookie_headers)
-    if not isinstance(outcome, Rejected):
-        yield from revoke_all(login.case, outcome.session.sub)
+    if isinstance(outcome, Rejected):
+        return None
+    me = outcome.session
+    if (stale := stale_sign_in(login.case, me)) is not None:
+        return _ask_again(login, request, me, stale)
+    yield from revoke_all(login.case, me.sub)
+    return None
+
+
+def _ask_again(login: LoginCase, request: Request, me: Session, stale: StaleSignIn) -> Response:
+    """Nothing has ended. A person is led to sign in again and comes back to the page with the button."""
+    base_path = base_path_of(login.site.base_url)
+    return refusal(request, stale, login_path=login.site.login_path, base_path=base_path, cookies=me.set_cookies)
 
 
 def _onward(request: Request, address: str) -> Response:

@@ -1,14 +1,16 @@
 """A SessionError as an answer: a redirect to sign-in or a page for a person, JSON for a program.
 
 Only a missing session sends anybody to sign in, and only where a page was asked for by a method that changes nothing: a
-redirected POST would lose what was posted. No refusal clears a cookie.
+redirected POST would lose what was posted. A sign-in that is too long ago gets a page with
+a link, never a redirect: where the sign-in page does not ask for the password again, a redirect would go round in circles. No
+refusal clears a cookie.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.errors import ConfigurationError, SessionError, SessionRequired
+from cognito_session.core.errors import ConfigurationError, SessionError, SessionRequired, StaleSignIn
 from cognito_session.web.address import MAX_RETURN_TO_CHARS
 from cognito_session.web.base_path import below, location_of
 from cognito_session.web.response import json_response, redirect
@@ -60,12 +62,43 @@ def refusal(
         login_path = login_path and below(base_path, login_path)
         if isinstance(error, SessionRequired) and login_path is not None and request.method in ("GET", "HEAD"):
             return redirect(_sign_in(login_path, location_of(base_path, request), request.query), cookies=cookies)
+        if isinstance(error, StaleSignIn):
+            return _sign_in_again(request, error, login_path, base_path)._replace(cookies=cookies)
         from cognito_session.web.page import page
 
         title, text = _PAGES.get(error.status, _PAGES[500])
         found = page(error.status, title, text, link=(login_path, "Sign in") if login_path and error.status == 401 else None)  # noqa: PLR2004
         return found._replace(headers={**found.headers, **_retry(error)}, cookies=cookies)
     return json_response(error.status, error.public_body(), headers=error.public_headers())._replace(cookies=cookies)
+
+
+def _sign_in_again(request: Request, error: StaleSignIn, login_path: str | None, base_path: str) -> Response:
+    """The way to sign in again and back: to this page, or to the page whose form this was."""
+    from cognito_session.web.page import page
+
+    text = "You are signed in. This action needs you to have signed in a short while ago. Nothing has changed."
+    link = None
+    if login_path is not None:
+        if request.method in ("GET", "HEAD"):
+            path, query = location_of(base_path, request), request.query
+        else:
+            path, query = _page_before(request)
+        again = f"{login_path}{'&' if '?' in login_path else '?'}prompt=login"
+        link = (_sign_in(again, path, query) if path else again, "Sign in again")
+    return page(error.status, "Is it still you?", text, link=link)
+
+
+def _page_before(request: Request) -> tuple[str, str]:
+    """Path and query of the page of this host that a form was on, as Referer says; empty where it does not."""
+    from urllib.parse import urlsplit
+
+    try:
+        came_from = urlsplit(request.header("referer") or "")
+    except ValueError:
+        return "", ""
+    if not came_from.netloc or came_from.netloc != request.header("host"):
+        return "", ""
+    return came_from.path, came_from.query
 
 
 def _retry(error: SessionError) -> dict[str, str]:

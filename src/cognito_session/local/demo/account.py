@@ -9,6 +9,7 @@ from cognito_session.local.demo.backstage import Backstage
 from cognito_session.local.demo.form import Form, query_of
 from cognito_session.local.demo.guard import Event, Guard
 from cognito_session.local.demo.layout import ACCENTS, Answer, see_other
+from cognito_session.local.demo.recent import stale
 from cognito_session.local.gateway import Handler
 
 __all__ = ["EDITORS", "MAX_AGE_SECONDS", "Account"]
@@ -91,6 +92,8 @@ class Account:
         sid = Form.of(event).text("sid")
         if not sid or sid == me.sid:
             return pages_refused.bad_form(me)
+        if again := stale(me, "/devices", "Signing out another device"):
+            return again
         return see_other(f"/devices?done={'one' if self._sessions.revoke(me.sub, sid) else 'gone'}")
 
     def editors(self, _event: Event, _context: Any, me: Session) -> Answer:
@@ -104,25 +107,21 @@ class Account:
     def transfer(self, event: Event, _context: Any, me: Session) -> Answer:
         """Asked for before the form is filled in, so that nothing is typed for nothing."""
         sent = query_of(event).text("sent")
-        return self._stale(me) or pages_guarded.transfer_page(me, max_age_seconds=MAX_AGE_SECONDS, sent=_marbles(sent))
+        return _transfer_again(me) or pages_guarded.transfer_page(me, max_age_seconds=MAX_AGE_SECONDS, sent=_marbles(sent))
 
     def send(self, event: Event, _context: Any, me: Session) -> Answer:
         """And asked for again where it counts."""
-        if stale := self._stale(me):
-            return stale
+        if again := _transfer_again(me):
+            return again
         form = Form.of(event)
         marbles, to = _marbles(form.text("marbles")), form.text("to").strip()
         if marbles is None or not 0 < len(to) <= _MAX_NAME_CHARS:
             return pages_guarded.transfer_page(me, max_age_seconds=MAX_AGE_SECONDS, wrong=True, to=to[:_MAX_NAME_CHARS])
         return see_other(f"/transfer?sent={marbles}")
 
-    def _stale(self, me: Session) -> Answer | None:
-        try:
-            me.require(max_age=MAX_AGE_SECONDS)
-        except SessionForbidden:
-            age = None if me.auth_time is None else me.served_at - me.auth_time
-            return pages_refused.stale_sign_in(me, age_seconds=age, max_age_seconds=MAX_AGE_SECONDS, here="/transfer")
-        return None
+
+def _transfer_again(me: Session) -> Answer | None:
+    return stale(me, "/transfer", "A transfer", MAX_AGE_SECONDS)
 
 
 def _marbles(text: str) -> int | None:

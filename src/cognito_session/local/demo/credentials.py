@@ -8,6 +8,7 @@ from cognito_session.local.demo.backstage import Backstage, authenticator
 from cognito_session.local.demo.form import Form, query_of, with_query
 from cognito_session.local.demo.guard import SIGN_IN, Event, Guard
 from cognito_session.local.demo.layout import Answer, see_other
+from cognito_session.local.demo.recent import not_recent, stale
 from cognito_session.local.gateway import Handler
 from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.outcome import Done, Refusal, Refused, TotpSecret
@@ -15,6 +16,7 @@ from cognito_session.signin.outcome import Done, Refusal, Refused, TotpSecret
 __all__ = ["Credentials"]
 
 _SCHEME = "otpauth://"
+_PASSWORD, _APP = "Changing the password", "An authenticator app"
 
 
 class Credentials:
@@ -102,12 +104,14 @@ class Credentials:
 
     def ask_password(self, _event: Event, _context: Any, me: Session) -> Answer:
         """The form for another password."""
-        return pages_profile.password_page(me)
+        return stale(me, "/password", _PASSWORD) or pages_profile.password_page(me)
 
     def change(self, event: Event, _context: Any, me: Session) -> Answer:
         """Another password; all other sessions end."""
         form = Form.of(event)
         found = self._flows.change_password(me, form.text("previous"), form.text("proposed"))
+        if isinstance(found, Refused) and found.reason is Refusal.STALE_SIGN_IN:
+            return not_recent(me, "/password", _PASSWORD)
         if isinstance(found, Refused):
             return pages_profile.password_page(me, why=found.reason)
         certain = found.others_signed_out is not None
@@ -116,6 +120,8 @@ class Credentials:
     def begin_totp(self, _event: Event, _context: Any, me: Session) -> Answer:
         """A secret for an authenticator app."""
         offered = self._flows.begin_totp(me)
+        if isinstance(offered, Refused) and offered.reason is Refusal.STALE_SIGN_IN:
+            return not_recent(me, "/profile", _APP)
         if isinstance(offered, Refused):
             return pages_profile.password_page(me, why=offered.reason)
         return self._totp_page(me, offered)
@@ -124,6 +130,8 @@ class Credentials:
         """Its first code. The form brings the secret along, so that a mistyped code does not cost another one."""
         form = Form.of(event)
         found = self._flows.confirm_totp(me, form.text("code"))
+        if isinstance(found, Refused) and found.reason is Refusal.STALE_SIGN_IN:
+            return not_recent(me, "/profile", _APP)
         if isinstance(found, Refused):
             uri = form.text("uri")
             offered = TotpSecret(form.text("secret"), uri if uri.startswith(_SCHEME) else _SCHEME)

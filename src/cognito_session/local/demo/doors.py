@@ -56,8 +56,10 @@ class Doors:
         return self._login.sign_out(event, where=where, return_to=form.return_to)
 
     def ask(self, event: Event, _context: Any, me: Session | None) -> Answer:
-        """The form; who is signed in already goes on."""
+        """The form; who is signed in already goes on, or proves it again where that was asked for."""
         query = query_of(event)
+        if me is not None and query.one("prompt") == "login":
+            return see_other(with_query("/step-up", return_to=query.return_to))
         if me is not None:
             return see_other(query.return_to)
         return sign_in_page(people=self._backstage.people, return_to=query.return_to, done=query.one("done"))

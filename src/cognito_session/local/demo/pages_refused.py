@@ -78,13 +78,14 @@ def only_for_group(me: Session, group: str, here: str) -> Answer:
     return page(f"For {group} only", html("{all}", all=[text, card(None, hint), ways]), me=me, here=here, status=403)
 
 
-def stale_sign_in(me: Session, *, age_seconds: int | None, max_age_seconds: int, here: str) -> Answer:
+def stale_sign_in(me: Session, *, age_seconds: int | None, max_age_seconds: int, here: str, what: str) -> Answer:
     """403: the sign-in is too long ago for what is asked; the way to do it again, and back here."""
     when = "is too long ago" if age_seconds is None else f"was {age_seconds} seconds ago"
     text = html(
-        '<p class="lead">Your sign-in {when}. A transfer needs one of the last {most} seconds.</p>',
+        '<p class="lead">Your sign-in {when}. {what} needs one of the last {most} seconds.</p>',
         when=when,
         most=max_age_seconds,
+        what=what,
     )
     why = html("<p>A cookie can be left behind on a shared computer. Before what matters, we ask for your password again.</p>")
     again = _link(f"/step-up?return_to={here}", "Enter the password again")

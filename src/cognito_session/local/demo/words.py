@@ -20,6 +20,7 @@ _SENTENCES: Final = {
     Refusal.TOO_MANY_ATTEMPTS: "That was too often. Please wait a while.",
     Refusal.TOO_MANY_SESSIONS: "You are signed in on as many devices as allowed. Sign out on one of them first.",
     Refusal.SIGN_IN_AGAIN: "This needs a new sign-in: sign out and in again.",
+    Refusal.STALE_SIGN_IN: "You signed in a while ago. For this, enter your password again.",
     Refusal.REFUSED: "This was refused. Please ask whoever runs this site.",
 }
 

@@ -16,6 +16,7 @@ from cognito_session.local.demo.account import EDITORS
 from cognito_session.local.demo.app import sample_app
 from cognito_session.local.demo.backstage import Person
 from cognito_session.local.demo.doors import CALLBACK
+from cognito_session.local.demo.recent import RECENT_SECONDS
 from cognito_session.local.demo.tally import Meter
 from cognito_session.local.gateway import Gateway, Handler
 from cognito_session.local.stack import LocalStack, Pool, User
@@ -78,7 +79,7 @@ class World:
 
     def app(self, address: str) -> Handler:
         """The sample app as it is at this address, in this world's environment and time."""
-        policy = SessionPolicy(rotation_grace_seconds=_GRACE_SECONDS, max_sessions=5)
+        policy = SessionPolicy(rotation_grace_seconds=_GRACE_SECONDS, max_sessions=5, recent_sign_in_seconds=RECENT_SECONDS)
         sessions = SessionManager.from_env(policy=policy, environ=self.environment(address), clock=self.stack.clock)
         return sample_app(sessions, self)
 
