@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from crashes import trials  # noqa: E402 - the path comes first
-from races import browsers, many_scenarios, scenarios, tracked  # noqa: E402
+from races import adversary, browsers, many_scenarios, scenarios, tracked  # noqa: E402
 from races.explore import search  # noqa: E402
 from races.many import ManyScenario  # noqa: E402
 from races.many_mutants import MANY_CLAUSES, MANY_RULES  # noqa: E402
@@ -72,7 +72,7 @@ def main() -> int:
 
 def schedules(limit: int) -> Iterable[Figure]:
     """Search every scenario under every reading of Cognito."""
-    everything = [*scenarios.long(), *many_scenarios.long(), *tracked.long()]
+    everything = [*scenarios.long(), *many_scenarios.long(), *tracked.long(), *adversary.long()]
     states = finals = 0
     violations, cut = [], Counter[str]()
     for found in in_parallel(partial(search, limit=limit), everything, "schedules", "scenario"):
@@ -118,7 +118,7 @@ def mutants() -> Iterable[Figure]:
                 caught.append(clause.name)
         names = ", ".join(caught)
         yield Figure(f"{write.name}: clauses whose mutant lets a wrong write through", names, "all", total == len(caught))
-    for mutant in tqdm([*RULES, *MANY_RULES, *tracked.TRACKED_RULES], desc="rules", unit="rule"):
+    for mutant in tqdm([*RULES, *MANY_RULES, *tracked.TRACKED_RULES, *adversary.ADVERSARY_RULES], desc="rules", unit="rule"):
         with mutant.change():
             violation = search(mutant.scenario, limit=200_000).violation
         yield Figure(f"without the rule: {mutant.name}", first_line(violation), "a violation", violation is not None)

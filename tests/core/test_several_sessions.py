@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cognito_session.core.case import Case
+from cognito_session.core.change import Move
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.data import save_data
 from cognito_session.core.devices import revoke, revoke_all, sessions_of
@@ -549,8 +550,10 @@ def test_it_is_asked_within_the_functions_time(world, what):
 
 @pytest.mark.parametrize("what", ["a sign-in", "a sign-out", "one ended", "all ended", "data"])
 @pytest.mark.parametrize("applied", [False, True])
-def test_a_passing_fault_is_not_told(world, what, applied):
+@pytest.mark.parametrize("one_row", [False, True])
+def test_a_passing_fault_is_not_told(one_row, what, applied):
     """One write is refused, or applied and its answer lost: the request succeeds and the outcome is the same."""
+    world = World(one_row=one_row)
     worker = world.worker()
     asks = _asks(worker, cookie_of(worker.sign_in("a")))
 
@@ -565,8 +568,49 @@ def test_a_passing_fault_is_not_told(world, what, applied):
     answer = asks[what]()
     if what == "a sign-in":
         assert isinstance(answer, Session)
+        assert isinstance(worker.resolve(cookie_of(answer)), Active)
+        assert world.revoked == (["rt-a"] if one_row else [])  # the session that was replaced
     else:
         assert answer == {"a sign-out": None, "one ended": True, "all ended": 1, "data": 1}[what]
+
+
+@pytest.mark.parametrize("one_row", [False, True])
+def test_a_sign_in_that_gives_up_begins_nothing(one_row):
+    """Other sign-ins change the user's row before each of its writes: `lease_busy`, and there is no session of it."""
+    world = World(one_row=one_row)
+    worker = world.worker(policy=SessionPolicy(max_sessions=5))
+    cookie_of(worker.sign_in("a"))
+
+    def change(step, argument):
+        if step in (Write, WriteAll):
+            row = world.store.rows[next(key for key in world.store.rows if one_row or key[1] == USER_SID)]
+            row["not_before" if one_row else "sign_ins"] = row.get("not_before" if one_row else "sign_ins", 0) + 1
+
+    worker.before = change
+    with pytest.raises(LeaseBusy):
+        worker.sign_in("b")
+    assert all(row.get("sid") != "b" for row in world.store.rows.values())
+
+
+@pytest.mark.parametrize("one_row", [False, True])
+def test_nothing_is_saved_into_a_session_that_has_just_been_signed_out(one_row):
+    """The sign-out lands between the reading and the write: the save is told that the session has ended, the row is clean."""
+    world = World(one_row=one_row)
+    worker, other = world.worker(), world.worker()
+    cookie = cookie_of(worker.sign_in("a"))
+    me = worker.resolve(cookie).session
+
+    def sign_out(step, argument):
+        if step is Write and argument.move is Move.DATA:
+            worker.before = None
+            run(log_out(other.case, cookie), other.ports)
+
+    worker.before = sign_out
+    with pytest.raises(SessionRequired):
+        run(save_data(worker.case, me, {"n": 1}), worker.ports)
+    (row,) = world.store.rows.values()
+    assert row["state"] == "ended"
+    assert "data" not in row
 
 
 def test_a_row_that_keeps_changing_is_busy_after_its_rounds(world):

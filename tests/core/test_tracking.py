@@ -11,6 +11,7 @@ from cognito_session.core.device_cookie import dropped_device, find_device, keep
 from cognito_session.core.ending import log_out
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.establish import SignedIn, establish
+from cognito_session.core.keyring import Keyring
 from cognito_session.core.outcome import Reason
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
@@ -28,6 +29,7 @@ from cognito_session.core.tracking import (
 from cognito_session.core.writes import Generation
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUER, World
+from managed.scene import ring
 
 KEY, GROUP = "us-east-1_00000000-aaaa-4bbb-8ccc-0123456789ab", "-group"
 SCOPE = f"openid {ADMIN_SCOPE}"
@@ -88,6 +90,31 @@ def test_the_same_verifier_is_sent_again():
     world.resolve()
     first, second = world.provider.confirmed
     assert (first.salt, first.verifier, first.device_key) == (second.salt, second.verifier, second.device_key)
+
+
+class Keys:
+    """A keyring."""
+
+    def keyring(self, *, newer):
+        del newer
+        return Keyring.parse(ring(1))
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_with_keys_the_verifier_is_sealed_and_no_other_is_sent(sealed):
+    """Whoever chooses the verifier knows the device's password: a writer of the table cannot put theirs into the row."""
+    world = World()
+    world.case = world.case._replace(seals=True)
+    world.ports = world.ports._replace(keyrings=Keys())
+    world.provider.device_answers = [ProviderUnavailable("down")]
+    world.sign_in(device_key=KEY, device_group=GROUP)
+    assert world.row["device_pending"].startswith("sealed.")
+    if not sealed:
+        world.edit(device_pending="salt:verifier")
+    world.clock.advance(61)
+    assert world.resolve().session.sub
+    assert len(world.provider.confirmed) == (2 if sealed else 1)
+    assert world.events.count("device_not_confirmed") == (1 if sealed else 2)
 
 
 def test_a_refusal_is_not_repeated():

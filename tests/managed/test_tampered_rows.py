@@ -262,6 +262,25 @@ def test_an_earlier_idle_end_only_takes_time_away(attack):
     assert attack.manager.resolve(attack.cookie) == Rejected("idle_timeout")
 
 
+def test_a_plain_token_to_be_revoked_is_not_sent(app):
+    """Nor is a plain refresh token that was put where tokens wait to be revoked, or into a row before its sign-out."""
+    attack = Attack(app, sealed)
+    key = {} if app.sort_key is None else {"sid": "#user"}
+    other = app.sign_in(app.user())["RefreshToken"]
+    waiting = frozenset({f"{attack.me.sid} {other}"})
+    if app.sort_key:
+        app.stack.dynamodb().put_item(app.table, {"sub": attack.user.sub, **key, "unrevoked": waiting})
+    else:
+        written(app, attack.user, unrevoked=waiting)
+    attack.manager.revoke_all(attack.user.sub)
+    assert app.stack.refresh(app.pool, other)
+    attack = Attack(app, sealed)
+    written(app, attack.user, token=other, token_hash=token_hash(other))
+    attack.manager.sign_out(attack.cookie)
+    assert app.stack.refresh(app.pool, other)
+    assert attack.reports.named("revoke_failed")
+
+
 # --- kinds of cookie
 
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 import pytest
 
 from races import explore
+from races.adversary import ADVERSARY_RULES
+from races.adversary import short as short_of_adversary
 from races.explore import search
 from races.many_mutants import MANY_CLAUSES, MANY_RULES
 from races.many_scenarios import short as short_of_many
@@ -23,7 +25,9 @@ LIMIT = 3_000
 
 
 @pytest.mark.parametrize(
-    "scenario", [*short(), *short_of_many(), *short_of_tracked()], ids=lambda scenario: f"{scenario.name} ({scenario.rules})"
+    "scenario",
+    [*short(), *short_of_many(), *short_of_tracked(), *short_of_adversary()],
+    ids=lambda scenario: f"{scenario.name} ({scenario.rules})",
 )
 def test_no_schedule_breaks_an_invariant(scenario):
     """No searched schedule loses, resurrects, sticks, falsely accuses or serves the wrong token."""
@@ -32,7 +36,7 @@ def test_no_schedule_breaks_an_invariant(scenario):
     assert found.states > 1
 
 
-@pytest.mark.parametrize("mutant", [*RULES, *MANY_RULES, *TRACKED_RULES], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*RULES, *MANY_RULES, *TRACKED_RULES, *ADVERSARY_RULES], ids=lambda mutant: mutant.name)
 def test_a_rule_taken_out_is_missed(mutant):
     """The search finds a schedule that breaks the protocol without this rule, and none with it."""
     assert search(mutant.scenario, limit=LIMIT).violation is None

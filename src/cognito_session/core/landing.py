@@ -47,21 +47,26 @@ def _land_alone(case: Case, creation: Change) -> Flow[Rejected | None]:
 
     So is what the row remembers to be revoked (unrevoked.py).
     """
+    displaced: SessionRecord | None = None
 
     def attempt() -> Flow[Rejected | Again | None]:
+        nonlocal displaced
         before = SessionRecord.from_row(creation.key, (yield from ask(Load(creation.key))) or {})
         if before.not_before is not None and before.not_before >= creation.put["auth_time"]:
             return Rejected(Reason.SIGNED_OUT)
         carried = {"not_before": before.not_before, "unrevoked": before.unrevoked or None}
         when = (*creation.when, *(as_read(name, value) for name, value in carried.items()))
         kept = {name: value for name, value in carried.items() if value is not None}
+        displaced = before if before.sid != creation.key.sid else displaced
         written = yield from ask(Write(creation._replace(when=when, put={**creation.put, **kept})))
         if written.applied:
-            yield from _revoke_displaced(case, creation, written.found)
+            yield from _revoke_displaced(case, creation, SessionRecord.from_row(creation.key, written.found or {}))
             if before.unrevoked:
                 yield from revoke_remembered(case, before)
             return None
         if written.found is not None and written.found.get("sid") == creation.key.sid:
+            if displaced is not None:  # by an earlier attempt, whose answer was lost
+                yield from _revoke_displaced(case, creation, displaced)
             return _own_or_ended(creation, written.found)
         return Again.AGAIN
 
@@ -156,9 +161,8 @@ def _age(record: SessionRecord) -> tuple[int, int, str]:
     return (record.sign_in or 0, record.created_at or 0, record.sid or "")
 
 
-def _revoke_displaced(case: Case, creation: Change, row: Row | None) -> Flow[None]:
+def _revoke_displaced(case: Case, creation: Change, record: SessionRecord) -> Flow[None]:
     """The replaced session's tokens, where our own code wrote the row: foreign code may have stored this very sign-in's."""
-    record = SessionRecord.from_row(creation.key, row or {})
     if record.token is not None and not record.bare and record.sid != creation.key.sid:
         yield from revoke_stored(case, record, record.token)
 
