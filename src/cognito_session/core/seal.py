@@ -56,6 +56,11 @@ MAX_SEALED_CHARS: Final = 311_296
 STORED_PREFIX: Final = "sealed."
 """Before a secret at rest. A Cognito token is a JWS or JWE and starts with "eyJ"."""
 
+_TOKEN: Final = "eyJ"
+"""A JWS and a JWE begin so: the base64url of `{"`."""
+_PACKED: Final = b"\x01"
+_PLAIN: Final = b"\x00"
+"""Before a packed token, and before any other secret that begins with either of the two."""
 _VERSION: Final = "1"
 _FRAME: Final = re.compile(r"v([1-9][0-9]?)\.([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{38,})")
 """38 characters are 28 bytes: the nonce and tag of an empty text."""
@@ -147,7 +152,7 @@ def seal_secret(
     Not to the table: a backup restored into another table opens.
     """
     context = (pool, client_id, sub, sid, attribute)
-    return STORED_PREFIX + seal(keyring, _utf8(secret), purpose=AT_REST, context=context, nonce=nonce)
+    return STORED_PREFIX + seal(keyring, _packed(secret), purpose=AT_REST, context=context, nonce=nonce)
 
 
 def open_secret(keyring: Keyring | None, stored: str, *, pool: str, client_id: str, sub: str, sid: str, attribute: str) -> str:
@@ -171,10 +176,30 @@ def open_secret(keyring: Keyring | None, stored: str, *, pool: str, client_id: s
     except MalformedSeal as error:
         raise _damaged(attribute) from error
     try:
-        return plaintext.decode("utf-8", "surrogatepass")
+        return _unpacked(plaintext)
     except UnicodeDecodeError:
         pass
     raise _damaged(attribute)  # out here: a UnicodeDecodeError carries the whole secret, chained or not
+
+
+def _packed(secret: str) -> bytes:
+    """The secret in fewer bytes: the base64url parts of a token are stored decoded, and a row stays within one read unit."""
+    parts = [canonical_base64url(part) for part in secret.split(".")] if secret.startswith(_TOKEN) else [None]
+    if None in parts:
+        plain = _utf8(secret)
+        return _PLAIN + plain if plain.startswith((_PACKED, _PLAIN)) else plain
+    return _PACKED + b"".join(len(part).to_bytes(4, "big") + part for part in parts if part is not None)
+
+
+def _unpacked(plaintext: bytes) -> str:
+    if not plaintext.startswith(_PACKED):
+        return plaintext.removeprefix(_PLAIN).decode("utf-8", "surrogatepass")
+    parts, at = list[str](), 1
+    while at < len(plaintext):
+        begin = at + 4
+        at = begin + int.from_bytes(plaintext[at:begin], "big")
+        parts.append(to_base64url(plaintext[begin:at]))
+    return ".".join(parts)
 
 
 def is_sealed(stored: str) -> bool:
