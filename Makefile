@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 ARGS ?=
 SELECTED := tests/core tests/drivers tests/aws tests/stores tests/web tests/doors tests/signin tests/cli tests/test_public_api.py
 
-.PHONY: demo test lint types tests browser fuzz prove bench partitions lowest versions lock audit clean
+.PHONY: demo test lint types tests browser fuzz prove bench partitions lowest versions lock audit mutants clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
@@ -31,6 +31,10 @@ fuzz: $(STAMP)  ## every parser against 100,000 generated inputs, a process for 
 
 prove: $(STAMP)  ## the long form of the proof, some 40 minutes on two cores; writes docs/proof.md
 	$(BIN)/python tests/prove.py $(ARGS)
+
+mutants: $(STAMP)  ## small changes of the security code, each of which a test must notice; ARGS="--digits 05" takes a fifth
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	$(BIN)/python tests/mutants.py $(ARGS)
 
 bench: $(STAMP)  ## ratios against boto3 + PyJWT in one run
 	$(BIN)/python bench/run.py $(ARGS)
@@ -62,6 +66,8 @@ lock: $(STAMP)  ## pin the development requirements, with hashes and without add
 		--no-header --no-annotate --upgrade requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade requirements/audit.in -o requirements/audit.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --upgrade requirements/mutants.in -o requirements/mutants.txt
 	$(BIN)/python requirements/lowest.py > /dev/null
 
 # --strict: a package that no advisory database knows fails, so that a registry without advisories does not pass for a clean one.
@@ -85,4 +91,4 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-version $(VENV)-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-version $(VENV)-audit mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -33,7 +33,7 @@ def test_lowest_txt_has_the_declared_lower_bound(requirement):
     assert parts(LOWEST[name.lower()]) == parts(version)
 
 
-@pytest.mark.parametrize("name", ["lowest.txt", "dev.txt", "audit.txt"])
+@pytest.mark.parametrize("name", ["lowest.txt", "dev.txt", "audit.txt", "mutants.txt"])
 def test_locked_requirements_name_no_index(name):
     """Every pin has hashes, and no line holds the address of a package index."""
     locked = (ROOT / "requirements" / name).read_text(encoding="utf-8")

@@ -1,0 +1,161 @@
+"""`make mutants`: changes the security code in small ways and runs the tests on each change; writes docs/security/mutants.md.
+
+A mutant that every test accepts is a survivor. It fails the run, unless tests/survivors.toml says why no test can or should
+notice it, or only the wording of a message differs. mutmut makes and runs the mutants; its settings are in pyproject.toml. A
+run takes the mutants whose number ends in one of `--digits`, by default every mutant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+MUTMUT = str(Path(sys.executable).with_name("mutmut"))
+REPORT = ROOT / "docs" / "security" / "mutants.md"
+EXPLAINED = ROOT / "tests" / "survivors.toml"
+WORDING = "only the wording of a message differs"
+UNTESTED = ("survived", "no tests", "suspicious")
+"""mutmut's words for a mutant that no test noticed. A timeout is a test that noticed."""
+
+
+class Survivor(NamedTuple):
+    """A mutant that no test noticed: its name, and the lines that it removes and adds."""
+
+    name: str
+    was: str
+    now: str
+
+    @property
+    def function(self) -> str:
+        """Module and function, like `core.commit.Commit._lost`."""
+        return function_of(self.name)
+
+
+def main() -> int:
+    """Run the mutants, write the report, and return 1 where a survivor is not explained."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--digits", default="0123456789", help="last digits of the mutants to run, like 05 for a fifth of them")
+    parser.add_argument("--only", default="*", help="glob of mutants, like cognito_session.core.commit.*")
+    parser.add_argument("--children", type=int, default=2, help="mutants at a time")
+    parser.add_argument("--report", type=Path, default=REPORT)
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    glob = f"{arguments.only}__mutmut_*[{arguments.digits}]"
+    subprocess.run([MUTMUT, "run", "--max-children", str(arguments.children), glob], cwd=ROOT, check=False)
+    statuses = results(arguments.digits, arguments.only)
+    if not statuses:
+        print("no mutant was run: read mutmut's messages above")
+        return 1
+    reasons = explanations()
+    explained: Counter[str] = Counter()
+    open_ones = []
+    for name in sorted(name for name, status in statuses.items() if status in UNTESTED):
+        survivor = shown(name)
+        reason = why(survivor, reasons)
+        if reason is None:
+            open_ones.append(survivor)
+        else:
+            explained[reason] += 1
+    minutes = round((time.monotonic() - began) / 60)
+    arguments.report.write_text(report(statuses, explained, open_ones, minutes, arguments.digits))
+    for survivor in open_ones:
+        print(f"{survivor.name}\n  - {survivor.was}\n  + {survivor.now}")
+    print(f"{arguments.report.name} written: {len(statuses)} mutants, {len(open_ones)} survivors without an explanation")
+    return 1 if open_ones else 0
+
+
+def results(digits: str, only: str) -> dict[str, str]:
+    """The status of each mutant that was run, by its name."""
+    output = subprocess.run([MUTMUT, "results", "--all", "true"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    lines = re.findall(r"^\s*(\S+__mutmut_\d+): (.+)$", output, re.MULTILINE)
+    chosen = re.compile(only.replace(".", r"\.").replace("*", ".*"))
+    return {
+        name: status
+        for name, status in lines
+        if name[-1] in digits and chosen.match(name) and status not in ("not checked", "skipped")
+    }
+
+
+def shown(name: str) -> Survivor:
+    """The change that a mutant makes."""
+    diff = subprocess.run([MUTMUT, "show", name], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    body = diff.partition("\n@@")[2].splitlines()[1:]
+    was = " ".join(line[1:].strip() for line in body if line.startswith("-"))
+    now = " ".join(line[1:].strip() for line in body if line.startswith("+"))
+    return Survivor(name, was, now)
+
+
+def explanations() -> list[dict[str, str]]:
+    """The entries of tests/survivors.toml: `where` and `was` or `now` are regular expressions, `why` is the reason."""
+    return tomllib.loads(EXPLAINED.read_text()).get("survivor", [])
+
+
+def why(survivor: Survivor, reasons: Iterable[dict[str, str]]) -> str | None:
+    """The reason why no test notices this mutant, or None."""
+    for entry in reasons:
+        fits = re.search(entry["where"], survivor.function) and re.search(entry.get("was", ""), survivor.was)
+        if fits and re.search(entry.get("now", ""), survivor.now):
+            return entry["why"]
+    if survivor.was != survivor.now and without_wording(survivor.was) == without_wording(survivor.now):
+        return WORDING
+    return None
+
+
+def without_wording(line: str) -> str:
+    """The line with every text of more than one word replaced by one mark. Words of the protocol hold no blank."""
+    return re.sub(r'f?"(?:XX)?[^"]* [^"]*"', "TEXT", line)
+
+
+def function_of(name: str) -> str:
+    """`cognito_session.core.commit.xǁCommitǁ_lost__mutmut_3` as `core.commit.Commit._lost`."""
+    module, _, function = name.removeprefix("cognito_session.").rpartition("__mutmut_")[0].rpartition(".")
+    return f"{module}.{function.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
+
+
+def report(statuses: dict[str, str], explained: Counter[str], open_ones: list[Survivor], minutes: int, digits: str) -> str:
+    """The text of docs/security/mutants.md."""
+    by_file: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, status in statuses.items():
+        module = ".".join(function_of(name).split(".")[:2])
+        by_file[module]["noticed" if status not in UNTESTED else "survived"] += 1
+    share = "every mutant" if len(set(digits)) == 10 else f"the mutants whose number ends in {', '.join(digits)}"
+    lines = [
+        "# Mutants",
+        "",
+        "Which small changes of the code the tests notice, and why they need not notice the others. Written by `make mutants`",
+        f"in {minutes} minutes, over {share}. A run that leaves a survivor without an explanation fails.",
+        "",
+        (
+            f"{len(statuses):,} mutants, {sum(found['noticed'] for found in by_file.values()):,} noticed by a test,"
+            f" {sum(explained.values()):,} explained, {len(open_ones):,} open."
+        ),
+        "",
+        "| module | mutants | noticed | survived |",
+        "| --- | --- | --- | --- |",
+    ]
+    for module, found in sorted(by_file.items()):
+        lines.append(f"| `{module}` | {found.total()} | {found['noticed']} | {found['survived']} |")
+    lines += ["", "## Survivors and their reasons", "", "| reason | mutants |", "| --- | --- |"]
+    lines += [f"| {reason} | {count} |" for reason, count in explained.most_common()]
+    if open_ones:
+        lines += ["", "## Survivors without an explanation", "", "| function | was | is |", "| --- | --- | --- |"]
+        lines += [f"| `{each.function}` | {cell(each.was)} | {cell(each.now)} |" for each in open_ones]
+    return "\n".join(lines) + "\n"
+
+
+def cell(text: str) -> str:
+    """Code in a cell of a table."""
+    return "`" + text.replace("|", "\\|").replace("`", "'") + "`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
