@@ -26,6 +26,7 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.flow import resolve
 from cognito_session.core.given import check_kind, no_keyword, trimmed
 from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.searched import Searched
 from cognito_session.core.token import TokenRules
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports
@@ -132,6 +133,7 @@ class Assembly:
             one_row_per_user=store.one_row_per_user,
             sealed_cookie=cookie == "sealed",
             seals=keyrings is not None,
+            searched=Searched(),
         )
         self.ports = Ports(
             store=store,

@@ -95,6 +95,11 @@ class SQLiteStore:
         found = self._file.read(lambda connection, rows: rows.of(connection, sub))
         return [row | self._keys(sub, sid) for sid, row in found]
 
+    def attributes_of(self, sub: str, names: Sequence[str]) -> list[Row]:
+        """The named attributes of the user's rows, beside the keys. Raises StoreUnavailable."""
+        wanted = {"sub", "sid", *names}
+        return [{name: value for name, value in row.items() if name in wanted} for row in self.rows_of(sub)]
+
     def purge(self, now: float) -> int:
         """Remove the rows whose `ttl` is before `now` (epoch seconds); how many. Nothing relies on its being called."""
         removed = 0

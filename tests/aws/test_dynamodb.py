@@ -412,6 +412,30 @@ def test_all_rows_of_a_user_come_from_all_pages(layout):
     assert layout.store.rows_of("nobody") == []
 
 
+class Heavy:
+    """The wire before a table whose pages never end; it keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.payloads: list[dict[str, Any]] = []
+
+    def call(self, service: str, operation: str, payload: dict[str, Any], **options: Any) -> dict[str, Any]:
+        self.payloads.append(payload)
+        return {"Items": [], "LastEvaluatedKey": {"sub": {"S": "x"}}}
+
+
+def test_attributes_of_asks_for_no_more_than_it_needs(layout):
+    """A projection of the keys and the named attributes, and nothing else in the answer; a search ends after 4 pages."""
+    layout.write(put={"sub": KEY.sub, "sid": KEY.sid, "jti_cur": "j", "token": "long" * 500}, replace=True)
+    assert layout.store.attributes_of(KEY.sub, ("jti_cur",)) == [{"sub": KEY.sub, "sid": KEY.sid, "jti_cur": "j"}]
+    heavy = Heavy()
+    with pytest.raises(StoreUnavailable, match="more rows than can be read"):
+        layout.another(heavy).attributes_of(KEY.sub, ("jti_cur",))
+    assert len(heavy.payloads) == 4
+    projection = heavy.payloads[0]["ProjectionExpression"].split(", ")
+    names = heavy.payloads[0]["ExpressionAttributeNames"]
+    assert [names[each] for each in projection] == [layout.partition_key, layout.sort_key or "sid", "jti_cur"]
+
+
 # --- trouble
 
 

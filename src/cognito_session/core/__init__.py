@@ -2,7 +2,7 @@
 
 Reading order; each file imports only files above it:
 witness, errors, given, hidden, secret, frames, partition_table, partition, base64url, json_text, srp, policy, cookie, keys,
-token, weak_key, credential, keyring, id_token, seal, outcome, record, standing, change, row_code, ports, steps, case, attempts,
-vault, authenticity, identify, lookup, writes, quiet_writes, tracking, device_cookie, presenting, unrevoked, ending, devices,
-data, landing, establish, commit, renewal, flow.
+token, weak_key, credential, keyring, id_token, seal, outcome, record, standing, searched, change, row_code, ports, steps,
+case, attempts, vault, authenticity, identify, lookup, writes, quiet_writes, tracking, device_cookie, presenting, unrevoked,
+ending, devices, data, landing, establish, commit, renewal, flow.
 """

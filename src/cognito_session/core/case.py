@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cognito_session.core.cookie import Cookie
     from cognito_session.core.policy import SessionPolicy
     from cognito_session.core.ports import Clock
+    from cognito_session.core.searched import Searched
     from cognito_session.core.token import TokenRules
 
 __all__ = ["Case", "Entropy", "next_delay", "refresh_window"]
@@ -34,6 +35,7 @@ class Case(NamedTuple):
 
     `sealed_cookie`: the cookie is a sealed credential, not the access token. `seals`: there is a keyring, so that secrets
     are sealed at rest. `deadline`: the monotonic instant at which this worker is stopped, if one is known.
+    `searched`: the answers of searches for tokens without a row; None where each token is searched for each time.
     """
 
     policy: SessionPolicy
@@ -45,6 +47,7 @@ class Case(NamedTuple):
     sealed_cookie: bool = False
     seals: bool = False
     deadline: float | None = None
+    searched: Searched | None = None
 
     def __repr__(self) -> str:
         return hiding(self, "entropy")

@@ -6,21 +6,25 @@ with, and a token cookie names another; the user's partition is then searched fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cognito_session.core.authenticity import tampered
 from cognito_session.core.credential import Credential, TokenCredential
 from cognito_session.core.errors import InvalidClaim, TokenError
 from cognito_session.core.identify import authenticate
 from cognito_session.core.record import Row, SessionKey, SessionRecord
+from cognito_session.core.searched import Searched
 from cognito_session.core.steps import Flow, Load, LoadAll, ask
 from cognito_session.core.token import AccessToken, parse
 from cognito_session.core.vault import open_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cognito_session.core.case import Case
+
+_MARKS: Final = ("jti_cur", "jti_prev")
+"""What tells a row that knows a token: the rest of the user's rows is not asked for."""
 
 __all__ = ["find_row", "key_of", "stored_token"]
 
@@ -38,15 +42,30 @@ def find_row(case: Case, credential: Credential) -> Flow[tuple[SessionKey, Row] 
         return key, row
     if case.one_row_per_user or not isinstance(credential, TokenCredential):
         return None
-    return _that_knows(credential.token.jti, (yield from ask(LoadAll(credential.sub))), key)
+    return (yield from _searched_for(case, credential.sub, credential.token.jti))
 
 
-def _that_knows(jti: str, rows: Sequence[Row], key: SessionKey) -> tuple[SessionKey, Row] | None:
-    for row in rows:
-        record = SessionRecord.from_row(key, row)
-        if record.sid is not None and (jti == record.jti_cur or jti in record.jti_prev):
-            return SessionKey(key.sub, record.sid), row
-    return None
+def _searched_for(case: Case, sub: str, jti: str) -> Flow[tuple[SessionKey, Row] | None]:
+    """The row of another session id that knows the token. A worker searches all rows of the user once for each token."""
+    token = (sub, jti)
+    searched = case.searched if case.searched is not None else Searched()
+    if token not in searched:
+        marks = yield from ask(LoadAll(sub, _MARKS))
+        searched.note(token, next((record.sid for record in _records(sub, marks) if _knows(record, jti)), None))
+    sid = searched.sid_of(token)
+    if sid is None:
+        return None
+    key = SessionKey(sub, sid)
+    row = yield from ask(Load(key))
+    return (key, row) if row is not None and _knows(SessionRecord.from_row(key, row), jti) else None
+
+
+def _records(sub: str, rows: Sequence[Row]) -> Iterator[SessionRecord]:
+    return (SessionRecord.from_row(SessionKey(sub, ""), row) for row in rows)
+
+
+def _knows(record: SessionRecord, jti: str) -> bool:
+    return record.sid is not None and (jti == record.jti_cur or jti in record.jti_prev)
 
 
 def stored_token(case: Case, record: SessionRecord) -> Flow[AccessToken]:

@@ -85,7 +85,11 @@ class SessionStore(Protocol):
         ...
 
     def rows_of(self, sub: str) -> list[Row]:
-        """All rows of the user, read consistently. Raises StoreUnavailable."""
+        """All rows of the user, read consistently. Raises StoreUnavailable.
+
+        A store may have a second method, `attributes_of(sub, names)`, with the same rows reduced to `sub`, `sid` and the named
+        attributes that they have. Without it whole rows are read where two attributes are enough.
+        """
         ...
 
 

@@ -77,12 +77,13 @@ class Load(Step[Row | None]):
 
 
 class LoadAll(Step[list[Row]]):
-    """All rows of one user, read consistently."""
+    """All rows of one user, read consistently. `only`: these attributes are enough, beside the keys."""
 
-    __slots__ = __match_args__ = ("sub",)
+    __slots__ = __match_args__ = ("sub", "only")
 
-    def __init__(self, sub: str) -> None:
+    def __init__(self, sub: str, only: tuple[str, ...] = ()) -> None:
         self.sub = sub
+        self.only = only
 
 
 class Write(Step[Written]):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         SessionStore,
         UserPool,
     )
+    from cognito_session.core.record import Row
     from cognito_session.drivers.notices import Notices
 
 __all__ = ["Done", "Ports", "run", "segment"]
@@ -137,8 +138,8 @@ def _answer(step: Step[Any], ports: Ports, faults: list[Exception]) -> Any:  # n
             return _keyring(ports, newer=newer)
         case Load(key):
             return ports.store.load(key)
-        case LoadAll(sub):
-            return ports.store.rows_of(sub)
+        case LoadAll(sub, only):
+            return _rows(ports.store, sub, only)
         case Write(change):
             return ports.store.write(change)
         case WriteAll(changes):
@@ -167,6 +168,12 @@ def _answer(step: Step[Any], ports: Ports, faults: list[Exception]) -> Any:  # n
 def _keys(source: KeySource, missing_kid: str | None, *, from_cognito: bool) -> KeySet:
     of_answer = getattr(source, "keys_of_answer", None) if from_cognito and missing_kid is not None else None
     found: KeySet = source.keys(missing_kid) if of_answer is None else of_answer(missing_kid)
+    return found
+
+
+def _rows(store: SessionStore, sub: str, only: tuple[str, ...]) -> list[Row]:
+    attributes_of = getattr(store, "attributes_of", None) if only else None
+    found: list[Row] = store.rows_of(sub) if attributes_of is None else attributes_of(sub, only)
     return found
 
 

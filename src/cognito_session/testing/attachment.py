@@ -12,6 +12,7 @@ from cognito_session.aws.keyring_source import FixedKeyring
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.outcome import Rejected
+from cognito_session.core.searched import Searched
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.testing import environment
@@ -48,8 +49,9 @@ class Attachment:
             self.pool.grace_seconds = manager.case.policy.rotation_grace_seconds
         self.page = SignInPage(self.pool, _domain(manager.ports), world.clock)
         self._own = self._unwatched()
+        self._searched = Searched()
         self._keys = WatchedKeys(PoolKeys(world.clock), world)
-        manager.case = manager.case._replace(clock=world.clock, entropy=world.entropy)
+        manager.case = manager.case._replace(clock=world.clock, entropy=world.entropy, searched=self._searched)
         manager.ports = self._watched()
 
     def __repr__(self) -> str:
@@ -84,7 +86,13 @@ class Attachment:
 
     def mark(self) -> Callable[[], None]:
         """The way back to the keys that are at hand now."""
-        return self._keys.mark()
+        keys = self._keys.mark()
+
+        def go_back() -> None:
+            keys()
+            self._searched.clear()
+
+        return go_back
 
     def put_back(self) -> None:
         """The manager as it was."""

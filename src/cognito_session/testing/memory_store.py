@@ -62,5 +62,10 @@ class MemoryStore:
         with self._lock:
             return [deepcopy(row) for (owner, _), row in self.rows.items() if owner == sub]
 
+    def attributes_of(self, sub: str, names: Sequence[str]) -> list[Row]:
+        """The named attributes of the user's rows, beside the keys."""
+        wanted = {"sub", "sid", *names}
+        return [{name: value for name, value in row.items() if name in wanted} for row in self.rows_of(sub)]
+
     def _place(self, key: SessionKey) -> tuple[str, str]:
         return (key.sub, "" if self.one_row_per_user else key.sid)

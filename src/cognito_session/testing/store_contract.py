@@ -162,6 +162,20 @@ class StoreContract:
         _same({row["sub"] for row in store.rows_of(_KEY.sub)}, {_KEY.sub})
         _same(store.rows_of("nobody"), [])
 
+    def test_attributes_of_a_user_s_rows_are_those_that_were_named(self, store: SessionStore) -> None:
+        """Each row has its keys and the named attributes that it has; a store without `attributes_of` reads whole rows."""
+        attributes_of = getattr(store, "attributes_of", None)
+        if attributes_of is None:
+            return
+        sids = ["sid-1"] if store.one_row_per_user else ["sid-1", "sid-2"]
+        for sid in sids:
+            store.write(_creation(SessionKey(_KEY.sub, sid), jti_cur=sid, jti_prev=frozenset({"x"}), token="long" * 100))
+        store.write(_creation(SessionKey("somebody else", "sid-1"), jti_cur="sid-1"))
+        expected = [{"sub": _KEY.sub, "sid": sid, "jti_cur": sid, "jti_prev": frozenset({"x"})} for sid in sids]
+        _same(sorted(attributes_of(_KEY.sub, ("jti_cur", "jti_prev")), key=lambda row: str(row["sid"])), expected)
+        _same(attributes_of(_KEY.sub, ("missing",)), [{"sub": _KEY.sub, "sid": sid} for sid in sids])
+        _same(attributes_of("nobody", ("jti_cur",)), [])
+
     # --- one write
 
     def test_an_update_changes_what_it_names(self, store: SessionStore) -> None:

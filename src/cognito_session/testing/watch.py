@@ -89,6 +89,14 @@ class WatchedStore:
         """Query."""
         return _carried_out(self._world, Call("dynamodb", "Query"), lambda: self._store.rows_of(sub))
 
+    def attributes_of(self, sub: str, names: Sequence[str]) -> list[Row]:
+        """Query with a projection."""
+        attributes_of = getattr(self._store, "attributes_of", None)
+        call = Call("dynamodb", "Query")
+        return _carried_out(
+            self._world, call, lambda: self._store.rows_of(sub) if attributes_of is None else attributes_of(sub, names)
+        )
+
     def write(self, change: Change) -> Written:
         """PutItem or UpdateItem."""
         call = Call("dynamodb", "PutItem" if change.replace else "UpdateItem", change.move.value)
