@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cognito_session.configuration import VARIABLES
 from cognito_session.core.given import check_text
 from cognito_session.manager.sync import SessionManager
+from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,9 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
     from cognito_session.web.protect import resolve_event
 
     check_text("session: cookie_name", cookie_name)
-    return resolve_event(default_manager(cookie_name), event, context)
+    me = resolve_event(default_manager(cookie_name), event, context)
+    made("session", me.set_cookies)
+    return me
 
 
 def default_manager(cookie_name: str) -> SessionManager:

@@ -1,7 +1,8 @@
 """Set-Cookie values that a manager made inside an adapter's request and that the response does not have: logged once.
 
 1. Only calls inside a request are noted. A script, a test or a background task has no response to add a cookie to.
-2. A cookie counts as sent if the response sets one of its name, no matter who added it.
+2. A cookie counts as sent if the response sets one of its name, no matter who added it. A refreshed cookie of the session that
+   an adapter serves does not count for a session that the application begins or ends in the same request.
 3. A response of status 400 or more is not checked: the application has given up what it began.
 """
 

@@ -31,6 +31,8 @@ __all__ = ["Visit", "csrf_token"]
 _CSRF = "csrf"
 _REFUSES = 400
 """From this status on a response has given up what the request began."""
+_SERVES = frozenset({"resolve", "session"})
+"""Calls whose cookie is one of the session that the request brought: an adapter that serves the session sends it as well."""
 _ASKED = (
     "the session was first asked for: it has neither Cache-Control: no-store nor a refreshed cookie. Ask before the"
     " response begins, not in a streamed body or a background task"
@@ -94,9 +96,13 @@ class Visit:
         self._sent |= {cookie_name(line): line for line in cookies}
 
     def note(self, call: str, cookies: Iterable[str]) -> None:
-        """The application made these Set-Cookie values by `call` of a manager, and has to send them."""
+        """The application made these Set-Cookie values by `call` of a manager, and has to send them.
+
+        Of several values for one cookie the last one counts, but never the served session's after those of a new one.
+        """
         if self.sends_cookies and not self._response_begun:
-            self._noted |= {cookie_name(line): call for line in cookies}
+            made = {cookie_name(line): call for line in cookies}
+            self._noted = made | self._noted if call in _SERVES else self._noted | made
 
     @property
     def has_noted(self) -> bool:
@@ -104,13 +110,18 @@ class Visit:
         return bool(self._noted)
 
     def check_sent(self, adapter: str, status: int, present: Callable[[], Iterable[str]]) -> None:
-        """Log a call whose cookies are neither in `present`, the application's Set-Cookie values, nor among our own."""
+        """Log a call whose cookies are neither in `present`, the application's Set-Cookie values, nor among our own.
+
+        The refreshed cookie of the session that is served does not count for a session that begins or ends meanwhile.
+        """
         if not self._noted or status >= _REFUSES:
             return
         from cognito_session.web.unsent import report
 
-        sent = {cookie_name(line) for line in (*present(), *self.cookies)}
-        for call in sorted({call for name, call in self._noted.items() if name not in sent}):
+        served = frozenset(self.found.set_cookies if self.found is not None else ())
+        sent = {cookie_name(line) for line in (*present(), *self._sent.values()) if line not in served}
+        serving = sent | {cookie_name(line) for line in served}
+        for call in sorted({call for name, call in self._noted.items() if name not in (serving if call in _SERVES else sent)}):
             report(adapter, call)
 
     def response_begins(self) -> None:
