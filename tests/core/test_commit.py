@@ -18,6 +18,7 @@ from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import Denied, NewTokens
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUED_AT, LIFE, Keys, World
+from managed.scene import ring
 from support.sealing_keys import ring
 from support.tokens import Issuer
 
@@ -258,6 +259,54 @@ def test_a_token_that_cannot_be_served_does_not_cost_the_refresh_token(world, ca
     world.provider.answers = [NewTokens(world.token("jti-3", at=LIFE + 3), "rt-3")]
     assert isinstance(world.resolve(), Refreshed)
     assert world.provider.requests[-1].refresh_token == "rt-2"
+
+
+class Ring:
+    """A keyring that never changes."""
+
+    def keyring(self, *, newer):
+        del newer
+        return Keyring.parse(ring(1))
+
+
+@pytest.mark.parametrize("before_keys", [False, True])
+def test_a_kept_refresh_token_leaves_the_row_proved(before_keys):
+    """With keys, the row that keeps a rotated refresh token still proves what it says; one from before keys stays as it is."""
+    world = World()
+    sealed = {"seals": True, "policy": SessionPolicy(accept_unsealed_rows=True)}
+    world.ports = world.ports._replace(keyrings=Ring())
+    if not before_keys:
+        world.case = world.case._replace(**sealed)
+    world.sign_in()
+    world.case = world.case._replace(**sealed)
+    world.clock.advance(LIFE + 1)
+    world.provider.answers = [NewTokens(world.token("jti-2", at=LIFE + 1, origin_jti=...), "rt-2")]
+    with pytest.raises(ConfigurationError):
+        world.resolve()
+    assert world.row["token"].startswith("rt-2" if before_keys else "sealed.")
+    assert ("row_code" in world.row) is not before_keys
+    world.clock.advance(2)
+    world.provider.answers = [NewTokens(world.token("jti-3", at=LIFE + 3), "rt-3")]
+    refreshed = world.resolve()
+    assert isinstance(refreshed, Refreshed)
+    assert world.provider.requests[-1].refresh_token == "rt-2"
+    world.case = world.case._replace(policy=SessionPolicy())
+    assert isinstance(world.resolve(refreshed.session.access_token), Active)
+
+
+@pytest.mark.parametrize("idle_seconds", [None, 600])
+def test_a_session_from_before_keys_is_proved_by_a_poll_s_refresh(idle_seconds):
+    """Also by a refresh that does not move the idle end, whatever the idle span is by then."""
+    world = World()
+    world.ports = world.ports._replace(keyrings=Ring())
+    world.sign_in()
+    policy = SessionPolicy(accept_unsealed_rows=True, idle_seconds=idle_seconds)
+    world.case = world.case._replace(seals=True, policy=policy)
+    world.clock.advance(LIFE + 1)
+    refreshed = world.resolve(extend=False)
+    assert isinstance(refreshed, Refreshed)
+    world.case = world.case._replace(policy=SessionPolicy(idle_seconds=idle_seconds))
+    assert isinstance(world.resolve(refreshed.session.access_token), Active)
 
 
 def test_keys_that_seal_are_read_before_the_call(world):

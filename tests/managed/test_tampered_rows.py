@@ -345,8 +345,31 @@ def test_a_sealed_cookie_s_manager_never_opens_plain_rows(app):
     """The setting is for token cookies: a sealed session that was stripped of its code stays refused."""
     attack = Attack(app, sealed, policy=UNSEALED)
     other = app.sign_in(attack.user)
-    written(app, attack.user, row_code=GONE, idle_code=GONE, access_token=other["AccessToken"])
+    stripped = {"row_code": GONE, "idle_code": GONE, "access_token": other["AccessToken"]}
+    written(app, attack.user, **stripped)
     attack.is_refused()
+    token = other["RefreshToken"]
+    written(app, attack.user, token=token, token_hash=token_hash(token), **stripped)
+    attack.is_refused()
+
+
+def test_other_sign_in_code_over_a_sealed_row(alone):
+    """With the setting a sign-in that only sets `token` replaces the session, as without keys; without it, it is a 503."""
+    attack = Attack(alone, with_tokens)
+    tokens = alone.sign_in(attack.user)
+    alone.foreign_update(attack.user, tokens)
+    cookie = f"token={tokens['AccessToken']}"
+    with pytest.raises(SessionUnavailable) as caught:
+        with_tokens(alone).resolve(cookie)
+    assert caught.value.reason == "tampered_record"
+    accepting = with_tokens(alone, policy=UNSEALED)
+    assert isinstance(accepting.resolve(cookie), Active)
+    alone.expire()
+    served = accepting.resolve(cookie)
+    assert isinstance(served, Refreshed)
+    assert served.session.data == {}  # the data of the session before is not this one's
+    assert isinstance(with_tokens(alone).resolve(cookie_of(served.session)), Active)
+    assert with_tokens(alone).resolve(attack.cookie) == Rejected("displaced")
 
 
 @pytest.mark.parametrize("extend", [True, False])
@@ -354,6 +377,8 @@ def test_sessions_from_before_keys_are_sealed_at_their_next_refresh(app, extend)
     """Our own plain rows: refused without the setting, with it served, refreshed and proved from then on, data and all."""
     before, user = without_keys(app), app.user()
     cookie = cookie_of(before.establish(app.sign_in(user)))
+    with pytest.raises(SessionUnavailable, match="accept_unsealed_rows"):
+        with_tokens(app).resolve(cookie)
     before.save_data(before.resolve(cookie).session, {"cart": [1]})
     with pytest.raises(SessionUnavailable) as caught:
         with_tokens(app).resolve(cookie)
