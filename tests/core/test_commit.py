@@ -18,7 +18,6 @@ from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import Denied, NewTokens
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUED_AT, LIFE, Keys, World
-from managed.scene import ring
 from support.sealing_keys import ring
 from support.tokens import Issuer
 
