@@ -198,6 +198,7 @@ def test_state_removed_from_an_ended_session_opens_nothing(attack):
     """The tombstone holds no token: without `state`, and with the codes of the living row, it is no session."""
     living = row_of(attack.app, attack.user)
     attack.manager.sign_out(attack.cookie)
+    assert not {"row_code", "idle_code"} & set(row_of(attack.app, attack.user))
     codes = {name: living[name] for name in ("row_code", "idle_code")}
     written(attack.app, attack.user, state=GONE, **codes)
     assert attack.manager.resolve(attack.cookie) == Rejected("unknown_session")
@@ -279,6 +280,19 @@ def test_a_plain_token_to_be_revoked_is_not_sent(app):
     attack.manager.sign_out(attack.cookie)
     assert app.stack.refresh(app.pool, other)
     assert attack.reports.named("revoke_failed")
+
+
+@pytest.mark.parametrize("made_by", WITH_KEYS.values(), ids=WITH_KEYS)
+def test_requests_that_move_the_idle_end_prove_it(app, made_by):
+    """The first request of a session does, and later ones: the next request finds a row that proves what it says."""
+    manager = made_by(app, policy=SessionPolicy(idle_seconds=200))
+    cookie, ends = cookie_of(manager.establish(app.sign_in(user := app.user()))), []
+    for _ in range(3):
+        app.stack.advance(30)
+        assert type(manager.resolve(cookie)) is Active
+        ends.append(row_of(app, user)["idle_exp"])
+    assert ends == sorted(set(ends))
+    assert type(manager.resolve(cookie)) is Active
 
 
 # --- kinds of cookie

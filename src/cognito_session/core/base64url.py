@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from binascii import a2b_base64, b2a_base64
 from typing import Final
 
@@ -11,7 +10,7 @@ __all__ = ["canonical_base64url", "to_base64url"]
 
 def to_base64url(raw: bytes) -> str:
     """The spelling of these bytes."""
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
 
 
 def canonical_base64url(text: str) -> bytes | None:
@@ -24,5 +23,6 @@ def canonical_base64url(text: str) -> bytes | None:
     return decoded if b2a_base64(decoded, newline=False).rstrip(b"=") == standard else None
 
 
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _TO_STANDARD: Final = bytes.maketrans(b"-_+/", b"+/!!")
 """The other alphabet's + and / become what neither has. Without base64's wrappers: this is on every request's path."""

@@ -277,7 +277,7 @@ class Resolution:
             change = writes.touch(record, now=now, idle_exp=idle_exp)
         else:
             return
-        if idle_exp is not None and record.row_code is not None:
+        if idle_exp is not None:
             change = idle_coded(self.case, (yield from ring_at_hand(self.case)), change, record.sid)
         yield from write_quietly(change, record.sid)
 

@@ -8,6 +8,7 @@ repr.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -39,7 +40,15 @@ TOKEN_COOKIE: Final = "token"
 
 def token_hash(stored: str) -> str:
     """What our writes keep beside the stored token text, to notice when somebody else replaced it."""
+    return _hash_of_sealed(stored) if is_sealed(stored) else _hash_of(stored)
+
+
+def _hash_of(stored: str) -> str:
     return sha256(stored.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_hash_of_sealed: Final = lru_cache(maxsize=512)(_hash_of)
+"""Asked several times by each request. A plain token is a secret, and is not kept."""
 
 
 def session_id(kind: str, origin_jti: str) -> str:

@@ -46,6 +46,8 @@ _MAC_BYTES: Final = 16
 _MAX_SEQUENCE_DIGITS: Final = 9
 _COVERED_OF: Final = attrgetter(*COVERED)
 _IDLE_OF: Final = attrgetter(*IDLE)
+_EMPTY: Final = {"jti_prev": frozenset[str](), "jti_old": frozenset[str](), "unverified": False}
+"""What a record holds of an attribute that is absent or empty; of any other, None."""
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":"), default=sorted).encode
 """Sets become sorted lists. JSON keeps types and borders apart, so that no two rows have the same text."""
 
@@ -89,14 +91,14 @@ def with_idle_code(ring: Keyring, binding: Binding, change: Change, sid: str | N
 def _after(change: Change, before: SessionRecord | None, names: Sequence[str]) -> list[Any]:
     """The attributes after the write."""
     kept = None if change.replace else before
-    return [
+    found = [
         change.put[name] if name in change.put else None if name in change.drop else getattr(kept, name, None) for name in names
     ]
+    return [_EMPTY.get(name) if value is None else value for name, value in zip(names, found, strict=True)]
 
 
 def _code(entry: KeyEntry, whose: _Whose, values: Sequence[Any]) -> str:
-    said = [value or None if isinstance(value, frozenset | bool) else value for value in values]  # absent, empty: the same
-    text = _ENCODE((whose, said))
+    text = _ENCODE((whose, values))
     mac = hmac.digest(derived_key(entry, _PURPOSE), text.encode("ascii"), "sha256")[:_MAC_BYTES]
     return f"{entry.sequence}.{to_base64url(mac)}"
 

@@ -204,6 +204,8 @@ def _unpacked(plaintext: bytes) -> str:
 
 def is_sealed(stored: str) -> bool:
     """Whether prefix or frame is there: damage to one of them must not turn a sealed text into a plain one."""
+    if stored.startswith(STORED_PREFIX):
+        return True
     head, rest = stored[: len(STORED_PREFIX)], stored[len(STORED_PREFIX) :]
     return bool(head) and (STORED_PREFIX.startswith(head) or _FRAME.fullmatch(rest) is not None)
 
