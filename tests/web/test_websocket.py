@@ -8,7 +8,7 @@ import pytest
 
 from cognito_session import Active, ConfigurationError, Refreshed, SessionPolicy, current_session, session
 from cognito_session.web.csrf import Csrf
-from managed.scene import Reports, by_hand, sealed, session_rows
+from managed.scene import Reports, by_hand, ring, sealed, session_rows
 from support.stack import cookie_of, done, make_app
 from web.gateways import HOST, Call, WebSocketApi, WebSocketAuthorizer
 
@@ -265,16 +265,26 @@ def test_a_new_sign_in_over_the_one_row_ends_the_connection_s_session(stack):
         assert json.loads(given["body"])["reason"] == "session_ended"
 
 
-def test_a_row_that_was_tampered_with_serves_nobody(app):
-    """A sealed token that was moved from another row is reported and is a 503, as for any request."""
+@pytest.mark.parametrize("name", ["access_token", "auth_time", "abs_exp"])
+def test_a_row_that_was_tampered_with_serves_nobody(app, name):
+    """A sealed token that was moved from another row, or another instant: reported, and a 503 as for any request."""
     reports = Reports()
     manager = sealed(app, on_event=reports)
     contexts = [told(manager, cookie_of(manager.establish(app.sign_in(app.user())))) for _ in range(2)]
     mine, other = (next(row for row in session_rows(app) if row["sub"] == context["sub"]) for context in contexts)
-    app.stack.dynamodb().put_item(app.table, {**mine, "access_token": other["access_token"]})
+    app.stack.dynamodb().put_item(app.table, {**mine, name: other[name] if name == "access_token" else other[name] + 1})
     given = echo(manager)(API.message_event("x", context=contexts[0]), None)
     assert (given["statusCode"], json.loads(given["body"])["reason"]) == (503, "tampered_record")
     assert [report.sub for report in reports.named("tampered")] == [contexts[0]["sub"]]
+
+
+def test_a_message_opens_a_session_of_its_own_kind_only(app):
+    """A connection that names a sealed session does not reach it through a manager of the token cookie."""
+    manager = sealed(app)
+    context = told(manager, cookie_of(manager.establish(app.sign_in(app.user()))))
+    other = app.manager(session_keys=ring(1))
+    given = echo(other)(API.message_event("x", context=context), None)
+    assert (given["statusCode"], json.loads(given["body"])["reason"]) == (401, "wrong_cookie_kind")
 
 
 def test_an_outage_at_a_message_is_a_503(sessions, cookie, app):
