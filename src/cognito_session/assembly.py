@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         clock: Clock | None
         csrf: Csrf | None
         on_event: Callable[[Report], None] | None
+        trusted_proxies: int
 
 
 __all__ = ["Assembly"]
@@ -105,8 +106,10 @@ class Assembly:
         clock: Clock | None = None,
         csrf: Csrf | None = None,
         on_event: Callable[[Report], None] | None = None,
+        trusted_proxies: int = 0,
         environ: Mapping[str, str] | None = None,
     ) -> None:
+        self.trusted_proxies = trusted_proxies
         environ = os.environ if environ is None else environ
         self.configuration = check_kind(
             "configuration", configuration, Configuration, f"a Configuration, which {type(self).__name__}.from_env() makes"
@@ -134,6 +137,7 @@ class Assembly:
             sealed_cookie=cookie == "sealed",
             seals=keyrings is not None,
             searched=Searched(),
+            alarm=self._alarm,
         )
         self.ports = Ports(
             store=store,
@@ -155,6 +159,13 @@ class Assembly:
         raise TypeError(
             f"{type(self).__name__} cannot be pickled or copied, since it holds keys and connections: make one in each process"
         )
+
+    def _alarm(self, event: str, sub: str, sid: str | None, detail: str) -> None:
+        """Tell of what a served session was refused."""
+        from cognito_session.core.steps import Report
+        from cognito_session.drivers.alarms import raise_alarm
+
+        raise_alarm(Report(event, sub, sid, detail, limited=True), self.ports)
 
     def _store(self) -> SessionStore:
         """DynamoDB, or the file that SESSION_STORE names."""
@@ -267,7 +278,7 @@ _NAMES = (
 )
 _PARTS = (
     *("cookie", "cookie_name", "policy", "boto3_session", "clients", "store", "provider", "keys", "keyring", "clock"),
-    *("csrf", "on_event"),
+    *("csrf", "on_event", "trusted_proxies"),
 )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from cognito_session.core.record import USER_SID
 from cognito_session.local.calls import Call
 from cognito_session.local.stack import LocalStack, Pool, User
 from cognito_session.manager import AsyncSessionManager, SessionManager
@@ -122,8 +123,9 @@ class App:
         )
 
     def row(self, user: User) -> dict[str, Any] | None:
-        """The user's row, whatever its sort key."""
+        """The row of the user's session, whatever its sort key; not the one of what is known of the user."""
         rows = [row for row in self.stack.dynamodb().scan(self.table) if row[self.partition_key] == user.sub]
+        rows = [row for row in rows if row.get(self.sort_key or "") != USER_SID]
         assert len(rows) < 2
         return rows[0] if rows else None
 

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from cognito_session.core.searched import Searched
     from cognito_session.core.token import TokenRules
 
-__all__ = ["Case", "Entropy", "next_delay", "refresh_window"]
+__all__ = ["Alarm", "Case", "Entropy", "next_delay", "refresh_window"]
 
 Entropy = Callable[[int], bytes]
 """So many random bytes, from the operating system, made when used."""
+
+Alarm = Callable[[str, str, str | None, str], None]
+"""Tells an event's name, the user's `sub`, the session's `sid` and a detail."""
 
 _SHORTEST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 0.5
@@ -35,6 +38,7 @@ class Case(NamedTuple):
 
     `sealed_cookie`: the cookie is a sealed credential, not the access token. `seals`: there is a keyring, so that secrets
     are sealed at rest. `deadline`: the monotonic instant at which this worker is stopped, if one is known.
+    `alarm` is what a served session tells of a refused guard.
     `searched`: the answers of searches for tokens without a row; None where each token is searched for each time.
     """
 
@@ -48,9 +52,10 @@ class Case(NamedTuple):
     seals: bool = False
     deadline: float | None = None
     searched: Searched | None = None
+    alarm: Alarm | None = None
 
     def __repr__(self) -> str:
-        return hiding(self, "entropy")
+        return hiding(self, "entropy", "alarm")
 
     @property
     def cookie_kind(self) -> str:

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
+from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.tracking import DeviceSecret
 from cognito_session.core.vault import open_value, seal_value
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.steps import Flow
 
 __all__ = ["DEVICE_SECONDS", "KnownDevice", "dropped_device", "find_device", "keep_device", "signed_out_device"]
 
 DEVICE_SECONDS: Final = 30 * 86_400
 """How long a browser stays a known device after a sign-in."""
 _PURPOSE: Final = "device"
+_FORGED: Final = Report("cookie_refused", "", None, "device cookie", limited=True)
 
 
 class KnownDevice(NamedTuple):
@@ -62,7 +63,10 @@ def find_device(case: Case, headers: CookieHeaders, username: str) -> Flow[Known
     for value in cookie.candidates(headers).values:
         try:
             opened = yield from open_value(case, value, purpose=_PURPOSE, context=(cookie.name,))
-        except (TokenError, SessionUnavailable):
+        except TokenError:
+            yield from ask(_FORGED)
+            continue
+        except SessionUnavailable:
             continue
         key, group, password, name, account, expires_at = json.loads(opened)[:6]
         if username in (name, account) and case.now() < expires_at:

@@ -121,6 +121,7 @@ def _with_cookie(case: Case, record: SessionRecord, token: VerifiedToken) -> Flo
         auth_time=record.auth_time,
         expires_at=record.abs_exp,
         now=case.now(),
+        alarm=case.alarm,
         data={},
         data_version=0,
     )

@@ -256,6 +256,7 @@ class Resolution:
             auth_time=auth_time,
             expires_at=expires_at,
             now=self.case.now(),
+            alarm=self.case.alarm,
             data=(yield from data_of(self.case, record)),
             data_version=record.data_version,
         )

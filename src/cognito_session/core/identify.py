@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["authenticate", "identify", "keys_for"]
 
+_REFUSED: Final = {reason: Report("cookie_refused", "", None, reason.value, limited=True) for reason in Reason}
+_AMBIGUOUS: Final = Report("ambiguous_cookie", "", None, limited=True)
+"""Made once: a forged cookie costs its request nothing more."""
 _PAUSES_SECONDS: Final = (1.0, 1.0)
 
 
@@ -31,7 +34,7 @@ def identify(case: Case, headers: CookieHeaders) -> Flow[Credential | Rejected]:
     """The one authentic credential in the Cookie headers. Raises SessionUnavailable where that cannot be known."""
     found = case.cookie.candidates(headers)
     if not found.values:
-        return Rejected(Reason.MALFORMED_COOKIE if found.malformed else Reason.NO_COOKIE)
+        return (yield from _refused(Reason.MALFORMED_COOKIE)) if found.malformed else Rejected(Reason.NO_COOKIE)
     authentic: list[Credential] = []
     refusal = Reason.MALFORMED_COOKIE
     outage: SessionUnavailable | None = None
@@ -43,12 +46,19 @@ def identify(case: Case, headers: CookieHeaders) -> Flow[Credential | Rejected]:
         except SessionUnavailable as error:
             outage = error
     if len(authentic) > 1:
+        yield from ask(_AMBIGUOUS)
         return Rejected(Reason.AMBIGUOUS_COOKIE)
     if authentic:
         return (yield from _in_its_time(case, authentic[0]))
     if outage is not None:
         raise outage
-    return Rejected(refusal)
+    return (yield from _refused(refusal))
+
+
+def _refused(reason: Reason) -> Flow[Rejected]:
+    """The rejection of a cookie that is not authentic, reported."""
+    yield from ask(_REFUSED[reason])
+    return Rejected(reason)
 
 
 def _credential(case: Case, value: str) -> Flow[Credential]:

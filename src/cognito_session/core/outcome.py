@@ -81,6 +81,7 @@ class Session:
     data_version: int = 0
     set_cookies: tuple[str, ...] = field(default=(), repr=False)
     responder: Callable[[Session, int, Any], Any] | None = field(default=None, repr=False, compare=False)
+    alarm: Callable[[str, str, str | None, str], None] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -93,8 +94,9 @@ class Session:
         now: int = 0,
         data: Mapping[str, Any] = MappingProxyType({}),
         data_version: int = 0,
+        alarm: Callable[[str, str, str | None, str], None] | None = None,
     ) -> Session:
-        """The session that this access token serves."""
+        """The session that this access token serves. `alarm` is told of guards that refuse it."""
         return cls(
             sub=token.sub,
             sid=sid,
@@ -109,6 +111,7 @@ class Session:
             served_at=now,
             data=MappingProxyType(dict(data)),
             data_version=data_version,
+            alarm=alarm,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -150,13 +153,19 @@ class Session:
         check_guards(any_group=any_group, all_groups=all_groups, scopes=scopes, max_age=max_age)
         groups = set(self.groups)
         if any_group is not None and groups.isdisjoint(any_group):
-            raise SessionForbidden("not in any of the required groups", reason="group_required")
+            raise self._refused(SessionForbidden("not in any of the required groups", reason="group_required"))
         if not groups.issuperset(all_groups):
-            raise SessionForbidden("not in all of the required groups", reason="group_required")
+            raise self._refused(SessionForbidden("not in all of the required groups", reason="group_required"))
         if not self.scopes.issuperset(scopes):
-            raise SessionForbidden("the access token lacks a required scope", reason="scope_required")
+            raise self._refused(SessionForbidden("the access token lacks a required scope", reason="scope_required"))
         if max_age is not None and not is_recent(self.auth_time, self.served_at, max_age):
-            raise StaleSignIn(max_age)
+            raise self._refused(StaleSignIn(max_age))
+
+    def _refused(self, error: SessionForbidden) -> SessionForbidden:
+        """The error of a guard, told to the event hook first."""
+        if self.alarm is not None:
+            self.alarm("access_denied", self.sub, self.sid, error.reason)
+        return error
 
     def respond(self, status: int = 200, body: Any = None) -> Any:
         """An answer in the event's own form: JSON body, the cookies, `Cache-Control: no-store` and `Vary: Cookie`."""
@@ -177,7 +186,7 @@ _FACTS: Final = (
     *("sub", "sid", "username", "groups", "scopes", "auth_time"),
     *("token_expires_at", "session_expires_at"),
 )
-_LEFT_OUT: Final = frozenset({"access_token", "set_cookies", "responder"})
+_LEFT_OUT: Final = frozenset({"access_token", "set_cookies", "responder", "alarm"})
 """What a pickle or a deep copy does not hold."""
 
 

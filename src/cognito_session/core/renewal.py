@@ -200,6 +200,7 @@ class Renewal:
             auth_time=auth_time,
             expires_at=expires_at,
             now=self.case.now(),
+            alarm=self.case.alarm,
             data=(yield from data_of(self.case, committed)),
             data_version=committed.data_version,
         )

@@ -161,18 +161,28 @@ class Sleep(Step[None]):
 
 
 class Report(Step[None]):
-    """Tell the application's event hook. The hook's own errors never reach the flow."""
+    """Tell the application's event hook. The hook's own errors never reach the flow.
 
-    __slots__ = __match_args__ = ("event", "sub", "sid", "detail")
+    `address`: the client's, "" where it is not known; the driver sets it. `limited`: a stranger can cause it at will, so that
+    it is told a few times a second at most. One such Report may be told for many requests.
+    """
 
-    def __init__(self, event: str, sub: str, sid: str | None, detail: str = "") -> None:
+    __slots__ = ("address", "detail", "event", "limited", "sid", "sub")
+    __match_args__ = ("event", "sub", "sid", "detail")
+
+    def __init__(
+        self, event: str, sub: str, sid: str | None, detail: str = "", *, address: str = "", limited: bool = False
+    ) -> None:
         self.event = event
         self.sub = sub
         self.sid = sid
         self.detail = detail
+        self.address = address
+        self.limited = limited
 
     def __repr__(self) -> str:
-        return f"Report(event={self.event!r}, sub={self.sub!r}, sid={self.sid!r}, detail={self.detail!r})"
+        address = f", address={self.address!r}" if self.address else ""
+        return f"Report(event={self.event!r}, sub={self.sub!r}, sid={self.sid!r}, detail={self.detail!r}{address})"
 
 
 class Call(Step[A]):

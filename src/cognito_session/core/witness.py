@@ -1,5 +1,5 @@
-"""Witness: where errors note themselves while a request is served, for whoever serves it. Outside of a request nothing is
-noted.
+"""Witness: where errors note themselves while a request is served, for whoever serves it; and whose request it is. Outside of
+a request nothing is noted.
 
 A framework may catch every error of its handlers; then the list is all that its surroundings learn (web/swallowed.py).
 """
@@ -9,13 +9,23 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any, Final
 
-__all__ = ["note", "witness"]
+__all__ = ["client", "client_address", "note", "witness"]
 
 _MOST: Final = 8
 """A request makes few errors; a loop that makes many keeps the newest."""
 
 witness: Final[ContextVar[list[Any] | None]] = ContextVar("cognito_session_witness", default=None)
 """The errors of the request that is being served, in the order in which they were made."""
+
+
+client: Final[ContextVar[Any]] = ContextVar("cognito_session_client", default=None)
+"""The visit of the request that is being served, which knows the client's address."""
+
+
+def client_address() -> str:
+    """The address of the request's client; "" outside of a request, and where the adapter does not know it."""
+    visit = client.get()
+    return "" if visit is None else str(getattr(visit, "client_address", ""))
 
 
 def note(error: object) -> None:

@@ -21,7 +21,7 @@ from cognito_session.drivers.sync import Done, Ports, segment
 if TYPE_CHECKING:
     from cognito_session.core.steps import Flow
 
-__all__ = ["run"]
+__all__ = ["is_under_trio", "run", "threads"]
 
 T = TypeVar("T")
 
@@ -31,18 +31,18 @@ _pool: list[ThreadPoolExecutor] = []
 
 async def run(flow: Flow[T], ports: Ports) -> T:
     """The flow's result. Raises what the flow raises."""
-    if _is_under_trio():
+    if is_under_trio():
         return await _run_under_trio(flow, ports)
     loop = asyncio.get_running_loop()
     faults: list[Exception] = []
     while True:
-        paused = await loop.run_in_executor(_threads(), copy_context().run, segment, flow, ports, faults)
+        paused = await loop.run_in_executor(threads(), copy_context().run, segment, flow, ports, faults)
         if isinstance(paused, Done):
             return paused.value
         await (ports.pause or asyncio.sleep)(paused.seconds)
 
 
-def _is_under_trio() -> bool:
+def is_under_trio() -> bool:
     """Whether a trio task calls. Nothing is imported to find out: its caller has imported trio.
 
     Asked before asyncio is, since a loop of asyncio may be running around trio (its guest mode).
@@ -72,7 +72,8 @@ async def _run_under_trio(flow: Flow[T], ports: Ports) -> T:
         await (ports.pause or anyio.sleep)(paused.seconds)
 
 
-def _threads() -> ThreadPoolExecutor:
+def threads() -> ThreadPoolExecutor:
+    """The driver's threads, started when first needed."""
     if not _pool:
         _pool.append(ThreadPoolExecutor(_THREADS, thread_name_prefix="cognito-session"))
     return _pool[0]

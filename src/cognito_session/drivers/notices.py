@@ -25,6 +25,7 @@ __all__ = ["Notices"]
 PAUSE_SECONDS: Final = 60
 _MOST_KEYS: Final = 200
 _MOST_CHARS: Final = 1_000
+_MOST_A_SECOND: Final = 10
 _ROUTINE: Final = frozenset({"established", "ended", "refreshed"})
 """Events of sessions that do what they should."""
 _SECRETS: Final = (
@@ -39,6 +40,21 @@ class Notices:
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], tuple[float, int]] = {}
+        self._admitted: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def admits(self, event: Report, now: float) -> bool:
+        """Whether this event, which a stranger can cause at will, is told: ten a second of each name and detail are."""
+        key, second = (event.event, event.detail), int(now)
+        began, count = self._admitted.get(key, (second, 0))
+        if began == second and count >= _MOST_A_SECOND:
+            told = self._told.get(key)
+            if told is not None:
+                self._told[key] = told[0], told[1] + 1
+            return False
+        if len(self._admitted) >= _MOST_KEYS:
+            self._admitted.clear()
+        self._admitted[key] = second, count + 1 if began == second else 1
+        return True
 
     def tell_raised(self, error: Exception, faults: list[Exception], now: float) -> None:
         """A flow ended with `error` at `now` (epoch seconds); `faults` are those it was told on its way."""
@@ -57,9 +73,11 @@ class Notices:
         """A reported event. What is routine has no line; the faults that led to any other are told with it, and so told."""
         if event.event in _ROUTINE:
             return
-        who = "".join(f", {name} {value}" for name, value in (("user", event.sub), ("session", event.sid)) if value)
+        named = (("user", event.sub), ("session", event.sid), ("from", event.address))
+        who = "".join(f", {name} {value}" for name, value in named if value)
         aws = _from_aws(faults[-1:])
-        self._write((event.event, aws.get("code", "")), f"{event.event}{who}{_listed(event.detail, aws)}", now)
+        code = event.detail if event.limited else aws.get("code", "")
+        self._write((event.event, code), f"{event.event}{who}{_listed(event.detail, aws)}", now)
         faults.clear()
 
     def _tell(self, reason: str, what: str, error: Exception, faults: list[Exception], now: float) -> None:

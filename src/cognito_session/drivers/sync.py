@@ -31,6 +31,7 @@ from cognito_session.core.steps import (
     Write,
     WriteAll,
 )
+from cognito_session.core.witness import client_address
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from cognito_session.core.record import Row
     from cognito_session.drivers.notices import Notices
 
-__all__ = ["Done", "Ports", "run", "segment"]
+__all__ = ["Done", "Ports", "deliver", "prepared", "run", "segment"]
 
 T = TypeVar("T")
 
@@ -184,6 +185,23 @@ def _keyring(ports: Ports, *, newer: bool) -> Keyring:
 
 
 def _report(event: Report, ports: Ports, faults: list[Exception]) -> None:
+    told = prepared(event, ports)
+    if told is not None:
+        deliver(told, ports, faults)
+
+
+def prepared(event: Report, ports: Ports) -> Report | None:
+    """The event with the client's address, ready to be told; None where as many as are useful were told a moment ago."""
+    if not event.limited:
+        event.address = event.address or client_address()
+        return event
+    if ports.notices is not None and not ports.notices.admits(event, ports.clock.now()):
+        return None
+    return Report(event.event, event.sub, event.sid, event.detail, address=client_address(), limited=True)
+
+
+def deliver(event: Report, ports: Ports, faults: list[Exception]) -> None:
+    """Write the event to the log and tell the application's hook."""
     if ports.notices is not None:
         ports.notices.tell_event(event, faults, ports.clock.now())
     if ports.on_event is None:

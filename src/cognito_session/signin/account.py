@@ -20,6 +20,7 @@ from cognito_session.signin.authenticator import totp_secret_of
 from cognito_session.signin.limits import code_of, credential_of, password_of
 from cognito_session.signin.outcome import Done, PasskeyOptions, PasswordChanged, Refusal, Refused, TotpSecret
 from cognito_session.signin.recent import is_stale
+from cognito_session.signin.refusals import reported
 from cognito_session.signin.verdict import refused_session
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["begin_passkey", "begin_totp", "change_password", "complete_passkey", "confirm_totp", "remember_device"]
 
 
+@reported
 def change_password(
     desk: Desk, me: Session, previous: object, proposed: object, *, sign_out_others: bool
 ) -> Flow[PasswordChanged | Refused]:
@@ -56,6 +58,7 @@ def _others_ended(desk: Desk, me: Session, changed_at: int) -> Flow[int | None]:
         return None
 
 
+@reported
 def begin_totp(desk: Desk, me: Session, account: str | None) -> Flow[TotpSecret | Refused]:
     """AssociateSoftwareToken. See PasswordFlows.begin_totp."""
     if is_stale(desk.case, me):
@@ -66,6 +69,7 @@ def begin_totp(desk: Desk, me: Session, account: str | None) -> Flow[TotpSecret 
     return totp_secret_of(answer, issuer=desk.issuer, account=account or me.username)
 
 
+@reported
 def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
     """VerifySoftwareToken, then SetUserMFAPreference. See PasswordFlows.confirm_totp."""
     if is_stale(desk.case, me):
@@ -83,6 +87,7 @@ def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
     return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
 
 
+@reported
 def begin_passkey(desk: Desk, me: Session) -> Flow[PasskeyOptions | Refused]:
     """StartWebAuthnRegistration. See PasswordFlows.begin_passkey."""
     if is_stale(desk.case, me):
@@ -96,6 +101,7 @@ def begin_passkey(desk: Desk, me: Session) -> Flow[PasskeyOptions | Refused]:
     return PasskeyOptions(json.dumps(options))
 
 
+@reported
 def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done | Refused]:
     """CompleteWebAuthnRegistration. See PasswordFlows.complete_passkey."""
     if is_stale(desk.case, me):
@@ -107,6 +113,7 @@ def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done |
     return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
 
 
+@reported
 def remember_device(desk: Desk, me: Session, *, remembered: bool) -> Flow[Done | Refused]:
     """UpdateDeviceStatus. See PasswordFlows.remember_device."""
     if remembered and is_stale(desk.case, me):  # a remembered device may stand in for the second factor

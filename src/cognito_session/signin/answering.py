@@ -15,6 +15,7 @@ from cognito_session.signin.challenge import check_seals, find_challenge, keep_c
 from cognito_session.signin.device_proof import call_on_device
 from cognito_session.signin.limits import code_of, credential_of, is_attributes, is_username, password_of
 from cognito_session.signin.outcome import ChallengeRequired, Refusal, Refused, SignInOutcome
+from cognito_session.signin.refusals import reported
 from cognito_session.signin.step import CODES, PASSWORD, Visitor, asking_for_password, follow, shown
 from cognito_session.signin.verdict import refused_by_challenge
 
@@ -32,6 +33,7 @@ _SELECT: Final = "SELECT_CHALLENGE"
 _SENT_WITHOUT_ASKING: Final = frozenset({"EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"})
 
 
+@reported
 def start(
     desk: Desk, username: object, *, preferred: str | None = None, presented: CookieHeaders = None, device: str | None = None
 ) -> Flow[SignInOutcome]:
@@ -55,6 +57,7 @@ def pending(desk: Desk, presented: CookieHeaders) -> Flow[ChallengeRequired | No
     return None if waiting is None else shown(desk, waiting)
 
 
+@reported
 def answer(
     desk: Desk,
     response: object,

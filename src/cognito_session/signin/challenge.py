@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cognito_session.core.cookie import MAX_COOKIE_BYTES, Cookie
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
+from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.vault import open_value, seal_value
 from cognito_session.signin.outcome import Prompt
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.steps import Flow
 
 __all__ = [
     "CHALLENGE_SECONDS",
@@ -35,6 +35,7 @@ __all__ = [
 CHALLENGE_SECONDS: Final = 15 * 60
 """Cognito's longest AuthSessionValidity."""
 _PURPOSE: Final = "challenge"
+_FORGED: Final = Report("cookie_refused", "", None, "challenge cookie", limited=True)
 
 
 class Challenge(NamedTuple):
@@ -102,6 +103,7 @@ def find_challenge(case: Case, headers: CookieHeaders) -> Flow[Challenge | None]
         try:
             opened = yield from open_value(case, value, purpose=_PURPOSE, context=(cookie.name,))
         except TokenError:
+            yield from ask(_FORGED)
             continue
         except SessionUnavailable as error:
             outage = error

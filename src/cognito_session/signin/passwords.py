@@ -14,6 +14,7 @@ from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.signin.device_proof import call_on_device
 from cognito_session.signin.limits import code_of, is_attributes, is_username, password_of
 from cognito_session.signin.outcome import CodeSent, Done, Refusal, Refused, SignInOutcome
+from cognito_session.signin.refusals import reported
 from cognito_session.signin.step import Visitor, follow
 from cognito_session.signin.verdict import refused_code, refused_sign_up
 
@@ -40,6 +41,7 @@ def register(desk: Desk, username: object, password: object, attributes: object)
     return Done() if answer.get("UserConfirmed") else _sent(answer)
 
 
+@reported
 def confirm(desk: Desk, username: object, code: object) -> Flow[Done | Refused]:
     """ConfirmSignUp. See PasswordFlows.confirm."""
     typed = code_of(code)
@@ -54,6 +56,7 @@ def resend(desk: Desk, username: object) -> Flow[CodeSent]:
     return (yield from _send_to_whom_it_may_concern(desk, "ResendConfirmationCode", username))
 
 
+@reported
 def sign_in(
     desk: Desk, username: object, password: object, *, presented: CookieHeaders = None, device: str | None = None
 ) -> Flow[SignInOutcome]:
@@ -75,6 +78,7 @@ def forgot_password(desk: Desk, username: object) -> Flow[CodeSent]:
     return (yield from _send_to_whom_it_may_concern(desk, "ForgotPassword", username))
 
 
+@reported
 def confirm_forgot_password(desk: Desk, username: object, code: object, new_password: object) -> Flow[Done | Refused]:
     """ConfirmForgotPassword. See PasswordFlows.confirm_forgot_password."""
     typed = code_of(code)

@@ -18,6 +18,7 @@ from cognito_session.core.base64url import to_base64url
 from cognito_session.core.cookie import MAX_COOKIE_BYTES, Cookie
 from cognito_session.core.errors import SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
+from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.core.vault import open_value, seal_value
 from cognito_session.signin.entry import Entry
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cognito_session.core.case import Case
-    from cognito_session.core.steps import Flow
 
 __all__ = [
     "PROMPTED",
@@ -46,6 +46,7 @@ _AT_ONCE: Final = 5
 _MAX_KEPT_CHARS: Final = 6_000
 """All of them together: some servers take 8 kB for the whole Cookie header (gunicorn, nginx), API Gateway 10 kB for all."""
 _PURPOSE: Final = "sign-in"
+_FORGED: Final = Report("cookie_refused", "", None, "sign-in cookie", limited=True)
 RESTARTED: Final = "r"
 PROMPTED: Final = "p"
 """What a state begins with whose flow was begun anew: by itself, or with a prompt for the password."""
@@ -167,6 +168,7 @@ def _opened(case: Case, state: str, cookie_headers: Sequence[str], *, outage: bo
         try:
             text = yield from open_value(case, value, purpose=_PURPOSE, context=(state,))
         except TokenError:
+            yield from ask(_FORGED)
             continue
         except SessionUnavailable:
             if outage:

@@ -105,6 +105,7 @@ class CognitoSessionMiddleware:
             await visit.acheck_csrf()
         elif not self.sessions.csrf.admits_handshake(visit.request):
             await receive()  # the handshake may be answered only once it has been taken
+            await visit.atell_cross_site()
             raise csrf_refusal()
 
 
@@ -133,16 +134,17 @@ def request_of(scope: Scope) -> Request:
     Cookie headers with commas, which no cookie parser takes apart again.
     """
     headers = headers_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    client = str((scope.get("client") or ("",))[0])
     event, path, outer = scope.get("aws.event"), "", ""
     if event is not None:
-        from cognito_session.web.lambda_event import cookie_headers, outer_path, sent_path
+        from cognito_session.web.lambda_event import client_of, cookie_headers, outer_path, sent_path
 
         # Mangum passes the event's path on as it is: decoded or not, as the gateway left it.
-        path, outer = sent_path(event, scope["path"]), outer_path(event)
+        path, outer, client = sent_path(event, scope["path"]), outer_path(event), client_of(event)
         if "cookie" in headers:
             headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
     query = sent_query(scope.get("query_string", b""))
-    return Request(scope.get("method", "GET"), path or _path(scope), query, headers, outer)
+    return Request(scope.get("method", "GET"), path or _path(scope), query, headers, outer, client)
 
 
 def _path(scope: Scope) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "check_login_path", "check_manager", "checked"]
 
 K = TypeVar("K")
+_MOST_PROXIES: Final = 10
 _COROUTINE: Final = 0x80
 """CO_COROUTINE; asking `inspect` would cost every cold start its import."""
 _LOGIN_PATH: Final = re.compile(r"(?:(?:/(?![/\\])|https?://[0-9A-Za-z\[])[!-~]*)?")
@@ -58,6 +59,11 @@ def _identifier(name: str, value: object) -> None:
 def _remaining(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
         raise given.unexpected(name, "a number of seconds", value)
+
+
+def _proxies(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_PROXIES:
+        raise given.unexpected(name, f"how many proxies of your own are in front, 0 to {_MOST_PROXIES}", value)
 
 
 def _callable(name: str, value: object) -> None:
@@ -118,6 +124,7 @@ CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     "boto3_session": _optional(_boto3_session),
     **dict.fromkeys(("on_event", "keyring"), _optional(given.check_function)),
     "other_events": _optional(_callable),
+    "trusted_proxies": _proxies,
     **dict.fromkeys(("store", "provider", "keys", "clock"), _optional(_part)),
     **dict.fromkeys(
         ("tokens", "data", "request", "username", "password", "code", "new_password", "response", "previous", "proposed"),

@@ -1,8 +1,7 @@
 """A Lambda event as a Request: its headers, cookies, path and query, wherever its form puts them.
 
-Headers may be in any case, lists or null. API Gateway decodes query parameters, a load balancer does not. Never reads
-X-Forwarded-*. Everything that the rest of the package needs of events is to be had here: forms are in lambda_form.py,
-answers in lambda_answer.py.
+Headers may be in any case, lists or null. API Gateway decodes query parameters, a load balancer does not. Everything that the
+rest of the package needs of events is to be had here: forms are in lambda_form.py, answers in lambda_answer.py.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
 
@@ -19,6 +18,7 @@ from cognito_session.web.request import Request, headers_of
 __all__ = [
     "Form",
     "answer",
+    "client_of",
     "cookie_headers",
     "cookies_in",
     "form_of",
@@ -47,7 +47,7 @@ def request_of(event: Mapping[str, Any]) -> Request:
     if cookies:
         headers["cookie"] = tuple(cookies)
     query = _query(event, decoded="elb" not in context)
-    return Request(_text(method).upper(), sent_path(event, path) or "/", query, headers, outer_path(event))
+    return Request(_text(method).upper(), sent_path(event, path) or "/", query, headers, outer_path(event), client_of(event))
 
 
 def sent_path(event: Mapping[str, Any], path: str) -> str:
@@ -60,6 +60,12 @@ def sent_path(event: Mapping[str, Any], path: str) -> str:
     domain = _text(_mapping(event.get("requestContext")).get("domainName"))
     decoded = event.get("version") in ("1.0", "2.0") and ".lambda-url." not in domain
     return escaped_path(path, decoded=decoded)
+
+
+def client_of(event: Mapping[str, Any]) -> str:
+    """The address that API Gateway or a Function URL was called from; "" for a load balancer's event, which has none."""
+    context = _mapping(event.get("requestContext"))
+    return _text(_mapping(context.get("http")).get("sourceIp") or _mapping(context.get("identity")).get("sourceIp"))
 
 
 def outer_path(event: Mapping[str, Any]) -> str:

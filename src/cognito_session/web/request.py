@@ -1,11 +1,13 @@
 """Request: what every front door makes of the request it was given, before anything is decided.
 
-Header names are lower-case and every header keeps all its values. Nothing is trusted here: X-Forwarded-* and the like are
-read by nobody, and a header that must come once and came twice is no single value any more.
+Header names are lower-case and every header keeps all its values. A header that must come once and came twice is no single
+value any more. Nothing is trusted: X-Forwarded-For is read for what is logged, and only where the application says how many
+proxies are its own; no other header of the kind is read.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 9.2.1). TRACE is not among them: no application needs it."""
 
 _MAX_PARAMETERS: Final = 100
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f:.]{2,45}(?:%[0-9A-Za-z]{1,15})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _PURPOSES: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 """Headers by which a browser announces a prefetch: the standard one, Chrome's, Safari's and Firefox's older ones."""
 
@@ -26,6 +29,8 @@ class Request(NamedTuple):
 
     `path` is the one that routes are found by. `outer_path` is the one that the gateway was asked for, where an event has both:
     a REST API takes its stage off `path`. Elsewhere it is empty.
+    `client` is the address at the connection's other end, which may be a proxy's, as the server or gateway says it; "" where it
+    does not.
     """
 
     method: str
@@ -33,6 +38,7 @@ class Request(NamedTuple):
     query: str
     headers: Mapping[str, tuple[str, ...]]
     outer_path: str = ""
+    client: str = ""
 
     def __repr__(self) -> str:
         return f"Request({self.method!r}, {self.path!r}, query and {len(self.headers)} headers hidden)"
@@ -41,6 +47,15 @@ class Request(NamedTuple):
         """The header's value, several of them joined by ", " (RFC 9110 5.3); None where it is absent."""
         values = self.headers.get(name)
         return None if values is None else ", ".join(values)
+
+    def client_address(self, trusted_proxies: int) -> str:
+        """The client's address, as far as it can be believed: behind so many proxies of the operator's own, the entry of
+        X-Forwarded-For that the outermost of them wrote. Anybody can write the entries before it. "" where it is not known.
+        """
+        if not trusted_proxies:
+            return _address(self.client)
+        entries = [entry.strip() for value in self.headers.get("x-forwarded-for", ()) for entry in value.split(",")]
+        return _address(entries[-trusted_proxies]) if len(entries) >= trusted_proxies else ""
 
     @property
     def cookie_headers(self) -> tuple[str, ...]:
@@ -93,6 +108,11 @@ class Request(NamedTuple):
         except ValueError:
             return []
         return [value for found, value in pairs if found == name]
+
+
+def _address(text: object) -> str:
+    """An IP address, with a port where it has one; "" for anything else."""
+    return text if isinstance(text, str) and _ADDRESS.fullmatch(text) else ""
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

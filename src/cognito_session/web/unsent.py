@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
+from cognito_session.core.witness import client
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cognito_session.web.visit import Visit
 
-__all__ = ["collecting", "made", "report"]
+__all__ = ["collecting", "known_client", "made", "report"]
 
 ADVICE: Final = {
     "ASGI": "call session_of, establish or sign_out of cognito_session.web.starlette, or visit_of(scope).send(set_cookies)",
@@ -39,9 +41,25 @@ def collecting(visit: Visit) -> Iterator[None]:
     """Note the cookies that managers make, in whatever task or thread of this request, with `visit`."""
     token = _visit.set(visit)
     try:
-        yield
+        with known_client(visit):
+            yield
     finally:
         _visit.reset(token)
+
+
+class known_client:  # noqa: N801 - used as a context manager; a generator would cost every request a microsecond
+    """The visit whose client the events of this block are told with."""
+
+    __slots__ = ("_token", "_visit")
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    def __enter__(self) -> None:
+        self._token = client.set(self._visit)
+
+    def __exit__(self, *_: object) -> None:
+        client.reset(self._token)
 
 
 def made(call: str, cookies: Iterable[str]) -> None:

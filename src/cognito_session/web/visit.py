@@ -16,6 +16,7 @@ from cognito_session.core.vault import open_value, seal_value
 from cognito_session.drivers.sync import run
 from cognito_session.web.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
 from cognito_session.web.response import cookie_name
+from cognito_session.web.unsent import known_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Visit", "csrf_token"]
 
 _CSRF = "csrf"
+_CROSS_SITE = Report("cross_site_refused", "", None, limited=True)
 _REFUSES = 400
 """From this status on a response has given up what the request began."""
 _SERVES = frozenset({"resolve", "session"})
@@ -137,7 +139,8 @@ class Visit:
         """The session, or None. Raises SessionUnavailable or ConfigurationError."""
         if self._outcome is None:
             try:
-                self._outcome = run(self._flow(), self.manager.ports)
+                with known_client(self):
+                    self._outcome = run(self._flow(), self.manager.ports)
             except SessionError as error:
                 self._outcome = error
         return self._answer()
@@ -148,7 +151,8 @@ class Visit:
 
         if self._outcome is None:
             try:
-                self._outcome = await aio.run(self._flow(), self.manager.ports)
+                with known_client(self):
+                    self._outcome = await aio.run(self._flow(), self.manager.ports)
             except SessionError as error:
                 self._outcome = error
         return self._answer()
@@ -169,28 +173,55 @@ class Visit:
 
     def check_csrf(self) -> None:
         """Refuse a request that changes something and does not come from our own pages. Raises SessionForbidden."""
-        if self._must_prove_itself():
+        proof = self._proof()
+        if proof is False:
+            self.tell_cross_site()
+            raise csrf_refusal()
+        if proof:
             me = self.session()
             if me is None or not run(_token_holds(self.manager.case, me.sid, self._token()), self.manager.ports):
+                self.tell_cross_site()
                 raise csrf_refusal()
 
     async def acheck_csrf(self) -> None:
         """As `check_csrf`."""
-        if self._must_prove_itself():
+        proof = self._proof()
+        if proof is False:
+            await self.atell_cross_site()
+            raise csrf_refusal()
+        if proof:
             from cognito_session.drivers import aio
 
             me = await self.asession()
             if me is None or not await aio.run(_token_holds(self.manager.case, me.sid, self._token()), self.manager.ports):
+                await self.atell_cross_site()
                 raise csrf_refusal()
 
-    def _must_prove_itself(self) -> bool:
-        """Whether only the session's own token can still speak for the request. Raises SessionForbidden."""
+    def _proof(self) -> bool | None:
+        """None: nothing is to be proved. True: only the session's own token can still speak for the request. False: nothing."""
         verdict = self.manager.csrf.verdict(self.request)
         if verdict is CsrfVerdict.PASSES:
-            return False
-        if verdict is CsrfVerdict.SILENT and self.manager.csrf.header_token and self._token():
-            return True
-        raise csrf_refusal()
+            return None
+        return verdict is CsrfVerdict.SILENT and self.manager.csrf.header_token and bool(self._token())
+
+    @property
+    def client_address(self) -> str:
+        """The client's address, as far as the adapter knows it and the operator's proxies are believed."""
+        return self.request.client_address(getattr(self.manager, "trusted_proxies", 0))
+
+    def tell_cross_site(self) -> None:
+        """Tell the operator of a request that did not come from our own pages, with its address and nothing of its content."""
+        from cognito_session.drivers.alarms import raise_alarm
+
+        with known_client(self):
+            raise_alarm(_CROSS_SITE, self.manager.ports)
+
+    async def atell_cross_site(self) -> None:
+        """As `tell_cross_site`."""
+        from cognito_session.drivers.alarms import raise_alarm_async
+
+        with known_client(self):
+            await raise_alarm_async(_CROSS_SITE, self.manager.ports)
 
     def _token(self) -> str:
         return self.request.header(TOKEN_HEADER) or ""

@@ -43,11 +43,14 @@ class Handshake(Visit):
     def check_csrf(self) -> None:
         """Refuse a page that is not ours. Raises SessionForbidden."""
         if not self.manager.csrf.admits_handshake(self.request):
+            self.tell_cross_site()
             raise csrf_refusal()
 
     async def acheck_csrf(self) -> None:
         """As `check_csrf`."""
-        self.check_csrf()
+        if not self.manager.csrf.admits_handshake(self.request):
+            await self.atell_cross_site()
+            raise csrf_refusal()
 
 
 class Message(Visit):
@@ -99,6 +102,7 @@ def connected_session(case: Case, sub: str, sid: str) -> Flow[Outcome]:
             auth_time=record.auth_time,
             expires_at=record.abs_exp,
             now=case.now(),
+            alarm=case.alarm,
             data=(yield from data_of(case, record)),
             data_version=record.data_version,
         )

@@ -212,15 +212,15 @@ def request_of(environ: Mapping[str, Any]) -> Request:
     """
     path = str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", ""))
     method, query = str(environ.get("REQUEST_METHOD", "")), str(environ.get("QUERY_STRING", "")).encode("latin-1", "replace")
-    headers = _headers(environ)
+    headers, client = _headers(environ), str(environ.get("REMOTE_ADDR") or "")
     event, outer = _left_by_lambda(environ, 0), ""
     if event is not None:
-        from cognito_session.web.lambda_event import cookie_headers, outer_path
+        from cognito_session.web.lambda_event import client_of, cookie_headers, outer_path
 
-        outer = outer_path(event)
+        outer, client = outer_path(event), client_of(event)
         if "cookie" in headers:
             headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
-    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", sent_query(query), headers, outer)
+    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", sent_query(query), headers, outer, client)
 
 
 def lambda_context(environ: Mapping[str, Any]) -> Any:
