@@ -127,9 +127,10 @@ class Assembly:
         self.csrf = _csrf(csrf or Csrf(), configuration.app_base_url)
         self.base_path = base_path_of(configuration.app_base_url)
         store = store or self._store()
+        policy = policy or SessionPolicy()
         self.case = Case(
-            policy=policy or SessionPolicy(),
-            rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id),
+            policy=policy,
+            rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id, policy.audiences),
             cookie=Cookie(_COOKIE_NAMES[cookie] if cookie_name is None else cookie_name),
             clock=clock,
             entropy=os.urandom,

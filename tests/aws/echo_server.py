@@ -143,8 +143,8 @@ def _echo(request):
     return json.dumps({"Item": {"sub": {"S": key}, "by": {"N": str(request.connection)}}}).encode()
 
 
-def write_certificate(folder):
-    """The path of a PEM file with a key and a certificate for 127.0.0.1 that vouches for itself."""
+def write_certificate(folder, host="127.0.0.1"):
+    """The path of a PEM file with a key and a certificate for `host`, an address or a name, that vouches for itself."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -155,9 +155,9 @@ def write_certificate(folder):
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - dt.timedelta(days=1))
     builder = builder.not_valid_after(now + dt.timedelta(days=1))
-    builder = builder.add_extension(
-        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-    )
+    is_address = host[0].isdigit()
+    named = x509.IPAddress(ipaddress.ip_address(host)) if is_address else x509.DNSName(host)
+    builder = builder.add_extension(x509.SubjectAlternativeName([named]), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     certificate = builder.sign(key, hashes.SHA256())
     path = folder / "loopback.pem"

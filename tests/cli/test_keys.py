@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from cognito_session.core.base64url import to_base64url
 from cognito_session.core.keyring import Keyring
-from support.sealing_keys import ring
+from support.sealing_keys import key_bytes, ring
 
 FIRST = ring(1)
 KEYS = f"{ring(2)}, {FIRST}"
@@ -74,3 +77,9 @@ def test_a_full_keyring_takes_no_seventeenth(command):
     result = command("keys", "new", "--keys-from-env", env={"SESSION_KEYS": text}, status=1)
     assert "1 to 16" in result.stderr
     assert result.stdout == ""
+
+
+def test_a_new_key_is_the_operating_system_s(command, monkeypatch):
+    """`keys new` prints what os.urandom gave."""
+    monkeypatch.setattr(os, "urandom", lambda size: key_bytes(5)[:size])
+    assert command("keys", "new").stdout.strip() == f"1.{to_base64url(key_bytes(5))}"

@@ -316,9 +316,50 @@ def test_only_the_owner_may_read_the_file(path):
         os.umask(before)
     assert modes == dict.fromkeys(("sessions.db", "sessions.db-wal", "sessions.db-shm", "sessions.db-created"), 0o600)
     store.close()
-    path.chmod(0o640)  # an operator's choice
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o610, 0o644, 0o777])
+def test_a_file_that_is_open_to_others_is_refused(path, mode, suffix):
+    """It holds refresh tokens, and so does the log beside it: a sentence that names file, mode and command, nothing changed."""
     SQLiteStore(path).close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    found = Path(f"{path}{suffix}")
+    found.touch()
+    found.chmod(mode)
+    with pytest.raises(ConfigurationError, match=rf"sessions.db{suffix} is open to other users \(mode {mode:04o}\).*chmod 600"):
+        SQLiteStore(path)
+    assert stat.S_IMODE(found.stat().st_mode) == mode
+    found.chmod(0o600)
+    SQLiteStore(path).close()
+
+
+def test_a_link_to_nowhere_is_refused(path, tmp_path):
+    """Whoever places a link would choose where the tokens go; no file is made there."""
+    target = tmp_path / "elsewhere.db"
+    path.symlink_to(target)
+    with pytest.raises(ConfigurationError, match="is a link to a file that does not exist"):
+        SQLiteStore(path)
+    assert not target.exists()
+    SQLiteStore(target).close()
+    SQLiteStore(path).close()
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_belongs_to_another_user_is_refused(path, tmp_path, what, monkeypatch):
+    """The owner could read or replace the file, or lead the link elsewhere; a link of root's is accepted."""
+    target = tmp_path / "target.db"
+    SQLiteStore(target).close()
+    path.symlink_to(target)
+    mine = os.geteuid()
+    whole = Path.lstat if what == "link" else Path.stat
+
+    def looked(self, **options):
+        found = whole(self, **options)
+        return os.stat_result([*found[:4], mine + 1, *found[5:]]) if self == path else found
+
+    monkeypatch.setattr(Path, whole.__name__, looked)
+    with pytest.raises(ConfigurationError, match=rf"belongs to another user \(uid {mine + 1}"):
+        SQLiteStore(path)
 
 
 def test_a_removed_secret_is_gone_from_the_file(store, path):
@@ -379,9 +420,9 @@ def test_a_place_that_takes_no_file_is_refused(tmp_path, where):
         SQLiteStore(tmp_path / where)
 
 
-@pytest.mark.parametrize(("folder_mode", "file_mode"), [(0o555, None), (0o777, 0o444)], ids=["folder", "file"])
+@pytest.mark.parametrize(("folder_mode", "file_mode"), [(0o555, None), (0o777, 0o400)], ids=["folder", "file"])
 def test_a_place_that_may_not_be_written_is_refused(folder_mode, file_mode):
-    """A folder or a file of somebody else is a ConfigurationError at the start, not a 503 at the first request."""
+    """A folder of somebody else or a file without the right to write is a ConfigurationError at the start, not a 503 later."""
     script = """
 from cognito_session.core.errors import ConfigurationError
 import cognito_session.sqlite.file, sqlite3, urllib.parse  # what a user without rights could not import
@@ -397,6 +438,8 @@ except ConfigurationError as error:
         if file_mode is not None:
             SQLiteStore(path).close()
             path.chmod(file_mode)
+            if os.getuid() == 0:
+                os.chown(path, 65534, 65534)
         Path(folder).chmod(folder_mode)
         with programs([Program(PREAMBLE + script, str(path))]) as (program,):
             said = program.finish()

@@ -455,6 +455,7 @@ FIRST_SCHEMA = (
 
 def test_a_file_of_the_first_schema_is_migrated(path):
     """Every row is kept and protected by a checksum; a worker of the older release cannot write rows without one."""
+    path.touch(0o600)
     raw(path, "PRAGMA journal_mode = WAL", *FIRST_SCHEMA)
     rows = {f"user-{n}": {"token": f"t{n}", "ttl": n, "ü": "ü"} for n in range(300)}
     old = sqlite3.connect(path, isolation_level=None)
@@ -525,6 +526,7 @@ def test_damage_is_never_an_unknown_session_or_an_altered_one(tmp_path, seed):
     for number in range(30):
         path = tmp_path / f"damaged-{number}.db"
         after = damaged(content, chance)
+        path.touch(0o600)
         path.write_bytes(content if number % 3 == 0 else after)
         store = opened(path)
         if store is None:

@@ -76,6 +76,8 @@ class SessionPolicy:
     `recent_sign_in_seconds`: how old the sign-in of a session may be that changes the password, adds an authenticator app or a
     passkey, remembers its device, or signs out other sessions. An older one is refused as `stale_sign_in` and has to sign in
     again (OWASP ASVS 5.0, 7.5.1 and 7.5.2). None asks for no recent sign-in.
+    `audiences`: the values of the claim `aud` that an access token bound to a resource may have (RFC 8707). One of the token's
+    must be among them. A token without `aud` is bound to nothing and accepted. None: any `aud` is accepted.
 
     Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
     crash of one worker unless `allow_lossy_rotation=True` is spelled out.
@@ -93,6 +95,7 @@ class SessionPolicy:
     key_set_max_age_seconds: int = KEY_SET_MAX_AGE_SECONDS
     key_set_outage_seconds: int = KEY_SET_OUTAGE_SECONDS
     recent_sign_in_seconds: int | None = 300
+    audiences: tuple[str, ...] | None = None
     accept_unsealed_rows: bool = False
 
     def __post_init__(self) -> None:
@@ -112,6 +115,8 @@ class SessionPolicy:
             raise ConfigurationError("on_reuse: expected 'end' or 'reject'")
         if not isinstance(self.forget_device_on_sign_out, bool):
             raise ConfigurationError("forget_device_on_sign_out: expected True or False")
+        if self.audiences is not None:
+            object.__setattr__(self, "audiences", _audiences(self.audiences))
         self._check_grace()
 
     def idle_end(self, now: int, absolute_end: int | None) -> int | None:
@@ -143,6 +148,15 @@ class SessionPolicy:
         """The instant no session made at `created_at` outlives: its own limit or the refresh token's."""
         cap = created_at + self.refresh_token_days * 86_400
         return cap if self.absolute_seconds is None else min(cap, created_at + self.absolute_seconds)
+
+
+def _audiences(given: object) -> tuple[str, ...]:
+    """A text would be a set of characters, and an empty list would refuse every bound token without a word."""
+    if not isinstance(given, tuple | list | set | frozenset) or not given:
+        raise ConfigurationError('audiences: expected a tuple with one text or more, like ("https://api.example",), or None')
+    if not all(isinstance(each, str) and each and each == each.strip() for each in given):
+        raise ConfigurationError("audiences: expected texts without spaces around them, as the claim aud has them")
+    return tuple(given)
 
 
 def _check_span(name: str, value: object, *, least: int, most: int, optional: bool = False) -> None:

@@ -19,7 +19,7 @@ from cognito_session.core.json_text import NotJson, is_unicode, read_json
 from cognito_session.core.partition import issuers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cognito_session.core.keys import KeySet, SigningKey
 
@@ -47,16 +47,20 @@ class TokenRules(NamedTuple):
 
     Cognito has two forms of issuer, `cognito-idp.REGION` and `issuer-cognito-idp.REGION`
     (API_IssuerConfigurationType); both are this pool's own.
+
+    `audiences`: the values of `aud` that are ours, where an access token is bound to a resource (RFC 8707); None: any.
     """
 
     issuers: frozenset[str]
     client_id: str
     user_pool_id: str = ""
+    audiences: frozenset[str] | None = None
 
     @classmethod
-    def of_pool(cls, user_pool_id: str, client_id: str) -> TokenRules:
+    def of_pool(cls, user_pool_id: str, client_id: str, audiences: Iterable[str] | None = None) -> TokenRules:
         """The rules for one user pool, whose region is the part of its id before "_"."""
-        return cls(frozenset(issuers_of(user_pool_id)), client_id, user_pool_id)
+        accepted = None if audiences is None else frozenset(audiences)
+        return cls(frozenset(issuers_of(user_pool_id)), client_id, user_pool_id, accepted)
 
 
 class AccessToken(NamedTuple):
@@ -234,6 +238,7 @@ def _access_token(text: str, claims: dict[str, Any], rules: TokenRules) -> Acces
         raise InvalidClaim("token_use", "an access token, not an ID token")
     if claims.get("client_id") != rules.client_id:
         raise InvalidClaim("client_id", "the configured app client")
+    _check_audience(claims, rules.audiences)
     issued_at, expires_at = _instant(claims, "iat"), _instant(claims, "exp")
     if not issued_at < expires_at <= issued_at + _MAX_LIFE_SECONDS:
         raise InvalidClaim("exp", "an instant up to one day after iat")
@@ -252,6 +257,17 @@ def _access_token(text: str, claims: dict[str, Any], rules: TokenRules) -> Acces
         scopes=frozenset(_text(claims, "scope", default="").split()),
         claims=_read_only(claims),
     )
+
+
+def _check_audience(claims: dict[str, Any], accepted: frozenset[str] | None) -> None:
+    """`aud` of a token bound to a resource: a text or a list of them (RFC 7519 4.1.3, RFC 8707). Others have none."""
+    if "aud" not in claims:
+        return
+    named = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    if not named or not all(isinstance(name, str) and name and is_unicode(name) for name in named):
+        raise InvalidClaim("aud", "a text or a list of texts")
+    if accepted is not None and accepted.isdisjoint(named):
+        raise InvalidClaim("aud", "one of the policy's audiences")
 
 
 def _read_only(value: Any, levels: int = _MAX_LEVELS) -> Any:

@@ -19,6 +19,7 @@ from cognito_session.sqlite.checksum import Damage
 from cognito_session.sqlite.gate import gate
 from cognito_session.sqlite.log import Log
 from cognito_session.sqlite.marker import Marker
+from cognito_session.sqlite.ownership import check_mode, check_ownership
 from cognito_session.sqlite.presence import Presence
 from cognito_session.sqlite.rows import Rows
 from cognito_session.sqlite.schema import SCHEMA_VERSION, Schema, asked
@@ -226,6 +227,7 @@ class SQLiteFile:
             self._schema.settle(connection)
             return
         version = self._schema.version(connection)
+        check_mode(self._path)
         self._schema.settle(connection)
         if version != SCHEMA_VERSION:
             self._install(connection)
@@ -262,6 +264,7 @@ class SQLiteFile:
 
         if not self._path.parent.is_dir():
             raise ConfigurationError(f"SQLite: there is no folder {self._path.parent}: make it, writable for this process")
+        check_ownership(self._path)
         try:
             self.write(lambda connection, _: connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
             self._proven = True
