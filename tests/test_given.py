@@ -142,6 +142,8 @@ WRONG = [
     ("managed_login", "scopes", ["openid", 7], "list of names"),
     ("managed_login", "scopes", (each for each in ("openid",)), "list of names"),
     ("managed_login", "base_url", b"https://a", "text"),
+    ("managed_login", "clear_site_data", "storage", "list of names"),
+    ("managed_login", "clear_site_data", ["all"], "one of 'cache', 'cookies', 'storage'"),
     ("managed_login", "callback_path", None, "text"),
     ("password_flows", "issuer", 7, "text"),
 ]

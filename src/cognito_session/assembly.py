@@ -35,7 +35,7 @@ from cognito_session.web.checked import checked
 from cognito_session.web.csrf import Csrf, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import TypedDict
 
     from cognito_session.aws.wire import Wire
@@ -218,7 +218,9 @@ class Assembly:
             environ=environ,
         )
 
-    def _login_site(self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str]) -> LoginSite:
+    def _login_site(
+        self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str], clear_site_data: Collection[str]
+    ) -> LoginSite:
         """Where signing in happens, all of it checked now: the domain, the address and the paths."""
         from cognito_session.signin.managed_login import login_site
 
@@ -233,7 +235,8 @@ class Assembly:
             raise ConfigurationError("SESSION_KEYS is not set: managed login seals what it must remember while you sign in")
         address = check_address(base_url, source)
         origin_of(address, source)
-        return login_site(base_url=address, client_id=self.configuration.client_id, scopes=scopes, **paths)
+        client_id = self.configuration.client_id
+        return login_site(base_url=address, client_id=client_id, scopes=scopes, clear_site_data=clear_site_data, **paths)
 
     def _key_source(self, clock: Clock, environ: Mapping[str, str], policy: SessionPolicy) -> CognitoKeySource:
         names = self.configuration

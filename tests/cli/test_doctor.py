@@ -245,7 +245,7 @@ def test_a_client_that_cannot_be_read(right, error, level, words):
 )
 def test_a_setting_of_the_app_client(change, expected, level, words):
     """Each is found by itself, with a fix, and without anything secret."""
-    assert check_app_client(CLIENT, EXPECTED) == []
+    assert {each.level for each in check_app_client(CLIENT, EXPECTED)} <= {"note"}
     found = [each for each in check_app_client(CLIENT | change, EXPECTED._replace(**expected)) if each.level != "note"]
     ((finding),) = found
     assert (finding.level, words in finding.what, bool(finding.fix)) == (level, True, True)
@@ -256,10 +256,33 @@ def test_settings_that_are_fine():
     bare = {"EnableTokenRevocation": True, "PreventUserExistenceErrors": "ENABLED", "ClientSecret": "s"}
     assert check_app_client(bare, Expected("s", 30)) == []
     assert "s3cret" not in repr(Expected("s3cret", 7))
-    rotating = CLIENT | {"RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}}
-    assert [each.level for each in check_app_client(rotating, EXPECTED)] == ["note"]
+    rotating = CLIENT | {"ClientSecret": "s", "RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}}
+    assert [each.level for each in check_app_client(rotating, EXPECTED._replace(client_secret="s"))] == ["note"]
     assert (grace_seconds(rotating), grace_seconds(CLIENT)) == (60, None)
     assert grace_seconds({"RefreshTokenRotation": {"Feature": "DISABLED", "RetryGracePeriodSeconds": 60}}) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "has no secret"),
+        ({"ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]}, "allows ALLOW_USER_PASSWORD_AUTH"),
+        ({"ExplicitAuthFlows": ["USER_PASSWORD_AUTH"]}, "allows USER_PASSWORD_AUTH"),
+        ({"ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH", "ALLOW_USER_SRP_AUTH"]}, "ALLOW_CUSTOM_AUTH, ALLOW_USER_SRP_AUTH"),
+        ({"ExplicitAuthFlows": ["ADMIN_NO_SRP_AUTH"]}, "ADMIN_NO_SRP_AUTH"),
+    ],
+)
+def test_more_than_the_library_needs_is_a_note(change, words):
+    """A client without a secret, and flows that managed login does not need, are told and are no problem."""
+    found = check_app_client(CLIENT | change, EXPECTED)
+    assert [each.level for each in found if words in each.what] == ["note"]
+    assert all(each.fix for each in found)
+
+
+def test_an_app_client_with_a_secret_and_no_password_flow_is_fine():
+    """Nothing is noted where the client has what the library needs and no more."""
+    least = CLIENT | {"ClientSecret": "s", "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_AUTH"]}
+    assert check_app_client(least, EXPECTED._replace(client_secret="s")) == []
 
 
 # --- live

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cognito_session import Active, Rejected
+from cognito_session import Active, ConfigurationError, Rejected
 from cognito_session.core.outcome import Reason
 from managed.scene import session_rows
 from signin.browser import BASE_URL, Site, location, query_of
@@ -194,3 +194,35 @@ def test_the_way_on_is_of_our_own_site(site, evil):
     """A return_to that leads elsewhere becomes the start page."""
     site.sign_in(site.app.user())
     assert location(site.sign_out(where="elsewhere", return_to=evil)) == "/"
+
+
+@pytest.mark.parametrize("where", ["here", "everywhere"])
+def test_the_browser_is_told_what_to_delete(site, where):
+    """`clear_site_data` is on the answer that signs this browser out: the redirect, the script's JSON, the uncertain one."""
+    site.login = site.manager.managed_login(clear_site_data=("cache", "storage"))
+    site.sign_in(site.app.user())
+    assert site.sign_out(where=where).headers["Clear-Site-Data"] == '"cache", "storage"'
+    script = site.sign_out(("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"))
+    assert script.headers["Clear-Site-Data"] == '"cache", "storage"'
+    site.cognito.cookies.clear()
+    site.sign_in(site.app.user())
+    site.app.stack.fault("UpdateItem", "error500", times=None)
+    assert site.sign_out().headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
+def test_nothing_is_deleted_unasked(site):
+    """Not without the setting, and not where this browser stays signed in."""
+    site.sign_in(site.app.user())
+    assert "Clear-Site-Data" not in site.sign_out(where="elsewhere").headers
+    assert "Clear-Site-Data" not in site.sign_out().headers
+    site.login = site.manager.managed_login(clear_site_data=["storage"])
+    site.cognito.cookies.clear()
+    site.sign_in(site.app.user())
+    assert "Clear-Site-Data" not in site.sign_out(where="elsewhere").headers
+
+
+@pytest.mark.parametrize("wrong", ["storage", ["everything"], ['"storage"'], None])
+def test_what_a_browser_would_pass_over_is_refused(site, wrong):
+    """A name that no browser knows deletes nothing: it is refused when the login is made."""
+    with pytest.raises(ConfigurationError, match="clear_site_data: expected"):
+        site.manager.managed_login(clear_site_data=wrong)

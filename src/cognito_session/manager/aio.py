@@ -17,7 +17,7 @@ from cognito_session.web.device import device_label
 from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Unpack
 
     from cognito_session.assembly import ManagerSettings
@@ -101,6 +101,7 @@ class AsyncSessionManager(Assembly):
         login_path: str = "/login",
         after_sign_in: str = "/",
         after_sign_out: str = "/",
+        clear_site_data: Collection[str] = (),
     ) -> AsyncManagedLogin:
         """As SessionManager.managed_login."""
         from cognito_session.signin.managed_login import AsyncManagedLogin
@@ -111,7 +112,7 @@ class AsyncSessionManager(Assembly):
             "after_sign_in": after_sign_in,
             "after_sign_out": after_sign_out,
         }
-        return AsyncManagedLogin(self, self._login_site(base_url, paths, scopes))
+        return AsyncManagedLogin(self, self._login_site(base_url, paths, scopes, clear_site_data))
 
     def password_flows(self, *, issuer: str | None = None) -> AsyncPasswordFlows:
         """As SessionManager.password_flows."""

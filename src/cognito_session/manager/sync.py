@@ -147,11 +147,15 @@ class SessionManager(Assembly):
         login_path: str = "/login",
         after_sign_in: str = "/",
         after_sign_out: str = "/",
+        clear_site_data: Collection[str] = (),
     ) -> ManagedLogin:
         """Signing in and out through Cognito's managed login; see cognito_session.signin.managed_login.
 
         `base_url` (else APP_BASE_URL) is your site's address; the app client must allow `base_url` + `callback_path` as a
         callback and `base_url` + `after_sign_out` as a sign-out address. Raises ConfigurationError.
+
+        `clear_site_data`, of "cache", "storage" and "cookies", is what a sign-out tells the browser to delete (the header
+        Clear-Site-Data); "cookies" deletes those of sibling hosts as well.
         """
         from cognito_session.signin.managed_login import ManagedLogin
 
@@ -161,7 +165,7 @@ class SessionManager(Assembly):
             "after_sign_in": after_sign_in,
             "after_sign_out": after_sign_out,
         }
-        return ManagedLogin(self, self._login_site(base_url, paths, scopes))
+        return ManagedLogin(self, self._login_site(base_url, paths, scopes, clear_site_data))
 
     def password_flows(self, *, issuer: str | None = None) -> PasswordFlows:
         """Signing up and in on your own pages, without a redirect; see cognito_session.signin.flows.

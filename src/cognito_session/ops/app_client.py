@@ -19,6 +19,10 @@ _UNIT_SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_4
 _DAY_SECONDS: Final = 86_400
 _DEFAULT_REFRESH_DAYS: Final = 30
 _ADVISED_GRACE_SECONDS: Final = 60
+_UNUSED_FLOWS: Final = frozenset(
+    {"ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY", "USER_SRP_AUTH"}
+)
+"""https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html"""
 
 
 class Expected(NamedTuple):
@@ -41,6 +45,7 @@ def check_app_client(client: Mapping[str, Any], expected: Expected) -> list[Find
         *_rotation(grace_seconds(client)),
         *_lifetime(client, expected.session_days),
         *_enumeration(client),
+        *_sign_in_flows(client),
         *(_managed_login(client, expected) if expected.callback_url else ()),
     ]
 
@@ -56,7 +61,14 @@ def _revocation(client: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _secret(theirs: str | None, ours: str | None) -> Iterator[Finding]:
     console = "It is shown in the Cognito console under App clients."
-    if theirs is None and ours is not None:
+    if theirs is None and ours is None:
+        yield Finding(
+            "note",
+            "the app client has no secret, so that a refresh token works for everyone who has it",
+            "An application with a server can keep a secret: use an app client that has one (RFC 10017 6.1.3.1). With another"
+            " app client users sign in again.",
+        )
+    elif theirs is None and ours is not None:
         yield Finding("problem", "CLIENT_SECRET is set, but the app client has none", "Unset CLIENT_SECRET.")
     elif theirs is not None and ours is None:
         yield Finding("problem", "the app client has a secret, but CLIENT_SECRET is not set", f"Set CLIENT_SECRET. {console}")
@@ -109,6 +121,22 @@ def _enumeration(client: Mapping[str, Any]) -> Iterator[Finding]:
             "Cognito tells unknown users from wrong passwords, so that anybody can find out who has an account",
             "Set PreventUserExistenceErrors to ENABLED.",
         )
+
+
+def _sign_in_flows(client: Mapping[str, Any]) -> Iterator[Finding]:
+    """Those that send a password through the application, which only sign-in on its own pages needs (ASVS 10.4.4)."""
+    allowed = client.get("ExplicitAuthFlows") or ()
+    found = [flow for flow in ("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH") if flow in allowed]
+    if found:
+        yield Finding(
+            "note",
+            f"the app client allows {found[0]}, so that anyone who knows its id can try passwords without managed login",
+            "Only password_flows() needs it. Without sign-in on your own pages, take it out of ExplicitAuthFlows.",
+        )
+    unused = [flow for flow in allowed if flow.removeprefix("ALLOW_") in _UNUSED_FLOWS]
+    if unused:
+        fix = "Take them out of ExplicitAuthFlows unless other software signs in by them."
+        yield Finding("note", f"the app client allows flows that this library does not use: {', '.join(sorted(unused))}", fix)
 
 
 def _managed_login(client: Mapping[str, Any], expected: Expected) -> Iterator[Finding]:

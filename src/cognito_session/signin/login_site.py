@@ -22,6 +22,7 @@ class LoginSite(NamedTuple):
     """Addresses and paths of one application's sign-in. `login_path` is where the application calls `start`.
 
     `callback_path` and `after_sign_out` follow `base_url`; the other two are as a browser asks for them.
+    `clear_site_data` is what a sign-out tells the browser to delete.
     """
 
     base_url: str
@@ -31,6 +32,7 @@ class LoginSite(NamedTuple):
     login_path: str
     after_sign_in: str
     after_sign_out: str
+    clear_site_data: tuple[str, ...] = ()
 
     @property
     def redirect_uri(self) -> str:

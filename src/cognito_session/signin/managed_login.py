@@ -29,7 +29,7 @@ from cognito_session.web.response import Response
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from cognito_session.core.steps import Flow
     from cognito_session.manager import AsyncSessionManager, SessionManager
@@ -184,6 +184,7 @@ def login_site(
     login_path: str,
     after_sign_in: str,
     after_sign_out: str,
+    clear_site_data: Collection[str] = (),
 ) -> LoginSite:
     """The settings, checked. Raises ConfigurationError."""
     paths = {
@@ -195,4 +196,5 @@ def login_site(
     checked = {name: own_path(path, name) for name, path in paths.items()}
     for name in ("login_path", "after_sign_in"):
         checked[name] = below(base_path_of(base_url), checked[name])
-    return LoginSite(base_url.rstrip("/"), client_id, tuple(dict.fromkeys(("openid", *scopes))), **checked)
+    asked = tuple(dict.fromkeys(("openid", *scopes)))
+    return LoginSite(base_url.rstrip("/"), client_id, asked, **checked, clear_site_data=tuple(clear_site_data))

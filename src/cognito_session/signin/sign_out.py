@@ -58,11 +58,18 @@ def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -
         yield from log_out(login.case, request.cookie_headers)
         address = login.site.logout_url(login.server.domain)
     except SessionUnavailable as error:
-        return _uncertain(login, request, error)._replace(cookies=gone)
+        return _signed_out(login, _uncertain(login, request, error), gone)
     except ConfigurationError as error:  # a denied write, or no address of managed login
         yield from report_failure(error, "", None, "sign_out")
-        return _uncertain(login, request, error)._replace(cookies=gone)
-    return _onward(request, address)._replace(cookies=gone)
+        return _signed_out(login, _uncertain(login, request, error), gone)
+    return _signed_out(login, _onward(request, address), gone)
+
+
+def _signed_out(login: LoginCase, response: Response, gone: tuple[str, ...]) -> Response:
+    """The answer that signs this browser out. The header is on all of them: the browser may hold what the session showed."""
+    wanted = ", ".join(f'"{each}"' for each in login.site.clear_site_data)
+    headers = {**response.headers, "Clear-Site-Data": wanted} if wanted else response.headers
+    return response._replace(headers=headers, cookies=gone)
 
 
 def _elsewhere(login: LoginCase, request: Request, return_to: str) -> Flow[Response]:

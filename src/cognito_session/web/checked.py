@@ -102,6 +102,12 @@ def check_login_path(name: str, value: Any) -> Any:
     return value
 
 
+def _site_data(name: str, value: Any) -> None:
+    """`value`, names of the header Clear-Site-Data (https://www.w3.org/TR/clear-site-data/)."""
+    for each in given.check_names(name, value):
+        given.check_choice(name, each, ("cache", "cookies", "storage"))
+
+
 _TEXT: Final = _optional(given.check_text)
 CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     **dict.fromkeys(("sub", "sid"), _identifier),
@@ -117,6 +123,7 @@ CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     **dict.fromkeys(("callback_path", "after_sign_in", "after_sign_out"), given.check_text),
     **dict.fromkeys(("user_agent", "issuer", "base_url", "cookie_name"), _TEXT),
     "login_path": check_login_path,
+    "clear_site_data": _site_data,
     **dict.fromkeys(("return_to", "identity_provider", "prompt", "language", "login_hint", "account_name", "preferred"), _TEXT),
     "policy": _optional(lambda name, value: given.check_kind(name, value, SessionPolicy, "a SessionPolicy")),
     "csrf": _optional(lambda name, value: given.check_kind(name, value, Csrf, "a Csrf")),
