@@ -12,6 +12,8 @@ from support.stack import cookie_of, done, eventually, in_thread, joined, make_a
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 READ, WRITE, CREATE = "GetItem", "UpdateItem", "PutItem"
+LIST, TRANSACTION = "Query", "TransactWriteItems"
+CALLS_OF_THE_TABLE = {READ, WRITE, CREATE, LIST, TRANSACTION}
 WORKERS = 24
 
 layouts = pytest.mark.parametrize("sort_key", [None, "sid"], ids=["one row", "two keys"])
@@ -36,10 +38,20 @@ def begun(app, manager):
 
 @layouts
 def test_a_sign_in_is_one_read_and_one_write(stack, opened, sort_key):
-    """What is known of the user is read, then the row is written under it: as one transaction where they are two rows."""
+    """What is known of the user is read, then the row is written under it: as one transaction where they are two rows.
+
+    In a table with a sort key the user's sessions are listed after each sign-in (`max_sessions`), and once before the first,
+    where no sign-in has been counted yet.
+    """
     app = opened(sort_key)
-    app.manager().establish(app.sign_in(app.user()))
-    assert done(stack) == [READ, "TransactWriteItems" if sort_key else CREATE]
+    manager, user = app.manager(), app.user()
+    manager.establish(app.sign_in(user))
+    assert done(stack) == ([READ, LIST, TRANSACTION, LIST] if sort_key else [READ, CREATE])
+    stack.clear_calls()
+    manager.establish(app.sign_in(user))
+    assert [call for call in done(stack) if call in CALLS_OF_THE_TABLE] == (
+        [READ, TRANSACTION, LIST] if sort_key else [READ, CREATE]
+    )
 
 
 @layouts
