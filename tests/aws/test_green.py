@@ -19,6 +19,8 @@ PATCH = {
     " spawn = eventlet.spawn; join = lambda all: [each.wait() for each in all]",
 }
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-central-1"}
+OWN_RESOLVER_OFF = {"EVENTLET_NO_GREENDNS": "yes"}
+"""eventlet's resolver imports dnspython, which imports trio where that is installed, and trio refuses patched sockets."""
 both = pytest.mark.parametrize("library", list(PATCH))
 
 TOGETHER = """
@@ -92,7 +94,7 @@ def ran(script, **environ):
     """What a script prints in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={"PYTHONPATH": os.pathsep.join(sys.path), **KEYS, **environ},
+        env={"PYTHONPATH": os.pathsep.join(sys.path), **KEYS, **OWN_RESOLVER_OFF, **environ},
         capture_output=True,
         text=True,
         timeout=60,
@@ -157,7 +159,10 @@ def test_patched_after_the_application_was_loaded(library, request):
     with programs(
         [
             Program(
-                script, me.access_token, str(app.stack.clock_path), environment={**app.environment, "PYTHONWARNINGS": "ignore"}
+                script,
+                me.access_token,
+                str(app.stack.clock_path),
+                environment={**app.environment, **OWN_RESOLVER_OFF, "PYTHONWARNINGS": "ignore"},
             )
         ]
     ) as (program,):
