@@ -40,10 +40,10 @@ def prepare(stack: LocalStack) -> tuple[dict[str, str], str]:
     stack.create_user(pool, "alice", "Password1!")
     stack.create_table("sessions", partition_key="sub")
     environment = {**os.environ, **pool.environment(), "SESSION_TABLE": "sessions", "PYTHONDONTWRITEBYTECODE": ""}
+    environment |= {"SESSION_KEYS": f"1.{base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip('=')}"}
     sessions = SessionManager.from_env(environ=environment, cookie="token", cookie_name="token")
     me = sessions.establish(stack.sign_in(pool, "alice", "Password1!"))
     sessions.resolve(f"token={me.access_token}")
-    environment |= {"SESSION_KEYS": f"1.{base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip('=')}"}
     environment |= {"SEALED_TABLE": stack.create_table("sealed", partition_key="sub")}
     sealed = SessionManager.from_env(environ=environment, session_table="sealed")
     cookie = sealed.establish(stack.sign_in(pool, "alice", "Password1!")).set_cookies[0].partition(";")[0]

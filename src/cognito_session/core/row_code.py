@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,8 +27,6 @@ from cognito_session.core.record import ACTIVE
 from cognito_session.core.seal import InvalidSeal, derived_key, entry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cognito_session.core.change import Change
     from cognito_session.core.keyring import KeyEntry, Keyring
     from cognito_session.core.record import SessionRecord
@@ -84,26 +83,28 @@ def with_row_code(ring: Keyring, binding: Binding, change: Change, before: Sessi
 
 def with_idle_code(ring: Keyring, binding: Binding, change: Change, sid: str | None) -> Change:
     """The change, which sets `idle_code` for the idle end that it sets itself, or for none."""
-    code = _code(ring.newest, ("idle", *binding, sid), [change.put.get(name) for name in IDLE])
+    code = _code(ring.newest, ("idle", *binding, sid), tuple(change.put.get(name) for name in IDLE))
     return change._replace(put={**change.put, "idle_code": code})
 
 
-def _after(change: Change, before: SessionRecord | None, names: Sequence[str]) -> list[Any]:
+def _after(change: Change, before: SessionRecord | None, names: tuple[str, ...]) -> tuple[Any, ...]:
     """The attributes after the write."""
     kept = None if change.replace else before
     found = [
         change.put[name] if name in change.put else None if name in change.drop else getattr(kept, name, None) for name in names
     ]
-    return [_EMPTY.get(name) if value is None else value for name, value in zip(names, found, strict=True)]
+    return tuple(_EMPTY.get(name) if value is None else value for name, value in zip(names, found, strict=True))
 
 
-def _code(entry: KeyEntry, whose: _Whose, values: Sequence[Any]) -> str:
+@lru_cache(maxsize=512)
+def _code(entry: KeyEntry, whose: _Whose, values: tuple[Any, ...]) -> str:
+    """Cached over all that goes into it: a warm worker compares a row with the one it has seen. It holds no plain secret."""
     text = _ENCODE((whose, values))
     mac = hmac.digest(derived_key(entry, _PURPOSE), text.encode("ascii"), "sha256")[:_MAC_BYTES]
     return f"{entry.sequence}.{to_base64url(mac)}"
 
 
-def _check(ring: Keyring, code: str | None, whose: _Whose, values: Sequence[Any]) -> None:
+def _check(ring: Keyring, code: str | None, whose: _Whose, values: tuple[Any, ...]) -> None:
     sequence = (code or "").partition(".")[0]
     if code is None or not (sequence.isascii() and sequence.isdigit() and len(sequence) <= _MAX_SEQUENCE_DIGITS):
         raise InvalidSeal(f"session row: attribute {whose[0]}_code: expected the code of a row written with SESSION_KEYS")

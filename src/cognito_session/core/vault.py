@@ -6,6 +6,7 @@ newer key than ours makes us ask once more; then it is "could not find out", nev
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from cognito_session.core import seal
@@ -66,15 +67,18 @@ def open_secret(case: Case, stored: str, *, sub: str, sid: str, attribute: str, 
     """
     if case.seals and not (plain or case.takes_plain or seal.is_sealed(stored)):
         raise seal.InvalidSeal(f"attribute {attribute}: expected a sealed text, because SESSION_KEYS are set")
+    opened = _open_access_token if attribute == "access_token" else seal.open_secret
     if not case.seals:
-        return seal.open_secret(None, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute)
+        return opened(None, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute)
     return (
         yield from with_keyring(
-            lambda ring: seal.open_secret(
-                ring, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute
-            )
+            lambda ring: opened(ring, stored, pool=_pool(case), client_id=_client(case), sub=sub, sid=sid, attribute=attribute)
         )
     )
+
+
+_open_access_token = lru_cache(maxsize=512)(seal.open_secret)
+"""A session's requests open the same text again and again. Of access tokens only, which `parse` keeps in any case."""
 
 
 def seal_secret(case: Case, secret: str, *, sub: str, sid: str, attribute: str) -> Flow[str]:
