@@ -79,6 +79,7 @@ def test_a_setup_that_is_right(stack, command, right):
     ("change", "part", "words"),
     [
         ({"SESSION_KEYS": "1.short"}, "keys", "entry 1"),
+        ({"SESSION_KEYS": "1." + "A" * 43}, "keys", "nothing but zeros"),
         ({"CLIENT_SECRET": "x" * 51}, "app client", "the app client has none"),
         ({"CLIENT_ID": "unknown"}, "app client", "no such app client"),
         ({"APP_BASE_URL": "https://other.example"}, "app client", "https://other.example/auth/callback is not among"),

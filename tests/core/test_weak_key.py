@@ -16,6 +16,7 @@ from cognito_session.clock import SystemClock
 from cognito_session.core.base64url import canonical_base64url, to_base64url
 from cognito_session.core.keyring import Keyring
 from cognito_session.core.weak_key import weakness
+from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.environment import DEFAULTS
 from support.sealing_keys import key_bytes, ring
 
@@ -75,6 +76,36 @@ def test_every_way_in_refuses_it():
         FixedKeyring(text)
     with pytest.raises(ConfigurationError, match="count up"):
         RenewedKeyring(lambda: text, SystemClock()).keyring(newer=False)
+
+
+def test_a_weak_key_that_replaces_a_good_one_is_told(caplog):
+    """The keys at hand are used on, and the log says why the new ones are not; what a callable says is not repeated."""
+    clock = ManualClock()
+    texts = [ring(1), f"2.{to_base64url(bytes(32))}", RuntimeError("hunter2")]
+
+    def read():
+        text = texts.pop(0)
+        if isinstance(text, Exception):
+            raise text
+        return text
+
+    source = RenewedKeyring(read, clock)
+    held = source.keyring(newer=False)
+    for said in ("nothing but zeros", "RuntimeError"):
+        caplog.clear()
+        clock.advance(300)
+        assert source.keyring(newer=False) is held
+        assert said in caplog.text
+        assert "hunter2" not in caplog.records[-1].getMessage()
+
+
+def test_keys_are_renewed_by_the_wall_clock_too():
+    """A frozen process whose monotonic clock stood still takes a retired key for good no longer than others."""
+    clock, texts = ManualClock(), [ring(1), ring(2, 1)]
+    source = RenewedKeyring(lambda: texts.pop(0), clock)
+    source.keyring(newer=False)
+    clock._now += 300
+    assert source.keyring(newer=False).newest.sequence == 2
 
 
 def test_random_keys_pass():

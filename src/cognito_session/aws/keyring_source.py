@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.aws.fork import ProcessLock
+from cognito_session.core.errors import SessionError
 from cognito_session.core.keyring import Keyring
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class RenewedKeyring:
         self._read = read
         self._clock = clock
         self._held: Keyring | None = None
-        self._asked_at = float("-inf")
+        self._asked_at = self._asked_wall = float("-inf")
         self._lock = ProcessLock()
 
     def keyring(self, *, newer: bool) -> Keyring:
@@ -54,13 +55,26 @@ class RenewedKeyring:
             return self._renewed()
 
     def _due(self, *, newer: bool) -> bool:
-        return self._clock.monotonic() - self._asked_at >= (_NEWER_COOLDOWN_SECONDS if newer else _RENEW_SECONDS)
+        """By the clock that says more: the monotonic one may stand still while a process is frozen."""
+        passed = max(self._clock.monotonic() - self._asked_at, self._clock.now() - self._asked_wall)
+        return passed >= (_NEWER_COOLDOWN_SECONDS if newer else _RENEW_SECONDS)
 
     def _renewed(self) -> Keyring:
         try:
             self._held = Keyring.parse(self._read())
-        except Exception:
+        except Exception as error:
             if self._held is None:  # else whatever the callable raised: keys at hand are better than none
                 raise
-        self._asked_at = self._clock.monotonic()
+            _tell(error)
+        self._asked_at, self._asked_wall = self._clock.monotonic(), self._clock.now()
         return self._held
+
+
+def _tell(error: Exception) -> None:
+    """A renewal that failed, at most once in a cooldown. What a callable of the application says may hold a secret."""
+    import logging
+
+    said = str(error) if isinstance(error, SessionError) else type(error).__name__
+    logging.getLogger("cognito_session").warning(
+        "keyring_unavailable: the sealing keys were not renewed, those at hand are used: %s", said
+    )
