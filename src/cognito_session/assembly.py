@@ -6,6 +6,7 @@ Nothing is connected to before the first request needs it, and no part is made t
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
@@ -73,11 +74,15 @@ if TYPE_CHECKING:
         csrf: Csrf | None
         on_event: Callable[[Report], None] | None
         trusted_proxies: int
+        same_site: SameSite
+        websocket_api: bool
+        websocket_recheck_seconds: float
 
 
 __all__ = ["Assembly"]
 
 CookieKind = Literal["sealed", "token"]
+SameSite = Literal["Lax", "Strict", "None"]
 _COOKIE_NAMES: Final[Mapping[str, str]] = {"sealed": "__Host-session", "token": "token"}
 
 
@@ -107,6 +112,9 @@ class Assembly:
         csrf: Csrf | None = None,
         on_event: Callable[[Report], None] | None = None,
         trusted_proxies: int = 0,
+        same_site: SameSite = "Lax",
+        websocket_api: bool = False,
+        websocket_recheck_seconds: float = 30,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.trusted_proxies = trusted_proxies
@@ -124,6 +132,13 @@ class Assembly:
                 "SESSION_KEYS is not set: a sealed cookie needs keys. `cognito-session keys new` prints an entry; or name"
                 ' a secret in SESSION_SECRET_ARN; or carry the access token itself with cookie="token"'
             )
+        if websocket_api and keyrings is None:
+            raise ConfigurationError(
+                "websocket_api: needs SESSION_KEYS, because whose a connection is must be sealed: who may invoke the function"
+                " can write any event. `cognito-session keys new` prints an entry"
+            )
+        self.websocket_api = websocket_api
+        self.websocket_recheck_seconds = websocket_recheck_seconds
         self.csrf = _csrf(csrf or Csrf(), configuration.app_base_url)
         self.base_path = base_path_of(configuration.app_base_url)
         store = store or self._store()
@@ -131,7 +146,7 @@ class Assembly:
         self.case = Case(
             policy=policy,
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id, policy.audiences),
-            cookie=Cookie(_COOKIE_NAMES[cookie] if cookie_name is None else cookie_name),
+            cookie=Cookie(_COOKIE_NAMES[cookie] if cookie_name is None else cookie_name, same_site),
             clock=clock,
             entropy=os.urandom,
             one_row_per_user=store.one_row_per_user,
@@ -152,6 +167,7 @@ class Assembly:
             authorization_server=self._authorization_server(environ),
             notices=Notices(),
         )
+        _warn_of(self.case)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.case.cookie.name!r})"
@@ -269,6 +285,33 @@ class Assembly:
         return Configuration.from_env(environ, prefix=prefix, **names), keywords
 
 
+def _warn_of(case: Case) -> None:
+    """Log each accepted setting that leaves out a protection, with what to set instead."""
+    name = case.cookie.name
+    if not case.cookie.has_host_prefix:
+        _warn(
+            f'cookie {name}: its name does not begin with "__Host-", so that a sibling domain\'s page can set a cookie of the'
+            f' same name. Set cookie_name="__Host-{name}"; users then sign in again'
+        )
+    if not case.seals:
+        _warn(
+            f"cookie {name}: the table holds tokens as plain text. Set SESSION_KEYS (`cognito-session keys new` prints one)"
+            ', and use cookie="sealed" if you can'
+        )
+    if case.cookie.same_site == "None":
+        _warn(
+            f"cookie {name}: with SameSite=None browsers send it with requests of every site's pages, so that only the check of"
+            " Sec-Fetch-Site and Origin refuses those. Exempt no path from it that a session serves"
+        )
+
+
+def _warn(message: str) -> None:
+    """Where nobody has loaded `logging` nobody has configured it, and a cold start does not pay for its import."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger("cognito_session").warning("%s", message)
+
+
 def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
     """With APP_BASE_URL's origin as our own, where no other is named."""
     if base_url is None or csrf.own_origin is not None:
@@ -282,7 +325,7 @@ _NAMES = (
 )
 _PARTS = (
     *("cookie", "cookie_name", "policy", "boto3_session", "clients", "store", "provider", "keys", "keyring", "clock"),
-    *("csrf", "on_event", "trusted_proxies"),
+    *("csrf", "on_event", "trusted_proxies", "same_site", "websocket_api", "websocket_recheck_seconds"),
 )
 
 

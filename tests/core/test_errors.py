@@ -29,6 +29,7 @@ from cognito_session.core.errors import (
     UnknownKey,
 )
 from cognito_session.core.outcome import Reason
+from cognito_session.core.own_headers import OWN_HEADERS
 
 
 def drawn_tree() -> dict[str, tuple[str, int | None]]:
@@ -149,7 +150,7 @@ def test_respond_without_an_event(error, word):
     assert response.keys() == {"statusCode", "headers", "body"}
     assert response["statusCode"] == error.status
     assert json.loads(response["body"]) == {"error": word, "reason": error.reason}
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "Vary": "Cookie"}
+    headers = {"Content-Type": "application/json", **OWN_HEADERS}
     assert response["headers"] == headers | ({"Retry-After": "7"} if error.status == 503 else {})
 
 

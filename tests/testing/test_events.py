@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from cognito_session import SessionManager
 from cognito_session.testing.events import FORMS
 from cognito_session.web.csrf import CsrfVerdict
 from cognito_session.web.lambda_event import request_of
@@ -143,10 +144,11 @@ def test_authorizers_admit_the_signed_in(cognito, attached, form):
     assert answer.get("isAuthorized") is False or answer["policyDocument"]["Statement"][0]["Effect"] == "Deny"
 
 
-def test_a_message_is_its_connections(cognito, attached):
+def test_a_message_is_its_connections(cognito, environ):
     """A later event of a WebSocket has no headers; whose it is stands in the authorizer's context."""
-    handler = attached.protect(lambda event, context, me: {"statusCode": 200, "body": me.username})
-    event = cognito.event("websocket-message", user="bob", body={"say": "hello"})
+    told = cognito.attach(SessionManager.from_env(environ=environ, websocket_api=True))
+    handler = told.protect(lambda event, context, me: {"statusCode": 200, "body": me.username})
+    event = cognito.event("websocket-message", manager=told, user="bob", body={"say": "hello"})
     assert "headers" not in event
     assert handler(event, cognito.context)["body"] == "bob"
     assert "authorizer" not in cognito.event("websocket-message", user="carol", signed_in=False)["requestContext"]

@@ -20,7 +20,7 @@ READ, WRITE = "GetItem", "UpdateItem"
 @pytest.fixture(params=["sealed", "token"])
 def sessions(app, request):
     """A manager of each kind of cookie."""
-    return sealed(app) if request.param == "sealed" else app.manager()
+    return serving(app) if request.param == "sealed" else app.manager(session_keys=ring(1), websocket_api=True)
 
 
 @pytest.fixture
@@ -36,6 +36,11 @@ def cookie(app, sessions):
 def app(stack):
     """An app whose pool has groups."""
     return make_app(stack, sort_key="sid", groups=("staff",))
+
+
+def serving(app, **keywords):
+    """A manager with the sealed cookie that serves a WebSocket API's messages."""
+    return sealed(app, websocket_api=True, **keywords)
 
 
 def echo(manager, **keywords):
@@ -182,7 +187,7 @@ def test_messages_write_nothing_and_do_not_keep_a_session_awake(app):
     """Idle and absolute ends hold on an open connection, and messages slide none: what slides them is the page."""
     clock = by_hand(app)
     policy = SessionPolicy(idle_seconds=300, absolute_seconds=3600)
-    manager = sealed(app, clock=clock, policy=policy)
+    manager = serving(app, clock=clock, policy=policy)
     cookie = cookie_of(manager.establish(app.sign_in(app.user())))
     context = told(manager, cookie)
     rows = session_rows(app)
@@ -213,7 +218,7 @@ def test_messages_do_not_harm_the_browser_s_cookie(sessions, cookie, app):
     """A connection that outlives many refreshes of the page never looks like a stolen cookie: nothing ends the session."""
     context, handler, reports = told(sessions, cookie), echo(sessions), Reports()
     sessions.ports = sessions.ports._replace(on_event=reports)
-    for _ in range(4):
+    for _ in range(2):  # API Gateway closes a connection after two hours
         app.expire()
         cookie = cookie_of(sessions.resolve(cookie).session)
         sessions.resolve(cookie)
@@ -232,7 +237,7 @@ def test_a_message_of_a_connection_that_nobody_vouched_for_is_a_setting_to_mend(
             assert (given["statusCode"], json.loads(given["body"])) == (
                 500, {"error": "misconfigured", "reason": "configuration"},
             )  # fmt: skip
-            assert "sessions.authorizer() on the API's $connect route" in caplog.text
+            assert "sessions.authorizer()" in caplog.text
     assert done(app.stack) == []
 
 
@@ -246,17 +251,17 @@ def test_nothing_in_a_message_can_say_who_sent_it(sessions, cookie, app):
 
 
 def test_another_manager_s_connection_is_nobody_s(app, stack):
-    """Two applications in one process: the session of one is not found in the other's table."""
-    here, there = sealed(app), sealed(make_app(stack, sort_key="sid"))
+    """Two applications in one process: what the authorizer of one has sealed is no proof to the other."""
+    here, there = serving(app), serving(make_app(stack, sort_key="sid"))
     cookie = cookie_of(here.establish(app.sign_in(app.user())))
     given = echo(there)(API.message_event("x", context=told(here, cookie)), None)
-    assert json.loads(given["body"])["reason"] == "session_ended"
+    assert json.loads(given["body"])["reason"] == "invalid_seal"
 
 
 def test_a_new_sign_in_over_the_one_row_ends_the_connection_s_session(stack):
     """In a table of one row per user the last sign-in wins, ours or foreign code's: the older connection is not served."""
     app = make_app(stack)
-    manager, user = sealed(app), app.user()
+    manager, user = serving(app), app.user()
     for again in (lambda: manager.establish(app.sign_in(user)), lambda: app.foreign_update(user, app.sign_in(user))):
         context = told(manager, cookie_of(manager.establish(app.sign_in(user))))
         assert echo(manager)(API.message_event("x", context=context), None)["statusCode"] == 200
@@ -269,7 +274,7 @@ def test_a_new_sign_in_over_the_one_row_ends_the_connection_s_session(stack):
 def test_a_row_that_was_tampered_with_serves_nobody(app, name):
     """A sealed token that was moved from another row, or another instant: reported, and a 503 as for any request."""
     reports = Reports()
-    manager = sealed(app, on_event=reports)
+    manager = serving(app, on_event=reports)
     contexts = [told(manager, cookie_of(manager.establish(app.sign_in(app.user())))) for _ in range(2)]
     mine, other = (next(row for row in session_rows(app) if row["sub"] == context["sub"]) for context in contexts)
     app.stack.dynamodb().put_item(app.table, {**mine, name: other[name] if name == "access_token" else other[name] + 1})
@@ -280,9 +285,9 @@ def test_a_row_that_was_tampered_with_serves_nobody(app, name):
 
 def test_a_message_opens_a_session_of_its_own_kind_only(app):
     """A connection that names a sealed session does not reach it through a manager of the token cookie."""
-    manager = sealed(app)
+    manager = serving(app)
     context = told(manager, cookie_of(manager.establish(app.sign_in(app.user()))))
-    other = app.manager(session_keys=ring(1))
+    other = app.manager(session_keys=ring(1), websocket_api=True, cookie_name=manager.case.cookie.name)
     given = echo(other)(API.message_event("x", context=context), None)
     assert (given["statusCode"], json.loads(given["body"])["reason"]) == (401, "wrong_cookie_kind")
 
@@ -309,7 +314,7 @@ async def test_a_coroutine_s_messages(sessions, cookie):
 
 
 def test_the_seed_s_call_knows_connections(app, monkeypatch):
-    """session(name, event) serves handshakes and messages, and refuses another site's handshake."""
+    """session(name, event) serves handshakes, refuses another site's and every message: it was told of no WebSocket API."""
     for name, value in app.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("cognito_session.assembly.SystemClock", lambda: app.stack.clock)
@@ -317,9 +322,86 @@ def test_the_seed_s_call_knows_connections(app, monkeypatch):
     me = manager.establish(app.sign_in(app.user()))
     cookie = cookie_of(me)
     assert session("token", API.connect_event(call(cookie))).sid == me.sid
-    assert session("token", API.message_event("x", context=told(manager, cookie))).sid == me.sid
     with pytest.raises(Exception, match="own pages") as caught:
         session("token", API.connect_event(call(cookie, origin="https://evil.test")))
     assert caught.value.respond()["statusCode"] == 403
-    with pytest.raises(ConfigurationError, match="authorizer"):
-        session("token", API.message_event("x", context=None))
+    for context in (None, told(manager, cookie), {"sub": me.sub, "sid": me.sid}):
+        with pytest.raises(ConfigurationError, match="websocket_api=True"):
+            session("token", API.message_event("x", context=context))
+
+
+# --- events of somebody who may invoke the function
+
+
+def forged(me, **more):
+    """A message as API Gateway would have sent it for this session."""
+    return API.message_event("x", context={"principalId": me.sub, "sub": me.sub, "sid": me.sid, **more})
+
+
+def test_an_invoker_s_message_is_served_to_nobody(sessions, cookie, app):
+    """Who may invoke the function and knows `sub` and `sid` cannot make a connection's proof: none, another's, a changed
+    one, or a sealed value of ours of another purpose.
+    """
+    me = sessions.resolve(cookie).session
+    proof = told(sessions, cookie)["connection"]
+    other = told(sessions, cookie_of(sessions.establish(app.sign_in(app.user()))))["connection"]
+    app.stack.clear_calls()
+    changed = proof[:-1] + ("A" if proof[-1] != "A" else "B")
+    values = [None, "", 7, True, "x", changed, cookie.partition("=")[2], sessions.csrf_token(me), proof + "A"]
+    for value in values:
+        given = echo(sessions)(forged(me, connection=value), None)
+        assert given["statusCode"] in (401, 500), value
+        assert me.sub not in given["body"]
+    assert done(app.stack) == []
+    given = echo(sessions)(forged(me, connection=other), None)
+    assert me.sub not in given["body"]  # the proof says whose it is, whatever stands beside it
+
+
+@pytest.mark.parametrize("part", ["connectionId", "apiId", "stage"])
+def test_a_proof_is_good_for_its_connection_alone(sessions, cookie, part):
+    """Copied into an event of another connection, API or stage it opens nothing."""
+    event = API.message_event("x", context=told(sessions, cookie))
+    assert echo(sessions)(event, None)["statusCode"] == 200
+    event["requestContext"][part] = "another"
+    given = echo(sessions)(event, None)
+    assert (given["statusCode"], json.loads(given["body"])["reason"]) == (401, "invalid_seal")
+    del event["requestContext"][part]
+    assert echo(sessions)(event, None)["statusCode"] == 500
+
+
+def test_a_proof_lasts_as_long_as_api_gateway_keeps_a_connection(app):
+    """Two hours and a little: a copy from a log is worthless after that."""
+    clock = by_hand(app)
+    manager = serving(app, clock=clock)
+    cookie = cookie_of(manager.establish(app.sign_in(app.user())))
+    event = API.message_event("x", context=told(manager, cookie))
+    clock.advance(7499)
+    assert json.loads(echo(manager)(event, None)["body"])["reason"] == "token_expired"
+    clock.advance(1)
+    assert json.loads(echo(manager)(event, None)["body"])["reason"] == "session_ended"
+
+
+def test_a_manager_that_was_not_told_serves_no_message(app, caplog):
+    """Also with a proof: a function without a WebSocket API has no way in but the cookie. Its authorizer makes no proof."""
+    telling, silent = serving(app), sealed(app)
+    cookie = cookie_of(telling.establish(app.sign_in(app.user())))
+    event = API.message_event("x", context=told(telling, cookie))
+    assert echo(telling)(event, None)["statusCode"] == 200
+    for optional in (False, True):
+        assert echo(silent, optional=optional)(event, None)["statusCode"] == 500
+    assert "websocket_api=True" in caplog.text
+    assert "connection" not in told(silent, cookie)
+
+
+def test_messages_need_keys(app):
+    """Without keys nothing can be sealed: refused when the manager is made, with what to do."""
+    with pytest.raises(ConfigurationError, match=r"websocket_api.*SESSION_KEYS"):
+        app.manager(websocket_api=True)
+
+
+def test_an_authorizer_is_asked_about_no_message(sessions, cookie):
+    """A message's event in an authorizer's dress would be answered without a cookie."""
+    event = API.message_event("x", context=told(sessions, cookie))
+    event |= {"type": "REQUEST", "methodArn": "arn:aws:execute-api:eu-central-1:123456789012:abcdef123/prod/$default"}
+    with pytest.raises(ConfigurationError, match="authorizer's event"):
+        sessions.authorizer()(event, None)

@@ -21,6 +21,7 @@ __all__ = ["Candidates", "Cookie", "CookieHeaders"]
 CookieHeaders = str | Sequence[str] | Secret[Any] | None
 """A Cookie header, several of them, or none."""
 
+SAME_SITE: Final = ("Lax", "Strict", "None")
 MAX_CANDIDATES: Final = 4
 MAX_HEADER_CHARS: Final = 65_536
 MAX_COOKIE_BYTES: Final = 4096
@@ -48,18 +49,35 @@ class Candidates(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """One cookie name and everything sent with it: HttpOnly, Secure, SameSite=Lax, Path=/, no Domain.
+    """One cookie name and everything sent with it: HttpOnly, Secure, SameSite, Path=/, no Domain.
 
-    Raises ConfigurationError for a name that is not a token (RFC 9110 5.6.2).
+    `same_site`: "Lax", "Strict" or "None" (rfc6265bis 4.1.2.7). Raises ConfigurationError for another one, and for a name that
+    is not a token (RFC 9110 5.6.2).
     """
 
     name: str
+    same_site: str = "Lax"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigurationError(
                 "cookie_name: expected 1 to 256 characters of A-Z a-z 0-9 and !#$%&'*+-.^_`|~ (RFC 9110 5.6.2)"
             )
+        if self.same_site not in SAME_SITE:
+            raise ConfigurationError('same_site: expected "Lax", "Strict" or "None"')
+
+    def beside(self, suffix: str) -> Cookie:
+        """A cookie of the same session beside this one, always with the prefix that no other host can write.
+
+        (rfc6265bis 4.1.3.2)
+        """
+        name = self.name if self.has_host_prefix else f"__Host-{self.name}"
+        return Cookie(f"{name}-{suffix}", self.same_site)
+
+    @property
+    def has_host_prefix(self) -> bool:
+        """Whether browsers take this cookie from this host alone."""
+        return self.name.startswith("__Host-")
 
     def candidates(self, headers: CookieHeaders) -> Candidates:
         """The values of exactly this name in one or more Cookie headers."""
@@ -93,14 +111,15 @@ class Cookie:
                 f"cookie {self.name}: {size} bytes, but browsers drop cookies over {MAX_COOKIE_BYTES}. The access "
                 "token is too large for a token cookie (many groups or claims?): use SessionManager's sealed cookie."
             )
-        return f"{self.name}={value}; Max-Age={max(0, min(max_age_seconds, MAX_AGE_SECONDS))}{_ATTRIBUTES}"
+        return f"{self.name}={value}; Max-Age={max(0, min(max_age_seconds, MAX_AGE_SECONDS))}{self._attributes}"
 
     def delete_line(self) -> str:
         """The Set-Cookie value that removes the cookie: exactly the attributes it was set with (RFC 6265 5.3)."""
-        return f"{self.name}=; Max-Age=0{_ATTRIBUTES}"
+        return f"{self.name}=; Max-Age=0{self._attributes}"
 
-
-_ATTRIBUTES: Final = "; Path=/; HttpOnly; Secure; SameSite=Lax"
+    @property
+    def _attributes(self) -> str:
+        return f"; Path=/; HttpOnly; Secure; SameSite={self.same_site}"
 
 
 def _header_list(headers: CookieHeaders) -> Iterable[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.steps import Flow, Report, ask
@@ -19,7 +18,7 @@ from cognito_session.core.vault import open_value, seal_value
 
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
-    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.cookie import Cookie, CookieHeaders
 
 __all__ = ["DEVICE_SECONDS", "KnownDevice", "dropped_device", "find_device", "keep_device", "signed_out_device"]
 
@@ -87,6 +86,4 @@ def signed_out_device(case: Case, headers: CookieHeaders) -> tuple[str, ...]:
 
 
 def _cookie(case: Case) -> Cookie:
-    """Named after the session's cookie, and always with the prefix that no other host can write (rfc6265bis 4.1.3.2)."""
-    name = case.cookie.name
-    return Cookie(f"{name if name.startswith('__Host-') else f'__Host-{name}'}-device")
+    return case.cookie.beside("device")

@@ -15,6 +15,7 @@ from cognito_session.core import writes
 from cognito_session.core.attempts import Again, repeated
 from cognito_session.core.authenticity import check_genuine
 from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.device_label import clean_label
 from cognito_session.core.ending import end_now
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
 from cognito_session.core.outcome import Reason
@@ -98,7 +99,7 @@ def _info(record: SessionRecord, current: str | None) -> SessionInfo:
     seen = [instant for instant in (record.seen_at, record.active_at) if instant is not None]
     return SessionInfo(
         sid=record.sid or "",
-        device=record.device,
+        device=clean_label(record.device),
         created_at=record.created_at,
         last_seen_at=max(seen, default=record.created_at),
         expires_at=record.abs_exp,

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from cognito_session.core.own_headers import OWN_HEADERS
 from cognito_session.core.witness import note
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class SessionError(Exception):
 
     def public_headers(self) -> dict[str, str]:
         """Headers of the answer; RFC 9111 5.2.2.5 (no-store) and RFC 9110 10.2.3 (Retry-After)."""
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "Vary": "Cookie"}
+        headers = {"Content-Type": "application/json", **OWN_HEADERS}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         return headers

@@ -6,9 +6,10 @@ sign-in from before "sign out everywhere" must not land behind it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.device_label import clean_label
 from cognito_session.core.ending import end_now, end_presented
 from cognito_session.core.errors import ConfigurationError, ExpiredOnArrival, SessionUnavailable, TokenError
 from cognito_session.core.hidden import hiding
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.token import VerifiedToken
     from cognito_session.core.tracking import DeviceSecret
-
-_MAX_DEVICE_CHARS: Final = 200
 
 __all__ = ["SignedIn", "establish"]
 
@@ -196,7 +195,8 @@ def _creation(case: Case, signed_in: SignedIn, token: VerifiedToken, device: str
     idle_exp = case.policy.idle_end(now, end)
     if idle_exp is not None:
         row |= {"idle_exp": idle_exp, "active_at": now}
-    if device:
-        row["device"] = device[:_MAX_DEVICE_CHARS]
+    label = clean_label(device)
+    if label:
+        row["device"] = label
     new = either("sid", Test("sid", "absent"), Test("sid", "<>", key.sid))
     return Change(Move.CREATE, key, (new,), put=row, replace=True)

@@ -23,6 +23,7 @@ from cognito_session.local.control import CONTROL_PATH, Control
 from cognito_session.local.devices import DeviceBook
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.faults import HANG_SECONDS, Fault, Faults
+from cognito_session.local.foreign import foreign_refusal
 from cognito_session.local.gates import Gates
 from cognito_session.local.global_tables import GlobalTables
 from cognito_session.local.grants import Grants
@@ -98,6 +99,9 @@ class Shell:
         if scope["type"] != "http":
             return None
         request = _named(scope, await _body(receive))
+        foreign: Answer | None = foreign_refusal(scope["method"], scope["path"], request.headers)
+        if foreign is not None:
+            return await _reply(send, foreign, request, self._clock.now())
         if scope["path"].startswith(CONTROL_PATH):
             answer: Answer | None = await self._control.answer(scope["path"], request.body)
         elif "x-test-control" in request.headers:

@@ -104,10 +104,21 @@ def come_back(login: LoginCase, request: Request) -> Flow[Response]:
         return _refused_by_cognito(login, request, answer.error, transaction)._replace(cookies=gone)
     found = yield from _redeem(login, request, answer.code or "", transaction)
     if isinstance(found, Session):
-        return redirect(transaction.return_to, cookies=(*found.set_cookies, *gone))
+        return _signed_in(login, transaction.return_to, (*found.set_cookies, *gone))
     if found == "sign_in_ended":
         return (yield from _signed_out(login, request, transaction, gone))
     return _stop(login, request, found)._replace(cookies=gone)
+
+
+def _signed_in(login: LoginCase, return_to: str, cookies: tuple[str, ...]) -> Response:
+    """On to the page, by a redirect or, with SameSite=Strict, by a page of ours.
+
+    A redirect goes on with a navigation that Cognito's site began, and a browser sends it no Strict cookie (rfc6265bis 5.2).
+    """
+    if login.case.cookie.same_site != "Strict":
+        return redirect(return_to, cookies=cookies)
+    made = page(200, "You are signed in", "You are taken on.", link=(return_to, "Go on"))
+    return made._replace(headers={**made.headers, "Refresh": f"0; url={return_to}"}, cookies=cookies)
 
 
 class _Answer(NamedTuple):
@@ -143,7 +154,7 @@ def _begin_anew(login: LoginCase, request: Request, answer: _Answer, before: Tra
     return_to, entry = (login.site.after_sign_in, Entry()) if before is None else (before.return_to, before.entry)
     outcome = yield from resolve(login.case, request.cookie_headers)
     if not isinstance(outcome, Rejected):
-        return redirect(return_to, cookies=outcome.session.set_cookies)
+        return _signed_in(login, return_to, outcome.session.set_cookies)
     if answer.error is not None or was_restarted(answer.state):
         return _stop(login, request, "sign_in_lost")
     return (yield from begin(login, request, return_to, entry, mark=RESTARTED))

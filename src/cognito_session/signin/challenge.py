@@ -56,9 +56,8 @@ class Challenge(NamedTuple):
 
 
 def challenge_cookie(case: Case) -> Cookie:
-    """Named after the session's cookie, and always with the prefix that no other host can write (rfc6265bis 4.1.3.2)."""
-    name = case.cookie.name
-    return Cookie(f"{name if name.startswith('__Host-') else f'__Host-{name}'}-challenge")
+    """The cookie of a sign-in that Cognito asked more of."""
+    return case.cookie.beside("challenge")
 
 
 def check_seals(case: Case) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.errors import SessionError
+from cognito_session.core.own_headers import OWN_HEADERS
 from cognito_session.drivers.sync import run
 from cognito_session.signin.callback import LoginCase, begin, come_back
 from cognito_session.signin.entry import Entry
@@ -171,7 +172,7 @@ def _unless_ahead(request: Request, flow: Callable[[], Flow[Response]]) -> Flow[
     redirect: each link that a pointer passes would begin a flow and push a real one out.
     """
     if request.is_prefetch:
-        return Response(503, {"Cache-Control": "no-store", "Vary": "Sec-Purpose, Purpose", "Content-Type": "text/plain"})
+        return Response(503, {**OWN_HEADERS, "Vary": "Sec-Purpose, Purpose", "Content-Type": "text/plain"})
     return (yield from flow())
 
 

@@ -121,7 +121,7 @@ def newest_transaction(case: Case, cookie_headers: Sequence[str]) -> Flow[Transa
 
 def transaction_cookie(case: Case, state: str) -> Cookie:
     """The cookie of the flow with this state. `state` must have our form."""
-    return Cookie(_prefix(case) + state)
+    return Cookie(_prefix(case) + state)  # Lax whatever the session's is: it must come along from Cognito's page
 
 
 def keep_transaction(case: Case, transaction: Transaction, cookie_headers: Sequence[str]) -> Flow[tuple[str, ...]]:

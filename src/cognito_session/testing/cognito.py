@@ -135,7 +135,18 @@ class Cognito(People, Outages, Races):
         )
         if signed_in and identity is not None:
             asked = asked._replace(sub=identity.sub, sid=identity.sid)
-        return build_event(form, asked)
+        return self._vouched(attachment.manager, build_event(form, asked))
+
+    def _vouched(self, manager: Any, event: dict[str, Any]) -> dict[str, Any]:
+        """A message's event as API Gateway sends it behind `manager.authorizer()` on $connect."""
+        context = event.get("requestContext", {})
+        told = context.get("authorizer") if context.get("eventType") == "MESSAGE" and manager.websocket_api else None
+        if told:
+            from cognito_session.drivers.sync import run
+            from cognito_session.web.websocket import CONNECTION, seal_connection
+
+            told[CONNECTION] = run(seal_connection(manager.case, context, told["sub"], told["sid"]), manager.ports)
+        return event
 
     def client(
         self,

@@ -85,7 +85,20 @@ class CognitoSessionMiddleware:
         # what the router below writes there (the route, for metrics).
         scope[self.scope_key] = (visit, *visits)
         with visiting(visit), noting() as noted:
-            await self._serve(visit, scope, receive, _Answer(send, visit, scope, noted, self.login_path))
+            if scope["type"] == "websocket":
+                await self._watched(visit, scope, receive, send, noted)
+            else:
+                await self._serve(visit, scope, receive, _Answer(send, visit, scope, noted, self.login_path))
+
+    async def _watched(self, visit: Visit, scope: Scope, receive: Receive, send: Send, noted: Noted) -> None:
+        """A connection outlives its handshake: its session is looked at again."""
+        from cognito_session.web.socket_watch import SocketWatch
+
+        watch = SocketWatch(visit, receive, send)
+        try:
+            await self._serve(visit, scope, watch.receive, _Answer(watch.send, visit, scope, noted, self.login_path))
+        finally:
+            await watch.stop()
 
     async def _serve(self, visit: Visit, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
+from cognito_session.drivers.sync import run
 from cognito_session.web.lambda_event import Form, form_of
 from cognito_session.web.protect import remaining_seconds, visit_of
 from cognito_session.web.request import Request
@@ -83,14 +84,27 @@ def authorizer(
             me.require(**guards)
         except SessionForbidden as refused:
             return _answer(kind, "Deny", me.sub, {**_facts(me), "reason": refused.reason})
-        return _answer(kind, "Allow", me.sub, _facts(me))
+        return _answer(kind, "Allow", me.sub, {**_facts(me), **_connection(manager, visit, event)})
 
     return authorize
 
 
+def _connection(manager: SessionManager, visit: Visit, event: Mapping[str, Any]) -> dict[str, str]:
+    """For a connection's later events: the proof of whose they are, where the manager serves them."""
+    from cognito_session.web.websocket import CONNECTION, Handshake, seal_connection
+
+    if not isinstance(visit, Handshake) or not manager.websocket_api:
+        return {}
+    me = visit.required()
+    return {CONNECTION: run(seal_connection(manager.case, event["requestContext"], me.sub, me.sid), manager.ports)}
+
+
 def _visit(manager: SessionManager, event: Mapping[str, Any], context: Any) -> Visit:
     if event.get("type") != "TOKEN":
-        return visit_of(manager, form_of(event), event, context)
+        form = form_of(event)
+        if form is Form.MESSAGE:  # a message's event with an ARN: served here it would need no cookie
+            raise ConfigurationError("expected an authorizer's event: API Gateway asks none about a WebSocket API's messages")
+        return visit_of(manager, form, event, context)
     token = event.get("authorizationToken")
     headers = {"cookie": (token,)} if isinstance(token, str) else {}
     return Visit(manager, Request("GET", "/", "", headers), remaining_seconds=remaining_seconds(context))

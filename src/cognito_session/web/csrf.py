@@ -4,6 +4,8 @@
 2. Sec-Fetch-Site decides where it is there: browsers set it, no page can. `same-origin`, or `none` (the person's own doing,
    such as the address bar), passes; `same-site` and `cross-site` only from a trusted origin.
 3. Without it, Origin must be exactly ours or a trusted one. With neither the request is refused.
+   Under WSGI both headers are held to these rules, where they are there: a server may hand over a header Sec_Fetch_Site, which
+   scripts may set, under the name of Sec-Fetch-Site (PEP 3333; RFC 3875 4.1.18).
 4. With `header_token` a request that has neither may prove itself by the session's own token in X-CSRF-Token.
 5. A WebSocket handshake is a GET that any page can send: both headers are held to these rules, where they are there.
 (W3C Fetch Metadata; OWASP CSRF Prevention Cheat Sheet; RFC 10017 6.1.3.3.2; RFC 6455 10.2)
@@ -91,7 +93,8 @@ class Csrf(_Csrf):
         site, origin = request.header("sec-fetch-site"), request.header("origin")
         trusted = origin is not None and origin in self.trusted_origins
         if site is not None:
-            return CsrfVerdict.PASSES if site in ("same-origin", "none") or trusted else CsrfVerdict.REFUSED
+            ours = site in ("same-origin", "none") and not self._contradicts(origin, request)
+            return CsrfVerdict.PASSES if ours or trusted else CsrfVerdict.REFUSED
         if origin is not None:
             return CsrfVerdict.PASSES if trusted or self._is_own(origin, request) else CsrfVerdict.REFUSED
         return CsrfVerdict.SILENT
@@ -105,6 +108,10 @@ class Csrf(_Csrf):
         asked = request._replace(method="POST")
         by_origin = asked._replace(headers={name: value for name, value in asked.headers.items() if name != "sec-fetch-site"})
         return CsrfVerdict.REFUSED not in (self.verdict(asked), self.verdict(by_origin))
+
+    def _contradicts(self, origin: str | None, request: Request) -> bool:
+        """Whether Origin makes a Sec-Fetch-Site doubtful that a script may have sent under another name."""
+        return request.names_ambiguous and origin is not None and not self._is_own(origin, request)
 
     def _is_exempt(self, path: str) -> bool:
         """A path that a router may read as another one (dots, escaped slashes) is exempt only where it is named letter by

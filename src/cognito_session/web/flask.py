@@ -86,7 +86,7 @@ class CognitoSession:
         settings = app.extensions[_NAME] = self._settings(app, self._manager if manager is None else manager)
         guard_order.watch(app)
         app.wsgi_app = _Outside(app.wsgi_app, settings.manager)  # type: ignore[method-assign] # Flask's way to wrap it
-        app.before_request(_check_csrf)
+        _check_csrf_first(app)
         app.context_processor(lambda: {"current_session": current_session})
         _show_facts(app)
         if SessionError not in app.error_handler_spec[None][None]:
@@ -229,8 +229,24 @@ def _settings() -> Settings:
     return settings  # type: ignore[no-any-return]
 
 
-def _check_csrf() -> None:
-    current_visit().check_csrf()
+def _check_csrf_first(app: flask.Flask) -> None:
+    """Check a request before any code of the application sees it: signals, `before_request` and URL processors.
+
+    Here and not around the application, so that its error handlers answer the refusal. Flask 3.2 passes its context on.
+    """
+    dispatch = app.full_dispatch_request
+
+    finish: Callable[..., flask.Response] = app.finalize_request
+    handle: Callable[..., Any] = app.handle_user_exception
+
+    def full_dispatch_request(*context: Any) -> flask.Response:
+        try:
+            current_visit().check_csrf()
+        except SessionError as error:
+            return finish(*context, handle(*context, error))
+        return dispatch(*context)
+
+    app.full_dispatch_request = full_dispatch_request  # type: ignore[method-assign] # nothing earlier can refuse
 
 
 def _refuse(error: SessionError) -> flask.Response:

@@ -31,6 +31,9 @@ class Request(NamedTuple):
     a REST API takes its stage off `path`. Elsewhere it is empty.
     `client` is the address at the connection's other end, which may be a proxy's, as the server or gateway says it; "" where it
     does not.
+
+    `names_ambiguous`: "_" and "-" in a header's name could not be told apart (WSGI), so that a script may have sent a header
+    that only browsers may set, such as Sec-Fetch-Site, under the name Sec_Fetch_Site.
     """
 
     method: str
@@ -39,6 +42,7 @@ class Request(NamedTuple):
     headers: Mapping[str, tuple[str, ...]]
     outer_path: str = ""
     client: str = ""
+    names_ambiguous: bool = False
 
     def __repr__(self) -> str:
         return f"Request({self.method!r}, {self.path!r}, query and {len(self.headers)} headers hidden)"

@@ -10,6 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cognito_session.core.own_headers import OWN_HEADERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -42,14 +44,12 @@ class Response(NamedTuple):
 
 def redirect(location: str, *, cookies: tuple[str, ...] = ()) -> Response:
     """303 See Other: whatever the method was, the browser goes on with GET (RFC 9110 15.4.4)."""
-    headers = {"Location": location, "Cache-Control": "no-store", "Vary": "Cookie", "Referrer-Policy": "no-referrer"}
-    return Response(303, headers, "", cookies)
+    return Response(303, {"Location": location, **OWN_HEADERS}, "", cookies)
 
 
 def json_response(status: int, body: object, *, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer that nobody may store."""
-    own = {"Content-Type": "application/json", "Cache-Control": "no-store", "Vary": "Cookie"}
-    return Response(status, {**own, **(headers or {})}, json.dumps(body))
+    return Response(status, {"Content-Type": "application/json", **OWN_HEADERS, **(headers or {})}, json.dumps(body))
 
 
 def cache_control(said: str | None, *, sets_cookie: bool) -> str:

@@ -3,9 +3,11 @@
 1. `$connect` is a GET that a page of any site may send with our cookies: an Origin that is there must be ours or a trusted
    one (RFC 6455 10.2; browsers always send it). Its answer cannot set a cookie: after a refresh the page's next ordinary
    request brings the new one.
-2. A message brings no cookie. `SessionManager.authorizer()` on `$connect` puts `sub` and `sid` into the context that API
-   Gateway repeats in `requestContext.authorizer` of every event of the connection, where no client can write
-   (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html).
+2. A message brings no cookie. `SessionManager.authorizer()` on `$connect` puts `connection` into the context that API
+   Gateway repeats in `requestContext.authorizer` of every event of the connection
+   (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html). It is sealed with
+   the key ring, because who may invoke the function can write any event: nothing else in the context is believed.
+   Only a manager with `websocket_api=True` serves messages or makes the value.
 3. A message is served from the row, read consistently, and nothing is written: no refresh, no mark, no sliding idle end. The
    browser's cookie could not follow, and would be taken for a stolen one. Once the row's access token has expired, messages
    are refused as `token_expired` until an ordinary request of the page has refreshed it.
@@ -13,17 +15,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.authenticity import admitted
 from cognito_session.core.data import data_of
 from cognito_session.core.devices import is_live
-from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.errors import ConfigurationError, TokenError
 from cognito_session.core.lookup import stored_token
 from cognito_session.core.outcome import Active, Outcome, Reason, Rejected, Session
 from cognito_session.core.record import SessionKey, SessionRecord
 from cognito_session.core.steps import Flow, Load, ask
+from cognito_session.core.vault import open_value, seal_value
 from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.request import Request
 from cognito_session.web.visit import Visit
@@ -32,7 +36,15 @@ if TYPE_CHECKING:
     from cognito_session.core.case import Case
     from cognito_session.manager import AsyncSessionManager, SessionManager
 
-__all__ = ["Handshake", "Message", "connected_session"]
+__all__ = ["CONNECTION", "Handshake", "Message", "connected_session", "seal_connection"]
+
+CONNECTION: Final = "connection"
+"""The sealed value's name in the authorizer's context."""
+CONNECTION_SECONDS: Final = 2 * 3600 + 300
+"""API Gateway closes a connection after two hours
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
+"""
+_PURPOSE: Final = "websocket"
 
 
 class Handshake(Visit):
@@ -60,7 +72,7 @@ class Message(Visit):
 
     def __init__(self, manager: SessionManager | AsyncSessionManager, event: Mapping[str, Any]) -> None:
         super().__init__(manager, Request("", "/", "", {}))
-        self._context = event["requestContext"].get("authorizer")
+        self._event_context = event["requestContext"]
 
     def check_csrf(self) -> None:
         """Nothing: the handshake was checked, and nobody else can write to the connection."""
@@ -69,13 +81,47 @@ class Message(Visit):
         """As `check_csrf`."""
 
     def _flow(self) -> Flow[Outcome]:
-        context = self._context if isinstance(self._context, Mapping) else {}
-        sub, sid = context.get("sub"), context.get("sid")
-        if not (isinstance(sub, str) and sub and isinstance(sid, str) and sid):
+        if not self.manager.websocket_api:
             raise ConfigurationError(
-                "a WebSocket message does not say whose it is: put sessions.authorizer() on the API's $connect route"
+                "a WebSocket API's message came, and this manager serves none: set websocket_api=True if you have one"
             )
-        return connected_session(self.manager.case, sub, sid)
+        context = self._event_context.get("authorizer")
+        sealed = context.get(CONNECTION) if isinstance(context, Mapping) else None
+        if not isinstance(sealed, str) or not sealed:
+            raise ConfigurationError(
+                "a WebSocket message does not say whose it is: put sessions.authorizer() of a manager with websocket_api=True"
+                " and the same keys on the API's $connect route"
+            )
+        return _vouched_session(self.manager.case, self._event_context, sealed)
+
+
+def seal_connection(case: Case, context: Mapping[str, Any], sub: str, sid: str) -> Flow[str]:
+    """The proof of whose a connection is, for the context of the authorizer on its `$connect`.
+
+    Bound to the pool, the client, the cookie's name, the API, the stage and the connection; good for the two hours that API
+    Gateway keeps a connection, and a little.
+    """
+    facts = json.dumps([sub, sid, case.now() + CONNECTION_SECONDS]).encode()
+    return (yield from seal_value(case, facts, purpose=_PURPOSE, context=_bound_to(case, context)))
+
+
+def _vouched_session(case: Case, context: Mapping[str, Any], sealed: str) -> Flow[Outcome]:
+    try:
+        opened = yield from open_value(case, sealed, purpose=_PURPOSE, context=_bound_to(case, context))
+    except TokenError:
+        return Rejected(Reason.INVALID_SEAL)
+    sub, sid, expires_at = json.loads(opened)[:3]
+    if expires_at <= case.now():
+        return Rejected(Reason.SESSION_ENDED)
+    return (yield from connected_session(case, sub, sid))
+
+
+def _bound_to(case: Case, context: Mapping[str, Any]) -> tuple[str, ...]:
+    """Raises ConfigurationError where the event names no connection."""
+    names = [context.get(name) for name in ("apiId", "stage", "connectionId")]
+    if not all(isinstance(name, str) and name for name in names):
+        raise ConfigurationError("expected a WebSocket API's event: requestContext with apiId, stage and connectionId")
+    return (case.cookie.name, *map(str, names))
 
 
 def connected_session(case: Case, sub: str, sid: str) -> Flow[Outcome]:

@@ -220,7 +220,8 @@ def request_of(environ: Mapping[str, Any]) -> Request:
         outer, client = outer_path(event), client_of(event)
         if "cookie" in headers:
             headers["cookie"] = tuple(cookie_headers(event)) or headers["cookie"]
-    return Request(method, sent_path(path.encode("latin-1", "replace")) or "/", sent_query(query), headers, outer, client)
+    sent = sent_path(path.encode("latin-1", "replace")) or "/"
+    return Request(method, sent, sent_query(query), headers, outer, client, names_ambiguous=True)
 
 
 def lambda_context(environ: Mapping[str, Any]) -> Any:

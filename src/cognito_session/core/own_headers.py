@@ -1,0 +1,23 @@
+"""The headers of everything that the package itself answers: nobody stores, frames, sniffs or opens it.
+
+`docs/security/headers.md` says why each is there, and which headers are the application's
+(https://owasp.org/www-project-secure-headers/).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["OWN_HEADERS"]
+
+OWN_HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "Vary": "Cookie",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
