@@ -24,6 +24,7 @@ from cognito_session.core.errors import (
     SessionForbidden,
     SessionRequired,
     SessionUnavailable,
+    StaleSignIn,
     StoreUnavailable,
     TokenError,
     UnknownKey,
@@ -182,6 +183,7 @@ def test_retry_after_is_an_integer_header():
 EVERY = [
     SessionRequired("x", reason="idle_timeout"),
     SessionForbidden("x", reason="group_required"),
+    StaleSignIn(300),
     SessionConflict("x"),
     SessionUnavailable("x", reason="keyring_unavailable", retry_after=7),
     StoreUnavailable("x"),
