@@ -21,7 +21,7 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.frames import forget_locals
 from cognito_session.core.outcome import Session
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.secret import Secret, secret
+from cognito_session.core.secret import Secret
 from cognito_session.web.csrf import Csrf
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _checking(function: FunctionType) -> Callable[..., Any]:
         async def checking(self: Any, *arguments: Any, **keywords: Any) -> Any:
             handled = sys.exception()
             try:
-                arguments, keywords = admit(arguments, keywords)
+                arguments = admit(arguments, keywords)
                 return await function(self, *arguments, **keywords)
             except BaseException as error:
                 del arguments, keywords
@@ -203,7 +203,7 @@ def _checking(function: FunctionType) -> Callable[..., Any]:
     def checking_now(self: Any, *arguments: Any, **keywords: Any) -> Any:
         handled = sys.exception()
         try:
-            arguments, keywords = admit(arguments, keywords)
+            arguments = admit(arguments, keywords)
             return function(self, *arguments, **keywords)
         except BaseException as error:
             del arguments, keywords
@@ -213,22 +213,28 @@ def _checking(function: FunctionType) -> Callable[..., Any]:
     return checking_now
 
 
-def _admission(positional: tuple[str, ...], known: frozenset[str]) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]:
-    """What checks a call's arguments, and returns them with their secrets wrapped."""
-    hides = not known.isdisjoint(SECRETS)
-    hidden = [name in SECRETS for name in positional]
+def _admission(positional: tuple[str, ...], known: frozenset[str]) -> Callable[..., tuple[Any, ...]]:
+    """What checks a call's arguments and keywords, and returns the arguments; secrets are wrapped, in `keywords` in place."""
+    table = {name: (name, CHECKS[name], name in SECRETS) for name in known}
+    places = [table.get(name) for name in positional]
 
-    def admit(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        for name, value in (*zip(positional, arguments, strict=False), *keywords.items()):
-            if name in known and type(value) is not Secret:  # one that another method of ours has checked
-                CHECKS[name](name, value)
-        if not hides:
-            return arguments, keywords
-        texts = tuple(secret(value) if hide else value for hide, value in zip(hidden, arguments, strict=False))
-        named = {name: secret(value) if name in SECRETS else value for name, value in keywords.items()}
-        return (*texts, *arguments[len(hidden) :]), named
+    def admit(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+        found = []
+        for place, value in zip(places, arguments, strict=False):
+            found.append(value if place is None else _admitted(*place, value))
+        for name, value in keywords.items():
+            if name in table:
+                keywords[name] = _admitted(*table[name], value)
+        return (*found, *arguments[len(places) :])
 
     return admit
+
+
+def _admitted(name: str, check: Callable[[str, Any], object], hide: bool, value: Any) -> Any:
+    if type(value) is Secret:  # another method of ours has checked it
+        return value
+    check(name, value)
+    return Secret(value) if hide and value is not None else value
 
 
 def check_manager(name: str, value: Any) -> Any:
