@@ -60,12 +60,13 @@ def test_a_secret_is_revealed_by_what_sends_it():
 
 
 def shown(error):
-    """All variables of all frames of an error and of what it came from, but those of `caught`."""
+    """All variables of all frames of an error and of what it came from, but those of the test itself."""
     seen, links = [], [error]
     while links:
         link = links.pop()
         links += [each for each in (link.__cause__, link.__context__) if each is not None]
-        seen += [repr(frame.f_locals) for frame, _ in traceback.walk_tb(link.__traceback__) if frame.f_code.co_name != "caught"]
+        frames = [frame for frame, _ in traceback.walk_tb(link.__traceback__)]
+        seen += [repr(frame.f_locals) for frame in frames if not frame.f_code.co_name.startswith(("test_", "caught"))]
     return " ".join(seen)
 
 

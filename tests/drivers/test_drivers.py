@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 
 import pytest
 
 from cognito_session.core.errors import ProviderUnavailable, StoreUnavailable
 from cognito_session.core.ports import TOO_LATE, RefreshRequest
 from cognito_session.core.record import SessionKey
-from cognito_session.core.steps import Load, Refresh, Report, Sleep, Step, ask
+from cognito_session.core.steps import Call, Load, Refresh, Report, Sleep, Step, ask
 from cognito_session.drivers import aio, sync
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
@@ -149,3 +150,21 @@ async def test_cancelling_the_request_does_not_stop_its_running_segment():
         await task
     release.set()
     assert await asyncio.to_thread(ended.wait, 10)
+
+
+@pytest.mark.parametrize("driver", [sync.run, lambda flow, ports: asyncio.run(aio.run(flow, ports))], ids=["sync", "async"])
+def test_an_error_that_leaves_a_driver_has_no_variables(driver):
+    """Adapters run flows by the drivers: the frames of a failed flow and of its calls hold nothing any more."""
+
+    def send(password):
+        raise RuntimeError(len(password))
+
+    def flow():
+        token = "canary-token"
+        yield from ask(Call(lambda: send(token)))
+
+    with pytest.raises(RuntimeError) as caught:
+        driver(flow(), ports())
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_name in ("flow", "send")]
+    assert len(frames) == 2
+    assert [frame.f_locals for frame in frames] == [{}, {}]
