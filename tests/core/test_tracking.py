@@ -127,7 +127,7 @@ def test_a_refusal_is_not_repeated():
     assert world.events.count("device_not_confirmed") == 2
 
 
-@pytest.mark.parametrize("fault", [ProviderUnavailable("down"), ConfigurationError("no AWS credentials")])
+@pytest.mark.parametrize("fault", [ProviderUnavailable("down"), ConfigurationError("no AWS credentials"), RuntimeError("x")])
 def test_no_failure_of_a_confirmation_loses_a_sign_in(fault):
     """An outage and a setup that is wrong leave the session standing, and its row waits."""
     world = World()

@@ -17,7 +17,7 @@ from cognito_session.core.authenticity import check_genuine
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.device_label import clean_label
 from cognito_session.core.ending import end_now
-from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
+from cognito_session.core.errors import SessionError, StoreUnavailable
 from cognito_session.core.outcome import Reason
 from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
 from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
@@ -203,5 +203,6 @@ def _refuse_sign_ins(case: Case, sub: str, *, up_to: int) -> Flow[None]:
 def _global_sign_out(sub: str, username: str) -> Flow[None]:
     try:
         yield from ask(GlobalSignOut(username))
-    except (SessionUnavailable, ConfigurationError) as error:
-        yield from ask(Report("global_sign_out_failed", sub, None, str(error)))
+    except Exception as error:  # noqa: BLE001 - reported; every session has ended, whatever a provider raises
+        detail = str(error) if isinstance(error, SessionError) else type(error).__name__
+        yield from ask(Report("global_sign_out_failed", sub, None, detail))

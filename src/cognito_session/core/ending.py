@@ -17,7 +17,7 @@ from cognito_session.core.record import TOKEN_COOKIE, SessionRecord
 from cognito_session.core.standing import Standing, standing_of
 from cognito_session.core.steps import Flow, Report, Write, ask
 from cognito_session.core.tracking import forget_device
-from cognito_session.core.unrevoked import remember, revoked
+from cognito_session.core.unrevoked import remember, revoke_token
 from cognito_session.core.vault import open_secret
 
 if TYPE_CHECKING:
@@ -103,13 +103,14 @@ def revoke_stored(case: Case, record: SessionRecord, stored: str) -> Flow[None]:
     except TokenError as error:
         yield from ask(Report("revoke_failed", record.key.sub, record.sid, error.reason))
         return
-    if not (yield from revoked(refresh_token)):
-        yield from _not_revoked(case, record, stored, "")
+    reason = yield from revoke_token(refresh_token)
+    if reason is not None:
+        yield from _not_revoked(case, record, stored, reason)
 
 
 def _not_revoked(case: Case, record: SessionRecord, stored: str, reason: str) -> Flow[None]:
     kept = yield from remember(case, record, stored)
-    told = f"{reason or 'provider_unavailable'}: kept sealed, to be revoked by the next worker that can" if kept else reason
+    told = f"{reason}: kept sealed, to be revoked by the next worker that can" if kept else reason
     yield from ask(Report("revoke_failed", record.key.sub, record.sid, told))
 
 
@@ -118,5 +119,6 @@ def revoke_new(case: Case, record: SessionRecord, refresh_token: str, stored: st
 
     The session has ended or was displaced in any case. Where that fails, a sealed one is kept, and reported.
     """
-    if not (yield from revoked(refresh_token)):
-        yield from _not_revoked(case, record._replace(sid=sid), stored, "")
+    reason = yield from revoke_token(refresh_token)
+    if reason is not None:
+        yield from _not_revoked(case, record._replace(sid=sid), stored, reason)

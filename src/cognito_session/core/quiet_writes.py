@@ -13,7 +13,7 @@ from cognito_session.core.steps import Flow, Report, Write, ask
 if TYPE_CHECKING:
     from cognito_session.core.change import Change, Written
 
-__all__ = ["report_failure", "write_quietly"]
+__all__ = ["reason_of", "report_failure", "write_quietly"]
 
 
 def write_quietly(change: Change, sid: str | None) -> Flow[Written | None]:
@@ -35,3 +35,8 @@ def report_failure(error: Exception, sub: str, sid: str | None, what: str) -> Fl
     event = "misconfigured" if isinstance(error, ConfigurationError) else "write_failed"
     detail = str(error) if isinstance(error, SessionError) else type(error).__name__
     yield from ask(Report(event, sub, sid, f"{what}: {detail}"))
+
+
+def reason_of(error: Exception) -> str:
+    """The reason of an error of the library's own, the kind of any other: its text may quote a secret."""
+    return error.reason if isinstance(error, SessionError) else type(error).__name__

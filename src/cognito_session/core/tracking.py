@@ -13,11 +13,10 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core import writes
-from cognito_session.core.errors import SessionError
 from cognito_session.core.hidden import hiding
 from cognito_session.core.lookup import stored_token
 from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
-from cognito_session.core.quiet_writes import write_quietly
+from cognito_session.core.quiet_writes import reason_of, write_quietly
 from cognito_session.core.record import SessionKey, SessionRecord, session_id
 from cognito_session.core.steps import ConfirmDevice, Flow, ForgetDevice, LoadAll, Report, ask
 from cognito_session.core.vault import open_secret, seal_secret
@@ -131,8 +130,8 @@ def forget_device(case: Case, record: SessionRecord) -> Flow[None]:
             return
         token = yield from stored_token(case, record)
         yield from ask(ForgetDevice(token.text, key))
-    except SessionError as error:
-        yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, getattr(error, "reason", "")))
+    except Exception as error:  # noqa: BLE001 - reported by its kind; the session has ended, whatever a provider raises
+        yield from ask(Report("device_not_forgotten", record.key.sub, record.sid, reason_of(error)))
 
 
 def _next_turn(case: Case, token: AccessToken) -> int:
@@ -167,8 +166,8 @@ def _confirmed(case: Case, record: SessionRecord, key: str, pending: str, token:
         salt, _, verifier = opened.partition(":")
         confirmation = DeviceConfirmation(token.text, key, salt, verifier, record.device or _NAME)
         answer = yield from ask(ConfirmDevice(confirmation))
-    except SessionError as error:
-        yield from ask(Report("device_not_confirmed", token.sub, None, error.reason))
+    except Exception as error:  # noqa: BLE001 - reported by its kind; no sign-in is lost for it
+        yield from ask(Report("device_not_confirmed", token.sub, None, reason_of(error)))
         return False
     if isinstance(answer, PoolRefusal):
         yield from ask(Report("device_not_confirmed", token.sub, None, answer.code))

@@ -14,7 +14,7 @@ from cognito_session.core.attempts import Again, repeated
 from cognito_session.core.change import Change, Move, as_read
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 from cognito_session.core.policy import TOMBSTONE_SECONDS
-from cognito_session.core.quiet_writes import write_quietly
+from cognito_session.core.quiet_writes import reason_of, write_quietly
 from cognito_session.core.record import USER_SID, Row, SessionKey, SessionRecord
 from cognito_session.core.seal import STORED_PREFIX
 from cognito_session.core.steps import Flow, Load, Revoke, Write, ask
@@ -24,7 +24,7 @@ from cognito_session.core.writes import exists
 if TYPE_CHECKING:
     from cognito_session.core.case import Case
 
-__all__ = ["remember", "revoke_for", "revoke_remembered", "revoked", "user_key", "user_row_end"]
+__all__ = ["remember", "revoke_for", "revoke_remembered", "revoke_token", "user_key", "user_row_end"]
 
 _MOST: Final = 20
 """How many tokens one row keeps: more would make the row of every sign-in large."""
@@ -80,7 +80,7 @@ def revoke_remembered(case: Case, keeper: SessionRecord) -> Flow[None]:
             token = yield from open_secret(case, stored, sub=keeper.key.sub, sid=sid, attribute="token")
         except (TokenError, SessionUnavailable, ConfigurationError):
             continue  # another worker may hold the key; the row's `ttl` ends what none of them can open
-        if (yield from revoked(token)):
+        if (yield from revoke_token(token)) is None:
             gone.add(entry)
     if gone:
         yield from _forget(keeper, frozenset(gone))
@@ -102,17 +102,22 @@ def revoke_for(case: Case, record: SessionRecord) -> Flow[None]:
     yield from revoke_remembered(case, keeper)
 
 
-def revoked(refresh_token: str) -> Flow[bool]:
-    """Whether Cognito took the revocation, in one of two tries."""
+def revoke_token(refresh_token: str) -> Flow[str | None]:
+    """None where Cognito took the revocation, in one of two tries, else the reason.
+
+    A provider of the application's own may raise anything: the session has ended, and its user must hear so.
+    """
+    reason = ""
     for _ in range(_REVOKE_ATTEMPTS):
         try:
             yield from ask(Revoke(refresh_token))
-        except SessionUnavailable:
+        except SessionUnavailable as error:
+            reason = error.reason
             continue
-        except ConfigurationError:
-            return False
-        return True
-    return False
+        except Exception as error:  # noqa: BLE001 - reported by its kind
+            return reason_of(error)
+        return None
+    return reason
 
 
 def _forget(keeper: SessionRecord, gone: frozenset[str]) -> Flow[None]:

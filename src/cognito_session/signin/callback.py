@@ -19,13 +19,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
+from cognito_session.core.errors import ConfigurationError, TokenError
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.flow import resolve
 from cognito_session.core.id_token import verify_id_token
 from cognito_session.core.identify import authenticate, keys_for
 from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.ports import CodeGrant, GrantRefused
+from cognito_session.core.quiet_writes import reason_of
 from cognito_session.core.steps import Call, Flow, Keys, Report, Revoke, ask
 from cognito_session.signin.entry import Entry
 from cognito_session.signin.told import told
@@ -234,8 +235,8 @@ def _take_back(refresh_token: object) -> Flow[None]:
     if isinstance(refresh_token, str):
         try:
             yield from ask(Revoke(refresh_token))
-        except (SessionUnavailable, ConfigurationError) as error:
-            yield from ask(Report("revoke_failed", "", None, error.reason))
+        except Exception as error:  # noqa: BLE001 - whatever a provider raises
+            yield from ask(Report("revoke_failed", "", None, reason_of(error)))
 
 
 def _stop(login: LoginCase, request: Request, reason: str, *, link: tuple[str, str] | None = None) -> Response:
