@@ -114,6 +114,7 @@ SECOND = {
     "USER_POOL_ID": "eu-central-1_B",
     "APP_BASE_URL": "https://other.example",
     "SESSION_TABLE_REGION": "eu-west-1",
+    "SESSION_ACCEPT_UNSEALED_ROWS": "true",
     "SESSION_STORE": "sqlite:////tmp/unused.db",
     "SESSION_KEYS": ring(1),
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",

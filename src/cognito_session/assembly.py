@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from cognito_session.aws.authorization_server import CognitoAuthorizationServer
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         cognito_domain: str | None
         app_base_url: str | None
         session_table_region: str | None
+        session_accept_unsealed_rows: str | None
         cookie: CookieKind
         cookie_name: str | None
         policy: SessionPolicy | None
@@ -143,6 +145,8 @@ class Assembly:
         self.base_path = base_path_of(configuration.app_base_url)
         store = store or self._store()
         policy = policy or SessionPolicy()
+        if configuration.session_accept_unsealed_rows == "true":
+            policy = replace(policy, accept_unsealed_rows=True)
         self.case = Case(
             policy=policy,
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id, policy.audiences),
@@ -322,6 +326,7 @@ def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
 _NAMES = (
     *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
     *("session_keys", "session_secret_arn", "session_store", "cognito_domain", "app_base_url", "session_table_region"),
+    "session_accept_unsealed_rows",
 )
 _PARTS = (
     *("cookie", "cookie_name", "policy", "boto3_session", "clients", "store", "provider", "keys", "keyring", "clock"),

@@ -36,6 +36,7 @@ _FORMS: Final = {
         "a table name (3 to 255 characters of a-z A-Z 0-9 _ . -) or its ARN",
     ),
     "SESSION_TABLE_REGION": (re.compile(r"[a-z]{2,5}(-[a-z0-9]+)+"), "an AWS region like eu-central-1"),
+    "SESSION_ACCEPT_UNSEALED_ROWS": (re.compile(r"true|false"), "true or false"),
     "PARTITION_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
     "SORT_KEY": (re.compile(r"\S{1,255}"), "an attribute name without spaces"),
     "COGNITO_DOMAIN": (
@@ -71,6 +72,7 @@ class Configuration(NamedTuple):
     cognito_domain: str | None = None
     app_base_url: str | None = None
     session_table_region: str | None = None
+    session_accept_unsealed_rows: str | None = None
 
     def __repr__(self) -> str:
         return hiding(self, "client_secret", "session_keys")
@@ -80,8 +82,8 @@ class Configuration(NamedTuple):
         """From `environ`, its variables' names beginning with `prefix`; a keyword that is not None wins.
 
         Reads SESSION_TABLE (and SESSION_TABLE_REGION) or SESSION_STORE, PARTITION_KEY, SORT_KEY, SESSION_KEYS,
-        SESSION_SECRET_ARN, COGNITO_DOMAIN, APP_BASE_URL, CLIENT_ID, CLIENT_SECRET and USER_POOL_ID; the last three also as
-        COGNITO_CLIENT_ID and so on.
+        SESSION_SECRET_ARN, SESSION_ACCEPT_UNSEALED_ROWS, COGNITO_DOMAIN, APP_BASE_URL, CLIENT_ID, CLIENT_SECRET and
+        USER_POOL_ID; the last three also as COGNITO_CLIENT_ID and so on.
         Raises ConfigurationError.
         """
         check_text("prefix", prefix)
@@ -112,6 +114,7 @@ class Configuration(NamedTuple):
             cognito_domain=look.optional("COGNITO_DOMAIN"),
             app_base_url=look.optional("APP_BASE_URL"),
             session_table_region=_table_region(look, prefix),
+            session_accept_unsealed_rows=look.optional("SESSION_ACCEPT_UNSEALED_ROWS"),
         )
 
     @property

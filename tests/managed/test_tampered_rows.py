@@ -9,11 +9,11 @@ import json
 
 import pytest
 
-from cognito_session import Active, Refreshed, Rejected, SessionPolicy, SessionUnavailable
+from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionPolicy, SessionUnavailable, session
 from cognito_session.core.record import token_hash
 from cognito_session.core.row_code import COVERED
 from managed.scene import Reports, ring, rows, sealed, session_rows
-from support.stack import cookie_of, done
+from support.stack import cookie_of, done, event_v2
 from support.tokens import Issuer, flipped
 
 READ, REFRESH, REVOKE = "GetItem", "GetTokensFromRefreshToken", "RevokeToken"
@@ -353,6 +353,37 @@ def test_rows_of_the_seed_need_the_setting(alone):
     assert isinstance(accepted, Refreshed)
     assert row_of(alone, user)["token"].startswith("sealed.")
     assert isinstance(with_tokens(alone).resolve(cookie_of(accepted.session)), Active)
+
+
+def test_the_setting_in_the_environment(alone, monkeypatch):
+    """SESSION_ACCEPT_UNSEALED_ROWS does for `session()` what the policy does; another value is a ConfigurationError."""
+    tokens = alone.sign_in(user := alone.user())
+    alone.seed_row(user, tokens)
+    for name, value in {**alone.environment, "SESSION_KEYS": ring(1)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("cognito_session.assembly.SystemClock", lambda: alone.stack.clock)
+    event = event_v2(f"token={tokens['AccessToken']}")
+    with pytest.raises(SessionUnavailable, match="SESSION_ACCEPT_UNSEALED_ROWS"):
+        session("token", event)
+    monkeypatch.setenv("SESSION_ACCEPT_UNSEALED_ROWS", "true")
+    assert session("token", event).sub == user.sub
+    monkeypatch.setenv("SESSION_ACCEPT_UNSEALED_ROWS", "yes")
+    with pytest.raises(ConfigurationError, match="SESSION_ACCEPT_UNSEALED_ROWS: expected true or false"):
+        session("token", event)
+
+
+def test_a_tampered_session_can_be_ended(app, made_by):
+    """By its user, by an operator, and with all others: that takes rights away, and needs no proof."""
+    for end in ("sign_out", "revoke", "revoke_all"):
+        attack = Attack(app, made_by)
+        written(app, attack.user, auth_time=4_000_000_000)
+        if end == "sign_out":
+            attack.manager.sign_out(attack.cookie)
+        else:
+            getattr(attack.manager, end)(attack.user.sub, *([attack.me.sid] if end == "revoke" else []))
+        assert attack.manager.resolve(attack.cookie) == Rejected("session_ended")
+        with pytest.raises(Exception, match="revoked"):
+            app.stack.refresh(app.pool, attack.tokens["RefreshToken"])
 
 
 def test_a_sealed_cookie_s_manager_never_opens_plain_rows(app):

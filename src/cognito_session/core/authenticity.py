@@ -81,7 +81,7 @@ def _check_unsealed_are_accepted(case: Case) -> None:
     if not case.policy.accept_unsealed_rows and not case.sealed_cookie:
         raise InvalidSeal(
             "the row has no code of this table's keys. If other sign-in code or a release without SESSION_KEYS wrote it, set"
-            " SessionPolicy(accept_unsealed_rows=True) until such sessions have ended"
+            " SESSION_ACCEPT_UNSEALED_ROWS=true or SessionPolicy(accept_unsealed_rows=True) until such sessions have ended"
         )
 
 
@@ -90,7 +90,7 @@ def _check_from_before_keys(case: Case, record: SessionRecord) -> None:
     if not case.policy.accept_unsealed_rows:
         raise InvalidSeal(
             "the row has no code of this table's keys. If it is from before SESSION_KEYS were set, set"
-            " SessionPolicy(accept_unsealed_rows=True) until such sessions have ended"
+            " SESSION_ACCEPT_UNSEALED_ROWS=true or SessionPolicy(accept_unsealed_rows=True) until such sessions have ended"
         )
     secrets = (record.token, record.access_token)
     if (record.cookie_kind or TOKEN_COOKIE) != TOKEN_COOKIE or any(secret and is_sealed(secret) for secret in secrets):
