@@ -17,6 +17,7 @@ import pytest
 
 import cognito_session
 from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.manager import session
 from managed.scene import ring
 from signin.counter import Counter, Watching
 from support.stack import PASSWORD
@@ -227,3 +228,14 @@ def test_settings_that_are_refused_show_no_key(app):
     with pytest.raises(ConfigurationError) as caught:
         app.manager(client_secret=canary, session_keys="1.canary-key", cookie="sealed")
     assert not leaks(caught.value, {canary, "1.canary-key"})
+
+
+def test_the_environment_of_the_seeds_call_shows_no_key(monkeypatch):
+    """An incomplete environment: session() raises a ConfigurationError without variables that hold its secrets."""
+    secrets = {name: f"canary-of-{name}" for name in ("CLIENT_SECRET", "SESSION_KEYS", "AWS_SECRET_ACCESS_KEY")}
+    monkeypatch.delenv("SESSION_TABLE", raising=False)
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        session("token", {"headers": {}})
+    assert not leaks(caught.value, set(secrets.values()))

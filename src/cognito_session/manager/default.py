@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cognito_session.configuration import VARIABLES
 from cognito_session.core.given import check_text
+from cognito_session.core.secret import Secret
 from cognito_session.manager.sync import SessionManager
 from cognito_session.web.unsent import made
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["default_manager", "session"]
 
-_defaults: dict[tuple[str | None, ...], SessionManager] = {}
+_defaults: dict[Secret[tuple[str | None, ...]], SessionManager] = {}
+"""By the variables that a manager was made of, keys and client secret among them."""
 _MOST_DEFAULTS = 32
 
 
@@ -38,7 +40,7 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
 
 def default_manager(cookie_name: str) -> SessionManager:
     """The manager behind `session(cookie_name, ...)` in this environment, made when first asked for."""
-    key = (cookie_name, *map(os.environ.get, VARIABLES))
+    key = Secret((cookie_name, *map(os.environ.get, VARIABLES)))
     manager = _defaults.get(key)
     if manager is None:
         if len(_defaults) >= _MOST_DEFAULTS:  # credentials that are renewed in the environment each make another key
