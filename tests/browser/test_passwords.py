@@ -98,7 +98,7 @@ def test_a_forgotten_password(visit, user):
     known = alice.page.locator("main .lead").inner_text()
     alice.fill(code=alice.code(), new_password=NEW_PASSWORD)
     alice.press("Set the password")
-    alice.reads("Your password is a new one.")
+    alice.reads("Your password is a new one, and all your sessions have ended.")
     alice.fill(user_name=user.username, password=PASSWORD)
     alice.press("Sign in")
     alice.reads(WRONG)

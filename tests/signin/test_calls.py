@@ -146,8 +146,10 @@ def _(scene):
     return lambda: scene.counter.do("forgot_password", scene.user.username)
 
 
-@way("confirm forgot password")
+@way("confirm forgot password, two devices")
 def _(scene):
+    scene.second.sign_in(scene.user.username)
+    scene.counter.sign_in(scene.user.username)
     scene.counter.do("forgot_password", scene.user.username)
     code = scene.stack.outbox(scene.user.username)[-1].code
     return lambda: scene.counter.do("confirm_forgot_password", scene.user.username, code, "Another-Password2!")

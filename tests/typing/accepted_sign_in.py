@@ -12,6 +12,7 @@ from cognito_session.signin.outcome import (
     Established,
     PasskeyOptions,
     PasswordChanged,
+    PasswordReset,
     Refusal,
     Refused,
     TotpSecret,
@@ -69,7 +70,7 @@ def register(form: dict[str, str]) -> str:
             return why
     confirmed: Done | Refused = flows.confirm("alice", "123456")
     sent: list[CodeSent] = [flows.resend("alice"), flows.forgot_password(None)]
-    changed: Done | Refused = flows.confirm_forgot_password("alice", "123456", "new")
+    changed: PasswordReset | Refused = flows.confirm_forgot_password("alice", "123456", "new")
     return f"{confirmed} {sent} {changed} {flows.start('alice', preferred='EMAIL_OTP')}"
 
 

@@ -7,10 +7,13 @@ the rules in flow.py and are not for tuning.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.given import check_boolean
+from cognito_session.core.given import check_boolean, check_choice, check_names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = [
     "CALL_LIMIT_SECONDS",
@@ -39,6 +42,9 @@ KEY_SET_MAX_AGE_SECONDS: Final = 86_400
 KEY_SET_OUTAGE_SECONDS: Final = 86_400
 FUTURE_TOLERANCE_SECONDS: Final = 10
 """How far ahead of our clock `iat` may lie (FAPI 2.0 Security Profile 5.3.2.1)."""
+
+CHANGES: Final = ("password", "factor", "address")
+"""What a user changes of the account, and `end_others_after` names."""
 
 _SAFE_GRACE_SECONDS: Final = LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS + CALL_LIMIT_SECONDS + 1
 
@@ -79,6 +85,9 @@ class SessionPolicy:
     `audiences`: the values of the claim `aud` that an access token bound to a resource may have (RFC 8707). One of the token's
     must be among them. A token without `aud` is bound to nothing and accepted. None: any `aud` is accepted.
 
+    `end_others_after`: which changes of the account end the user's other sessions: "password" (changed, reset, or replaced at
+    a sign-in), "factor" (an authenticator app or a passkey was added), "address" (your code says so, by `account_changed`).
+
     Raises ConfigurationError for a value out of range, and for a declared grace that is too short to survive the
     crash of one worker unless `allow_lossy_rotation=True` is spelled out.
     """
@@ -96,6 +105,7 @@ class SessionPolicy:
     key_set_outage_seconds: int = KEY_SET_OUTAGE_SECONDS
     recent_sign_in_seconds: int | None = 300
     audiences: tuple[str, ...] | None = None
+    end_others_after: Collection[str] = ("password",)
     accept_unsealed_rows: bool = False
 
     def __post_init__(self) -> None:
@@ -107,6 +117,8 @@ class SessionPolicy:
         _check_span("key_set_max_age_seconds", self.key_set_max_age_seconds, least=300, most=30 * 86_400)
         _check_span("key_set_outage_seconds", self.key_set_outage_seconds, least=0, most=30 * 86_400)
         _check_span("recent_sign_in_seconds", self.recent_sign_in_seconds, least=1, most=400 * 86_400, optional=True)
+        for each in check_names("end_others_after", self.end_others_after):
+            check_choice("end_others_after", each, CHANGES)
         check_boolean("allow_lossy_rotation", self.allow_lossy_rotation)
         check_boolean("accept_unsealed_rows", self.accept_unsealed_rows)
         if self.on_max_sessions not in ("evict", "refuse"):

@@ -176,6 +176,16 @@ class SessionManager(Assembly):
 
         return PasswordFlows(self, issuer)
 
+    def password_reset_trigger(self) -> Callable[[Any, Any], Any]:
+        """A Lambda handler for the user pool's post confirmation trigger: a reset password ends the user's sessions.
+
+        It covers managed login, whose forgotten passwords this library does not see. What cannot be ended is reported to
+        `on_event` as `others_not_signed_out`; the event is returned as it came.
+        """
+        from cognito_session.signin.trigger import password_reset_trigger
+
+        return password_reset_trigger(self)
+
     @overload
     def protect(
         self,

@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.devices import revoke_all
-from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.secret import Secret
-from cognito_session.core.steps import Flow, Report, ask
+from cognito_session.core.steps import Flow
 from cognito_session.signin.authenticator import totp_secret_of
 from cognito_session.signin.limits import code_of, credential_of, password_of
-from cognito_session.signin.outcome import Done, PasskeyOptions, PasswordChanged, Refusal, Refused, TotpSecret
+from cognito_session.signin.others import others_ended
+from cognito_session.signin.outcome import AccountChanged, Done, PasskeyOptions, PasswordChanged, Refusal, Refused, TotpSecret
 from cognito_session.signin.recent import is_stale
 from cognito_session.signin.refusals import reported
 from cognito_session.signin.verdict import refused_session
@@ -27,12 +27,20 @@ if TYPE_CHECKING:
     from cognito_session.core.outcome import Session
     from cognito_session.signin.desk import Answer, Desk
 
-__all__ = ["begin_passkey", "begin_totp", "change_password", "complete_passkey", "confirm_totp", "remember_device"]
+__all__ = [
+    "account_changed",
+    "begin_passkey",
+    "begin_totp",
+    "change_password",
+    "complete_passkey",
+    "confirm_totp",
+    "remember_device",
+]
 
 
 @reported
 def change_password(
-    desk: Desk, me: Session, previous: object, proposed: object, *, sign_out_others: bool
+    desk: Desk, me: Session, previous: object, proposed: object, *, sign_out_others: bool | None
 ) -> Flow[PasswordChanged | Refused]:
     """ChangePassword. See PasswordFlows.change_password."""
     if is_stale(desk.case, me):
@@ -46,16 +54,26 @@ def change_password(
     answer = yield from _by_token(desk, me, "ChangePassword", PreviousPassword=known, ProposedPassword=wanted)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
-    return PasswordChanged((yield from _others_ended(desk, me, changed_at)) if sign_out_others else None)
+    ends = _ends_others(desk, "password") if sign_out_others is None else sign_out_others
+    if not ends:
+        return PasswordChanged(None)
+    return PasswordChanged((yield from others_ended(desk.case, me.sub, keep=me.sid, changed_at=changed_at)))
 
 
-def _others_ended(desk: Desk, me: Session, changed_at: int) -> Flow[int | None]:
-    """How many; None where that is not certain. The password has changed already, whatever the store answers now."""
-    try:
-        return (yield from revoke_all(desk.case, me.sub, keep=me.sid, changed_at=changed_at))
-    except (SessionUnavailable, ConfigurationError) as error:
-        yield from ask(Report("others_not_signed_out", me.sub, me.sid, error.reason))
-        return None
+def account_changed(desk: Desk, me: Session, what: str) -> Flow[Done]:
+    """No call. See PasswordFlows.account_changed."""
+    return (yield from _changed(desk, me, what, desk.case.now()))
+
+
+def _changed(desk: Desk, me: Session, what: str, changed_at: int) -> Flow[Done]:
+    """Done, and the others ended where the policy says so."""
+    if not _ends_others(desk, what):
+        return Done()
+    return AccountChanged((yield from others_ended(desk.case, me.sub, keep=me.sid, changed_at=changed_at)))
+
+
+def _ends_others(desk: Desk, what: str) -> bool:
+    return what in desk.case.policy.end_others_after
 
 
 @reported
@@ -77,6 +95,7 @@ def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
     typed = code_of(code)
     if typed is None:
         return Refused(Refusal.WRONG_CODE)
+    changed_at = desk.case.now()
     answer = yield from _by_token(desk, me, "VerifySoftwareToken", UserCode=typed)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
@@ -84,7 +103,9 @@ def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
         return Refused(Refusal.WRONG_CODE)
     preference = {"AccessToken": Secret(me.access_token), "SoftwareTokenMfaSettings": {"Enabled": True, "PreferredMfa": True}}
     answer = yield from desk.call_on("SetUserMFAPreference", preference)
-    return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
+    if isinstance(answer, PoolRefusal):
+        return refused_session(answer)
+    return (yield from _changed(desk, me, "factor", changed_at))
 
 
 @reported
@@ -109,8 +130,11 @@ def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done |
     made = credential_of(credential)
     if made is None:
         return Refused(Refusal.INVALID_INPUT)
+    changed_at = desk.case.now()
     answer = yield from _by_token(desk, me, "CompleteWebAuthnRegistration", Credential=made)
-    return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
+    if isinstance(answer, PoolRefusal):
+        return refused_session(answer)
+    return (yield from _changed(desk, me, "factor", changed_at))
 
 
 @reported

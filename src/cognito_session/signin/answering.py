@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "pending", "start"]
 
+_CHANGES: Final = {"NEW_PASSWORD_REQUIRED": "password", "MFA_SETUP": "factor"}
+"""Challenges whose answer changes the account, and what of it (`SessionPolicy.end_others_after`)."""
 _SELECT: Final = "SELECT_CHALLENGE"
 _SENT_WITHOUT_ASKING: Final = frozenset({"EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"})
 
@@ -78,6 +80,9 @@ def answer(
     if isinstance(responses, Refused):
         return responses
     known = yield from find_device(desk.case, presented, waiting.username)
+    changed_at = waiting.changed_at
+    if changed_at is None and _CHANGES.get(waiting.name) in desk.case.policy.end_others_after:
+        changed_at = desk.case.now()
     if waiting.name == "MFA_SETUP":
         verified = yield from _verified(desk, waiting, responses["UserCode"])
         if isinstance(verified, Refused):
@@ -92,7 +97,9 @@ def answer(
             return desk.respond(waiting.answers, waiting.session, parameters)
 
         said, known = yield from call_on_device(desk, "RespondToAuthChallenge", payload, known)
-    visitor = Visitor(waiting.account, waiting.username, presented, device, answered=waiting, known=known)
+    visitor = Visitor(
+        waiting.account, waiting.username, presented, device, answered=waiting, known=known, changed_at=changed_at
+    )
     return (yield from follow(desk, visitor, said))
 
 

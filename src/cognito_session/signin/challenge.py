@@ -41,6 +41,7 @@ _FORGED: Final = Report("cookie_refused", "", None, "challenge cookie", limited=
 class Challenge(NamedTuple):
     """One challenge under way. `username` is what its answer must name (an alias will not do), `account` what was typed in;
     `answers` is the ChallengeName that Cognito wants to hear, which for a password chosen in SELECT_CHALLENGE is still that.
+    `changed_at`: since when (epoch seconds) a change of the account on this way ends the user's other sessions.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Challenge(NamedTuple):
     session: str
     expires_at: int
     prompt: Prompt = Prompt()
+    changed_at: int | None = None
 
     def __repr__(self) -> str:
         return hiding(self, "session")
@@ -122,13 +124,14 @@ def forgetting(case: Case, headers: CookieHeaders) -> tuple[str, ...]:
 
 def _text(challenge: Challenge) -> bytes:
     shown = {name: value for name, value in challenge.prompt._asdict().items() if value}
-    return json.dumps([*challenge[:-1], shown], separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps([*challenge[:6], shown, challenge.changed_at], separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _parsed(opened: bytes) -> Challenge:
     """Later versions may append members; readers pass over them."""
     members: list[Any] = json.loads(opened)
     name, answers, username, account, session, expires_at, shown = members[:7]
+    changed_at = members[7] if len(members) > 7 else None  # noqa: PLR2004 - an earlier version's has seven
     known: dict[str, Any] = {each: value for each, value in shown.items() if each in Prompt._fields}
     lists = {each: tuple(value) for each, value in known.items() if isinstance(value, list)}
-    return Challenge(name, answers, username, account, session, expires_at, Prompt(**{**known, **lists}))
+    return Challenge(name, answers, username, account, session, expires_at, Prompt(**{**known, **lists}), changed_at)

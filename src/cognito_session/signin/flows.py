@@ -12,7 +12,7 @@ must mend. Forms that call these change something: keep the CSRF check of your f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from cognito_session.core.errors import ConfigurationError
@@ -35,12 +35,16 @@ if TYPE_CHECKING:
         Done,
         PasskeyOptions,
         PasswordChanged,
+        PasswordReset,
         Refused,
         SignInOutcome,
         TotpSecret,
     )
 
 __all__ = ["FlowsDesk", "PasswordFlows", "noted"]
+
+
+Sent = TypeVar("Sent", "SignInOutcome", "PasswordReset | Refused")
 
 
 class FlowsDesk:
@@ -61,7 +65,7 @@ class FlowsDesk:
         return Desk(self._manager.case, pool, self._issuer)
 
 
-def noted(call: str, outcome: SignInOutcome) -> SignInOutcome:
+def noted(call: str, outcome: Sent) -> Sent:
     """`outcome`, its cookies noted where an adapter serves a request: the caller has to send them."""
     if outcome.set_cookies:
         made(f"PasswordFlows.{call}", outcome.set_cookies)
@@ -168,25 +172,39 @@ class PasswordFlows(FlowsDesk):
         """Send a code for a new password. The same answer whoever it is, and whether or not anything was sent."""
         return run(passwords.forgot_password(self._desk, username), self._manager.ports)
 
-    def confirm_forgot_password(self, username: str | None, code: str | None, new_password: str | None) -> Done | Refused:
+    def confirm_forgot_password(
+        self, username: str | None, code: str | None, new_password: str | None, *, sign_out_others: bool | None = None
+    ) -> PasswordReset | Refused:
         """Set a new password with the code that was sent. It signs nobody in.
 
-        Sessions that are there go on: after the sign-in that follows, end them with `revoke_all(me.sub, keep=me.sid)`.
-        Refused: wrong_code, also for one that has expired, was never sent or is for nobody; invalid_password;
-        too_many_attempts, which Cognito says only of users who exist.
+        Every session of the user ends, unless `sign_out_others` is False; without it the policy's `end_others_after` decides.
+        To learn who the user is, the library signs in at Cognito with the new password and revokes those tokens at once. Where
+        Cognito asks for a second factor, the outcome has that `challenge`: send its `set_cookies` and show its form, and the
+        sessions end with the answer. Refused: wrong_code, also for one that has expired, was never sent or is for nobody;
+        invalid_password; too_many_attempts, which Cognito says only of users who exist.
         """
-        return run(passwords.confirm_forgot_password(self._desk, username, code, new_password), self._manager.ports)
+        flow = passwords.confirm_forgot_password(self._desk, username, code, new_password, sign_out_others=sign_out_others)
+        return noted("confirm_forgot_password", run(flow, self._manager.ports))
 
     def change_password(
-        self, me: Session, previous: str | None, proposed: str | None, *, sign_out_others: bool = True
+        self, me: Session, previous: str | None, proposed: str | None, *, sign_out_others: bool | None = None
     ) -> PasswordChanged | Refused:
         """Change the password of the signed-in user; all other sessions are ended and their tokens revoked.
 
-        This session and its tokens go on. Refused: wrong_credentials (`previous`), invalid_password (`proposed`),
-        too_many_attempts, sign_in_again, stale_sign_in.
+        This session and its tokens go on. Without `sign_out_others` the policy's `end_others_after` decides about the others.
+        Refused: stale_sign_in, where the sign-in is older than the policy's `recent_sign_in_seconds`; wrong_credentials
+        (`previous`), invalid_password (`proposed`), too_many_attempts, sign_in_again.
         """
         flow = account.change_password(self._desk, me, previous, proposed, sign_out_others=sign_out_others)
         return run(flow, self._manager.ports)
+
+    def account_changed(self, me: Session, what: str) -> Done:
+        """Call it after your own code has changed the user's account: `what` is "password", "factor" or "address".
+
+        If the policy's `end_others_after` names it, the other sessions end, and the answer is an AccountChanged. Ask for a
+        recent sign-in before the change: `me.require(max_age=300)`. Raises ConfigurationError for another `what`.
+        """
+        return run(account.account_changed(self._desk, me, what), self._manager.ports)
 
     def begin_totp(self, me: Session, *, account_name: str | None = None) -> TotpSecret | Refused:
         """A secret for the signed-in user's authenticator app, not in force until `confirm_totp`.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Done,
         PasskeyOptions,
         PasswordChanged,
+        PasswordReset,
         Refused,
         SignInOutcome,
         TotpSecret,
@@ -100,16 +101,23 @@ class AsyncPasswordFlows(FlowsDesk):
         """As PasswordFlows.forgot_password."""
         return await self._run(passwords.forgot_password(self._desk, username))
 
-    async def confirm_forgot_password(self, username: str | None, code: str | None, new_password: str | None) -> Done | Refused:
+    async def confirm_forgot_password(
+        self, username: str | None, code: str | None, new_password: str | None, *, sign_out_others: bool | None = None
+    ) -> PasswordReset | Refused:
         """As PasswordFlows.confirm_forgot_password."""
-        return await self._run(passwords.confirm_forgot_password(self._desk, username, code, new_password))
+        flow = passwords.confirm_forgot_password(self._desk, username, code, new_password, sign_out_others=sign_out_others)
+        return noted("confirm_forgot_password", await self._run(flow))
 
     async def change_password(
-        self, me: Session, previous: str | None, proposed: str | None, *, sign_out_others: bool = True
+        self, me: Session, previous: str | None, proposed: str | None, *, sign_out_others: bool | None = None
     ) -> PasswordChanged | Refused:
         """As PasswordFlows.change_password."""
         flow = account.change_password(self._desk, me, previous, proposed, sign_out_others=sign_out_others)
         return await self._run(flow)
+
+    async def account_changed(self, me: Session, what: str) -> Done:
+        """As PasswordFlows.account_changed."""
+        return await self._run(account.account_changed(self._desk, me, what))
 
     async def begin_totp(self, me: Session, *, account_name: str | None = None) -> TotpSecret | Refused:
         """As PasswordFlows.begin_totp."""

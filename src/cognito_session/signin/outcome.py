@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from cognito_session.core.outcome import Session
 
 __all__ = [
+    "AccountChanged",
     "ChallengeRequired",
     "CodeSent",
     "Done",
     "Established",
     "PasskeyOptions",
     "PasswordChanged",
+    "PasswordReset",
     "Prompt",
     "Refusal",
     "Refused",
@@ -69,9 +71,15 @@ class Refused(NamedTuple):
 
 
 class Established(NamedTuple):
-    """Signed in. The session's `set_cookies` bring its cookie and remove that of the challenge; send them all."""
+    """Signed in. The session's `set_cookies` bring its cookie and remove that of the challenge; send them all.
+
+    `others_signed_out`: where a new password was set on the way (NEW_PASSWORD_REQUIRED, a reset with a second factor), or a
+    factor was added and the policy says so, how many other sessions were ended; None where none were asked for, or where that
+    could not be completed.
+    """
 
     session: Session
+    others_signed_out: int | None = None
 
     @property
     def set_cookies(self) -> tuple[str, ...]:
@@ -123,6 +131,36 @@ class CodeSent(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Done:
     """It is done, and there is nothing more to say about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged(Done):
+    """It is done, and the policy ends the user's other sessions after it (`end_others_after`).
+
+    `others_signed_out`: how many were ended; None where that could not be completed.
+    """
+
+    others_signed_out: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordReset(Done):
+    """The forgotten password is a new one. Nobody is signed in by it.
+
+    `sub`: the user, where known. `others_signed_out`: how many sessions were ended, which are all that the user had; None
+    where none were: not asked for, not completed, or the user is not known yet. `challenge`: Cognito asks for a second factor
+    before it says who the user is. Send `set_cookies` and show its form: with the answer the user is signed in and the other
+    sessions end. If the user signs in by another way instead, call `revoke_all(me.sub, keep=me.sid)` there.
+    """
+
+    sub: str | None = None
+    others_signed_out: int | None = None
+    challenge: ChallengeRequired | None = None
+
+    @property
+    def set_cookies(self) -> tuple[str, ...]:
+        """The challenge's."""
+        return () if self.challenge is None else self.challenge.set_cookies
 
 
 class PasswordChanged(NamedTuple):

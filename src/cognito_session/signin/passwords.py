@@ -13,8 +13,9 @@ from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Flow, Report, ask
 from cognito_session.signin.device_proof import call_on_device
 from cognito_session.signin.limits import code_of, is_attributes, is_username, password_of
-from cognito_session.signin.outcome import CodeSent, Done, Refusal, Refused, SignInOutcome
+from cognito_session.signin.outcome import CodeSent, Done, PasswordReset, Refusal, Refused, SignInOutcome
 from cognito_session.signin.refusals import reported
+from cognito_session.signin.reset import after_reset
 from cognito_session.signin.step import Visitor, follow
 from cognito_session.signin.verdict import refused_code, refused_sign_up
 
@@ -79,7 +80,9 @@ def forgot_password(desk: Desk, username: object) -> Flow[CodeSent]:
 
 
 @reported
-def confirm_forgot_password(desk: Desk, username: object, code: object, new_password: object) -> Flow[Done | Refused]:
+def confirm_forgot_password(
+    desk: Desk, username: object, code: object, new_password: object, *, sign_out_others: bool | None = None
+) -> Flow[PasswordReset | Refused]:
     """ConfirmForgotPassword. See PasswordFlows.confirm_forgot_password."""
     typed = code_of(code)
     if not is_username(username) or typed is None:
@@ -88,8 +91,12 @@ def confirm_forgot_password(desk: Desk, username: object, code: object, new_pass
     if wanted is None:
         return Refused(Refusal.INVALID_PASSWORD)
     payload = desk.of_user(username, ConfirmationCode=typed, Password=wanted)
+    changed_at = desk.case.now()
     answer = yield from desk.call("ConfirmForgotPassword", payload)
-    return refused_code(answer) if isinstance(answer, PoolRefusal) else Done()
+    if isinstance(answer, PoolRefusal):
+        return refused_code(answer)
+    ends = "password" in desk.case.policy.end_others_after if sign_out_others is None else sign_out_others
+    return (yield from after_reset(desk, username, wanted, changed_at)) if ends else PasswordReset()
 
 
 def _send_to_whom_it_may_concern(desk: Desk, operation: str, username: object) -> Flow[CodeSent]:

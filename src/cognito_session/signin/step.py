@@ -22,6 +22,7 @@ from cognito_session.core.tracking import new_device_secret
 from cognito_session.signin.authenticator import otpauth_uri, totp_secret_of
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, forgetting, keep_challenge
 from cognito_session.signin.device_proof import DEVICE_CHALLENGE, prove_device
+from cognito_session.signin.others import others_ended
 from cognito_session.signin.outcome import ChallengeRequired, Established, Prompt, Refusal, Refused, SignInOutcome
 from cognito_session.signin.verdict import refused_by_challenge, refused_sign_in
 
@@ -55,7 +56,7 @@ class Visitor(NamedTuple):
 
     `account` is the name that was typed in, `username` the one that Cognito wants to hear from now on; `preferred` the
     first factor that was asked for, `answered` the challenge whose answer this is. `known` is the remembered device that the
-    call named, `proved` whether it has proved itself.
+    call named, `proved` whether it has proved itself. `changed_at` as in Challenge.
     """
 
     account: str
@@ -66,6 +67,7 @@ class Visitor(NamedTuple):
     answered: Challenge | None = None
     known: KnownDevice | None = None
     proved: bool = False
+    changed_at: int | None = None
 
     def __repr__(self) -> str:
         return f"Visitor({self.account!r})"
@@ -125,7 +127,10 @@ def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Establish
         kept = yield from keep_device(desk.case, secret, begun.username, visitor.account)
     elif known is not None and visitor.proved:
         kept = yield from keep_device(desk.case, known.secret, begun.username, visitor.account)
-    return Established(replace(begun, set_cookies=(*begun.set_cookies, *over, *kept)))
+    others = None
+    if visitor.changed_at is not None:
+        others = yield from others_ended(desk.case, begun.sub, keep=begun.sid, changed_at=visitor.changed_at)
+    return Established(replace(begun, set_cookies=(*begun.set_cookies, *over, *kept)), others)
 
 
 def _revoke(reason: str, refresh_token: str) -> Flow[None]:
@@ -144,7 +149,8 @@ def _challenged(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[ChallengeR
         raise ProviderUnavailable("Cognito put a challenge without a Session", sent=True)
     username = said.get("USER_ID_FOR_SRP") or said.get("USERNAME") or visitor.username
     expires_at = desk.case.now() + CHALLENGE_SECONDS
-    challenge = Challenge(name, name, str(username), visitor.account, session, expires_at, _prompt(name, answer, said))
+    prompt, changed_at = _prompt(name, answer, said), visitor.changed_at
+    challenge = Challenge(name, name, str(username), visitor.account, session, expires_at, prompt, changed_at)
     if visitor.preferred == PASSWORD and PASSWORD in challenge.prompt.choices:
         challenge = asking_for_password(challenge)
     if name == "MFA_SETUP":

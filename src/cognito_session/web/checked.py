@@ -20,7 +20,7 @@ from cognito_session.core import given
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.frames import forget_locals
 from cognito_session.core.outcome import Session
-from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.policy import CHANGES, SessionPolicy
 from cognito_session.core.secret import Secret
 from cognito_session.web.csrf import Csrf
 
@@ -115,13 +115,15 @@ CHECKS: Final[Mapping[str, Callable[[str, Any], object]]] = {
     "cookie_header": lambda name, value: given.check_cookie_header(value, name),
     "me": lambda name, value: given.check_kind(name, value, Session, "the request's Session"),
     "remaining_seconds": _optional(_remaining),
-    **dict.fromkeys(("extend", "optional", "simple", "sign_up", "sign_out_others", "remembered"), given.check_boolean),
+    **dict.fromkeys(("extend", "optional", "simple", "sign_up", "remembered"), given.check_boolean),
+    "sign_out_others": _optional(given.check_boolean),
     **dict.fromkeys(("all_groups", "scopes"), given.check_names),
     "any_group": _optional(given.check_names),
     "where": lambda name, value: given.check_choice(name, value, ("here", "elsewhere", "everywhere")),
     "same_site": lambda name, value: given.check_choice(name, value, ("Lax", "Strict", "None")),
     "websocket_api": given.check_boolean,
     "websocket_recheck_seconds": given.check_seconds,
+    "what": lambda name, value: given.check_choice(name, value, CHANGES),
     "cookie": lambda name, value: given.check_choice(name, value, ("sealed", "token")),
     **dict.fromkeys(("callback_path", "after_sign_in", "after_sign_out"), given.check_text),
     **dict.fromkeys(("user_agent", "issuer", "base_url", "cookie_name"), _TEXT),

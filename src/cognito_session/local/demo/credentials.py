@@ -100,7 +100,9 @@ class Credentials:
         found = self._flows.confirm_forgot_password(username, form.text("code"), form.text("password"))
         if isinstance(found, Refused):
             return pages_sign_in.reset_page(username=username, code=self._backstage.mail(username), why=found.reason)
-        return see_other(with_query(SIGN_IN, done="reset"))
+        if found.challenge is not None:
+            return see_other(with_query("/challenge", username=username), found.set_cookies)
+        return see_other(with_query(SIGN_IN, done="reset" if found.others_signed_out is not None else "reset-only"))
 
     def ask_password(self, _event: Event, _context: Any, me: Session) -> Answer:
         """The form for another password."""

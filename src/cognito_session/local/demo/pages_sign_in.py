@@ -17,7 +17,8 @@ __all__ = ["confirm_page", "forgot_page", "reset_page", "sign_in_page", "sign_up
 
 _DONE: Final = {
     "confirmed": "Your address is confirmed. You can sign in now.",
-    "reset": "Your password is a new one. Sign in with it.",
+    "reset": "Your password is a new one, and all your sessions have ended. Sign in with it.",
+    "reset-only": "Your password is a new one. Sign in with it, and look through your devices.",
 }
 _TERMS: Final = "At least 8 characters: upper and lower case, a digit and a symbol."
 
