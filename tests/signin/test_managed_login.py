@@ -36,6 +36,17 @@ def test_a_sign_in_becomes_a_session(site):
     assert row["device"] == "Firefox on Linux"
 
 
+def test_with_a_strict_cookie_our_own_page_goes_on(app):
+    """A redirect would go on with Cognito's navigation, which brings no Strict cookie; the flow's own cookie is Lax."""
+    with Site(app, same_site="Strict") as site:
+        response = site.callback(site.sign_in_at_cognito(site.start("/login?return_to=/orders"), site.app.user()))
+        assert (response.status, response.headers["Refresh"]) == (200, "0; url=/orders")
+        assert '<a href="/orders">' in response.body
+        assert any(line.startswith(f"{COOKIE}=") and line.endswith("SameSite=Strict") for line in response.cookies)
+        assert any(line.endswith("Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax") for line in response.cookies)
+        assert isinstance(site.resolve(), Active)
+
+
 def test_the_address_at_cognito_has_pkce_state_and_nonce(site):
     """S256 challenge, state and nonce of 128 bits, our callback, and no secret: the verifier stays in the sealed cookie."""
     address = site.start(sign_up=False, identity_provider=None, prompt="login", language="de", login_hint="alice@example.com")
