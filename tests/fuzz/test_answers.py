@@ -32,6 +32,7 @@ from cognito_session.core.errors import (
 from cognito_session.core.keys import KeySet
 from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
 from cognito_session.core.record import SessionKey
+from cognito_session.core.secret import Secret
 from cognito_session.core.token import verified_claims
 from cognito_session.testing.clock import ManualClock
 from fuzz.harness import fuzz
@@ -57,7 +58,7 @@ class Wire:
 
     def call(self, service, operation, payload, **_):
         """See aws.wire.Wire."""
-        assert json.dumps(payload)
+        assert json.dumps(payload, default=Secret.reveal)
         status, body = self._status, self._body
         if self._then is not None:
             self._status, self._body = self._then

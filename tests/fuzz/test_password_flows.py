@@ -16,6 +16,7 @@ from cognito_session import ConfigurationError, SessionManager, SessionUnavailab
 from cognito_session.aws.answer import read_answer
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.user_pool import CognitoUserPool
+from cognito_session.core.secret import Secret
 from cognito_session.drivers.sync import run
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, find_challenge, keep_challenge
 from cognito_session.signin.decode import decode_token
@@ -72,7 +73,7 @@ class Wire:
 
     def call(self, service, operation, payload, **_):
         """See aws.wire.Wire."""
-        self.sent.append(json.dumps(payload))
+        self.sent.append(json.dumps(payload, default=Secret.reveal))
         status, body = next(self._answers, (500, b""))
         return read_answer(service, operation, status, body)
 
