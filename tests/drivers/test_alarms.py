@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from cognito_session import SessionForbidden
+from cognito_session.core import device_cookie
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.identify import identify
 from cognito_session.core.steps import Report, ask
 from cognito_session.drivers import sync
 from cognito_session.drivers.notices import Notices
 from cognito_session.manager import AsyncSessionManager, SessionManager
+from cognito_session.signin import transaction
 from cognito_session.testing.clock import ManualClock
 from cognito_session.web.asgi import CognitoSessionMiddleware as Asgi
 from cognito_session.web.request import Request
@@ -69,6 +71,24 @@ def test_a_forged_cookie_is_told(seen):
     assert seen.told == [("cookie_refused", "invalid_seal", ""), ("cookie_refused", "malformed_cookie", "")]
     assert [line.partition(",")[0].partition(":")[0] for line in seen.lines] == ["cookie_refused"] * 2
     assert "AAAA" not in repr(seen.events) + str(seen.lines)
+
+
+FORGED_VALUE = FORGED.partition("=")[2]
+
+
+def test_forged_cookies_of_other_steps_are_told(seen):
+    """The sealed cookies of a challenge, a sign-in and a device are told as well, each by its kind."""
+    seen.manager.password_flows().pending(f"__Host-session-challenge={FORGED_VALUE}")
+    device = device_cookie._cookie(seen.manager.case).name
+    sync.run(device_cookie.find_device(seen.manager.case, f"{device}={FORGED_VALUE}", "alice"), seen.manager.ports)
+    state = transaction.Transaction.begun(seen.manager.case, "/").state
+    begun = transaction.transaction_cookie(seen.manager.case, state).name
+    sync.run(transaction.find_transaction(seen.manager.case, state, (f"{begun}={FORGED_VALUE}",)), seen.manager.ports)
+    assert {each[:2] for each in seen.told} == {
+        ("cookie_refused", "challenge cookie"),
+        ("cookie_refused", "device cookie"),
+        ("cookie_refused", "sign-in cookie"),
+    }
 
 
 def test_a_request_without_a_cookie_is_no_attack(seen):
