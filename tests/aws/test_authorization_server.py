@@ -21,7 +21,7 @@ from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.wire import open_wire
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import CodeGrant, GrantRefused
-from support.stack import PASSWORD, fresh, shared_stack
+from support.stack import PASSWORD
 
 CALLBACK = "https://app.example/auth/callback"
 VERIFIER = "v" * 43
@@ -105,12 +105,6 @@ def test_an_independent_provider_refuses_another_secret(provider, wire, monkeypa
     grant = CodeGrant(code_of(provider, client_id), VERIFIER, CALLBACK)
     with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
         server_at(wire, provider, client_id, "a b").exchange(grant)
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
 
 
 def test_the_stack_decodes_as_a_real_server_does(stack, wire):

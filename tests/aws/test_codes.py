@@ -34,7 +34,6 @@ from cognito_session.core.errors import (
 from cognito_session.core.record import SessionKey
 from cognito_session.ops.patient_calls import PatientCalls
 from cognito_session.ops.table import Layout, Tables, Wanted, check, create
-from support.stack import fresh, shared_stack
 
 KEY = SessionKey("sub-1", "sid-1")
 SENTENCE = "These are the very words of AWS."
@@ -79,20 +78,6 @@ ASKED: dict[str, Callable[[DynamoDBStore], object]] = {
     "Query": lambda store: store.rows_of(KEY.sub),
 }
 _numbers = count(1)
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
-
-
-@pytest.fixture(scope="module", params=["curl", "botocore"])
-def wire(request):
-    """A wire of each kind."""
-    stack = shared_stack(request.config)
-    session = boto3.Session("test", "test", region_name=stack.region) if request.param == "botocore" else None
-    return open_wire(environ=stack.environment(), boto3_session=session)
 
 
 def refused(ask: Callable[[], object]) -> SessionError:

@@ -25,25 +25,11 @@ from cognito_session.core.ports import (
 )
 from cognito_session.core.token import parse
 from cognito_session.testing.clock import ManualClock
-from support.stack import PASSWORD, closed_port, fresh, make_app, shared_stack
+from support.stack import PASSWORD, closed_port, make_app
 
 GET_TOKENS = "GetTokensFromRefreshToken"
 DEAD = "dead"
 WRONG = "0" * 40
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
-
-
-@pytest.fixture(scope="module", params=["curl", "botocore"])
-def wire(request):
-    """A wire of each kind."""
-    stack = shared_stack(request.config)
-    session = boto3.Session("test", "test", region_name=stack.region) if request.param == "botocore" else None
-    return open_wire(environ=stack.environment(), boto3_session=session)
 
 
 class Desk:

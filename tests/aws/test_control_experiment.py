@@ -16,7 +16,7 @@ from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.outcome import Reason, Refreshed, Rejected
 from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
 from cognito_session.testing.clock import ManualClock
-from support.stack import cookie_of, fresh, make_app, shared_stack
+from support.stack import cookie_of, make_app
 
 REAL = "HEADER.key.iv.text.tag"
 CONTROL = "HEADER.AAA.AA.AAAA.AAA"
@@ -233,12 +233,6 @@ def test_a_fault_that_is_being_repaired():
 
 
 # --- the whole way, on the stack
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
 
 
 FAMILY = (

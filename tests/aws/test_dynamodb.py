@@ -7,7 +7,6 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 
 from cognito_session.aws.dynamodb import DynamoDBStore
@@ -19,7 +18,7 @@ from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.core.outcome import Reason
 from cognito_session.core.record import SessionKey, SessionRecord, token_hash
 from cognito_session.core.token import AccessToken
-from support.stack import closed_port, fresh, shared_stack
+from support.stack import closed_port
 
 KEY = SessionKey("11111111-2222-4333-8444-555555555555", "sign-in-1")
 NOW = 1_700_000_000
@@ -82,20 +81,6 @@ class Layout(NamedTuple):
 def _ordered(value: dict[str, Any]) -> dict[str, Any]:
     ((kind, inner),) = value.items()
     return {kind: sorted(inner)} if kind in ("SS", "NS", "BS") else value
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
-
-
-@pytest.fixture(scope="module", params=["curl", "botocore"])
-def wire(request):
-    """A wire of each kind; making botocore's clients takes a moment, so it serves all tests of the file."""
-    stack = shared_stack(request.config)
-    session = boto3.Session("test", "test", region_name=stack.region) if request.param == "botocore" else None
-    return open_wire(environ=stack.environment(), boto3_session=session)
 
 
 def make(stack, wire, partition_key="sub", sort_key=None):

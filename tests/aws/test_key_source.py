@@ -19,15 +19,9 @@ from cognito_session.aws.key_source import CognitoKeySource
 from cognito_session.aws.wire import open_wire
 from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.testing.clock import ManualClock
-from support.stack import eventually, fresh, in_thread, joined, make_app, make_pool, shared_stack
+from support.stack import eventually, in_thread, joined, make_app, make_pool, shared_stack
 
 THREADS = 64
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,9 @@ import pytest
 from cognito_session.aws.quiet import quiet
 from cognito_session.core.record import SessionKey
 from cognito_session.signin.outcome import Established, Refused
-from support.stack import PASSWORD, fresh, make_app, shared_stack
+from support.stack import PASSWORD, make_app
 
 BOTOCORE = ("botocore", "boto3", "urllib3")
-
-
-@pytest.fixture
-def stack(request):
-    """The stack."""
-    yield from fresh(shared_stack(request.config))
 
 
 @pytest.fixture(params=["our session", "theirs", "their clients"])

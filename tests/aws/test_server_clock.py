@@ -20,17 +20,10 @@ from cognito_session.aws.wire import ServiceError, open_wire
 from cognito_session.core.change import Change, Move
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.record import SessionKey
-from support.stack import fresh, shared_stack
 
 KEY = SessionKey("sub-1", "sid-1")
 EXPIRED = "Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z (20260101T001000Z - 5 min.)"
 _numbers = count(1)
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
 
 
 @pytest.fixture(params=["curl", "botocore", "an injected client"])

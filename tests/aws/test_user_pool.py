@@ -15,7 +15,7 @@ from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.aws.wire import open_wire
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.ports import PoolRefusal
-from support.stack import PASSWORD, closed_port, fresh, make_app, shared_stack
+from support.stack import PASSWORD, closed_port, make_app
 
 CANARY = "canary-of-cognitos-own-text"
 PAYLOAD = {
@@ -23,12 +23,6 @@ PAYLOAD = {
     "AuthFlow": "USER_PASSWORD_AUTH",
     "AuthParameters": {"USERNAME": "alice", "PASSWORD": "canary-of-the-password"},
 }
-
-
-@pytest.fixture
-def stack(request):
-    """The run's stack."""
-    yield from fresh(shared_stack(request.config))
 
 
 @pytest.fixture

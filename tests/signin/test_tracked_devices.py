@@ -14,7 +14,7 @@ from cognito_session.drivers.sync import run
 from cognito_session.signin.outcome import Done
 from managed.scene import Reports, ring, session_rows
 from signin.browser import BASE_URL, Site
-from signin.counter import SESSION, Counter
+from signin.counter import SESSION, Counter, refused
 from support.stack import LIFE_SECONDS, PASSWORD, cookie_of, make_app
 
 DEVICE = "__Host-session-device"
@@ -334,6 +334,44 @@ def test_a_new_sign_in_in_the_same_browser_keeps_its_device(stack):
     counter.sign_in(user.username)
     stack.advance(LIFE_SECONDS + 1)
     assert isinstance(resolved(counter), Refreshed)
+
+
+def test_a_sign_in_beyond_the_policy_keeps_the_remembered_device(stack):
+    """A refused sign-in proves the device and changes nothing of it: once there is room it is the same device again."""
+    policy = SessionPolicy(max_sessions=1, on_max_sessions="refuse", forget_device_on_sign_out=False)
+    known = counter_at(stack, policy=policy)
+    other = Counter(known.app, policy=policy)
+    user = known.app.user()
+    known.sign_in(user.username)
+    first = only_row(known, user)["device_key"]
+    signed_out(known)
+    other.sign_in(user.username)
+    listed, kept = len(devices_of(known, user)), known.jar[DEVICE]
+    known.calls()
+    assert known.sign_in(user.username) == refused("too_many_sessions")
+    assert known.calls() == ["InitiateAuth", "RespondToAuthChallenge", "RespondToAuthChallenge", "RevokeToken"]
+    assert known.jar == {DEVICE: kept}
+    signed_out(other)
+    assert known.sign_in(user.username).session.sub == user.sub
+    (row,) = [row for row in session_rows(known.app, user) if row["state"] == "active"]
+    assert row["device_key"] == first
+    assert len(devices_of(known, user)) == listed
+    stack.advance(LIFE_SECONDS + 1)
+    assert isinstance(resolved(known), Refreshed)
+
+
+def test_a_sign_in_beyond_the_policy_remembers_no_device(stack):
+    """A new browser's refused sign-in confirms no device at Cognito and sets no cookie."""
+    policy = SessionPolicy(max_sessions=1, on_max_sessions="refuse")
+    first = counter_at(stack, policy=policy)
+    second = Counter(first.app, policy=policy)
+    user = first.app.user()
+    first.sign_in(user.username)
+    first.calls()
+    assert second.sign_in(user.username) == refused("too_many_sessions")
+    assert (first.calls(), second.jar) == (["InitiateAuth", "RevokeToken"], {})
+    stack.advance(LIFE_SECONDS + 1)
+    assert isinstance(resolved(first), Refreshed)
 
 
 def test_without_keys_each_sign_in_is_a_new_device(stack):
