@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import logging
 import signal
 import sys
 import threading
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     try:
         with World.started() as world:
             if asked.script:
+                # The journey tries wrong passwords and forbidden pages on purpose; its steps check what is answered.
+                logging.getLogger("cognito_session").addHandler(logging.NullHandler())
                 return run(world, asked.port or 0, out)
             return _serve(world, asked.port, out)
     except KeyboardInterrupt:
