@@ -101,7 +101,6 @@ _OLDER = ManyScenario("an older worker", life_left=900, sealed=True)
 
 MANY_RULES = (
     Mutant("order sign-ins by a counter", evict_by_clocks, replace(_ONE, roles=(S1, S2))),
-    Mutant("a presented session ends for one that lives", evict_by_clocks, replace(_ONE, roles=(S2._replace(presented="s0"),))),
     Mutant("the oldest makes room", evict_any, replace(_ONE, policy=TWO, roles=(S1, S2))),
     Mutant(
         "elsewhere refuses no sign-in",

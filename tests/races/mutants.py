@@ -18,7 +18,7 @@ from cognito_session.core.flow import Resolution
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.renewal import Renewal
 from cognito_session.core.steps import Flow, Write, ask
-from cognito_session.core.unrevoked import revoked
+from cognito_session.core.unrevoked import revoke_token
 from races.pool_model import PoolRules
 from races.world import Scenario, Stage
 
@@ -50,7 +50,7 @@ def revoke_whenever_the_commit_failed() -> Any:
     """My commit was refused, so my fresh token goes: one lost answer kills a live session."""
 
     def lost(self: Commit, found: Any, leased: Any, new: Any) -> Flow[Any]:
-        yield from revoked(new.stored_refresh)
+        yield from revoke_token(new.stored_refresh)
         return None if found is not None and not found.ended else Rejected(Reason.SESSION_ENDED)
 
     return patched(Commit, "_lost", lost)
@@ -64,7 +64,7 @@ def forget_my_own_commit() -> Any:
         applied, found = yield from self._written(change)
         if applied:
             return found
-        yield from revoked(new.stored_refresh)
+        yield from revoke_token(new.stored_refresh)
         return None
 
     return patched(Commit, "_commit", commit)
