@@ -441,6 +441,48 @@ def test_sessions_from_before_keys_are_sealed_at_their_next_refresh(app, extend)
     assert all(row[name].startswith("sealed.") for name in ("token", "access_token", "data"))
 
 
+def test_a_worker_without_keys_leaves_a_proved_row_usable(app):
+    """While keys are brought in, a worker that lacks them serves the session; those that have them still believe the row."""
+    with_keys = with_tokens(app, policy=SessionPolicy(idle_seconds=200))
+    behind = without_keys(app, policy=SessionPolicy(idle_seconds=200))
+    cookie = cookie_of(with_keys.establish(app.sign_in(user := app.user())))
+    before = row_of(app, user)
+    for _ in range(2):
+        app.stack.advance(60)
+        served = behind.resolve(cookie)
+        assert type(served) is Active
+    with pytest.raises(ConfigurationError, match="SESSION_KEYS: not set"):
+        behind.save_data(served.session, {"cart": [1]})
+    assert {name: value for name, value in row_of(app, user).items() if name != "seen_at"} == before
+    assert type(with_keys.resolve(cookie)) is Active
+    assert row_of(app, user)["idle_exp"] > before["idle_exp"]
+
+
+def test_a_poll_that_seals_a_row_proves_its_idle_end(app):
+    """Workers with and without keys move a plain row's idle end in turn; the refresh of a request that moves none seals it."""
+    policy = SessionPolicy(idle_seconds=1_500)
+    behind, user = without_keys(app, policy=policy), app.user()
+    between = with_tokens(app, policy=SessionPolicy(idle_seconds=1_500, accept_unsealed_rows=True))
+    cookie = cookie_of(behind.establish(app.sign_in(user)))
+    app.stack.advance(200)
+    assert type(between.resolve(cookie)) is Active
+    app.stack.advance(200)
+    assert type(behind.resolve(cookie)) is Active
+    app.expire()
+    served = between.resolve(cookie, extend=False)
+    assert type(served) is Refreshed
+    assert type(with_tokens(app, policy=policy).resolve(cookie_of(served.session))) is Active
+
+
+def test_a_sign_in_without_keys_over_a_sealed_row(alone):
+    """A worker without keys replaces the row whole: no code of the session before stays beside plain tokens."""
+    user = alone.user()
+    with_tokens(alone).establish(alone.sign_in(user))
+    cookie = cookie_of(without_keys(alone).establish(alone.sign_in(user)))
+    assert not {"row_code", "idle_code"} & row_of(alone, user).keys()
+    assert type(with_tokens(alone, policy=UNSEALED).resolve(cookie)) is Active
+
+
 def test_a_sealed_secret_is_not_passed_off_as_a_row_from_before_keys(app):
     """With the setting too: a row that lost its code and holds a sealed token is refused."""
     attack = Attack(app, with_tokens, policy=UNSEALED)

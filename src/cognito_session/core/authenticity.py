@@ -6,13 +6,15 @@
 2. A session opens only for the kind of cookie that it was established for.
 3. Rows without proof (of other sign-in code, or from before there were keys) open for a token cookie only, and with keys only
    under `accept_unsealed_rows`. The next refresh seals them. Nothing leads back.
+4. A worker without keys leaves what is proved as it is: it cannot write a code, and its write would make the row a 503 for
+   every worker that has the keys.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.errors import StoreUnavailable, TokenError
+from cognito_session.core.errors import ConfigurationError, StoreUnavailable, TokenError
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.record import TOKEN_COOKIE
 from cognito_session.core.row_code import Binding, check_codes, with_idle_code, with_row_code
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from cognito_session.core.keyring import Keyring
     from cognito_session.core.record import SessionRecord
 
-__all__ = ["admitted", "check_genuine", "idle_coded", "row_coded", "tampered"]
+__all__ = ["admitted", "cannot_prove", "check_can_prove", "check_genuine", "idle_coded", "row_coded", "tampered"]
 
 
 def admitted(case: Case, record: SessionRecord, held: Keyring | None = None) -> Flow[Rejected | None]:
@@ -95,6 +97,20 @@ def _check_from_before_keys(case: Case, record: SessionRecord) -> None:
     secrets = (record.token, record.access_token)
     if (record.cookie_kind or TOKEN_COOKIE) != TOKEN_COOKIE or any(secret and is_sealed(secret) for secret in secrets):
         raise InvalidSeal("the row holds sealed tokens and no code: expected both or neither")
+
+
+def cannot_prove(case: Case, record: SessionRecord) -> bool:
+    """Whether the row was written with keys that this manager does not have, as while keys are brought in or taken back."""
+    return record.row_code is not None and not case.seals
+
+
+def check_can_prove(case: Case, record: SessionRecord) -> None:
+    """Raise ConfigurationError before a write that would leave something in the row unproved."""
+    if cannot_prove(case, record):
+        raise ConfigurationError(
+            "SESSION_KEYS: not set, but the session's row was written with them, so that its data must be sealed. Set the keys"
+            " that the other workers have"
+        )
 
 
 def row_coded(case: Case, ring: Keyring | None, change: Change, before: SessionRecord | None = None) -> Change:

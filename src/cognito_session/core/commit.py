@@ -214,7 +214,8 @@ class Commit:
         adopted["auth_time"] = self._sign_in_time(new.access)
         if new.access.device_key is not None:
             adopted["device_key"] = new.access.device_key
-        unproved = self.ring is not None and leased.idle_code is None
+        # An idle code beside no row code proves nothing: a worker without keys may have moved the idle end since.
+        unproved = self.ring is not None and (leased.row_code is None or leased.idle_code is None)
         moves = self.extend or leased.bare or unproved
         idle_exp = self.case.policy.idle_end(now, end if leased.bare else leased.abs_exp) if moves else None
         current = standing_of(self.credential, leased) is Standing.CURRENT

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core import writes
 from cognito_session.core.attempts import Again, repeated
-from cognito_session.core.authenticity import admitted, tampered
+from cognito_session.core.authenticity import admitted, check_can_prove, tampered
 from cognito_session.core.devices import is_live
 from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable, TokenError
 from cognito_session.core.json_text import NotJson, read_json
@@ -74,6 +74,7 @@ def save_data(case: Case, session: Session, data: Mapping[str, Any]) -> Flow[int
             raise SessionRequired("the session has ended", reason="session_ended")
         if not is_live(record, case.now()):
             raise SessionRequired("the session has reached its idle or its absolute end", reason="session_ended")
+        check_can_prove(case, record)
         if row.get("data_op") == op:  # an earlier attempt's write, its answer lost
             return record.data_version
         if record.data_version != session.data_version:

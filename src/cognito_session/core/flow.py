@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core import writes
-from cognito_session.core.authenticity import admitted, idle_coded
+from cognito_session.core.authenticity import admitted, cannot_prove, idle_coded
 from cognito_session.core.case import next_delay, refresh_window
 from cognito_session.core.change import Move, equals
 from cognito_session.core.credential import Credential, TokenCredential
@@ -270,7 +270,8 @@ class Resolution:
     def _mark_seen(self, record: SessionRecord) -> Flow[None]:
         """Mark the generation as seen and move the idle end (protocol.md: Seen). A failure changes no answer."""
         now, policy = self.case.now(), self.case.policy
-        slides = self.extend and policy.slides(now, record.idle_exp, record.abs_exp)
+        extends = self.extend and not cannot_prove(self.case, record)
+        slides = extends and policy.slides(now, record.idle_exp, record.abs_exp)
         idle_exp = policy.idle_end(now, record.abs_exp) if slides else None
         if record.seen_at is None:
             change = writes.mark_seen(record, now=now, idle_exp=idle_exp)
