@@ -374,6 +374,13 @@ def test_a_keyword_that_from_env_does_not_have(kind, name, message):
     assert message.rstrip("$") in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["max_sessions", "recent_sign_in_seconds", "audiences", "accept_unsealed_rows"])
+def test_a_setting_of_the_policy_is_pointed_to_the_policy(name):
+    """It is no misspelled keyword: the message names SessionPolicy, not the keyword that looks most like it."""
+    with pytest.raises(TypeError, match=rf"'{name}': use policy=SessionPolicy\({name}=\.\.\.\)$"):
+        SessionManager.from_env(**SETTINGS, **{name: 3})
+
+
 def test_every_keyword_of_the_constructor_is_known_to_from_env():
     """The list that misspelled keywords are compared with is the signature's."""
     names = set(inspect.signature(Assembly).parameters) - {"configuration", "environ"}

@@ -283,6 +283,8 @@ class Assembly:
     ) -> tuple[Configuration, dict[str, Any]]:
         """Split keywords into those that name things at AWS and those that are the constructor's. Raises TypeError."""
         for name in keywords:
+            if name in SessionPolicy.__dataclass_fields__:
+                raise TypeError(f"{cls.__name__}.from_env() has no keyword {name!r}: use policy=SessionPolicy({name}=...)")
             if name not in _NAMES and name not in _PARTS:
                 raise no_keyword(f"{cls.__name__}.from_env()", name, (*_NAMES, *_PARTS))
         names = {name: keywords.pop(name) for name in _NAMES if name in keywords}
@@ -295,12 +297,19 @@ def _warn_of(case: Case) -> None:
     if not case.cookie.has_host_prefix:
         _warn(
             f'cookie {name}: its name does not begin with "__Host-", so that a sibling domain\'s page can set a cookie of the'
-            f' same name. Set cookie_name="__Host-{name}"; users then sign in again'
+            f' same name. Set cookie_name="__Host-{name.removeprefix("__Secure-")}"; users then sign in again'
         )
     if not case.seals:
         _warn(
-            f"cookie {name}: the table holds tokens as plain text. Set SESSION_KEYS (`cognito-session keys new` prints one)"
-            ', and use cookie="sealed" if you can'
+            f"cookie {name}: the table holds tokens as plain text. Set SESSION_KEYS (`cognito-session keys new` prints an"
+            " entry), with SESSION_ACCEPT_UNSEALED_ROWS=true until the sessions that the table has now have ended; or use"
+            ' cookie="sealed": users then sign in again'
+        )
+    elif case.policy.accept_unsealed_rows:
+        _warn(
+            f"cookie {name}: rows without a code of SESSION_KEYS are accepted, so that a writer of the table can pass off"
+            " their own. Remove SESSION_ACCEPT_UNSEALED_ROWS or accept_unsealed_rows once the sessions from before the keys"
+            " have ended"
         )
     if case.cookie.same_site == "None":
         _warn(

@@ -148,6 +148,7 @@ def test_other_settings_that_are_no_problem(command, right):
     """No keys is a difference, several keys and CSRF without managed login are notes, and a file needs no table."""
     said = command("doctor", env=right | {"SESSION_KEYS": "", "COGNITO_DOMAIN": ""}).stdout
     assert "keys: difference: there are no sealing keys" in said
+    assert "SESSION_ACCEPT_UNSEALED_ROWS=true" in said
     assert "managed login: note: APP_BASE_URL is set" in said
     said = command("doctor", env=right | {"SESSION_KEYS": ring(2, 1), "SESSION_STORE": "sqlite:///x.db"}).stdout
     assert "keys: note: 2 keys" in said

@@ -53,6 +53,12 @@ def test_a_forgotten_flag_is_pointed_out(command):
     assert not any(secret in result.output for secret in SECRETS)
 
 
+def test_a_first_key_warns_of_sessions_that_exist(command):
+    """With the key alone these would be answered 503; the variable is named as the command's prefix has it."""
+    result = command("--prefix", "ADMIN_", "keys", "new", env={"ADMIN_SESSION_KEYS": ""})
+    assert "set ADMIN_SESSION_ACCEPT_UNSEALED_ROWS=true" in result.stderr
+
+
 def test_keys_of_a_prefix(command):
     """--prefix reads the variable of that prefix."""
     result = command("--prefix", "ADMIN_", "keys", "new", "--keys-from-env", env={"ADMIN_SESSION_KEYS": FIRST})

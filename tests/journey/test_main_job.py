@@ -225,12 +225,28 @@ def test_no_cookie_of_ours(app, call, event, header, reason):
     ],
     ids=repr,
 )
-def test_an_event_of_unknown_shape(app, call, event):
+def test_an_event_of_unknown_shape(app, call, event, caplog):
     """What is no event of a door that we know is a 500 that names the shapes, and answers for itself."""
     with pytest.raises(ConfigurationError, match=r"REST.*HTTP API") as caught:
         call(event)
     assert caught.value.respond()["statusCode"] == 500
     assert app.stack.calls() == []
+    assert "the event has no known shape" in caplog.text
+
+
+@pytest.mark.parametrize("form", ["v1", "v2", "alb-multi"])
+def test_a_missing_setting_is_named_in_the_log(call, monkeypatch, caplog, form):
+    """The handler answers with `error.respond()`: in the event's form, and with the setting's name for the operator alone."""
+    monkeypatch.delenv("USER_POOL_ID")
+    event = event_v2("token=x") if form == "v2" else event_v1("token=x")
+    if form == "alb-multi":
+        event["requestContext"] = {"elb": {"targetGroupArn": "arn"}}
+    with pytest.raises(ConfigurationError, match="USER_POOL_ID is not set") as caught:
+        call(event)
+    answer = caught.value.respond()
+    assert json.loads(answer["body"]) == {"error": "misconfigured", "reason": "configuration"}
+    assert ("multiValueHeaders" in answer) is (form == "alb-multi")
+    assert "USER_POOL_ID is not set" in caplog.text
 
 
 @pytest.mark.parametrize(

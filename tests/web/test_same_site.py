@@ -41,7 +41,9 @@ def test_anything_else_is_refused(app, same_site):
     ("keywords", "said"),
     [
         ({"cookie_name": "session"}, ["__Host-session"]),
-        ({"cookie": "token", "cookie_name": "__Host-token", "session_keys": None}, ["SESSION_KEYS"]),
+        ({"cookie_name": "__Secure-session"}, ['Set cookie_name="__Host-session"']),
+        ({"cookie": "token", "cookie_name": "__Host-token", "session_keys": None}, ["SESSION_ACCEPT_UNSEALED_ROWS=true"]),
+        ({"cookie": "token", "cookie_name": "__Host-token", "session_accept_unsealed_rows": "true"}, ["Remove SESSION_ACC"]),
         ({"cookie": "token", "cookie_name": "token", "session_keys": None}, ["__Host-token", "SESSION_KEYS"]),
         ({"cookie": "token", "cookie_name": "__Host-token"}, []),
         ({"same_site": "None"}, ["SameSite=None"]),

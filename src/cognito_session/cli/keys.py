@@ -45,7 +45,8 @@ def new(here: Surroundings, *, keys_from_env: bool, print_all: bool) -> None:
         click.echo(
             f"{variable} is set here, and the entry above starts a new keyring; to follow the present one use --keys-from-env"
             if present
-            else f"A first key: set {variable} to it for every worker, and keep it as you keep passwords.",
+            else f"A first key: set {variable} to it for every worker, and keep it as you keep passwords. If the table has"
+            f" sessions, set {here.prefix}SESSION_ACCEPT_UNSEALED_ROWS=true until they have ended: else they are answered 503.",
             err=True,
         )
         return

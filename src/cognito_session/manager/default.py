@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.configuration import VARIABLES
+from cognito_session.core.errors import SessionError
 from cognito_session.core.given import check_text
 from cognito_session.core.secret import Secret
 from cognito_session.manager.sync import SessionManager
@@ -30,10 +32,14 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
     None. Raises SessionRequired (401), SessionUnavailable (503), ConfigurationError (500); each answers for itself
     with `.respond()`.
     """
-    from cognito_session.web.protect import resolve_event
+    from cognito_session.web.protect import refuse_unread, resolve_event
 
     check_text("session: cookie_name", cookie_name)
-    me = resolve_event(default_manager(cookie_name), event, context)
+    try:
+        me = resolve_event(default_manager(cookie_name), event, context)
+    except SessionError as error:
+        error.responder = error.responder or functools.partial(refuse_unread, event)
+        raise
     made("session", me.set_cookies)
     return me
 

@@ -92,7 +92,10 @@ class Doctor:
         elif self._secret is not None:
             ring = Keyring.parse(self._secret.keys())
         else:
-            fix = "Sealed cookies and managed login need them: `cognito-session keys new` prints an entry for SESSION_KEYS."
+            fix = (
+                "Sealed cookies and managed login need them: `cognito-session keys new` prints an entry for SESSION_KEYS. If"
+                " the table has sessions, set SESSION_ACCEPT_UNSEALED_ROWS=true with it until they have ended."
+            )
             return [Finding("difference", "there are no sealing keys: secrets at rest are stored as they are", fix)]
         if len(ring.entries) == 1:
             return []

@@ -21,6 +21,7 @@ from cognito_session.web.current import serving
 from cognito_session.web.lambda_event import Form, answer, cookies_in, form_of, request_of, respond, with_session_headers
 from cognito_session.web.lambda_form import is_http
 from cognito_session.web.refusal import refusal, session_error_of
+from cognito_session.web.request import Request
 from cognito_session.web.response import lacking
 from cognito_session.web.unsent import collecting
 from cognito_session.web.visit import Visit
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
         def __call__(self, handler: OptionalHandler, /) -> ProtectedHandler: ...
 
 
-__all__ = ["protect", "remaining_seconds", "resolve_event", "visit_of"]
+__all__ = ["protect", "refuse_unread", "remaining_seconds", "resolve_event", "visit_of"]
 
 _SHORT_SECONDS = 6
 _warned: list[bool] = []
@@ -186,6 +187,15 @@ def resolve_event(manager: SessionManager, event: Mapping[str, Any], context: An
         error.responder = call.refuse
         raise
     return me.answering(functools.partial(_respond, call.form))
+
+
+def refuse_unread(event: Any, error: SessionError) -> dict[str, Any]:
+    """Answer an error that comes before any visit: no manager could be made, or the event is no request. The log names it."""
+    try:
+        form, request = form_of(event), request_of(event)
+    except ConfigurationError:  # that is the error to answer
+        form, request = Form.V2, Request("", "/", "", {})
+    return respond(form, refusal(request, error))
 
 
 class _Call:
