@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 
 def test_the_main_path(visit, site, user):
-    """In by the form, around, a preference saved, another device ended, out: all of it without a script."""
+    """In by the form, another device ended, a preference saved, a token refreshed, out: all of it without a script."""
     alice, elsewhere = visit(java_script_enabled=False), visit()
     elsewhere.sign_in(user)
     alice.go("/")
@@ -16,6 +16,10 @@ def test_the_main_path(visit, site, user):
     alice.fill(user_name=user.username, password=user.password)
     alice.press("Sign in")
     alice.sees(f"Hello, {user.username}")
+    alice.page.get_by_role("navigation").get_by_role("link", name="Devices").click()
+    alice.page.get_by_role("button", name="Sign out Chrome").click()
+    alice.reads("That session has ended")
+    elsewhere.is_signed_out()
     alice.page.get_by_role("navigation").get_by_role("link", name="Profile").click()
     expect(alice.page.locator("#left")).to_have_text(re.compile("^[0-9]+ s$"))
     expect(alice.page.get_by_text("Without scripts: reload the page to see it.")).to_be_visible()
@@ -26,10 +30,6 @@ def test_the_main_path(visit, site, user):
     site.stack.advance(3600)
     alice.page.reload()
     expect(alice.page.locator("#generation")).to_have_text("2")
-    alice.page.get_by_role("navigation").get_by_role("link", name="Devices").click()
-    alice.page.get_by_role("button", name="Sign out Chrome").click()
-    alice.reads("That session has ended")
-    elsewhere.is_signed_out()
     alice.sign_out()
     alice.go("/profile")
     alice.is_at("/sign-in?return_to=/profile")
