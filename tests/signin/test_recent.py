@@ -11,7 +11,9 @@ from html import unescape
 import pytest
 
 from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionForbidden, SessionPolicy
+from cognito_session.core.errors import StaleSignIn
 from cognito_session.signin.outcome import Done, PasswordChanged, TotpSecret
+from cognito_session.web.refusal import refusal
 from managed.scene import rows
 from signin.browser import BASE_URL, Site, location, query_of
 from signin.counter import Counter, refused
@@ -155,6 +157,22 @@ def test_the_way_back_to_the_button(site, where):
         assert location(back) == "/devices?page=2"
         assert site.sign_out(*own, where=where).status == 303
         assert isinstance(other.resolve(), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("site_said", "origin", "back"),
+    [
+        ("same-origin", BASE_URL, "&return_to=/devices%3Fpage%3D2"),
+        ("same-origin", "null", ""),
+        ("cross-site", BASE_URL, ""),
+    ],
+)
+def test_the_way_back_behind_a_proxy_that_changes_host(site, site_said, origin, back):
+    """The browser's own word that the page is of this site counts there; without it the link leads to sign in alone."""
+    sent = {"sec-fetch-site": site_said, "origin": origin, "referer": f"{BASE_URL}/devices?page=2", "host": "internal.example"}
+    asked = site.request("POST", "/sign-out")
+    asked = asked._replace(headers={**asked.headers, **{name: (value,) for name, value in sent.items()}})
+    assert link_of(refusal(asked, StaleSignIn(300), login_path="/login")) == f"/login?prompt=login{back}"
 
 
 @pytest.mark.parametrize("referer", ["https://evil.example/devices", "//evil.example", "https://[", "", "about:blank"])

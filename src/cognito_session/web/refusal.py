@@ -17,6 +17,8 @@ from cognito_session.web.response import json_response, redirect
 from cognito_session.web.swallowed import forget
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from cognito_session.web.request import Request
     from cognito_session.web.response import Response
 
@@ -89,16 +91,22 @@ def _sign_in_again(request: Request, error: StaleSignIn, login_path: str | None,
 
 
 def _page_before(request: Request) -> tuple[str, str]:
-    """Path and query of the page of this host that a form was on, as Referer says; empty where it does not."""
+    """Path and query of the page of this site that a form was on, as Referer says; empty where it does not."""
     from urllib.parse import urlsplit
 
     try:
         came_from = urlsplit(request.header("referer") or "")
     except ValueError:
         return "", ""
-    if not came_from.netloc or came_from.netloc != request.header("host"):
+    if not came_from.netloc or not (came_from.netloc == request.header("host") or _is_same_origin(request, came_from)):
         return "", ""
     return came_from.path, came_from.query
+
+
+def _is_same_origin(request: Request, came_from: SplitResult) -> bool:
+    """Whether the browser calls Referer's site the one that it asks, behind a proxy that changes Host."""
+    same = request.header("sec-fetch-site") == "same-origin"
+    return same and request.header("origin") == f"{came_from.scheme}://{came_from.netloc}"
 
 
 def _retry(error: SessionError) -> dict[str, str]:
