@@ -14,6 +14,7 @@ from cognito_session import SessionForbidden
 from cognito_session.core import device_cookie
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.identify import identify
+from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Report, ask
 from cognito_session.drivers import sync
 from cognito_session.drivers.notices import Notices
@@ -202,7 +203,70 @@ def test_wrong_passwords_and_codes_are_told(seen, cognito):
     assert not [typed for typed in ("alice", "wrong-password-1", "999999", "New-Password-1") if typed in said]
 
 
+def login_of(seen):
+    """Managed login of this manager."""
+    seen.manager.configuration = seen.manager.configuration._replace(cognito_domain="app.auth.eu-central-1.amazoncognito.com")
+    return seen.manager.managed_login(base_url="https://app.example")
+
+
+def came_back(seen, query, login=None):
+    """What `callback` answers to a stranger's address."""
+    return (login or login_of(seen)).callback(Request("GET", "/auth/callback", query, {}, client=CLIENT))
+
+
+def test_texts_that_strangers_write_are_limited_together(seen, cognito):
+    """A flood of callbacks, each with an error and a text of its own: ten events a second of all of them, and one line."""
+    login = login_of(seen)
+    for number in range(500):
+        assert came_back(seen, f"error=e{number}&error_description=text+{number}", login).status == 400
+    assert [each[0] for each in seen.told] == ["sign_in_refused"] * 10
+    assert len(seen.events) == 10
+    assert len(seen.lines) == 1
+    cognito.advance(61)
+    came_back(seen, "error=another", login)
+    assert "(499 more like it were not logged)" in seen.lines[-1]
+
+
+def test_a_strangers_texts_push_no_other_event_out(seen):
+    """Ever new texts do not make the limits of other events begin anew."""
+    for _ in range(20):
+        seen.manager.resolve(FORGED)
+    login = login_of(seen)
+    for number in range(300):
+        came_back(seen, f"error=e{number}", login)
+    seen.manager.resolve(FORGED)
+    assert sum(each[0] == "cookie_refused" for each in seen.told) == 10
+
+
+def test_codes_that_are_not_sent_are_limited(seen, cognito):
+    """Whoever asks for codes until Cognito refuses fills no log and calls no hook without end."""
+    flows = seen.manager.password_flows()
+    refused = PoolRefusal("LimitExceededException", "Attempt limit exceeded, please try after some time.")
+    seen.manager.ports = seen.manager.ports._replace(user_pool=Refusing(refused))
+    for _ in range(50):
+        flows.forgot_password("alice")
+    assert seen.told == [("code_not_sent", "ForgotPassword: LimitExceededException", "")] * 10
+
+
+class Refusing:
+    """A user pool that refuses every call."""
+
+    client_id = "client"
+
+    def __init__(self, refusal):
+        self.refusal = refusal
+
+    def call(self, _operation, _payload):
+        return self.refusal
+
+
 # --- the client's address
+
+
+def test_events_of_managed_login_have_the_clients_address(seen):
+    """The callback tells the address also where no adapter stands around it, as in Lambda."""
+    came_back(seen, "error=server_error")
+    assert seen.told == [("sign_in_refused", "server_error", CLIENT)]
 
 
 def wsgi(seen, *, cookie="", method="GET", **environ):

@@ -164,14 +164,23 @@ class Report(Step[None]):
     """Tell the application's event hook. The hook's own errors never reach the flow.
 
     `address`: the client's, "" where it is not known; the driver sets it. `limited`: a stranger can cause it at will, so that
-    it is told a few times a second at most. One such Report may be told for many requests.
+    it is told a few times a second at most. One such Report may be told for many requests. `written_by_strangers`: the detail
+    is text that a stranger chose, so that the limit holds for all such texts together.
     """
 
-    __slots__ = ("address", "detail", "event", "limited", "sid", "sub")
+    __slots__ = ("address", "detail", "event", "limited", "sid", "sub", "written_by_strangers")
     __match_args__ = ("event", "sub", "sid", "detail")
 
     def __init__(
-        self, event: str, sub: str, sid: str | None, detail: str = "", *, address: str = "", limited: bool = False
+        self,
+        event: str,
+        sub: str,
+        sid: str | None,
+        detail: str = "",
+        *,
+        address: str = "",
+        limited: bool = False,
+        written_by_strangers: bool = False,
     ) -> None:
         self.event = event
         self.sub = sub
@@ -179,6 +188,12 @@ class Report(Step[None]):
         self.detail = detail
         self.address = address
         self.limited = limited
+        self.written_by_strangers = written_by_strangers
+
+    @property
+    def limit_key(self) -> tuple[str, str]:
+        """What a limit counts by: the name and the detail, unless a stranger could write ever new ones."""
+        return (self.event, "" if self.written_by_strangers else self.detail)
 
     def __repr__(self) -> str:
         address = f", address={self.address!r}" if self.address else ""

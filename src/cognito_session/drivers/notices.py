@@ -43,8 +43,8 @@ class Notices:
         self._admitted: dict[tuple[str, str], tuple[int, int]] = {}
 
     def admits(self, event: Report, now: float) -> bool:
-        """Whether this event, which a stranger can cause at will, is told: ten a second of each name and detail are."""
-        key, second = (event.event, event.detail), int(now)
+        """Whether this event, which a stranger can cause at will, is told: ten a second of each limit_key are."""
+        key, second = event.limit_key, int(now)
         began, count = self._admitted.get(key, (second, 0))
         if began == second and count >= _MOST_A_SECOND:
             told = self._told.get(key)
@@ -76,8 +76,8 @@ class Notices:
         named = (("user", event.sub), ("session", event.sid), ("from", event.address))
         who = "".join(f", {name} {value}" for name, value in named if value)
         aws = _from_aws(faults[-1:])
-        code = event.detail if event.limited else aws.get("code", "")
-        self._write((event.event, code), f"{event.event}{who}{_listed(event.detail, aws)}", now)
+        key = event.limit_key if event.limited else (event.event, aws.get("code", ""))
+        self._write(key, f"{event.event}{who}{_listed(event.detail, aws)}", now)
         faults.clear()
 
     def _tell(self, reason: str, what: str, error: Exception, faults: list[Exception], now: float) -> None:

@@ -197,7 +197,15 @@ def prepared(event: Report, ports: Ports) -> Report | None:
         return event
     if ports.notices is not None and not ports.notices.admits(event, ports.clock.now()):
         return None
-    return Report(event.event, event.sub, event.sid, event.detail, address=client_address(), limited=True)
+    return Report(
+        event.event,
+        event.sub,
+        event.sid,
+        event.detail,
+        address=client_address(),
+        limited=True,
+        written_by_strangers=event.written_by_strangers,
+    )
 
 
 def deliver(event: Report, ports: Ports, faults: list[Exception]) -> None:

@@ -94,7 +94,8 @@ def come_back(login: LoginCase, request: Request) -> Flow[Response]:
     if answer is None:
         return _stop(login, request, "sign_in_refused")
     if answer.error is not None and answer.error not in _SILENT_REFUSALS:
-        yield from ask(Report("sign_in_refused", "", None, told(answer.error, answer.description)))
+        said = told(answer.error, answer.description)
+        yield from ask(Report("sign_in_refused", "", None, said, limited=True, written_by_strangers=True))
     if answer.state is None:
         return (yield from _unasked(login, request, answer))
     transaction = yield from find_transaction(login.case, answer.state, request.cookie_headers)
@@ -193,7 +194,7 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
         yield from ask(Report("sign_in_misconfigured", "", None, str(error)))
         raise
     if isinstance(issued, GrantRefused):
-        yield from ask(Report("sign_in_lost", "", None, issued.error))
+        yield from ask(Report("sign_in_lost", "", None, issued.error, limited=True))
         return "sign_in_lost"
     refresh_token = issued.get("refresh_token")
     try:

@@ -27,6 +27,7 @@ from cognito_session.web.csrf import origin_of
 from cognito_session.web.native import door_of
 from cognito_session.web.refusal import refusal
 from cognito_session.web.response import Response
+from cognito_session.web.unsent import known_client
 from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ class ManagedLogin(_ManagedLogin):
 
     def _answer(self, door: Door, flow: Any) -> Any:
         try:
-            return door.respond(run(_unless_ahead(door.request, flow), self._manager.ports))
+            with known_client(Visit(self._manager, door.request)):
+                return door.respond(run(_unless_ahead(door.request, flow), self._manager.ports))
         except SessionError as error:
             return self._refused(door, error)
 
@@ -160,7 +162,8 @@ class AsyncManagedLogin(_ManagedLogin):
         from cognito_session.drivers import aio
 
         try:
-            return door.respond(await aio.run(_unless_ahead(door.request, flow), self._manager.ports))
+            with known_client(Visit(self._manager, door.request)):
+                return door.respond(await aio.run(_unless_ahead(door.request, flow), self._manager.ports))
         except SessionError as error:
             return self._refused(door, error)
 

@@ -104,7 +104,7 @@ def _send_to_whom_it_may_concern(desk: Desk, operation: str, username: object) -
     if is_username(username):
         answer = yield from desk.call(operation, desk.of_user(username))
         if isinstance(answer, PoolRefusal) and answer.code != "UserNotFoundException":
-            yield from ask(Report("code_not_sent", "", None, f"{operation}: {answer.code}"))
+            yield from ask(Report("code_not_sent", "", None, f"{operation}: {answer.code}", limited=True))
     return CodeSent()
 
 

@@ -120,9 +120,11 @@ def _address(text: object) -> str:
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Headers by lower-case name, each with all its values in order."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Headers by lower-case name, each with all its values in order.
+
+    In time that grows with their number: some servers set no limit to the headers of a request.
+    """
+    found: dict[str, list[str]] = {}
     for name, value in pairs:
-        lower = name.lower()
-        found[lower] = (*found.get(lower, ()), value)
-    return found
+        found.setdefault(name.lower(), []).append(value)
+    return {name: tuple(values) for name, values in found.items()}
