@@ -29,7 +29,8 @@ browser: $(STAMP)  ## Chromium for the browser tests: installed where that is po
 fuzz: $(STAMP)  ## every parser against 100,000 generated inputs, a process for each core; an hour and a half on two
 	FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest tests/fuzz -n logical --maxschedchunk 1 $(ARGS)
 
-prove: $(STAMP)  ## the long form of the proof, some 40 minutes on two cores; writes docs/proof.md
+prove: $(STAMP)  ## the long form of the proof, hours on two cores; ARGS=--without-mutants takes 40 minutes; writes docs/proof.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	$(BIN)/python tests/prove.py $(ARGS)
 
 mutants: $(STAMP)  ## small changes of the security code, each of which a test must notice; ARGS="--digits 05" takes a fifth

@@ -2,7 +2,8 @@
 
 A mutant that every test accepts is a survivor. It fails the run, unless tests/survivors.toml says why no test can or should
 notice it, or only the wording of a message differs. mutmut makes and runs the mutants; its settings are in pyproject.toml. A
-run takes the mutants whose number ends in one of `--digits`, by default every mutant.
+run takes the mutants whose number ends in one of `--digits`, by default every mutant. After tests were added, `--survivors`
+runs those again that no test noticed in the run before, and reports on the whole of it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,15 @@ UNTESTED = ("survived", "no tests", "suspicious")
 """mutmut's words for a mutant that no test noticed. A timeout is a test that noticed."""
 
 
+class Measured(NamedTuple):
+    """How many mutants were run, and what became of those."""
+
+    run: int
+    noticed: int
+    explained: int
+    open: int
+
+
 class Survivor(NamedTuple):
     """A mutant that no test noticed: its name, and the lines that it removes and adds."""
 
@@ -41,20 +51,34 @@ class Survivor(NamedTuple):
 
 
 def main() -> int:
-    """Run the mutants, write the report, and return 1 where a survivor is not explained."""
+    """The command; 1 where a survivor is not explained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--digits", default="0123456789", help="last digits of the mutants to run, like 05 for a fifth of them")
     parser.add_argument("--only", default="*", help="glob of mutants, like cognito_session.core.commit.*")
     parser.add_argument("--children", type=int, default=2, help="mutants at a time")
+    parser.add_argument("--survivors", action="store_true", help="run again what survived the run before")
     parser.add_argument("--report", type=Path, default=REPORT)
     arguments = parser.parse_args()
+    found = measure(
+        arguments.digits, arguments.only, arguments.report, survivors=arguments.survivors, children=arguments.children
+    )
+    return 1 if found.open or not found.run else 0
+
+
+def measure(
+    digits: str = "0123456789", only: str = "*", to: Path = REPORT, *, survivors: bool = False, children: int = 2
+) -> Measured:
+    """Run the mutants, and write the report `to` a file."""
     began = time.monotonic()
-    glob = f"{arguments.only}__mutmut_*[{arguments.digits}]"
-    subprocess.run([MUTMUT, "run", "--max-children", str(arguments.children), glob], cwd=ROOT, check=False)
-    statuses = results(arguments.digits, arguments.only)
+    names = [f"{only}__mutmut_*[{digits}]"]
+    if survivors:
+        names = [name for name, status in results(digits, only).items() if status in UNTESTED]
+    if names:
+        subprocess.run([MUTMUT, "run", "--max-children", str(children), *names], cwd=ROOT, check=False)
+    statuses = results(digits, only)
     if not statuses:
         print("no mutant was run: read mutmut's messages above")
-        return 1
+        return Measured(0, 0, 0, 0)
     reasons = explanations()
     explained: Counter[str] = Counter()
     open_ones = []
@@ -66,11 +90,12 @@ def main() -> int:
         else:
             explained[reason] += 1
     minutes = round((time.monotonic() - began) / 60)
-    arguments.report.write_text(report(statuses, explained, open_ones, minutes, arguments.digits))
+    to.write_text(report(statuses, explained, open_ones, minutes, digits), encoding="utf-8")
     for survivor in open_ones:
         print(f"{survivor.name}\n  - {survivor.was}\n  + {survivor.now}")
-    print(f"{arguments.report.name} written: {len(statuses)} mutants, {len(open_ones)} survivors without an explanation")
-    return 1 if open_ones else 0
+    print(f"{to.name} written: {len(statuses)} mutants, {len(open_ones)} survivors without an explanation")
+    noticed = sum(status not in UNTESTED for status in statuses.values())
+    return Measured(len(statuses), noticed, explained.total(), len(open_ones))
 
 
 def results(digits: str, only: str) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """`make prove`: the long form of the proof, with a progress bar; writes docs/proof.md and fails where a figure is off.
 
-Four parts: every schedule of the scheduler's scenarios, every clause and rule taken out, random browsers and thieves, and
-real processes killed and frozen on the embedded stack.
+Five parts: every schedule of the scheduler's scenarios, every clause and rule taken out, random browsers and thieves, real
+processes killed and frozen on the embedded stack, and small changes of the security code, which the tests must notice
+(mutants.py). The last takes hours, so it can be left out.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from crashes import trials  # noqa: E402 - the path comes first
+from mutants import measure  # noqa: E402
 from races import adversary, browsers, many_scenarios, scenarios, tracked  # noqa: E402
 from races.explore import search  # noqa: E402
 from races.many import ManyScenario  # noqa: E402
@@ -50,6 +52,8 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the real-process trials (1.0 is the full number)")
     parser.add_argument("--only-schedules", action="store_true", help="search only, and replace that section of the report")
     parser.add_argument("--report", type=Path, default=HERE.parent / "docs" / "proof.md")
+    parser.add_argument("--digits", default="0123456789", help="last digits of the mutants of the code to run, like 05")
+    parser.add_argument("--without-mutants", action="store_true", help="leave out the mutants of the code")
     arguments = parser.parse_args()
     began = time.monotonic()
     if arguments.only_schedules:
@@ -62,6 +66,8 @@ def main() -> int:
         "Browsers and thieves": list(random_browsers()),
         "Real processes": list(real_processes(arguments.scale)),
     }
+    if not arguments.without_mutants:
+        sections["Mutants of the code"] = list(mutants_of_the_code(arguments.digits))
     arguments.report.write_text(page(sections, time.monotonic() - began), encoding="utf-8")
     failed = [figure for figures in sections.values() for figure in figures if not figure.holds]
     for figure in failed:
@@ -167,6 +173,15 @@ def real_processes(scale: float) -> Iterable[Figure]:
         yield Figure(figure.says, told(figure.value), expected, figure.right)
     for line in report.evidence:
         print(line, file=sys.stderr)
+
+
+def mutants_of_the_code(digits: str) -> Iterable[Figure]:
+    """Small changes of the security code, with a report of their own."""
+    found = measure(digits)
+    yield Figure("mutants", f"{found.run:,}", "2,000 or more", found.run >= 2_000)
+    yield Figure("noticed by a test", f"{found.noticed:,}", "", holds=True)
+    yield Figure("explained in [Mutants](security/mutants.md)", f"{found.explained:,}", "", holds=True)
+    yield Figure("neither noticed nor explained", f"{found.open:,}", "0", found.open == 0)
 
 
 def told(value: object) -> str:
