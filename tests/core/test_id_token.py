@@ -48,6 +48,8 @@ def test_at_hash_may_be_absent(issuer, check):
     assert check(issuer.id_token(nonce=NONCE))["nonce"] == NONCE
 
 
+NONCE_SAYS = "claim nonce: expected the nonce that this sign-in was begun with"
+HASH_SAYS = "claim at_hash: expected the hash of the access token beside it"
 WRONG = {
     "no nonce": {},
     "another nonce": {"nonce": "f" * 32},
@@ -57,31 +59,60 @@ WRONG = {
     "hash of another type": {"nonce": NONCE, "at_hash": None},
     "another user": {"nonce": NONCE, "sub": "99999999-2222-4333-8444-555555555555"},
     "another issuer": {"nonce": NONCE, "iss": "https://evil.example/pool"},
+    "no issuer": {"nonce": NONCE, "iss": ...},
     "expiry as text": {"nonce": NONCE, "exp": str(NOW + 99)},
     "expiry is true": {"nonce": NONCE, "exp": True},
     "instant of issue as text": {"nonce": NONCE, "iat": str(NOW), "exp": NOW + 60},
 }
 
 
-@pytest.mark.parametrize("claims", WRONG.values(), ids=WRONG)
-def test_a_wrong_claim_is_refused(issuer, check, claims):
-    """Each claim alone is enough to refuse."""
-    with pytest.raises(InvalidClaim):
-        check(issuer.id_token(**claims))
+SAYS = {
+    "no nonce": NONCE_SAYS,
+    "another nonce": NONCE_SAYS,
+    "nonce of another type": NONCE_SAYS,
+    "nonce as list": NONCE_SAYS,
+    "another hash": HASH_SAYS,
+    "hash of another type": HASH_SAYS,
+    "another user": "claim sub: expected the access token's user",
+    "another issuer": "claim iss: expected the configured user pool's issuer, the access token's own",
+    "no issuer": "claim iss: expected the configured user pool's issuer, the access token's own",
+    "expiry as text": "claim exp: expected an instant",
+    "expiry is true": "claim exp: expected an instant",
+    "instant of issue as text": "claim iat: expected an instant",
+}
+
+
+@pytest.mark.parametrize("which", WRONG)
+def test_a_wrong_claim_is_refused(issuer, check, which):
+    """Each claim alone is enough to refuse, and the error names it."""
+    with pytest.raises(InvalidClaim) as caught:
+        check(issuer.id_token(**WRONG[which]))
+    assert str(caught.value) == SAYS[which]
+    assert SAYS[which].startswith(f"claim {caught.value.claim}: ")
+
+
+def test_the_other_form_of_the_issuer_is_not_the_access_token_s(issuer, check):
+    """Both forms are the pool's, but the two tokens of one sign-in have one."""
+    other = issuer.url.replace("cognito-idp.", "issuer-cognito-idp.")
+    assert other in issuer.rules.issuers
+    with pytest.raises(InvalidClaim, match="iss"):
+        check(issuer.id_token(nonce=NONCE, iss=other))
 
 
 @pytest.mark.parametrize("audience", ["another", ["7testclient0id"], ["7testclient0id", "another"], None])
 def test_another_audience_is_refused(issuer, check, audience):
     """Only for this app client, and for it alone."""
     claims = {**issuer.claims(nonce=NONCE, token_use="id", client_id=...), "aud": audience}
-    with pytest.raises(InvalidClaim, match="aud"):
+    with pytest.raises(InvalidClaim) as caught:
         check(issuer.mint(claims))
+    assert str(caught.value) == "claim aud: expected the configured app client, alone"
 
 
 def test_an_access_token_is_no_id_token(issuer, check):
     """token_use keeps the two apart."""
-    with pytest.raises(InvalidClaim, match="token_use"):
+    with pytest.raises(InvalidClaim) as caught:
         check(issuer.access_token(nonce=NONCE, aud=issuer.client_id))
+    assert str(caught.value) == "claim token_use: expected an ID token"
 
 
 def test_a_tampered_signature_is_refused(issuer, check):

@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError, asdict, fields, replace
 
 import pytest
 
-from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
+from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired, StaleSignIn
 from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, Session, admitted
 from cognito_session.core.token import verify
 
@@ -135,6 +135,11 @@ def test_a_guard_stops_everybody_else(wanted, reason):
     with pytest.raises(SessionForbidden) as caught:
         guarded("admin", "staff").require(**wanted)
     assert (caught.value.status, caught.value.reason) == (403, reason)
+    said = {
+        "group_required": f"not in {'any' if 'any_group' in wanted else 'all'} of the required groups",
+        "scope_required": "the access token lacks a required scope",
+    }
+    assert str(caught.value) == said.get(reason, str(StaleSignIn(wanted.get("max_age", 0))))
 
 
 def test_a_sign_in_of_unknown_age_is_too_old():
