@@ -216,3 +216,83 @@ def test_many_reasons_do_not_fill_the_memory(world):
     for number in range(1_000):
         world.fails(looked(), denied(code=f"Code{number}"))
     assert len(world.notices._told) <= 200
+
+
+class Hidden(SessionUnavailable):
+    """An error whose code and words are not texts."""
+
+    code = 5
+    message = None
+
+
+def test_what_aws_said_is_told_from_the_depth_of_the_causes(world):
+    """The code ten causes down is found, one eleven down is not; a code that is no text is none."""
+    for depth, found in ((9, True), (10, False)):
+        fault = inner = StoreUnavailable(f"depth {depth}", reason=f"depth_{depth}")
+        for _ in range(depth - 1):
+            inner.__cause__ = StoreUnavailable("between")
+            inner = inner.__cause__
+        inner.__cause__ = ServiceError("dynamodb.GetItem", "TheCode", 400, message="The sentence", request_id="REQ-1")
+        world.fails(looked(), fault)
+        assert world.lines[-1] == f"depth_{depth}: 503: depth {depth}" + (
+            "; code TheCode; AWS: The sentence; request id REQ-1" if found else ""
+        )
+    world.fails(looked(), Hidden("hidden"))
+    assert world.lines[-1] == "unavailable: 503: hidden"
+
+
+class Coded(SessionUnavailable):
+    """An error with a code alone."""
+
+    default_reason = "coded"
+    code = "TheCode"
+
+
+def test_a_code_without_a_sentence_has_no_empty_parts(world):
+    """Sentence and request id are left out where there are none."""
+    world.fails(looked(), Coded("down"))
+    assert world.lines == ["coded: 503: down; code TheCode"]
+
+
+def test_a_line_has_a_length(world):
+    """A thousand characters, then three dots; what cannot be printed is a blank."""
+    world.fails(looked(), StoreUnavailable("a\nb" + "c " * 488, reason="r"))
+    assert world.lines[-1] == "r: 503: a b" + "c " * 488
+    assert len(world.lines[-1]) == 987
+    for length, shown in ((1_000, "e" * 0), (1_001, "...")):
+        head = f"x{length}: 503: "
+        text = ("d " * 600)[: length - len(head)]
+        world.fails(looked(), StoreUnavailable(text, reason=f"x{length}"))
+        assert world.lines[-1] == (head + text)[:1_000] + shown
+
+
+def test_two_hundred_reasons_are_remembered(world):
+    """The two hundred and first begins again, so that the first is told again within its minute."""
+    for number in range(199):
+        world.fails(looked(), StoreUnavailable("x", reason=f"r{number}"))
+    world.fails(looked(), StoreUnavailable("x", reason="r0"))
+    assert len(world.lines) == 199
+    for number in (199, 200):
+        world.fails(looked(), StoreUnavailable("x", reason=f"r{number}"))
+    world.fails(looked(), StoreUnavailable("x", reason="r0"))
+    assert len(world.lines) == 202
+    assert len(world.notices._told) == 2
+
+
+def test_an_error_of_the_caller_s_own_is_no_line(world):
+    """A configuration error that no port raised is the caller's to see, and so is any error that is no outage."""
+    world.fails(raising(ConfigurationError("CLIENT_ID: not set")))
+    world.fails(raising(SessionRequired("no")))
+    fault = ValueError("a bug")
+    world.fails(looked(), fault)
+    assert world.lines == []
+
+
+def test_what_is_told_of_an_event(world):
+    """Name, user, session and detail; the line is the whole of it."""
+    world.run(reporting("reuse"))
+    world.run(reporting("commit_failed", "throttled"))
+    assert world.lines == [
+        "reuse, user sub-1, session sid-1",
+        "commit_failed, user sub-1, session sid-1: throttled",
+    ]

@@ -489,3 +489,66 @@ def verdicts(kind):
 def test_each_check_matters(name, old, new):
     """With any one check taken out or loosened some request is judged otherwise: none of them is idle."""
     assert verdicts(mutant(name, old, new)) != verdicts(Csrf)
+
+
+def handshake(*, site=None, origin=None, method="GET", path="/chat", **more):
+    """The request that opens a WebSocket."""
+    headers = {"host": (HOST,)}
+    headers |= {} if site is None else {"sec-fetch-site": (site,)}
+    headers |= {} if origin is None else {"origin": (origin,)}
+    return Request(method, path, "", headers, **more)
+
+
+@pytest.mark.parametrize(
+    ("site", "origin", "opened"),
+    [
+        (None, None, True),
+        (None, OURS, True),
+        (None, "https://evil.test", False),
+        (None, "null", False),
+        ("same-origin", OURS, True),
+        ("same-origin", None, True),
+        ("same-origin", "https://evil.test", False),
+        ("none", "https://evil.test", False),
+        ("cross-site", OURS, False),
+        ("cross-site", None, False),
+        ("same-site", None, False),
+    ],
+)
+def test_a_handshake_needs_both_headers_to_be_fine(site, origin, opened):
+    """Where they are there: a GET that any page can send is judged as a request that changes something."""
+    assert Csrf().admits_handshake(handshake(site=site, origin=origin)) is opened
+
+
+def test_a_handshake_of_a_trusted_origin_is_admitted():
+    """With the header that says so, and not by the site alone."""
+    policy = Csrf(trusted_origins=["https://admin.example"])
+    assert policy.admits_handshake(handshake(site="cross-site", origin="https://admin.example"))
+    assert not policy.admits_handshake(handshake(site="cross-site"))
+
+
+def test_a_refusal_says_what_to_do():
+    """403 with its reason, and the setting that a proxy needs."""
+    refusal = csrf_module.csrf_refusal()
+    assert (refusal.status, refusal.reason) == (403, "cross_site")
+    assert str(refusal).endswith(
+        "neither Sec-Fetch-Site nor Origin said so. Behind a proxy that changes Host, set APP_BASE_URL"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ambiguous", "origin", "passes"),
+    [(True, "https://evil.test", False), (True, OURS, True), (True, None, True), (False, "https://evil.test", True)],
+)
+def test_a_site_that_a_script_may_have_sent_is_held_against_the_origin(ambiguous, origin, passes):
+    """Where header names could not be told apart, an Origin of another site outweighs Sec-Fetch-Site."""
+    request = handshake(site="same-origin", origin=origin, method="POST", names_ambiguous=ambiguous)
+    assert (Csrf().verdict(request) is CsrfVerdict.PASSES) is passes
+
+
+def test_our_own_origin_is_the_setting_where_there_is_one():
+    """The Host header is then no word in it."""
+    policy = Csrf(own_origin="https://app.example")
+    assert policy.verdict(handshake(origin="https://app.example", method="POST")) is CsrfVerdict.PASSES
+    assert policy.verdict(handshake(origin=OURS, method="POST")) is CsrfVerdict.REFUSED
+    assert Csrf().verdict(handshake(origin="https://app.example", method="POST")) is CsrfVerdict.REFUSED
