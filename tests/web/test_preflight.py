@@ -285,6 +285,15 @@ REQUESTS = {
     "no context": {"headers": {}, "httpMethod": "GET", "path": "/"},
     "authorizer": {"type": "TOKEN", "methodArn": "arn:x", "authorizationToken": "x"},
     "half a request": {"source": "serverless-plugin-warmup", "requestContext": {}},
+    "AppSync": {"arguments": {"source": "aws.events"}, "identity": None, "source": None, "info": {"fieldName": "x"}},
+    "AppSync in batches": [{"arguments": {}, "source": {}, "info": {"fieldName": "x"}}],
+    "REST API, passthrough template": {
+        "body-json": {"source": "aws.events"},
+        "params": {},
+        "stage-variables": {},
+        "context": {},
+    },
+    "S3 Object Lambda": {"getObjectContext": {}, "userRequest": {"url": "https://x.example", "headers": {}}},
 }
 
 

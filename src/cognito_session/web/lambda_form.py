@@ -22,9 +22,17 @@ _SHAPES: Final = (
     " (requestContext.eventType)"
 )
 _OF_REQUESTS: Final = frozenset(
-    {"requestContext", "headers", "multiValueHeaders", "httpMethod", "rawPath", "raw_path", "methodArn", "routeArn"}
+    {
+        *("requestContext", "headers", "multiValueHeaders", "httpMethod", "rawPath", "raw_path", "methodArn", "routeArn"),
+        *("body-json", "stage-variables"),  # API Gateway's own mapping template "Method Request passthrough"
+        "userRequest",  # S3 Object Lambda
+    }
 )
 """What only events of requests have at the top, those included that are not served."""
+_OF_A_RESOLVER: Final = frozenset({"arguments", "info"})
+"""What AppSync sends of a client's query
+(https://docs.aws.amazon.com/appsync/latest/devguide/resolver-context-reference.html).
+"""
 _WEBSOCKET_EVENTS: Final = ("CONNECT", "MESSAGE", "DISCONNECT")
 
 
@@ -73,7 +81,15 @@ def is_http(event: Any) -> bool:
 
     Anything that looks like a request is one: an event that a client could shape must never pass for a schedule's.
     """
-    return isinstance(event, Mapping) and (not event.keys().isdisjoint(_OF_REQUESTS) or _is_from_the_edge(event))
+    if isinstance(event, list):  # AppSync's BatchInvoke
+        return any(map(_is_of_a_resolver, event))
+    if not isinstance(event, Mapping):
+        return False
+    return not event.keys().isdisjoint(_OF_REQUESTS) or _is_of_a_resolver(event) or _is_from_the_edge(event)
+
+
+def _is_of_a_resolver(event: object) -> bool:
+    return isinstance(event, Mapping) and event.keys() >= _OF_A_RESOLVER
 
 
 def _refuse_lattice(context: Mapping[str, Any]) -> None:
