@@ -338,6 +338,18 @@ def test_a_bare_row_without_a_token_that_tells_stays(move):
     assert isinstance(move.new.resolve(cookie), Active)
 
 
+def test_what_a_row_says_reaches_no_terminal(move, command):
+    """A sub with line ends and control characters, which somebody wrote into the table, is listed escaped, in one line."""
+    row = {"token": "opaque", "timestamp": int(move.stack.clock.now())}
+    move.stack.dynamodb().put_item(move.app.table, row | {move.app.partition_key: "a\nunplaced forged\x1b[2J\u202e"})
+    env = move.app.environment | {"SORT_KEY": "sid"}
+    arguments = ("table", "migrate", "--from", move.app.table, "--to", move.new_table, "--list-left")
+    said = command(*arguments, env=env, status=1).stdout
+    assert r"unplaced 'a\nunplaced forged\x1b[2J\u202e'" in said
+    assert all(line.isprintable() for line in said.splitlines())
+    assert sum(line.startswith("unplaced ") for line in said.splitlines()) == 1
+
+
 def test_a_bare_row_with_an_access_token_moves(move):
     """The access token beside it tells the session id; served at once, refreshed and adopted in the new table."""
     user, cookie = move.seed_user(with_access_token=True)

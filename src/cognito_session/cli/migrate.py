@@ -94,7 +94,8 @@ def migrate(
     _tell(migration, dry_run=dry_run)
     if list_left:
         for fate, sub in migration.left:
-            click.echo(f"{fate.name.lower()} {sub}")
+            shown = sub if sub.isprintable() else ascii(sub)  # whoever writes to the table does not speak to this terminal
+            click.echo(f"{fate.name.lower()} {shown}")
     sys.exit(1 if migration.left else 0)
 
 
