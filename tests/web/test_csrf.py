@@ -236,6 +236,10 @@ def test_an_address_that_is_none_is_refused_at_once(address):
         ("/s%C3%B8k/a", True),
         ("/webhooks/a%2525", False),
         ("/webhooks/a%5c..%5cadmin", False),
+        ("/webhooks/%EF%BC%8E%EF%BC%8E/admin", False),  # wide dots
+        ("/webhooks/%E2%80%A5/admin", False),  # a two dot leader
+        ("/webhooks/a%EF%BC%8Fb", False),  # a wide slash
+        ("/webhooks/%C0%AE%C0%AE/admin", False),  # overlong dots
         ("/webhooks/%2E/admin", False),
         ("/webhooks/a%3f", False),
         ("/webhooks/a%00", False),
@@ -445,6 +449,7 @@ MUTANTS = {
     "any origin instead of the named one": ("_is_own", "origin == self.own_origin", "True"),
     "dots in exempt paths": ("_is_exempt", '".." not in path', "True"),
     "escapes in exempt paths": ("_is_exempt", "not _OTHER_PATHS.search(path)", "True"),
+    "other forms of dots in exempt paths": ("_is_exempt", "not _reads_otherwise(path)", "True"),
     "another spelling of the request's path": ("_is_exempt", "path = _spelled(path)", "pass"),
     "another spelling of the setting": ("_is_exempt", "map(_spelled, self.exempt)", "self.exempt"),
     "exempt by prefix, star or not": ("_is_exempt", 'known.endswith("*")', "True"),
@@ -473,6 +478,7 @@ def verdicts(kind):
         "/a/b",
         "/a/../b",
         "/a/%2e",
+        "/a/%EF%BC%8E%EF%BC%8E/b",
         "/a/..\\b",
         "/a/\\b",
         "/a/%",

@@ -122,7 +122,7 @@ class Csrf(_Csrf):
         if not self.exempt:
             return False
         path = _spelled(path)
-        plain = ".." not in path and not _OTHER_PATHS.search(path)
+        plain = ".." not in path and not _OTHER_PATHS.search(path) and not _reads_otherwise(path)
         return any(
             path == known or (plain and known.endswith("*") and path.startswith(known[:-1]))
             for known in map(_spelled, self.exempt)
@@ -141,6 +141,25 @@ class Csrf(_Csrf):
 def _spelled(path: str) -> str:
     """The path with one spelling for each character: escapes in capitals, and only where a browser would escape."""
     return _ESCAPE.sub(_one_spelling, escaped_path(path, decoded=False))
+
+
+def _reads_otherwise(path: str) -> bool:
+    """Whether characters beyond ASCII become dots or the structure of a path where a router normalizes what it has decoded.
+
+    As in return_to: wide forms of dots and slashes (Unicode NFKC); bytes that are no UTF-8, such as an overlong dot, as well.
+    """
+    from urllib.parse import unquote
+
+    try:
+        decoded = unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return True
+    if decoded.isascii():
+        return False
+    import unicodedata
+
+    normal = unicodedata.normalize("NFKC", decoded)
+    return ".." in normal or any(normal.count(each) != decoded.count(each) for each in "/\\%;?#")
 
 
 def _one_spelling(escape: re.Match[str]) -> str:
