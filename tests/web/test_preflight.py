@@ -142,6 +142,18 @@ def test_a_forged_preflight_reads_nothing(manager, asynchronous):
     assert using(event, None)["statusCode"] == 401
 
 
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_flood_of_preflights_fills_no_log(manager, asynchronous, caplog):
+    """Anybody can send preflights: a handler that uses the session has one traceback a minute in the log."""
+    event = GATEWAYS["http-v2"].event(PREFLIGHT)
+    using = protected(manager, lambda _event, _context, me: {"statusCode": 200, "body": me.sub}, asynchronous=asynchronous)
+    for _ in range(20):
+        assert using(event, None)["statusCode"] == 401
+    lines = [each for each in caplog.records if "preflight" in each.getMessage()]
+    assert len(lines) == 1
+    assert lines[0].exc_info is not None
+
+
 NOT_PREFLIGHTS = {
     "no Origin": PREFLIGHT._replace(headers=ASKED[1:]),
     "no requested method": PREFLIGHT._replace(headers=ASKED[:1]),

@@ -80,22 +80,33 @@ class Notices:
         self._write(key, f"{event.event}{who}{_listed(event.detail, aws)}", now)
         faults.clear()
 
+    def is_due(self, what: str, now: float) -> bool:
+        """Whether somebody else may write a line about `what` at `now`: one a minute."""
+        return self._left_out((what, ""), now) is not None
+
     def _tell(self, reason: str, what: str, error: Exception, faults: list[Exception], now: float) -> None:
         aws = _from_aws([error, *reversed(faults)])
         self._write((reason, aws.get("code", "")), f"{reason}: {what}{_listed(str(error), aws)}", now)
 
     def _write(self, key: tuple[str, str], line: str, now: float) -> None:
-        told_at, left_out = self._told.get(key, (float("-inf"), 0))
-        if 0 <= now - told_at < PAUSE_SECONDS:
-            self._told[key] = told_at, left_out + 1
+        left_out = self._left_out(key, now)
+        if left_out is None:
             return
-        if len(self._told) >= _MOST_KEYS:
-            self._told.clear()
-        self._told[key] = now, 0
         import logging
 
         more = f" ({left_out} more like it were not logged)" if left_out else ""
         logging.getLogger("cognito_session").warning("%s%s", _fit(line), more)
+
+    def _left_out(self, key: tuple[str, str], now: float) -> int | None:
+        """How many lines of this kind were left out since the last one; None where this one is left out as well."""
+        told_at, left_out = self._told.get(key, (float("-inf"), 0))
+        if 0 <= now - told_at < PAUSE_SECONDS:
+            self._told[key] = told_at, left_out + 1
+            return None
+        if len(self._told) >= _MOST_KEYS:
+            self._told.clear()
+        self._told[key] = now, 0
+        return left_out
 
 
 def _listed(message: str, aws: dict[str, str]) -> str:
