@@ -8,7 +8,7 @@ import pytest
 
 from cognito_session.core.change import Change, Move
 from cognito_session.core.keyring import Keyring
-from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.record import SessionKey, SessionRecord, token_hash
 from cognito_session.core.row_code import COVERED, IDLE, Binding, check_codes, with_idle_code, with_row_code
 from cognito_session.core.seal import InvalidSeal, RetiredKey, SealKeyUnavailable
 from managed.scene import ring
@@ -32,6 +32,7 @@ ROW = {
     "sid": "sid-1",
     "state": "active",
     "token": "sealed.token",
+    "token_hash": token_hash("sealed.token"),
     "gen": 3,
     "jti_prev": frozenset({"b", "a"}),
     "auth_time": 5,
@@ -83,6 +84,9 @@ def test_empty_and_absent_are_one(changes, unchanged):
         {"auth_time": 6},
         {"auth_time": None},
         {"username": "naïve"},
+        {"token": "sealed.earlier token"},
+        {"token": None},
+        {"token": "sealed.earlier token", "token_hash": token_hash("sealed.earlier token")},
         {"jti_prev": frozenset({"a"})},
         {"jti_prev": frozenset({'a","b'})},
         {"jti_old": frozenset({"a"})},

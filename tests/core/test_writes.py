@@ -242,6 +242,19 @@ def test_those_that_travel_already_go_on_until_their_instant(until, travels):
     assert late.get("old_until") == (NOW if travels else None)
 
 
+@pytest.mark.parametrize("seen_at", [NOW + 1, 10**12, 10**120])
+def test_a_mark_of_use_from_the_future_is_of_now(seen_at):
+    """No code covers `seen_at`: whatever it says, no earlier generation travels longer than the overlap from now."""
+    found = previous({"jti_prev": frozenset({"jti-0"}), "gen_prev": 2, "seen_at": seen_at})
+    assert found["old_until"] == NOW + 60
+
+
+def test_a_mark_of_use_from_long_ago_leaves_a_number_that_every_store_takes():
+    """DynamoDB takes 38 digits: a commit that it refuses would lose the new refresh token."""
+    travelling = {"jti_old": frozenset({"jti-x"}), "gen_old": 1, "old_until": NOW + 1}
+    assert previous({**travelling, "seen_at": -(10**120)})["old_until"] == 60
+
+
 def test_presenting_a_generation_to_refresh_it_is_presenting_it():
     """Without a mark of use the presenter of the outgoing generation has seen it now; an earlier mark is not moved."""
     values = {"jti_prev": frozenset({"jti-0"}), "gen_prev": 2}

@@ -189,7 +189,7 @@ def test_parts_of_an_earlier_generation_do_not_fit(attack):
     attack.manager.resolve(attack.cookie)
     after = row_of(attack.app, attack.user)
     attack.app.stack.clear_calls()
-    for names in (("row_code",), ("access_token", "access_exp"), ("token", "token_hash"), ("gen",), ("jti_cur",)):
+    for names in (("row_code",), ("access_token", "access_exp"), ("token", "token_hash"), ("token",), ("gen",), ("jti_cur",)):
         attack.app.stack.dynamodb().put_item(attack.app.table, after | {name: before[name] for name in names})
         attack.is_refused()
 
@@ -384,6 +384,54 @@ def test_a_tampered_session_can_be_ended(app, made_by):
         assert attack.manager.resolve(attack.cookie) == Rejected("session_ended")
         with pytest.raises(Exception, match="revoked"):
             app.stack.refresh(app.pool, attack.tokens["RefreshToken"])
+
+
+@pytest.mark.parametrize("stripped", [False, True], ids=["altered", "passed off as other sign-in code's"])
+def test_signing_out_everywhere_names_nobody_whom_an_altered_row_names(app, made_by, stripped):
+    """Cognito signs out the user who asks. One whose name was written into the row keeps their tokens, and it is reported."""
+    attack = Attack(app, made_by)
+    victim = app.user()
+    tokens = app.sign_in(victim)
+    own = app.sign_in(attack.user)["RefreshToken"]
+    plain = {"token": own, "row_code": GONE, "idle_code": GONE} if stripped else {}
+    written(app, attack.user, username=victim.username, **plain)
+    attack.manager.revoke_all(attack.user.sub)
+    assert app.stack.refresh(app.pool, tokens["RefreshToken"])
+    with pytest.raises(Exception, match="revoked"):
+        app.stack.refresh(app.pool, own)
+    assert bool(attack.reports.named("tampered")) is not (stripped and attack.manager.case.sealed_cookie)
+
+
+def test_an_old_cookie_travels_no_longer_than_the_overlap_whatever_the_row_says_of_its_use(attack):
+    """`seen_at` has no code: one from the future does not get old cookies an end of their own that the row proves."""
+    old = attack.cookie
+    cookie = old
+    for _ in range(3):
+        attack.app.expire()
+        cookie = cookie_of(attack.manager.resolve(cookie).session)
+        attack.manager.resolve(cookie)
+        written(attack.app, attack.user, seen_at=4_000_000_000)
+    attack.app.expire()
+    attack.manager.resolve(cookie)
+    attack.app.stack.advance(61)
+    assert attack.manager.resolve(old) == Rejected("reuse")
+
+
+def test_a_row_that_was_away_at_the_sign_out_is_ended_by_signing_out_everywhere(app):
+    """What stays possible, as docs/security/rows.md says: a sign-out cannot revoke a token that no row holds.
+
+    Put back, the row is a session again, refreshes included. Signing out everywhere revokes its token at Cognito.
+    """
+    attack = Attack(app, sealed)
+    copy = row_of(app, attack.user)
+    app.stack.dynamodb().put_item(app.table, {name: value for name, value in copy.items() if name not in {"token", "row_code"}})
+    attack.manager.sign_out(attack.cookie)
+    app.stack.dynamodb().put_item(app.table, copy)
+    app.expire()
+    assert type(attack.manager.resolve(attack.cookie)) is Refreshed
+    attack.manager.revoke_all(attack.user.sub)
+    app.stack.dynamodb().put_item(app.table, copy)
+    assert attack.manager.resolve(attack.cookie) == Rejected("refresh_denied")
 
 
 def test_a_sealed_cookie_s_manager_never_opens_plain_rows(app):

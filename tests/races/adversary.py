@@ -17,7 +17,7 @@ from cognito_session.core import authenticity, data, flow, lookup, renewal, row_
 from cognito_session.core.case import Case
 from cognito_session.core.errors import TokenError
 from cognito_session.core.outcome import Active, Rejected, Session
-from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.policy import OVERLAP_SECONDS, SessionPolicy
 from cognito_session.core.record import SessionKey, SessionRecord, token_hash
 from cognito_session.core.steps import Flow
 from races import pool_model
@@ -79,6 +79,8 @@ TAMPERINGS: dict[str, Tampering] = {
     "plain data": lambda stage, row: row | {"data": '{"role":"admin"}'},
     "earlier code": _from_before("row_code", "gen", "jti_cur"),
     "earlier tokens": _from_before("token", "token_hash", "access_token"),
+    "an earlier refresh token": _from_before("token"),
+    "seen_at": lambda stage, row: row | {"seen_at": FOREVER},
     "no state": lambda stage, row: _without(row, "state"),
     "a token cookie's": lambda stage, row: row | {"cookie_kind": "token"},
 }
@@ -183,6 +185,8 @@ class Adversary(Many):
             name = next((name for name, truth in self.truth.items() if truth.get("sid") == row.get("sid")), None)
             if name is not None and self._proves_itself(row):
                 truth = self.truth[name]
+                if row.get("old_until", 0) > world.now + OVERLAP_SECONDS:
+                    raise Violation("an old cookie travels longer than the overlap, and the row proves it")
                 if any(row.get(each) != truth.get(each) for each in ("auth_time", "abs_exp", "cookie_kind", "created_at")):
                     raise Violation("an altered row was given a code that fits")
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.errors import ConfigurationError, StoreUnavailable, TokenError
+from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable, TokenError
 from cognito_session.core.outcome import Reason, Rejected
 from cognito_session.core.record import TOKEN_COOKIE
 from cognito_session.core.row_code import Binding, check_codes, with_idle_code, with_row_code
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from cognito_session.core.keyring import Keyring
     from cognito_session.core.record import SessionRecord
 
-__all__ = ["admitted", "cannot_prove", "check_can_prove", "check_genuine", "idle_coded", "row_coded", "tampered"]
+__all__ = ["admitted", "cannot_prove", "check_can_prove", "check_genuine", "idle_coded", "is_proved", "row_coded"]
+__all__ += ["tampered"]
 
 
 def admitted(case: Case, record: SessionRecord, held: Keyring | None = None) -> Flow[Rejected | None]:
@@ -54,6 +55,20 @@ def check_genuine(case: Case, record: SessionRecord) -> Flow[None]:
     fault = yield from _fault(case, record)
     if fault is not None:
         raise (yield from tampered(record, fault)) from fault
+
+
+def is_proved(case: Case, record: SessionRecord) -> Flow[bool]:
+    """Whether a call to Cognito may name what the row says; False where that is not known. For ends, which need no proof.
+
+    Reports a row that is not as our code wrote it. Raises nothing.
+    """
+    try:
+        fault = yield from _fault(case, record)
+    except SessionUnavailable:
+        return False
+    if fault is not None:
+        yield from ask(Report("tampered", record.key.sub, record.sid, fault.reason))
+    return fault is None and not (record.bare and case.sealed_cookie)
 
 
 def _fault(case: Case, record: SessionRecord, held: Keyring | None = None) -> Flow[TokenError | None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cognito_session.core import writes
 from cognito_session.core.attempts import Again, repeated
-from cognito_session.core.authenticity import check_genuine
+from cognito_session.core.authenticity import check_genuine, is_proved
 from cognito_session.core.change import Change, Move, Test, either
 from cognito_session.core.device_label import clean_label
 from cognito_session.core.ending import end_now
@@ -165,7 +165,9 @@ class _Everyone:
             others = [record for record in records if self.keep is None or record.sid != self.keep]
             before = self.ended
             for record in others:
-                self.usernames.add(record.username or self.sub)
+                # A row that was altered may name another user, whom Cognito would sign out everywhere.
+                if self.keep is None and record.username is not None and (yield from is_proved(self.case, record)):
+                    self.usernames.add(record.username)
                 self.ended += yield from end_now(self.case, record, Reason.SIGNED_OUT, forget=True)
             if keeper is not None and keeper.unrevoked:
                 yield from revoke_remembered(self.case, keeper)

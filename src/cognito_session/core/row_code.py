@@ -9,7 +9,8 @@ writes change what a row decides by:
 Both are bound to user pool, app client, user and session id. `data` and `device_pending` change at other times and are sealed
 instead. Not covered, on purpose: lease, cool-down, suspicion, `last_op` and `ttl` decide only whether the session is
 available, which a writer of the table decides anyway by deleting the row. `seen_at` decides how long the previous generation
-is healed: removing it gives what an older copy of the row gives. A tombstone only takes rights away.
+is healed: removing it gives what an older copy of the row gives, and a commit bounds it. `token` is covered by its hash. A
+tombstone only takes rights away.
 
 Pure. Knows no flow and no store.
 """
@@ -23,7 +24,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.base64url import to_base64url
-from cognito_session.core.record import ACTIVE
+from cognito_session.core.record import ACTIVE, token_hash
 from cognito_session.core.seal import InvalidSeal, derived_key, entry_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def check_codes(ring: Keyring, binding: Binding, record: SessionRecord) -> None:
     _check(ring, record.idle_code, ("idle", *binding, record.sid), _IDLE_OF(record))
     if record.state != ACTIVE:
         raise InvalidSeal("session row: attribute state: expected active")
+    # The code covers the hash alone. A sealed token of an earlier generation opens, and may be spent or revoked.
+    if record.token_hash != (None if record.token is None else token_hash(record.token)):
+        raise InvalidSeal("session row: attribute token: expected the refresh token that token_hash was made of")
 
 
 def with_row_code(ring: Keyring, binding: Binding, change: Change, before: SessionRecord | None) -> Change:

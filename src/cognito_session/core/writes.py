@@ -136,6 +136,8 @@ def _previous(record: SessionRecord, now: int, *, presented_current: bool) -> tu
     `old_until`). Presenting the outgoing generation in order to refresh it is presenting it.
     """
     seen_at = record.seen_at if record.seen_at is not None or not presented_current else now
+    if seen_at is not None:  # no code covers it, but the row's code will cover `old_until`, which is made of it
+        seen_at = max(0, min(seen_at, now))
     outgoing = frozenset({record.jti_cur}) if record.jti_cur else frozenset()
     travelling = record.old_until is not None and now < record.old_until
     old, gen_old, until = record.jti_old, record.gen_old, record.old_until
