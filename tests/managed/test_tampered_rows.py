@@ -434,6 +434,15 @@ def test_a_row_that_was_away_at_the_sign_out_is_ended_by_signing_out_everywhere(
     assert attack.manager.resolve(attack.cookie) == Rejected("refresh_denied")
 
 
+def test_a_sealed_cookie_s_manager_never_takes_plain_data(app):
+    """Nor session data: the setting is not for its sessions, which were never without keys."""
+    attack = Attack(app, sealed, policy=UNSEALED)
+    written(app, attack.user, data=json.dumps({"role": "admin"}))
+    with pytest.raises(SessionUnavailable) as caught:
+        attack.manager.resolve(attack.cookie)
+    assert caught.value.reason == "tampered_record"
+
+
 def test_a_sealed_cookie_s_manager_never_opens_plain_rows(app):
     """The setting is for token cookies: a sealed session that was stripped of its code stays refused."""
     attack = Attack(app, sealed, policy=UNSEALED)

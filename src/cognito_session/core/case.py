@@ -64,8 +64,11 @@ class Case(NamedTuple):
 
     @property
     def takes_plain(self) -> bool:
-        """Whether secrets and rows without a seal are believed: without keys, or where the policy says so."""
-        return not self.seals or self.policy.accept_unsealed_rows
+        """Whether secrets without a seal are believed: without keys, or where the policy says so, for token cookies.
+
+        A session of a sealed cookie was never without keys.
+        """
+        return not self.seals or (self.policy.accept_unsealed_rows and not self.sealed_cookie)
 
     def now(self) -> int:
         """Epoch seconds."""
