@@ -18,6 +18,7 @@ from cognito_session.core.cookie import Cookie
 from cognito_session.core.credential import SealedCredential
 from cognito_session.core.identify import identify
 from cognito_session.drivers.sync import run
+from cognito_session.web.request import headers_of
 
 TOKEN, ROUNDS = sys.argv[1], int(sys.argv[2])
 sessions = SessionManager.from_env(cookie="token", cookie_name="token")
@@ -127,3 +128,11 @@ for name, text in worst.items():
         clock=time.perf_counter,
         budget=1,
     )
+compare(
+    "40,000 headers of one name / 50 ms (us)",
+    lambda: headers_of(("x", "") for _ in range(40_000)),
+    lambda: time.sleep(0.05),
+    calls=1,
+    clock=time.perf_counter,
+    budget=1,
+)
