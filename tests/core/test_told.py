@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from cognito_session.core.change import Change, Move, Written
+from cognito_session.core.commit import Commit
 from cognito_session.core.data import save_data
 from cognito_session.core.devices import revoke, revoke_all, sessions_of
-from cognito_session.core.ending import log_out
+from cognito_session.core.ending import _is_mine, log_out
 from cognito_session.core.errors import (
     ConfigurationError,
     LeaseBusy,
@@ -19,12 +23,15 @@ from cognito_session.core.errors import (
 )
 from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.keyring import Keyring
-from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
+from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, is_recent
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
-from cognito_session.core.record import USER_SID, SessionKey, SessionRecord
+from cognito_session.core.record import USER_SID, SessionKey, SessionRecord, token_hash
+from cognito_session.core.searched import Searched
+from cognito_session.core.steps import Sleep
 from cognito_session.core.token import parse
 from cognito_session.core.tracking import ADMIN_SCOPE, DeviceSecret, confirm_new, device_of
+from cognito_session.core.writes import Generation, Lease
 from cognito_session.drivers.sync import run
 from core.test_commit import Refusing
 from core.test_flow import ISSUED_AT, ISSUER, LIFE, World
@@ -41,6 +48,8 @@ class Telling(World):
     def __init__(self, **more):
         super().__init__(**more)
         self.told = []
+        drawn = itertools.count(1)
+        self.case = self.case._replace(entropy=lambda size: next(drawn).to_bytes(size, "big"))  # no two ids are the same
         self.ports = self.ports._replace(on_event=lambda e: self.told.append((e.event, e.sub, e.sid, e.detail)))
 
     def signed_in(self, **more):
@@ -796,7 +805,10 @@ def test_no_data_is_saved_where_there_is_no_session(world, values, reason):
         world.edit(**values)
     with pytest.raises(SessionRequired) as caught:
         run(save_data(world.case, me, {"n": 1}), world.ports)
-    assert caught.value.reason == reason
+    at_an_end = values is not None and not {"idle_exp", "abs_exp"}.isdisjoint(values)
+    ended = "the session has reached its idle or its absolute end" if at_an_end else "the session has ended"
+    said = {"session_ended": ended, "wrong_cookie_kind": "the session is not to be opened"}
+    assert (caught.value.reason, str(caught.value)) == (reason, said[reason])
     assert all("data" not in row for row in world.store.rows.values())
 
 
@@ -837,3 +849,199 @@ def test_data_that_is_no_json_is_not_guessed_at(world):
     with pytest.raises(StoreUnavailable, match="attribute data: expected JSON") as caught:
         world.resolve()
     assert caught.value.reason == "unreadable_record"
+
+
+def test_nothing_is_saved_where_there_is_nothing_to_save(world):
+    """An empty object into a session without data costs no write."""
+    assert run(save_data(world.case, world.resolve().session, {}), world.ports) == 0
+    assert "data" not in world.row
+
+
+def test_a_resent_write_of_data_knows_itself(world):
+    """The answer of the first was lost, and the store's own client wrote twice: saved once, and said so."""
+    me = world.resolve().session
+    write = world.store.write
+
+    def twice(change):
+        write(change)
+        return write(change)
+
+    world.store.write = twice
+    assert run(save_data(world.case, me, {"n": 1}), world.ports) == 1
+    assert world.row["data_version"] == 1
+
+
+# --- rows that do not prove what they say
+
+
+def with_keys(**more):
+    """A world with sealing keys."""
+    world = Telling(**more)
+    world.case = world.case._replace(seals=True)
+    world.ports = world.ports._replace(keyrings=Ring())
+    return world
+
+
+def test_a_tampered_row_is_told():
+    """User, session and reason; a 503 that says what was found."""
+    world = with_keys().signed_in()
+    world.edit(username="mallory")
+    with pytest.raises(StoreUnavailable, match=r"^tampered record: ") as caught:
+        world.resolve()
+    assert caught.value.reason == "tampered_record"
+    assert world.told == [("tampered", SUB, SID, "invalid_seal")]
+
+
+@pytest.mark.parametrize(
+    ("drop", "values", "served"),
+    [
+        (["row_code", "idle_code"], {}, False),
+        (["row_code", "idle_code"], {"token": "rt", "access_token": "plain"}, True),
+        (["row_code", "idle_code", "cookie_kind"], {"token": "rt", "access_token": "plain"}, True),
+        (["row_code", "idle_code"], {"token": "rt", "access_token": "plain", "cookie_kind": "sealed"}, False),
+        (["row_code", "idle_code"], {"access_token": "plain"}, False),
+    ],
+)
+def test_a_row_from_before_keys_holds_nothing_sealed_and_is_a_token_cookie_s(drop, values, served):
+    """Anything else without a code was changed."""
+    world = with_keys(policy=SessionPolicy(accept_unsealed_rows=True)).signed_in()
+    for name in drop:
+        del world.row[name]
+    world.edit(**{name: world.token() if value == "plain" else value for name, value in values.items()})
+    if "token" in values:
+        world.edit(token_hash=token_hash("rt"))
+    if served:
+        assert isinstance(world.resolve(), Active)
+    else:
+        with pytest.raises(StoreUnavailable):
+            world.resolve()
+        assert world.told == [("tampered", SUB, SID, "invalid_seal")]
+
+
+def test_a_changed_origin_in_a_table_of_one_row_keeps_what_is_sealed():
+    """Secrets stay sealed for the record's own session id, whatever the new token's origin."""
+    world = with_keys(one_row=True).signed_in()
+    assert run(save_data(world.case, world.resolve().session, {"n": 1}), world.ports) == 1
+    world.clock.advance(LIFE + 1)
+    world.provider.answers = [NewTokens(world.token("jti-2", at=LIFE + 1, origin_jti="origin-9"), "rt-2")]
+    new = world.resolve().session.access_token
+    served = world.resolve(new).session
+    assert (served.sid, dict(served.data)) == (SID, {"n": 1})
+    assert run(log_out(world.case, f"token={new}"), world.ports) is None
+    assert world.provider.revoked == ["rt-2"]
+
+
+def test_a_held_token_waits_where_nothing_cancels(world):
+    """The pause between two tries of a commit is marked: a client that goes away must not end it."""
+    commit = Commit(
+        world.case, None, world.record, Lease("L", 1, 0.0), ring=None, until=world.clock.monotonic() + 5, extend=True
+    )
+    for delay, slept in ((0.3, 0.3), (9, 5)):
+        step = next(commit._pause(delay, None))
+        assert (type(step), step.seconds, step.holding) == (Sleep, slept, True)
+
+
+def test_a_token_that_lost_is_kept_under_the_sid_that_it_is_sealed_for():
+    """Of a row of other sign-in code that is the new token's origin; Cognito could not be told just then."""
+    world = with_keys().signed_in()
+
+    def down(token):
+        raise ProviderUnavailable("down")
+
+    world.provider.revoke = down
+    bare = world.record._replace(token="foreign", token_hash=None, sid=None)
+    access = parse(world.token("jti-2", origin_jti="origin-9"), ISSUER.rules)
+    new = Generation(access, "rt-2", "sealed.a", "sealed.b", verified=True)
+    commit = Commit(world.case, None, bare, Lease("L", 1, 0.0), ring=None, until=0, extend=True)
+    run(commit._revoke(bare, new), world.ports)
+    assert world.store.rows[SUB, USER_SID]["unrevoked"] == frozenset({"origin-9 sealed.b"})
+
+
+@pytest.mark.parametrize(
+    ("found", "mine"),
+    [
+        (None, False),
+        ({"state": "ended", "reason": "reuse", "ended_at": 5}, True),
+        ({"state": "ended", "reason": "reuse", "ended_at": 5, "token": "rt"}, False),
+        ({"state": "ended", "reason": "reuse", "ended_at": 6}, False),
+        ({"state": "ended", "reason": "signed_out", "ended_at": 5}, False),
+        ({"state": "active", "reason": "reuse", "ended_at": 5}, False),
+    ],
+)
+def test_a_tombstone_is_known_as_one_s_own(found, mine):
+    """By state, reason and instant; a row that holds a token again is another sign-in's."""
+    change = Change(Move.LOGOUT, SessionKey("u", "s"), (), put={"state": "ended", "reason": "reuse", "ended_at": 5})
+    assert _is_mine(change, found) is mine
+
+
+def test_a_foreign_sign_in_over_a_tombstone_can_be_ended(world):
+    """Bare before ended: what other sign-in code put over a tombstone is a session."""
+    run(log_out(world.case, world.header), world.ports)
+    world.edit(token="rt-foreign")
+    assert run(revoke(world.case, SUB, SID), world.ports) is True
+    assert world.provider.revoked == ["rt-1", "rt-foreign"]
+
+
+def test_ending_one_session_forgets_its_device_and_says_what_is_busy():
+    """As a sign-out does; a row that keeps changing is a 503 that says so."""
+    world = with_device(policy=FORGET)
+    assert run(revoke(world.case, SUB, SID), world.ports) is True
+    assert len(world.provider.forgotten) == 1
+    world = Telling().signed_in()
+
+    def changing(change):
+        row = dict(world.row)
+        return Written(applied=False, found=row | {"gen": 99})
+
+    world.store.write = changing
+    for flow, said in (
+        (revoke(world.case, SUB, SID), "the session kept changing while it was being ended"),
+        (log_out(world.case, world.header), "the session kept changing while it was being ended"),
+    ):
+        with pytest.raises(LeaseBusy) as caught:
+            run(flow, world.ports)
+        assert str(caught.value) == said
+
+
+def test_a_stale_sign_in_says_how_recent_it_must_be():
+    """In seconds, in its text and as an attribute."""
+    error = StaleSignIn(300)
+    assert (str(error), error.max_age) == ("this action needs a sign-in of the last 300 seconds: sign in again", 300)
+
+
+def test_saved_data_is_the_session_s_from_then_on(world):
+    """The same session with the data and its version, read-only."""
+    me = world.resolve().session
+    new = me.with_data({"n": 1}, 7)
+    assert (dict(new.data), new.data_version, new.sub) == ({"n": 1}, 7, SUB)
+    with pytest.raises(TypeError):
+        new.data["n"] = 2
+
+
+@pytest.mark.parametrize(("ahead", "recent"), [(10, True), (11, False)])
+def test_a_sign_in_of_the_future_is_recent_within_the_clocks_tolerance(ahead, recent):
+    """Ten seconds ahead of our clock are a difference of clocks, eleven are not."""
+    assert is_recent(1_000 + ahead, 1_000, 0) is recent
+
+
+def test_a_search_is_made_once_for_a_token(world):
+    """By the two attributes that tell, and remembered for this user and token alone; without a memory each time."""
+    asked = []
+    rows_of = world.store.attributes_of
+
+    def attributes_of(sub, only):
+        asked.append((sub, tuple(only)))
+        return rows_of(sub, only)
+
+    world.store.attributes_of = attributes_of
+    unknown = world.token("jti-x", origin_jti="origin-x")
+    for memory, searches in ((None, 2), (Searched(), 1)):
+        asked.clear()
+        world.case = world.case._replace(searched=memory)
+        for _ in range(2):
+            assert world.resolve(unknown) == Rejected(Reason.UNKNOWN_SESSION)
+        assert asked == [(SUB, ("jti_cur", "jti_prev"))] * searches
+    another = world.token("jti-1", origin_jti="origin-x")
+    assert world.resolve(another).session.sid == SID
+    world.edit(jti_cur="else")
+    assert world.resolve(another) == Rejected(Reason.UNKNOWN_SESSION)
