@@ -9,6 +9,7 @@ runs those again that no test noticed in the run before, and reports on the whol
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def measure(
     if not statuses:
         print("no mutant was run: read mutmut's messages above")
         return Measured(0, 0, 0, 0)
+    os.chdir(ROOT)  # mutmut's own functions read its settings and its files there
     reasons = explanations()
     explained: Counter[str] = Counter()
     open_ones = []
@@ -111,9 +113,10 @@ def results(digits: str, only: str) -> dict[str, str]:
 
 
 def shown(name: str) -> Survivor:
-    """The change that a mutant makes."""
-    diff = subprocess.run([MUTMUT, "show", name], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    body = diff.partition("\n@@")[2].splitlines()[1:]
+    """The change that a mutant makes. Asked in this process: the command would load mutmut for each."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # installed by `make mutants` alone
+
+    body = get_diff_for_mutant(name).partition("\n@@")[2].splitlines()[1:]
     was = " ".join(line[1:].strip() for line in body if line.startswith("-"))
     now = " ".join(line[1:].strip() for line in body if line.startswith("+"))
     return Survivor(name, was, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import pytest
 
@@ -31,6 +32,7 @@ from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import Denied
 from cognito_session.core.quiet_writes import reason_of, report_failure, write_quietly
 from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.secret import Secret, plain
 from cognito_session.core.srp import SrpExchange, number_bytes
 from cognito_session.core.standing import Previous, judge_previous
 from cognito_session.core.steps import Report, Sleep, Write
@@ -434,3 +436,45 @@ def test_a_challenge_that_no_honest_server_sends_is_named(more, said):
 def test_a_denial_shows_its_code():
     """Verdict and code are no secrets."""
     assert repr(Denied("dead", "NotAuthorizedException")) == "Denied(verdict='dead', code='NotAuthorizedException')"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Secret("a"), Secret("a"), True),
+        (Secret("a"), Secret("b"), False),
+        (Secret("a"), "a", True),
+        (Secret("a"), "b", False),
+        (Secret("a"), b"a", True),
+        (Secret(b"a"), Secret("a"), True),
+        (Secret("a"), None, False),
+        (Secret(["a"]), Secret(["a"]), True),
+        (Secret(["a"]), ["a"], True),
+        (Secret(["a"]), Secret(["b"]), False),
+        (Secret("\ud800"), Secret("\ud800"), True),
+    ],
+)
+def test_a_secret_equals_what_it_hides(one, other, same):
+    """By its bytes, in a time that does not depend on them; a structure by its value."""
+    assert (one == other) is same
+
+
+def test_a_secret_formats_as_its_placeholder():
+    """With a width as well, and it never leaves the process."""
+    assert f"{Secret('canary'):>12}|{Secret('canary')}" == " Secret(...)|Secret(...)"
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(Secret("canary"))
+
+
+def test_every_secret_of_a_structure_is_revealed():
+    """In mappings and lists, at any depth; nothing else changes."""
+    assert plain({"a": [Secret("x"), {"b": Secret("y")}], "c": 1}) == {"a": ["x", {"b": "y"}], "c": 1}
+    assert plain((Secret("x"),)) == (Secret("x"),)
+
+
+def test_a_report_shows_its_address_where_it_is_known():
+    """And nothing in its place where it is not."""
+    assert repr(Report("reuse", "u", "s")) == "Report(event='reuse', sub='u', sid='s', detail='')"
+    assert repr(Report("reuse", "u", None, "d", address="::1")) == (
+        "Report(event='reuse', sub='u', sid=None, detail='d', address='::1')"
+    )

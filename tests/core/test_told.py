@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import pytest
 
-from cognito_session.core.change import Change, Move, Written
+from cognito_session.core.change import Change, Clause, Move, Written
+from cognito_session.core.change import Test as AttributeTest
 from cognito_session.core.commit import Commit
 from cognito_session.core.data import save_data
-from cognito_session.core.devices import revoke, revoke_all, sessions_of
+from cognito_session.core.devices import _refuse_sign_ins, revoke, revoke_all, sessions_of
 from cognito_session.core.ending import _is_mine, log_out
 from cognito_session.core.errors import (
     ConfigurationError,
@@ -27,7 +29,7 @@ from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, is
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
 from cognito_session.core.record import USER_SID, SessionKey, SessionRecord, token_hash
-from cognito_session.core.searched import Searched
+from cognito_session.core.searched import _MOST, Searched
 from cognito_session.core.steps import Sleep
 from cognito_session.core.token import parse
 from cognito_session.core.tracking import ADMIN_SCOPE, DeviceSecret, confirm_new, device_of
@@ -1045,3 +1047,159 @@ def test_a_search_is_made_once_for_a_token(world):
     assert world.resolve(another).session.sid == SID
     world.edit(jti_cur="else")
     assert world.resolve(another) == Rejected(Reason.UNKNOWN_SESSION)
+
+
+def test_a_list_of_sessions_is_not_made_of_rows_that_prove_nothing():
+    """503, and told: nobody decides what to end by a changed row."""
+    world = with_keys().signed_in()
+    world.edit(username="mallory")
+    with pytest.raises(StoreUnavailable):
+        run(sessions_of(world.case, SUB), world.ports)
+    assert world.told == [("tampered", SUB, SID, "invalid_seal")]
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_not_before_in_a_table_of_one_row_is_written_or_made(applied):
+    """On the row where there is one, else as a tombstone, and again where a row was made in between."""
+    world = Telling(one_row=True)
+    flow = _refuse_sign_ins(world.case, SUB, up_to=7)
+    later = Clause("not_before", (AttributeTest("not_before", "absent"), AttributeTest("not_before", "<", 7)))
+    there = Clause("sub", (AttributeTest("sub", "exists"),))
+    end = ISSUED_AT + 30 * 86_400
+    assert next(flow).change == Change(Move.NOT_BEFORE, SessionKey(SUB, ""), (there, later), put={"not_before": 7})
+    tombstone = {"sub": SUB, "sid": USER_SID, "state": "ended", "not_before": 7, "ttl": end}
+    nobody = Clause("sub", (AttributeTest("sub", "absent"),))
+    made = flow.send(Written(applied=False, found=None)).change
+    assert made == Change(Move.NOT_BEFORE, SessionKey(SUB, ""), (nobody,), put=tombstone, replace=True)
+    if applied:
+        with pytest.raises(StopIteration):
+            flow.send(Written(applied=True, found=None))
+    else:
+        assert isinstance(flow.send(Written(applied=False, found={"sub": SUB})), Sleep)
+        assert flow.send(None).change.when == (there, later)
+
+
+def test_not_before_in_the_user_s_row():
+    """One write, whether or not there is a row; a later one moves it on."""
+    world = Telling()
+    flow = _refuse_sign_ins(world.case, SUB, up_to=7)
+    later = Clause("not_before", (AttributeTest("not_before", "absent"), AttributeTest("not_before", "<", 7)))
+    put = {"not_before": 7, "ttl": ISSUED_AT + 30 * 86_400}
+    assert next(flow).change == Change(Move.NOT_BEFORE, SessionKey(SUB, USER_SID), (later,), put=put)
+    with pytest.raises(StopIteration):
+        flow.send(Written(applied=False, found={}))
+
+
+def test_signing_out_what_is_no_session(world):
+    """An authentic token without a row is as signed out as can be; a foreign sign-in over a tombstone is signed out again."""
+    unknown = world.token("jti-x", origin_jti="origin-x")
+    assert run(log_out(world.case, f"token={unknown}"), world.ports) == Rejected(Reason.UNKNOWN_SESSION)
+    assert run(log_out(world.case, world.header), world.ports) is None
+    world.edit(token="rt-foreign")
+    assert run(log_out(world.case, world.header), world.ports) is None
+    assert world.provider.revoked == ["rt-1", "rt-foreign"]
+
+
+def test_a_session_that_makes_room_keeps_its_device():
+    """The browser signs in again: its old session ends, and its device is still the browser's."""
+    world = with_device(policy=FORGET)
+    signed_in = SignedIn(world.token("jti-n", origin_jti="new"), "rt-n")
+    assert run(establish(world.case, signed_in, presented=world.header), world.ports).sid == "new"
+    assert (world.provider.forgotten, world.provider.revoked) == ([], ["rt-1"])
+
+
+METADATA = {"DeviceKey": "key", "DeviceGroupKey": "group"}
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        ({"AccessToken": "a", "RefreshToken": "r"}, ("a", "r", None, "", False)),
+        ({"AuthenticationResult": {"AccessToken": "a", "RefreshToken": "r"}}, ("a", "r", None, "", False)),
+        ({"AccessToken": "a", "RefreshToken": "r", "NewDeviceMetadata": METADATA}, ("a", "r", "key", "group", False)),
+        ({"AccessToken": "a", "RefreshToken": "r", "NewDeviceMetadata": {"DeviceKey": ""}}, ("a", "r", None, "", False)),
+        ({"AccessToken": "a", "RefreshToken": "r", "NewDeviceMetadata": {"DeviceKey": 5}}, ("a", "r", None, "", False)),
+        ({"AccessToken": "a", "RefreshToken": "r", "NewDeviceMetadata": []}, ("a", "r", None, "", False)),
+    ],
+)
+def test_what_a_sign_in_brought(result, found):
+    """Cognito's result, or the answer that holds one; a device's metadata where there is any."""
+    assert tuple(SignedIn.of(result)) == found
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        [],
+        {},
+        {"AuthenticationResult": None},
+        {"AccessToken": "a"},
+        {"RefreshToken": "r"},
+        {"AccessToken": 5, "RefreshToken": "r"},
+        {"AccessToken": "a", "RefreshToken": ""},
+        {"AccessToken": "a", "RefreshToken": 5},
+    ],
+    ids=repr,
+)
+def test_what_is_no_sign_in_is_named(result):
+    """Both tokens are needed, as texts."""
+    with pytest.raises(ConfigurationError, match=r"^establish: expected Cognito's AuthenticationResult"):
+        SignedIn.of(result)
+
+
+@pytest.mark.parametrize("what", ["an open verdict", "a verdict that cannot be written", "a cool-down", "a live lease"])
+def test_the_presenter_of_the_current_token_is_served_with_it(world, what):
+    """While the refresh ahead of time is held up the presented token serves, and its use is marked."""
+    world.clock.advance(LIFE - 20)
+    world.edit(
+        **{
+            "an open verdict": {"suspect_at": ISSUED_AT + LIFE - 21},
+            "a verdict that cannot be written": {"suspect_at": ISSUED_AT},
+            "a cool-down": {"retry_at": ISSUED_AT + 2 * LIFE},
+            "a live lease": {"lease_id": "theirs", "lease_until": (ISSUED_AT + 2 * LIFE) * 1000},
+        }[what]
+    )
+    del world.row["access_token"]  # which is not needed for it
+    if what == "a verdict that cannot be written":
+        Refusing(world, StoreUnavailable("throttled"), "verdict")
+    outcome = world.resolve()
+    assert (type(outcome), outcome.session.access_token) == (Active, world.token())
+    assert world.row["seen_at"] == ISSUED_AT + LIFE - 20
+    assert world.provider.requests == []
+
+
+def test_a_session_out_of_a_pickle_has_its_claims_and_data(world):
+    """As deep as they were, and as read-only."""
+    world.edit(data='{"n":{"m":1}}')
+    me = world.resolve(world.token(extra={"a": [{"b": 1}]})).session
+    again = pickle.loads(pickle.dumps(me))
+    assert again.claims == me.claims
+    assert again.claims["extra"]["a"][0]["b"] == 1
+    assert (dict(again.data), again.data_version) == ({"n": {"m": 1}}, 0)
+    for mapping in (again.claims["extra"], again.claims["extra"]["a"][0], again.data):
+        with pytest.raises(TypeError):
+            mapping["x"] = 1
+
+
+def test_what_is_kept_to_be_revoked_keeps_its_row(world):
+    """The user's row lives as long as the token may, though it was to go before."""
+    world = with_keys().signed_in()
+
+    def down(token):
+        raise ProviderUnavailable("down")
+
+    world.provider.revoke = down
+    world.store.rows[SUB, USER_SID]["ttl"] = ISSUED_AT
+    run(log_out(world.case, world.header), world.ports)
+    assert world.store.rows[SUB, USER_SID]["ttl"] == ISSUED_AT + 30 * 86_400
+
+
+def test_searches_are_remembered_up_to_a_bound():
+    """The oldest goes first."""
+    memory = Searched()
+    for number in range(5_000):
+        memory.note(("u", f"j{number}"), None)
+    assert len(memory._found) == _MOST
+    assert ("u", "j4999") in memory
+    assert ("u", "j0") not in memory

@@ -16,7 +16,7 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.identify import identify
 from cognito_session.core.ports import PoolRefusal
 from cognito_session.core.steps import Report, ask
-from cognito_session.drivers import sync
+from cognito_session.drivers import alarms, sync
 from cognito_session.drivers.notices import Notices
 from cognito_session.manager import AsyncSessionManager, SessionManager
 from cognito_session.signin import transaction
@@ -404,3 +404,14 @@ def test_every_event_is_documented():
     rows = set(re.findall(r"^\| `([a-z_]+)` \|", tables, re.MULTILINE))
     assert {"reuse", "cookie_refused", "cross_site_refused", "code_refused", "asked_too_late"} <= told
     assert told == rows
+
+
+async def test_a_running_event_loop_is_noticed():
+    """In a coroutine there is one, in a thread beside it there is none."""
+    assert alarms._is_on_event_loop()
+    assert not await asyncio.to_thread(alarms._is_on_event_loop)
+
+
+def test_without_a_loop_there_is_none():
+    """Although asyncio has been imported."""
+    assert not alarms._is_on_event_loop()

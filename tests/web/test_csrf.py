@@ -558,3 +558,11 @@ def test_our_own_origin_is_the_setting_where_there_is_one():
     assert policy.verdict(handshake(origin="https://app.example", method="POST")) is CsrfVerdict.PASSES
     assert policy.verdict(handshake(origin=OURS, method="POST")) is CsrfVerdict.REFUSED
     assert Csrf().verdict(handshake(origin="https://app.example", method="POST")) is CsrfVerdict.REFUSED
+
+
+@pytest.mark.parametrize("path", ["/hooks/u", "/hooks/%75", "/hooks/~", "/hooks/%7E", "/hooks/%7e"])
+def test_an_escape_that_no_browser_writes_is_the_character(path):
+    """An exempt path has one spelling, whichever a client sends."""
+    policy = Csrf(exempt=["/hooks/u", "/hooks/~"])
+    assert policy.verdict(handshake(path=path, origin="https://evil.test", method="POST")) is CsrfVerdict.PASSES
+    assert policy.verdict(handshake(path=f"{path}x", origin="https://evil.test", method="POST")) is CsrfVerdict.REFUSED
