@@ -87,7 +87,7 @@ def test_an_opened_cookie_stays_out_of_errors(raw):
     """What our own key has sealed, by another version or by hand."""
     if len(raw) > 20_000:
         raw = raw[:10_000] + raw[-12:]
-    text = seal(RING, raw, purpose="cookie", context=tuple(COOKIE_OF.values()), nonce=bytes(12))
+    text = seal(RING, raw, purpose="cookie", bound_to=tuple(COOKIE_OF.values()), nonce=bytes(12))
     with pytest.raises(SessionError) as caught:
         open_cookie(RING, text, **COOKIE_OF)
     assert SECRET not in carried(caught.value)
@@ -95,7 +95,7 @@ def test_an_opened_cookie_stays_out_of_errors(raw):
 
 def test_an_opened_secret_stays_out_of_errors():
     """What is no text."""
-    text = STORED_PREFIX + seal(RING, b"hunter-two\xff", purpose=AT_REST, context=tuple(ROW_OF.values()), nonce=bytes(12))
+    text = STORED_PREFIX + seal(RING, b"hunter-two\xff", purpose=AT_REST, bound_to=tuple(ROW_OF.values()), nonce=bytes(12))
     with pytest.raises(SessionError) as caught:
         open_secret(RING, text, **ROW_OF)
     assert SECRET not in carried(caught.value)

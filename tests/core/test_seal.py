@@ -129,8 +129,8 @@ def test_any_text_is_carried_unchanged(credential):
 @settings(max_examples=100, deadline=None)
 def test_open_sealed_undoes_seal(plaintext, context, nonce):
     """Any bytes, any context, any nonce."""
-    text = seal(BOTH, plaintext, purpose="x", context=context, nonce=nonce)
-    assert open_sealed(BOTH, text, purpose="x", context=context) == plaintext
+    text = seal(BOTH, plaintext, purpose="x", bound_to=context, nonce=nonce)
+    assert open_sealed(BOTH, text, purpose="x", bound_to=context) == plaintext
 
 
 @given(st.text(st.characters(), max_size=200))
@@ -168,8 +168,8 @@ def test_the_format_never_changes():
     """Values sealed by earlier releases open: a literal, not a computation."""
     text = "v1.1.dHdlbHZlIGJ5dGVzYieXHdw4K1UfEhWQkrO95MMiaWON7g"
     keyring = Keyring((KeyEntry(1, bytes(range(16, 48))),))
-    assert seal(keyring, b"vector", purpose=COOKIE, context=("a", "b"), nonce=NONCE) == text
-    assert open_sealed(keyring, text, purpose=COOKIE, context=("a", "b")) == b"vector"
+    assert seal(keyring, b"vector", purpose=COOKIE, bound_to=("a", "b"), nonce=NONCE) == text
+    assert open_sealed(keyring, text, purpose=COOKIE, bound_to=("a", "b")) == b"vector"
 
 
 # --- nonces
@@ -218,11 +218,11 @@ def test_no_flipped_bit_of_a_stored_secret_is_accepted():
 @pytest.mark.parametrize("length", range(6))
 def test_no_padding_bit_is_left_free(length):
     """Whatever the length, each other last character of the same value is refused as a second spelling or as altered."""
-    text = seal(OLD, bytes(length), purpose="x", context=(), nonce=NONCE)
+    text = seal(OLD, bytes(length), purpose="x", bound_to=(), nonce=NONCE)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     for character in set(alphabet) - {text[-1]}:
         with pytest.raises((MalformedSeal, InvalidSeal)):
-            open_sealed(OLD, text[:-1] + character, purpose="x", context=())
+            open_sealed(OLD, text[:-1] + character, purpose="x", bound_to=())
 
 
 def test_a_truncated_cookie_is_refused():
@@ -333,13 +333,13 @@ def test_what_opens_but_holds_no_credential_is_refused():
         b'"abc"',
         b'["a","b",' + b"9" * 5000 + b"]",
     ):
-        assert type(refused(OLD, seal(OLD, plaintext, purpose=COOKIE, context=context, nonce=NONCE))) is MalformedSeal
+        assert type(refused(OLD, seal(OLD, plaintext, purpose=COOKIE, bound_to=context, nonce=NONCE))) is MalformedSeal
 
 
 def test_members_of_a_later_release_are_passed_over():
     """A cookie with more members opens to the same credential."""
     plaintext = f'["{SUB}","{SID}",7,"more",{{"x":1}}]'.encode()
-    text = seal(OLD, plaintext, purpose=COOKIE, context=tuple(COOKIE_PLACE.values()), nonce=NONCE)
+    text = seal(OLD, plaintext, purpose=COOKIE, bound_to=tuple(COOKIE_PLACE.values()), nonce=NONCE)
     assert open_cookie(OLD, text, **COOKIE_PLACE) == CREDENTIAL
 
 
@@ -364,9 +364,9 @@ def test_a_purpose_never_opens_as_another():
     """Cookie and row have different keys, even with the same context."""
     context = ("a", "b", "c")
     for sealed_for, opened_for in ((COOKIE, AT_REST), (AT_REST, COOKIE), (COOKIE, "Cookie"), (COOKIE, "")):
-        text = seal(OLD, b"x", purpose=sealed_for, context=context, nonce=NONCE)
+        text = seal(OLD, b"x", purpose=sealed_for, bound_to=context, nonce=NONCE)
         with pytest.raises(InvalidSeal):
-            open_sealed(OLD, text, purpose=opened_for, context=context)
+            open_sealed(OLD, text, purpose=opened_for, bound_to=context)
 
 
 @pytest.mark.parametrize(
@@ -374,9 +374,9 @@ def test_a_purpose_never_opens_as_another():
 )
 def test_no_two_contexts_are_the_same(other):
     """Fields cannot be split, joined, reordered, dropped or added."""
-    text = seal(OLD, b"x", purpose="p", context=("a", "b"), nonce=NONCE)
+    text = seal(OLD, b"x", purpose="p", bound_to=("a", "b"), nonce=NONCE)
     with pytest.raises(InvalidSeal):
-        open_sealed(OLD, text, purpose="p", context=other)
+        open_sealed(OLD, text, purpose="p", bound_to=other)
 
 
 def test_a_sequence_number_is_bound():
@@ -480,7 +480,7 @@ def test_a_damaged_secret_is_invalid_not_a_malformed_cookie(rest):
 
 def test_sealed_bytes_that_are_no_text_are_refused():
     """An authentic secret that is not UTF-8."""
-    text = seal(OLD, b"\xff", purpose=AT_REST, context=tuple(ROW_PLACE.values()), nonce=NONCE)
+    text = seal(OLD, b"\xff", purpose=AT_REST, bound_to=tuple(ROW_PLACE.values()), nonce=NONCE)
     with pytest.raises(InvalidSeal):
         open_secret(OLD, STORED_PREFIX + text, **ROW_PLACE)
 
@@ -488,10 +488,10 @@ def test_sealed_bytes_that_are_no_text_are_refused():
 def test_a_text_that_could_not_be_opened_is_not_sealed():
     """The largest text opens; a larger one is an error when it is sealed, not when it is needed."""
     fits = MAX_SEALED_CHARS * 3 // 4 - 40
-    text = seal(OLD, bytes(fits), purpose="x", context=(), nonce=NONCE)
-    assert open_sealed(OLD, text, purpose="x", context=()) == bytes(fits)
+    text = seal(OLD, bytes(fits), purpose="x", bound_to=(), nonce=NONCE)
+    assert open_sealed(OLD, text, purpose="x", bound_to=()) == bytes(fits)
     with pytest.raises(ValueError, match="at most 311296"):
-        seal(OLD, bytes(MAX_SEALED_CHARS), purpose="x", context=(), nonce=NONCE)
+        seal(OLD, bytes(MAX_SEALED_CHARS), purpose="x", bound_to=(), nonce=NONCE)
 
 
 # --- one value, one spelling
@@ -620,7 +620,7 @@ def test_keys_and_plaintexts_never_show():
         (open_cookie, cookie_of(keyring)[:-2] + "\u00e9A", COOKIE_PLACE),
         (
             open_cookie,
-            seal(keyring, b"[CANARY", purpose=COOKIE, context=tuple(COOKIE_PLACE.values()), nonce=NONCE),
+            seal(keyring, b"[CANARY", purpose=COOKIE, bound_to=tuple(COOKIE_PLACE.values()), nonce=NONCE),
             COOKIE_PLACE,
         ),
         (open_secret, stored_of(keyring)[:-2], ROW_PLACE),
@@ -671,7 +671,7 @@ def test_no_text_raises_anything_else(text):
     with pytest.raises(NOT_OPENED):
         open_secret(OLD, STORED_PREFIX + text, **ROW_PLACE)
     with pytest.raises(NOT_OPENED):
-        open_sealed(OLD, text, purpose=AT_REST, context=())
+        open_sealed(OLD, text, purpose=AT_REST, bound_to=())
 
 
 def test_threads_share_a_keyring():

@@ -56,7 +56,7 @@ def test_an_access_token_with_deep_claims():
 
 def test_a_sealed_cookie_that_holds_a_deep_list():
     """Sealed by our own key, it still is no credential."""
-    text = seal(RING, b"[" * 20_000, purpose="cookie", context=tuple(COOKIE_OF.values()), nonce=bytes(12))
+    text = seal(RING, b"[" * 20_000, purpose="cookie", bound_to=tuple(COOKIE_OF.values()), nonce=bytes(12))
     with pytest.raises(MalformedSeal):
         open_cookie(RING, text, **COOKIE_OF)
 

@@ -71,7 +71,7 @@ def _cookies(draw: st.DrawFn, keyring: Keyring):
 @st.composite
 def _values(draw: st.DrawFn, keyring: Keyring):
     plaintext = draw(PLAINTEXTS)
-    return seal(keyring, plaintext, purpose="x", context=("a", "b"), nonce=draw(NONCES)), plaintext
+    return seal(keyring, plaintext, purpose="x", bound_to=("a", "b"), nonce=draw(NONCES)), plaintext
 
 
 @st.composite
@@ -85,7 +85,7 @@ def test_a_sealed_text_opens_to_what_was_sealed(given):
     """What is whole and ours opens to exactly what was sealed; nothing else opens."""
     text, plaintext = given
     try:
-        found = open_sealed(RING, text, purpose="x", context=("a", "b"))
+        found = open_sealed(RING, text, purpose="x", bound_to=("a", "b"))
     except (TokenError, SealKeyUnavailable) as error:
         assert plaintext is None
         return type(error).__name__
@@ -111,7 +111,7 @@ def test_what_a_newer_version_may_have_sealed(plaintext, credential, extra):
     """Any plaintext that our own key has sealed as a cookie is a credential or a refusal."""
     if len(plaintext) < 8:
         plaintext = json.dumps([*credential, *extra]).encode()
-    text = seal(RING, plaintext, purpose="cookie", context=tuple(COOKIE_OF.values()), nonce=bytes(12))
+    text = seal(RING, plaintext, purpose="cookie", bound_to=tuple(COOKIE_OF.values()), nonce=bytes(12))
     try:
         found = open_cookie(RING, text, **COOKIE_OF)
     except TokenError:

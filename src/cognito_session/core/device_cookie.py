@@ -47,7 +47,7 @@ def keep_device(case: Case, secret: DeviceSecret, username: str, account: str) -
     cookie = _cookie(case)
     members = [secret.key, secret.group, secret.password, username, account, case.now() + DEVICE_SECONDS]
     text = json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
-    sealed = yield from seal_value(case, text, purpose=_PURPOSE, context=(cookie.name,))
+    sealed = yield from seal_value(case, text, purpose=_PURPOSE, bound_to=(cookie.name,))
     return (cookie.set_line(sealed, max_age_seconds=DEVICE_SECONDS),)
 
 
@@ -61,7 +61,7 @@ def find_device(case: Case, headers: CookieHeaders, username: str) -> Flow[Known
     cookie = _cookie(case)
     for value in cookie.candidates(headers).values:
         try:
-            opened = yield from open_value(case, value, purpose=_PURPOSE, context=(cookie.name,))
+            opened = yield from open_value(case, value, purpose=_PURPOSE, bound_to=(cookie.name,))
         except TokenError:
             yield from ask(_FORGED)
             continue

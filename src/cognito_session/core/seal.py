@@ -90,7 +90,7 @@ class SealKeyUnavailable(SessionUnavailable):
     default_reason = "seal_key_unavailable"
 
 
-def seal(keyring: Keyring, plaintext: bytes, *, purpose: str, context: tuple[str, ...], nonce: bytes) -> str:
+def seal(keyring: Keyring, plaintext: bytes, *, purpose: str, bound_to: tuple[str, ...], nonce: bytes) -> str:
     """`plaintext` sealed with the newest key, to be opened only with the same purpose and context.
 
     `nonce` is 12 bytes from the operating system's randomness, never used before. Raises ValueError for another length
@@ -99,21 +99,21 @@ def seal(keyring: Keyring, plaintext: bytes, *, purpose: str, context: tuple[str
     if len(nonce) != NONCE_BYTES:
         raise ValueError(f"seal: expected a nonce of {NONCE_BYTES} bytes")
     entry = keyring.newest
-    ciphertext = _cipher(entry, purpose).encrypt(nonce, plaintext, _associated(entry.sequence, purpose, context))
+    ciphertext = _cipher(entry, purpose).encrypt(nonce, plaintext, _associated(entry.sequence, purpose, bound_to))
     text = f"v{_VERSION}.{entry.sequence}.{to_base64url(nonce + ciphertext)}"
     if len(text) > MAX_SEALED_CHARS:
         raise ValueError(f"seal: expected a plaintext whose sealed text has at most {MAX_SEALED_CHARS} characters")
     return text
 
 
-def open_sealed(keyring: Keyring, text: str, *, purpose: str, context: tuple[str, ...]) -> bytes:
+def open_sealed(keyring: Keyring, text: str, *, purpose: str, bound_to: tuple[str, ...]) -> bytes:
     """The plaintext of a sealed text.
 
     Raises MalformedSeal, InvalidSeal or RetiredKey, which are refusals, and SealKeyUnavailable, which is none.
     """
     sequence, body = _parsed(text)
     entry = entry_of(keyring, sequence)
-    associated = _associated(entry.sequence, purpose, context)
+    associated = _associated(entry.sequence, purpose, bound_to)
     try:
         return _cipher(entry, purpose).decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], associated)
     except _invalid_tag() as error:
@@ -129,12 +129,12 @@ def seal_cookie(
     """
     members = (credential.sub, credential.sid, credential.gen)
     plaintext = json.dumps(members, separators=(",", ":")).encode("ascii")
-    return seal(keyring, plaintext, purpose=COOKIE, context=(pool, client_id, cookie_name), nonce=nonce)
+    return seal(keyring, plaintext, purpose=COOKIE, bound_to=(pool, client_id, cookie_name), nonce=nonce)
 
 
 def open_cookie(keyring: Keyring, text: str, *, pool: str, client_id: str, cookie_name: str) -> SealedCredential:
     """The credential in a cookie value. Raises as `open_sealed` does."""
-    plaintext = open_sealed(keyring, text, purpose=COOKIE, context=(pool, client_id, cookie_name))
+    plaintext = open_sealed(keyring, text, purpose=COOKIE, bound_to=(pool, client_id, cookie_name))
     try:
         sub, sid, gen, *_ = read_json(plaintext)
     except (ValueError, TypeError) as error:
@@ -151,8 +151,8 @@ def seal_secret(
 
     Not to the table: a backup restored into another table opens.
     """
-    context = (pool, client_id, sub, sid, attribute)
-    return STORED_PREFIX + seal(keyring, _packed(secret), purpose=AT_REST, context=context, nonce=nonce)
+    bound_to = (pool, client_id, sub, sid, attribute)
+    return STORED_PREFIX + seal(keyring, _packed(secret), purpose=AT_REST, bound_to=bound_to, nonce=nonce)
 
 
 def open_secret(keyring: Keyring | None, stored: str, *, pool: str, client_id: str, sub: str, sid: str, attribute: str) -> str:
@@ -172,7 +172,7 @@ def open_secret(keyring: Keyring | None, stored: str, *, pool: str, client_id: s
         raise _damaged(attribute)
     text = stored[len(STORED_PREFIX) :]
     try:
-        plaintext = open_sealed(keyring, text, purpose=AT_REST, context=(pool, client_id, sub, sid, attribute))
+        plaintext = open_sealed(keyring, text, purpose=AT_REST, bound_to=(pool, client_id, sub, sid, attribute))
     except MalformedSeal as error:
         raise _damaged(attribute) from error
     try:
@@ -262,9 +262,9 @@ def _invalid_tag() -> type[Exception]:
 
 
 @lru_cache(maxsize=64)
-def _associated(sequence: int, purpose: str, context: tuple[str, ...]) -> bytes:
+def _associated(sequence: int, purpose: str, bound_to: tuple[str, ...]) -> bytes:
     """Cached because every request's cookie has the same."""
-    return _framed("cognito-session", _VERSION, purpose, str(sequence), *context)
+    return _framed("cognito-session", _VERSION, purpose, str(sequence), *bound_to)
 
 
 def _framed(*fields: str) -> bytes:

@@ -107,20 +107,20 @@ def sealed_with(case: Case, ring: Keyring | None, secret: str, *, sub: str, sid:
     )
 
 
-def seal_value(case: Case, plaintext: bytes, *, purpose: str, context: tuple[str, ...] = ()) -> Flow[str]:
+def seal_value(case: Case, plaintext: bytes, *, purpose: str, bound_to: tuple[str, ...] = ()) -> Flow[str]:
     """Anything else that the browser keeps for us, to be opened with the same purpose and context only.
 
     Raises ConfigurationError where there are no keys.
     """
     ring = yield from ask(_AT_HAND)
-    whole = (_pool(case), _client(case), *context)
-    return seal.seal(ring, plaintext, purpose=purpose, context=whole, nonce=case.entropy(_NONCE_BYTES))
+    whole = (_pool(case), _client(case), *bound_to)
+    return seal.seal(ring, plaintext, purpose=purpose, bound_to=whole, nonce=case.entropy(_NONCE_BYTES))
 
 
-def open_value(case: Case, text: str, *, purpose: str, context: tuple[str, ...] = ()) -> Flow[bytes]:
+def open_value(case: Case, text: str, *, purpose: str, bound_to: tuple[str, ...] = ()) -> Flow[bytes]:
     """What was sealed by `seal_value`. Raises as open_cookie does."""
-    whole = (_pool(case), _client(case), *context)
-    return (yield from with_keyring(lambda ring: seal.open_sealed(ring, text, purpose=purpose, context=whole)))
+    whole = (_pool(case), _client(case), *bound_to)
+    return (yield from with_keyring(lambda ring: seal.open_sealed(ring, text, purpose=purpose, bound_to=whole)))
 
 
 def with_keyring(use: Callable[[Keyring], A], held: Keyring | None = None) -> Flow[A]:

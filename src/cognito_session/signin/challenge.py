@@ -82,7 +82,7 @@ def keep_challenge(case: Case, challenge: Challenge) -> Flow[str]:
         text = _text(challenge._replace(prompt=prompt))
         if len(text) > MAX_COOKIE_BYTES:  # sealed it is longer still, and beyond a limit it cannot be sealed
             continue
-        sealed = yield from seal_value(case, text, purpose=_PURPOSE, context=(cookie.name,))
+        sealed = yield from seal_value(case, text, purpose=_PURPOSE, bound_to=(cookie.name,))
         if len(cookie.name) + len(sealed) <= MAX_COOKIE_BYTES:
             return cookie.set_line(sealed, max_age_seconds=CHALLENGE_SECONDS)
     raise ConfigurationError(
@@ -102,7 +102,7 @@ def find_challenge(case: Case, headers: CookieHeaders) -> Flow[Challenge | None]
     outage: SessionUnavailable | None = None
     for value in cookie.candidates(headers).values:
         try:
-            opened = yield from open_value(case, value, purpose=_PURPOSE, context=(cookie.name,))
+            opened = yield from open_value(case, value, purpose=_PURPOSE, bound_to=(cookie.name,))
         except TokenError:
             yield from ask(_FORGED)
             continue

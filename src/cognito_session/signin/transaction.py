@@ -126,7 +126,7 @@ def transaction_cookie(case: Case, state: str) -> Cookie:
 
 def keep_transaction(case: Case, transaction: Transaction, cookie_headers: Sequence[str]) -> Flow[tuple[str, ...]]:
     """The Set-Cookie values that keep this one and drop what is over, and the oldest beyond five or beyond 6,000 characters."""
-    sealed = yield from seal_value(case, transaction.text.encode(), purpose=_PURPOSE, context=(transaction.state,))
+    sealed = yield from seal_value(case, transaction.text.encode(), purpose=_PURPOSE, bound_to=(transaction.state,))
     lines = [transaction_cookie(case, transaction.state).set_line(sealed, max_age_seconds=TRANSACTION_SECONDS)]
     alive: list[tuple[int, str, int]] = []
     for state in _states(case, cookie_headers):
@@ -166,7 +166,7 @@ def forgotten_transactions(case: Case, cookie_headers: Sequence[str]) -> tuple[s
 def _opened(case: Case, state: str, cookie_headers: Sequence[str], *, outage: bool = False) -> Flow[Transaction | None]:
     for value in transaction_cookie(case, state).candidates(cookie_headers).values:
         try:
-            text = yield from open_value(case, value, purpose=_PURPOSE, context=(state,))
+            text = yield from open_value(case, value, purpose=_PURPOSE, bound_to=(state,))
         except TokenError:
             yield from ask(_FORGED)
             continue

@@ -238,12 +238,12 @@ class Visit:
 
 def csrf_token(case: Case, sid: str) -> Flow[str]:
     """A token that only pages served to this session know; another text each time. Raises ConfigurationError without keys."""
-    return (yield from seal_value(case, b"", purpose=_CSRF, context=(sid,)))
+    return (yield from seal_value(case, b"", purpose=_CSRF, bound_to=(sid,)))
 
 
 def _token_holds(case: Case, sid: str, token: str) -> Flow[bool]:
     try:
-        opened: Any = yield from open_value(case, token, purpose=_CSRF, context=(sid,))
+        opened: Any = yield from open_value(case, token, purpose=_CSRF, bound_to=(sid,))
     except TokenError:
         return False
     return bool(opened == b"")

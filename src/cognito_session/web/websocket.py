@@ -3,10 +3,10 @@
 1. `$connect` is a GET that a page of any site may send with our cookies: an Origin that is there must be ours or a trusted
    one (RFC 6455 10.2; browsers always send it). Its answer cannot set a cookie: after a refresh the page's next ordinary
    request brings the new one.
-2. A message brings no cookie. `SessionManager.authorizer()` on `$connect` puts `connection` into the context that API
+2. A message brings no cookie. `SessionManager.authorizer()` on `$connect` puts `connection` into the request_context that API
    Gateway repeats in `requestContext.authorizer` of every event of the connection
    (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html). It is sealed with
-   the key ring, because who may invoke the function can write any event: nothing else in the context is believed.
+   the key ring, because who may invoke the function can write any event: nothing else in the request_context is believed.
    Only a manager with `websocket_api=True` serves messages or makes the value.
 3. A message is served from the row, read consistently, and nothing is written: no refresh, no mark, no sliding idle end. The
    browser's cookie could not follow, and would be taken for a stolen one. Once the row's access token has expired, messages
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["CONNECTION", "Handshake", "Message", "connected_session", "seal_connection"]
 
 CONNECTION: Final = "connection"
-"""The sealed value's name in the authorizer's context."""
+"""The sealed value's name in the authorizer's request_context."""
 CONNECTION_SECONDS: Final = 2 * 3600 + 300
 """API Gateway closes a connection after two hours
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
@@ -85,8 +85,8 @@ class Message(Visit):
             raise ConfigurationError(
                 "a WebSocket API's message came, and this manager serves none: set websocket_api=True if you have one"
             )
-        context = self._event_context.get("authorizer")
-        sealed = context.get(CONNECTION) if isinstance(context, Mapping) else None
+        request_context = self._event_context.get("authorizer")
+        sealed = request_context.get(CONNECTION) if isinstance(request_context, Mapping) else None
         if not isinstance(sealed, str) or not sealed:
             raise ConfigurationError(
                 "a WebSocket message does not say whose it is: put sessions.authorizer() of a manager with websocket_api=True"
@@ -95,19 +95,19 @@ class Message(Visit):
         return _vouched_session(self.manager.case, self._event_context, sealed)
 
 
-def seal_connection(case: Case, context: Mapping[str, Any], sub: str, sid: str) -> Flow[str]:
-    """The proof of whose a connection is, for the context of the authorizer on its `$connect`.
+def seal_connection(case: Case, request_context: Mapping[str, Any], sub: str, sid: str) -> Flow[str]:
+    """The proof of whose a connection is, for the request_context of the authorizer on its `$connect`.
 
     Bound to the pool, the client, the cookie's name, the API, the stage and the connection; good for the two hours that API
     Gateway keeps a connection, and a little.
     """
     facts = json.dumps([sub, sid, case.now() + CONNECTION_SECONDS]).encode()
-    return (yield from seal_value(case, facts, purpose=_PURPOSE, context=_bound_to(case, context)))
+    return (yield from seal_value(case, facts, purpose=_PURPOSE, bound_to=_bound_to(case, request_context)))
 
 
-def _vouched_session(case: Case, context: Mapping[str, Any], sealed: str) -> Flow[Outcome]:
+def _vouched_session(case: Case, request_context: Mapping[str, Any], sealed: str) -> Flow[Outcome]:
     try:
-        opened = yield from open_value(case, sealed, purpose=_PURPOSE, context=_bound_to(case, context))
+        opened = yield from open_value(case, sealed, purpose=_PURPOSE, bound_to=_bound_to(case, request_context))
     except TokenError:
         return Rejected(Reason.INVALID_SEAL)
     sub, sid, expires_at = json.loads(opened)[:3]
@@ -116,9 +116,9 @@ def _vouched_session(case: Case, context: Mapping[str, Any], sealed: str) -> Flo
     return (yield from connected_session(case, sub, sid))
 
 
-def _bound_to(case: Case, context: Mapping[str, Any]) -> tuple[str, ...]:
+def _bound_to(case: Case, request_context: Mapping[str, Any]) -> tuple[str, ...]:
     """Raises ConfigurationError where the event names no connection."""
-    names = [context.get(name) for name in ("apiId", "stage", "connectionId")]
+    names = [request_context.get(name) for name in ("apiId", "stage", "connectionId")]
     if not all(isinstance(name, str) and name for name in names):
         raise ConfigurationError("expected a WebSocket API's event: requestContext with apiId, stage and connectionId")
     return (case.cookie.name, *map(str, names))
