@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from cognito_session import Active, SessionManager
-from cognito_session.core import seal
-from cognito_session.core import token as token_module
 from cognito_session.core.cookie import Cookie
-from cognito_session.core.credential import SealedCredential
-from cognito_session.core.identify import identify
+from cognito_session.core.crypto import access_token as token_module
+from cognito_session.core.crypto import aead as seal
+from cognito_session.core.crypto.credential import SealedCredential
+from cognito_session.core.protocol.authenticate import identify
 from cognito_session.drivers.sync import run
-from cognito_session.web.request import headers_of
+from cognito_session.http.request import headers_of
 
 TOKEN, ROUNDS = sys.argv[1], int(sys.argv[2])
 sessions = SessionManager.from_env(cookie="token", cookie_name="token")
@@ -66,7 +66,7 @@ def compare(what, first, second, *, calls, clock, budget):
 head, payload, signature = TOKEN.split(".")
 signed, raw_signature = f"{head}.{payload}".encode(), token_module._decoded(signature)
 keys = sessions.ports.keys.keys(None)
-rules = sessions.case.rules
+rules = sessions.context.rules
 
 
 def raw():
@@ -83,7 +83,7 @@ def verify_new():
 
 sealed_value = sealed_header.partition("=")[2]
 ring = sealed_sessions.ports.keyrings.keyring(newer=False)
-bound = {"pool": pool, "client_id": rules.client_id, "cookie_name": sealed_sessions.case.cookie.name}
+bound = {"pool": pool, "client_id": rules.client_id, "cookie_name": sealed_sessions.context.cookie.name}
 
 
 def open_sealed():
@@ -91,7 +91,7 @@ def open_sealed():
 
 
 def identify_sealed():
-    if not isinstance(run(identify(sealed_sessions.case, sealed_header), sealed_sessions.ports), SealedCredential):
+    if not isinstance(run(identify(sealed_sessions.context, sealed_header), sealed_sessions.ports), SealedCredential):
         raise SystemExit("not opened")
 
 

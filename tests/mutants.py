@@ -55,7 +55,7 @@ def main() -> int:
     """The command; 1 where a survivor is not explained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--digits", default="0123456789", help="last digits of the mutants to run, like 05 for a fifth of them")
-    parser.add_argument("--only", default="*", help="glob of mutants, like cognito_session.core.commit.*")
+    parser.add_argument("--only", default="*", help="glob of mutants, like cognito_session.core.protocol.commit.*")
     parser.add_argument("--children", type=int, default=2, help="mutants at a time")
     parser.add_argument("--survivors", action="store_true", help="run again what survived the run before")
     parser.add_argument("--report", type=Path, default=REPORT)
@@ -144,7 +144,7 @@ def without_wording(line: str) -> str:
 
 
 def function_of(name: str) -> str:
-    """`cognito_session.core.commit.xǁCommitǁ_lost__mutmut_3` as `core.commit.Commit._lost`."""
+    """`cognito_session.core.protocol.commit.xǁCommitǁ_lost__mutmut_3` as `core.commit.Commit._lost`."""
     module, _, function = name.removeprefix("cognito_session.").rpartition("__mutmut_")[0].rpartition(".")
     return f"{module}.{function.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
 
@@ -160,7 +160,7 @@ def report(statuses: dict[str, str], explained: Counter[str], open_ones: list[Su
         "# Mutants",
         "",
         "Which small changes of the code the unit tests notice, and why they need not notice the others. Written by `make",
-        f"mutants`, over {share} of `core/`, `drivers/` and `web/csrf.py`. A run that leaves a survivor without an",
+        f"mutants`, over {share} of `core/`, `drivers/` and `http/csrf.py`. A run that leaves a survivor without an",
         f"explanation fails. Its last part took {minutes} minutes.",
         "",
         (

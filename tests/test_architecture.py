@@ -7,29 +7,41 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
 
 import cognito_session
 from cognito_session import core
+from cognito_session.core import crypto, protocol
 
 PACKAGE = "cognito_session"
 SOURCE = Path(cognito_session.__file__).parent
-CORE_ORDER = re.findall(r"\w+", re.search(r"Reading order.*?:\n(.*)", core.__doc__, re.DOTALL)[1])
 
-BELOW = {"core", "configuration", "clock"}
+
+def order_of(folder: ModuleType) -> list[str]:
+    """The files of a folder in its reading order, as paths below the package."""
+    names = re.findall(r"\w+", re.search(r"Reading order.*?:\n(.*)", folder.__doc__, re.DOTALL)[1])
+    return [f"{folder.__name__.removeprefix(PACKAGE + '.')}.{name}" for name in names]
+
+
+CORE_ORDER = [path for folder in (core, crypto, protocol) for path in order_of(folder)]
+
+BELOW = {"core", "configuration", "clock", "http"}
 MAY_IMPORT = {
     "": {"core"},  # the public package; managers are loaded when they are first named
     "core": {"core"},
     "configuration": {"core"},
     "clock": {"core"},
+    "fork": set(),
     "drivers": {"core", "drivers"},
-    "aws": {"core", "clock", "aws"},
+    "aws": {"core", "clock", "fork", "aws"},
+    "http": {"core", "http"},
     "web": BELOW | {"drivers", "web"},
     "signin": BELOW | {"drivers", "web", "signin"},
-    "sqlite": {"core", "aws", "sqlite"},
-    "sqlite_store": {"core", "aws", "sqlite"},
+    "sqlite": {"core", "fork", "aws", "sqlite"},
+    "sqlite_store": {"core", "fork", "aws", "sqlite"},
     "assembly": BELOW | {"drivers", "aws", "web", "signin", "sqlite_store"},
     "manager": BELOW | {"drivers", "web", "signin", "assembly", "manager"},
     "ops": BELOW | {"drivers", "aws", "sqlite_store", "manager", "ops", ""},
@@ -39,7 +51,7 @@ MAY_IMPORT = {
 }
 FOR_TYPES_ONLY = {"": {"manager", "signin", "web"}, "web": {"manager"}, "signin": {"manager"}}
 NOT_IN_CORE = {"time", "datetime", "os", "random", "secrets", "socket", "threading", "asyncio", "logging", "subprocess", "uuid"}
-WHEN_USED = {"token": {"joserfc"}, "seal": {"cryptography"}}
+WHEN_USED = {"core.crypto.access_token": {"joserfc"}, "core.crypto.aead": {"cryptography"}}
 
 
 class Import(NamedTuple):
@@ -74,7 +86,7 @@ def layer_of(path: str) -> str:
 
 def faults_in(module: str, source: str) -> list[str]:
     """What a module of the package (a dotted path without the package's name) does that it may not."""
-    tree, layer, name = ast.parse(source), layer_of(module), module.rpartition(".")[2]
+    tree, layer = ast.parse(source), layer_of(module)
     faults = [f"assert in line {node.lineno}" for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     for found, place in imports_of(tree):
         root, _, path = found.partition(".")
@@ -82,22 +94,22 @@ def faults_in(module: str, source: str) -> list[str]:
             allowed = MAY_IMPORT[layer] | (FOR_TYPES_ONLY.get(layer, set()) if place == "types" else set())
             if not root or layer_of(path) not in allowed:
                 faults.append(f"imports {found}")
-            elif layer == "core" and not _is_above(path, name):
+            elif layer == "core" and not _is_above(path, module):
                 faults.append(f"imports {found}, which is not above it")
-        elif layer == "core" and root not in _outside_of_core(name, place):
+        elif layer == "core" and root not in _outside_of_core(module, place):
             faults.append(f"imports {found}")
     return faults
 
 
-def _outside_of_core(name: str, place: str) -> set[str]:
+def _outside_of_core(module: str, place: str) -> set[str]:
     """What of the world a core module may import there: the standard library's thinking part, libraries when used."""
-    return (set(sys.stdlib_module_names) - NOT_IN_CORE) | (WHEN_USED.get(name, set()) if place != "module" else set())
+    return (set(sys.stdlib_module_names) - NOT_IN_CORE) | (WHEN_USED.get(module, set()) if place != "module" else set())
 
 
-def _is_above(path: str, name: str) -> bool:
-    """Whether a core module, as `core.x` or `core.x.Name`, stands above the core module `name`."""
-    parts = path.split(".")
-    return len(parts) > 1 and name in CORE_ORDER and parts[1] in CORE_ORDER[: CORE_ORDER.index(name)]
+def _is_above(path: str, module: str) -> bool:
+    """Whether a core module, as `core.x` or `core.x.Name`, stands above the core module `module`."""
+    above = CORE_ORDER[: CORE_ORDER.index(module)] if module in CORE_ORDER else []
+    return any(f"{path}.".startswith(f"{each}.") for each in above)
 
 
 MODULES = {
@@ -113,9 +125,9 @@ def test_imports_run_one_way(module):
 
 
 def test_the_reading_order_names_every_file_of_the_core():
-    """The order in core's docstring is complete and holds no file that is not there, none twice."""
-    files = sorted(path.stem for path in (SOURCE / "core").glob("*.py") if path.stem != "__init__")
-    assert sorted(CORE_ORDER) == files
+    """The orders in the docstrings of core and its folders are complete and hold no file that is not there, none twice."""
+    files = (path.relative_to(SOURCE).with_suffix("") for path in (SOURCE / "core").rglob("*.py") if path.stem != "__init__")
+    assert sorted(CORE_ORDER) == sorted(".".join(file.parts) for file in files)
 
 
 def test_every_part_has_a_layer():
@@ -125,33 +137,33 @@ def test_every_part_has_a_layer():
 
 
 BAD = [
-    ("core.flow", "import time"),
-    ("core.flow", "from datetime import datetime"),
-    ("core.flow", "def f():\n    import os.path"),
-    ("core.flow", "import joserfc"),
-    ("core.flow", "def f():\n    from joserfc.jws import JWSRegistry"),
-    ("core.token", "from joserfc import jws"),
-    ("core.token", "class T:\n    from joserfc import jws"),
-    ("core.token", "try:\n    import joserfc\nexcept ImportError:\n    pass"),
-    ("core.flow", "from cognito_session.aws import wire"),
-    ("core.flow", "from cognito_session import SessionManager"),
-    ("core.flow", "import cognito_session.drivers.sync"),
-    ("core.flow", "from . import errors"),
-    ("core.flow", "from ..aws import wire"),
-    ("core.flow", "def f():\n    from cognito_session.manager import session"),
-    ("core.token", "from cognito_session.core.record import Row"),
-    ("core.token", "from cognito_session.core import record"),
-    ("core.token", "from cognito_session.core.token import verify"),
-    ("core.token", "from cognito_session.core.nowhere import verify"),
-    ("core.keys", "if TYPE_CHECKING:\n    from cognito_session.core.token import verify"),
+    ("core.protocol.resolve", "import time"),
+    ("core.protocol.resolve", "from datetime import datetime"),
+    ("core.protocol.resolve", "def f():\n    import os.path"),
+    ("core.protocol.resolve", "import joserfc"),
+    ("core.protocol.resolve", "def f():\n    from joserfc.jws import JWSRegistry"),
+    ("core.crypto.access_token", "from joserfc import jws"),
+    ("core.crypto.access_token", "class T:\n    from joserfc import jws"),
+    ("core.crypto.access_token", "try:\n    import joserfc\nexcept ImportError:\n    pass"),
+    ("core.protocol.resolve", "from cognito_session.aws.transport import interface"),
+    ("core.protocol.resolve", "from cognito_session import SessionManager"),
+    ("core.protocol.resolve", "import cognito_session.drivers.sync"),
+    ("core.protocol.resolve", "from . import errors"),
+    ("core.protocol.resolve", "from ..aws import transport"),
+    ("core.protocol.resolve", "def f():\n    from cognito_session.manager import session"),
+    ("core.crypto.access_token", "from cognito_session.core.protocol.record import Row"),
+    ("core.crypto.access_token", "from cognito_session.core.protocol import record"),
+    ("core.crypto.access_token", "from cognito_session.core.crypto.access_token import verify"),
+    ("core.crypto.access_token", "from cognito_session.core.nowhere import verify"),
+    ("core.crypto.key_set", "if TYPE_CHECKING:\n    from cognito_session.core.crypto.access_token import verify"),
     ("core.newcomer", "from cognito_session.core.errors import SessionError"),
-    ("drivers.sync", "from cognito_session.aws.wire import Wire"),
-    ("aws.wire", "from cognito_session.drivers.sync import run"),
-    ("aws.wire", "from cognito_session.configuration import Configuration"),
+    ("drivers.sync", "from cognito_session.aws.transport.interface import Wire"),
+    ("aws.transport.interface", "from cognito_session.drivers.sync import run"),
+    ("aws.transport.interface", "from cognito_session.configuration import Configuration"),
     ("web.flask", "from cognito_session.manager import SessionManager"),
     ("web.flask", "def f():\n    from cognito_session.manager import SessionManager"),
-    ("web.flask", "if not TYPE_CHECKING:\n    pass\nelse:\n    from cognito_session.aws.wire import Wire"),
-    ("web.flask", "if TYPE_CHECKING:\n    from cognito_session.aws.wire import Wire"),
+    ("web.flask", "if not TYPE_CHECKING:\n    pass\nelse:\n    from cognito_session.aws.transport.interface import Wire"),
+    ("web.flask", "if TYPE_CHECKING:\n    from cognito_session.aws.transport.interface import Wire"),
     ("web.flask", "from cognito_session import SessionManager"),
     ("manager", "from cognito_session.testing.clock import ManualClock"),
     ("manager", "from cognito_session.local.stack import LocalStack"),
@@ -159,7 +171,7 @@ BAD = [
     ("local.demo.app", "from cognito_session.manager import SessionManager"),
     ("", "from cognito_session.manager import SessionManager"),
     ("configuration", "x = 1\nassert x"),
-    ("core.flow", "def f(x):\n    assert x"),
+    ("core.protocol.resolve", "def f(x):\n    assert x"),
 ]
 
 
@@ -170,11 +182,14 @@ def test_the_checker_bites(module, source):
 
 
 GOOD = [
-    ("core.token", "def f():\n    from joserfc.jws import JWSRegistry"),
-    ("core.token", "from cognito_session.core import errors\nfrom cognito_session.core.keys import KeySet"),
-    ("core.flow", "import json, re\nfrom hashlib import sha256\nfrom collections.abc import Mapping"),
+    ("core.crypto.access_token", "def f():\n    from joserfc.jws import JWSRegistry"),
+    (
+        "core.crypto.access_token",
+        "from cognito_session.core import errors\nfrom cognito_session.core.crypto.key_set import KeySet",
+    ),
+    ("core.protocol.resolve", "import json, re\nfrom hashlib import sha256\nfrom collections.abc import Mapping"),
     ("web.flask", "import flask\nif TYPE_CHECKING:\n    from cognito_session.manager import SessionManager"),
-    ("manager", "import time\ndef f():\n    from cognito_session.web.protect import protect"),
+    ("manager", "import time\ndef f():\n    from cognito_session.web.aws_lambda.protect import protect"),
     ("local.demo.app", "from cognito_session import SessionManager"),
 ]
 

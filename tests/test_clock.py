@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cognito_session import clock as clocks
-from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.jwks import CognitoKeySource
 from cognito_session.aws.keyring_source import RenewedKeyring
 from cognito_session.clock import SystemClock
 from managed.scene import ring

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cognito_session.configuration import Configuration
-from cognito_session.core import writes
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.outcome import Reason
-from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.record import SessionKey, SessionRecord
+from cognito_session.core.protocol.session import Reason
 
 POOL = "eu-central-1_AbCdEf123"
 COMPLETE = {"SESSION_TABLE": "sessions", "CLIENT_ID": "abc123", "USER_POOL_ID": POOL}

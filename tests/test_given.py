@@ -14,19 +14,19 @@ import pytest
 
 from cognito_session import AsyncSessionManager, ConfigurationError, Session, SessionManager, SessionPolicy
 from cognito_session.assembly import _PARTS, Assembly
+from cognito_session.http.csrf import Csrf
+from cognito_session.http.request import Request
 from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.flows_async import AsyncPasswordFlows
 from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
 from cognito_session.web.asgi import CognitoSessionMiddleware as ASGIMiddleware
 from cognito_session.web.checked import CHECKS, check_manager
-from cognito_session.web.csrf import Csrf
 from cognito_session.web.django import SessionRequiredMixin
 from cognito_session.web.django import session_required as django_session_required
 from cognito_session.web.fastapi import CognitoAuth
 from cognito_session.web.flask import CognitoSession
 from cognito_session.web.flask import session_required as flask_session_required
 from cognito_session.web.powertools import session_middleware
-from cognito_session.web.request import Request
 from cognito_session.web.wsgi import CognitoSessionMiddleware as WSGIMiddleware
 from support.sealing_keys import ring
 

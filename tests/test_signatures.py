@@ -17,7 +17,7 @@ from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
 import cognito_session
 from cognito_session import AsyncSessionManager, SessionManager
-from cognito_session.aws.botocore_chain import file_settings, resolve_keys
+from cognito_session.aws.transport.botocore_chain import file_settings, resolve_keys
 from cognito_session.configuration import VARIABLES
 from cognito_session.manager import default as manager
 from support.sealing_keys import ring

@@ -21,8 +21,8 @@ from cognito_session.core.errors import (
     SessionRequired,
     SessionUnavailable,
 )
-from cognito_session.core.outcome import Active, Refreshed, Rejected, Session
 from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.protocol.session import Active, Refreshed, Rejected, Session
 
 if TYPE_CHECKING:
     from cognito_session.manager import AsyncSessionManager, SessionManager, session

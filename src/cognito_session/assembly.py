@@ -11,40 +11,40 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from cognito_session.aws.authorization_server import CognitoAuthorizationServer
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.endpoint import check_address, endpoint_for
-from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.jwks import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring
+from cognito_session.aws.oauth import CognitoAuthorizationServer
 from cognito_session.aws.stored_secret import StoredSecret
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport.endpoint import check_address, endpoint_for
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
-from cognito_session.core.case import Case
+from cognito_session.core.arguments import check_kind, no_keyword, trimmed
 from cognito_session.core.cookie import Cookie
+from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.flow import resolve
-from cognito_session.core.given import check_kind, no_keyword, trimmed
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.searched import Searched
-from cognito_session.core.token import TokenRules
+from cognito_session.core.protocol.context import FlowContext
+from cognito_session.core.protocol.resolve import resolve
+from cognito_session.core.protocol.searched import Searched
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports
-from cognito_session.web.base_path import base_path_of
+from cognito_session.http.base_path import base_path_of
+from cognito_session.http.csrf import Csrf, origin_of
 from cognito_session.web.checked import checked
-from cognito_session.web.csrf import Csrf, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import TypedDict
 
-    from cognito_session.aws.wire import Wire
+    from cognito_session.aws.transport.interface import Wire
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.outcome import Outcome
-    from cognito_session.core.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
-    from cognito_session.core.steps import Flow, Report
+    from cognito_session.core.protocol.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
+    from cognito_session.core.protocol.session import Outcome
+    from cognito_session.core.protocol.steps import Flow, Report
     from cognito_session.signin.login_site import LoginSite
 
     class ManagerSettings(TypedDict, total=False):
@@ -147,7 +147,7 @@ class Assembly:
         policy = policy or SessionPolicy()
         if configuration.session_accept_unsealed_rows == "true":
             policy = replace(policy, accept_unsealed_rows=True)
-        self.case = Case(
+        self.context = FlowContext(
             policy=policy,
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id, policy.audiences),
             cookie=Cookie(_COOKIE_NAMES[cookie] if cookie_name is None else cookie_name, same_site),
@@ -162,7 +162,7 @@ class Assembly:
         self.ports = Ports(
             store=store,
             provider=provider or self._cognito(clock),
-            keys=keys or self._key_source(clock, environ, self.case.policy),
+            keys=keys or self._key_source(clock, environ, self.context.policy),
             clock=clock,
             sleep=_sleep,
             on_event=on_event,
@@ -171,10 +171,10 @@ class Assembly:
             authorization_server=self._authorization_server(environ),
             notices=Notices(),
         )
-        _warn_of(self.case)
+        _warn_of(self.context)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.case.cookie.name!r})"
+        return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.context.cookie.name!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -183,7 +183,7 @@ class Assembly:
 
     def _alarm(self, event: str, sub: str, sid: str | None, detail: str) -> None:
         """Tell of what a served session was refused."""
-        from cognito_session.core.steps import Report
+        from cognito_session.core.protocol.steps import Report
         from cognito_session.drivers.alarms import raise_alarm
 
         raise_alarm(Report(event, sub, sid, detail, limited=True), self.ports)
@@ -274,8 +274,8 @@ class Assembly:
     ) -> Flow[Outcome]:
         """The question "who is asking?" as a flow that a driver can run."""
         left = remaining_seconds
-        deadline = None if left is None else self.case.clock.monotonic() + left
-        return resolve(self.case, cookie_header, deadline=deadline, extend=extend)
+        deadline = None if left is None else self.context.clock.monotonic() + left
+        return resolve(self.context, cookie_header, deadline=deadline, extend=extend)
 
     @classmethod
     def _configured(
@@ -291,27 +291,27 @@ class Assembly:
         return Configuration.from_env(environ, prefix=prefix, **names), keywords
 
 
-def _warn_of(case: Case) -> None:
+def _warn_of(context: FlowContext) -> None:
     """Log each accepted setting that leaves out a protection, with what to set instead."""
-    name = case.cookie.name
-    if not case.cookie.has_host_prefix:
+    name = context.cookie.name
+    if not context.cookie.has_host_prefix:
         _warn(
             f'cookie {name}: its name does not begin with "__Host-", so that a sibling domain\'s page can set a cookie of the'
             f' same name. Set cookie_name="__Host-{name.removeprefix("__Secure-")}"; users then sign in again'
         )
-    if not case.seals:
+    if not context.seals:
         _warn(
             f"cookie {name}: the table holds tokens as plain text. Set SESSION_KEYS (`cognito-session keys new` prints an"
             " entry), with SESSION_ACCEPT_UNSEALED_ROWS=true until the sessions that the table has now have ended; or use"
             ' cookie="sealed": users then sign in again'
         )
-    elif case.policy.accept_unsealed_rows:
+    elif context.policy.accept_unsealed_rows:
         _warn(
             f"cookie {name}: rows without a code of SESSION_KEYS are accepted, so that a writer of the table can pass off"
             " their own. Remove SESSION_ACCEPT_UNSEALED_ROWS or accept_unsealed_rows once the sessions from before the keys"
             " have ended"
         )
-    if case.cookie.same_site == "None":
+    if context.cookie.same_site == "None":
         _warn(
             f"cookie {name}: with SameSite=None browsers send it with requests of every site's pages, so that only the check of"
             " Sec-Fetch-Site and Origin refuses those. Exempt no path from it that a session serves"
@@ -351,7 +351,7 @@ def _wire_opener(
 
     def wire() -> Wire:
         if not opened:
-            from cognito_session.aws.wire import open_wire
+            from cognito_session.aws.transport.interface import open_wire
 
             opened.append(
                 open_wire(

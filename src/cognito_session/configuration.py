@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from cognito_session.core.arguments import check_kind, check_text, setting, trimmed
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.given import check_kind, check_text, setting, trimmed
-from cognito_session.core.hidden import hiding
-from cognito_session.core.record import SessionRecord
+from cognito_session.core.protocol.record import SessionRecord
+from cognito_session.core.redact import redacted_repr
 
 __all__ = ["VARIABLES", "Configuration"]
 
@@ -75,7 +75,7 @@ class Configuration(NamedTuple):
     session_accept_unsealed_rows: str | None = None
 
     def __repr__(self) -> str:
-        return hiding(self, "client_secret", "session_keys")
+        return redacted_repr(self, "client_secret", "session_keys")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, prefix: str = "", **keywords: str | None) -> Configuration:

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.change import Move, Written
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.protocol.conditions import WriteKind, Written
 from cognito_session.sqlite.copy import copy_to
 from cognito_session.sqlite.file import SQLiteFile
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from sqlite3 import Connection
 
-    from cognito_session.core.change import Change
-    from cognito_session.core.record import Row, SessionKey
+    from cognito_session.core.protocol.conditions import Change
+    from cognito_session.core.protocol.record import Row, SessionKey
     from cognito_session.sqlite.rows import Rows
 
 __all__ = ["SQLiteStore"]
@@ -30,7 +30,17 @@ _SCHEME: Final = "sqlite:///"
 _URL_FORM: Final = "expected sqlite:///folder/file (relative) or sqlite:////folder/file (absolute)"
 _PURGE_ROWS: Final = 500
 # The writes that finish what was begun; they are taken even where the log is too long, see sqlite/log.py.
-_FINISHING: Final = frozenset({Move.COMMIT, Move.RELEASE, Move.SUSPECT, Move.VERDICT, Move.REUSE, Move.NOT_BEFORE, Move.LOGOUT})
+_FINISHING: Final = frozenset(
+    {
+        WriteKind.COMMIT,
+        WriteKind.RELEASE,
+        WriteKind.SUSPECT,
+        WriteKind.VERDICT,
+        WriteKind.REUSE,
+        WriteKind.NOT_BEFORE,
+        WriteKind.LOGOUT,
+    }
+)
 
 
 class SQLiteStore:

@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from aws.echo_server import EchoServer
-from cognito_session.aws.authorization_server import CognitoAuthorizationServer
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.wire import open_wire
+from cognito_session.aws.oauth import CognitoAuthorizationServer
+from cognito_session.aws.transport.interface import open_wire
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.ports import CodeGrant, GrantRefused
+from cognito_session.core.protocol.ports import CodeGrant, GrantRefused
 from support.stack import PASSWORD
 
 CALLBACK = "https://app.example/auth/callback"

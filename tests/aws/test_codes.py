@@ -14,16 +14,15 @@ import pytest
 from aws.echo_server import EchoServer
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.codes import COMMON, KMS
-from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.cognito_codes import COGNITO, pool_failure
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.dynamodb_codes import DYNAMODB, a_condition_failed, table_failure
 from cognito_session.aws.secrets_codes import SECRETS_MANAGER, secret_failure
-from cognito_session.aws.sentence import MAX_SENTENCE_CHARS, one_line
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.wire import ServiceError, open_wire
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport.interface import ServiceError, open_wire
+from cognito_session.aws.transport.sentence import MAX_SENTENCE_CHARS, one_line
 from cognito_session.clock import SystemClock
-from cognito_session.core.change import Change, Move, equals
 from cognito_session.core.errors import (
     ConfigurationError,
     ProviderUnavailable,
@@ -31,7 +30,8 @@ from cognito_session.core.errors import (
     SessionUnavailable,
     StoreUnavailable,
 )
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, WriteKind, equals
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.ops.patient_calls import PatientCalls
 from cognito_session.ops.table import Layout, Tables, Wanted, check, create
 
@@ -72,9 +72,11 @@ ADVICE = {
 }
 ASKED: dict[str, Callable[[DynamoDBStore], object]] = {
     "GetItem": lambda store: store.load(KEY),
-    "UpdateItem": lambda store: store.write(Change(Move.SEEN, KEY, (equals("gen", 1),), put={"mark": 1})),
-    "PutItem": lambda store: store.write(Change(Move.RELEASE, KEY, (), put={"sub": KEY.sub, "sid": KEY.sid}, replace=True)),
-    "TransactWriteItems": lambda store: store.write_all([Change(Move.SEEN, KEY, (), put={"mark": 1})]),
+    "UpdateItem": lambda store: store.write(Change(WriteKind.SEEN, KEY, (equals("gen", 1),), put={"mark": 1})),
+    "PutItem": lambda store: store.write(
+        Change(WriteKind.RELEASE, KEY, (), put={"sub": KEY.sub, "sid": KEY.sid}, replace=True)
+    ),
+    "TransactWriteItems": lambda store: store.write_all([Change(WriteKind.SEEN, KEY, (), put={"mark": 1})]),
     "Query": lambda store: store.rows_of(KEY.sub),
 }
 _numbers = count(1)

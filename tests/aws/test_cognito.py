@@ -8,13 +8,14 @@ from typing import Any
 import boto3
 import pytest
 
-from cognito_session.aws import wire_botocore
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
-from cognito_session.aws.cognito import CognitoProvider
-from cognito_session.aws.wire import ServiceError, open_wire
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport import botocore as wire_botocore
+from cognito_session.aws.transport.interface import ServiceError, open_wire
+from cognito_session.core.crypto.access_token import parse
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
-from cognito_session.core.ports import (
+from cognito_session.core.protocol.ports import (
     DEVICE_REFUSED,
     TOO_LATE,
     Denied,
@@ -23,7 +24,6 @@ from cognito_session.core.ports import (
     PoolRefusal,
     RefreshRequest,
 )
-from cognito_session.core.token import parse
 from cognito_session.testing.clock import ManualClock
 from support.stack import PASSWORD, closed_port, make_app
 
@@ -32,7 +32,7 @@ DEAD = "dead"
 WRONG = "0" * 40
 
 
-class Desk:
+class PoolContext:
     """A user who has signed in, and a provider to refresh with."""
 
     def __init__(self, stack: Any, wire: Any, **settings: Any) -> None:
@@ -68,24 +68,24 @@ class Desk:
 @pytest.fixture
 def desk(stack, wire):
     """A public client without rotation."""
-    return Desk(stack, wire)
+    return PoolContext(stack, wire)
 
 
 @pytest.fixture
 def rotating(stack, wire):
     """A public client that rotates with no grace."""
-    return Desk(stack, wire, rotation_grace_seconds=0)
+    return PoolContext(stack, wire, rotation_grace_seconds=0)
 
 
 @pytest.fixture
 def confidential(stack, wire):
     """A client with a secret, without rotation."""
-    return Desk(stack, wire, client_secret=True)
+    return PoolContext(stack, wire, client_secret=True)
 
 
 def sub_of(desk, text):
     """The user of an access token of the desk's pool."""
-    return parse(text, desk.app.manager().case.rules).sub
+    return parse(text, desk.app.manager().context.rules).sub
 
 
 # --- tokens
@@ -113,14 +113,14 @@ def test_with_rotation_the_refresh_token_changes(rotating):
 @pytest.mark.parametrize("grace", [None, 60])
 def test_a_confidential_client_shows_its_secret(stack, wire, grace):
     """With the right secret a refresh works, with rotation and without."""
-    desk = Desk(stack, wire, client_secret=True, rotation_grace_seconds=grace)
+    desk = PoolContext(stack, wire, client_secret=True, rotation_grace_seconds=grace)
     assert isinstance(desk.refresh(), NewTokens)
     assert desk.sent() == [(GET_TOKENS, True)]
 
 
 def test_a_secret_that_takes_its_time(stack, wire):
     """Read when the lease is nearly over, a refresh is not sent any more: its answer would come to a session of another's."""
-    desk = Desk(stack, wire, client_secret=True)
+    desk = PoolContext(stack, wire, client_secret=True)
 
     def slow():
         desk.clock.advance(3)
@@ -167,7 +167,7 @@ def test_an_unknown_client_is_the_operators(desk, wire):
 
 def test_a_remembered_device_must_be_named(stack, wire):
     """With the device's key a refresh works; with a wrong one or without one the token is dead, for different reasons."""
-    desk = Desk(stack, wire, device_tracking=True)
+    desk = PoolContext(stack, wire, device_tracking=True)
     device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
     stack.cognito("ConfirmDevice", AccessToken=desk.tokens["AccessToken"], DeviceKey=device)
     assert isinstance(desk.refresh(device_key=device), NewTokens)
@@ -184,7 +184,7 @@ def confirmation_of(desk):
 
 def test_a_device_is_confirmed_once(stack, wire):
     """ConfirmDevice, and the same again where its answer was lost: confirmed either way; then forgotten, and once more."""
-    desk = Desk(stack, wire, device_tracking=True)
+    desk = PoolContext(stack, wire, device_tracking=True)
     asked = confirmation_of(desk)
     for _ in range(2):
         assert desk.provider.confirm_device(asked) is None
@@ -197,7 +197,7 @@ def test_a_device_is_confirmed_once(stack, wire):
 @pytest.mark.parametrize("kind", ["throttle", "error500", "drop_before", "drop_after"])
 def test_an_outage_of_a_device_call_is_no_refusal(stack, wire, kind):
     """Throttled, failed and lost: ProviderUnavailable, and sent once."""
-    desk = Desk(stack, wire, device_tracking=True)
+    desk = PoolContext(stack, wire, device_tracking=True)
     asked = confirmation_of(desk)
     for operation, call in (
         ("ConfirmDevice", lambda: desk.provider.confirm_device(asked)),
@@ -211,7 +211,7 @@ def test_an_outage_of_a_device_call_is_no_refusal(stack, wire, kind):
 
 def test_a_device_call_that_cognito_refuses(stack, wire):
     """A refusal of ConfirmDevice is an answer; one of ForgetDevice is an error that names its code and no token."""
-    desk = Desk(stack, wire, device_tracking=True)
+    desk = PoolContext(stack, wire, device_tracking=True)
     asked = confirmation_of(desk)._replace(access_token="canary")
     refusal = desk.provider.confirm_device(asked)
     assert isinstance(refusal, PoolRefusal)
@@ -463,7 +463,7 @@ def test_waited_in_vain(rotating, monkeypatch, kind, worked):
     """A call that hangs is cut at the limit; nobody knows whether it was done."""
     rotating.refresh(rotating.app.sign_in(rotating.user)["RefreshToken"])  # makes botocore's client, which takes longer
     rotating.stack.clear_calls()
-    monkeypatch.setattr("cognito_session.aws.cognito.CALL_LIMIT_SECONDS", 0.3)
+    monkeypatch.setattr("cognito_session.aws.token_refresh.CALL_LIMIT_SECONDS", 0.3)
     rotating.stack.fault(GET_TOKENS, kind, ms=1000)
     with pytest.raises(ProviderUnavailable) as caught:
         rotating.refresh()
@@ -533,7 +533,7 @@ def test_the_older_operation_for_a_public_client(desk, wire):
 
 def test_the_older_operation_names_the_device(stack, wire):
     """DEVICE_KEY goes along."""
-    desk = Desk(stack, wire, device_tracking=True)
+    desk = PoolContext(stack, wire, device_tracking=True)
     device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
     stack.cognito("ConfirmDevice", AccessToken=desk.tokens["AccessToken"], DeviceKey=device)
     assert isinstance(desk.provider_on(Older(wire)).refresh(desk.request(device_key=device)), NewTokens)
@@ -616,7 +616,7 @@ def test_revoking_with_a_secret(confidential, wire):
 
 def test_revoking_where_it_is_turned_off(stack, wire):
     """Without EnableTokenRevocation: a ConfigurationError that says where to turn it on."""
-    desk = Desk(stack, wire, token_revocation=False)
+    desk = PoolContext(stack, wire, token_revocation=False)
     with pytest.raises(ConfigurationError, match="EnableTokenRevocation"):
         desk.provider.revoke(desk.token)
 

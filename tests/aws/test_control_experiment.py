@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.cognito import CognitoProvider
-from cognito_session.aws.cognito_words import same_words
-from cognito_session.aws.control_experiment import EVERY_SECONDS, impossible_token
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.refresh_probe import EVERY_SECONDS, impossible_token
+from cognito_session.aws.refusal_messages import same_words
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.outcome import Reason, Refreshed, Rejected
-from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
+from cognito_session.core.protocol.ports import Denied, NewTokens, RefreshRequest
+from cognito_session.core.protocol.session import Reason, Refreshed, Rejected
 from cognito_session.testing.clock import ManualClock
 from support.stack import cookie_of, make_app
 
@@ -53,7 +53,7 @@ class Cognito:
         return {"AuthenticationResult": {"AccessToken": "at", "RefreshToken": "rt"}}
 
 
-class Desk:
+class PoolContext:
     """A provider on such a wire."""
 
     def __init__(self, *, real: Any, control: Any = None, secret: str | None = None) -> None:
@@ -82,7 +82,7 @@ def test_a_token_that_cannot_exist_looks_like_a_real_one():
 @pytest.mark.parametrize("older", [False, True], ids=["GetTokensFromRefreshToken", "InitiateAuth"])
 def test_the_same_words_are_the_operators(older):
     """Told as a ConfigurationError with Cognito's sentence, after two calls, the second the same but for the token."""
-    desk = Desk(real=refusal("Flow forbidden"), control=refusal("Flow forbidden"), secret="s")
+    desk = PoolContext(real=refusal("Flow forbidden"), control=refusal("Flow forbidden"), secret="s")
     desk.provider._initiate_auth_only = older
     answer = desk.refresh()
     assert isinstance(answer, ConfigurationError)
@@ -93,7 +93,7 @@ def test_the_same_words_are_the_operators(older):
 
 def test_other_words_are_the_tokens():
     """The token is dead once it has been refused again, after the experiment, in the same words."""
-    desk = Desk(real=refusal("Token was withdrawn"))
+    desk = PoolContext(real=refusal("Token was withdrawn"))
     assert desk.refresh() == DEAD
     assert desk.wire.sent == [REAL, CONTROL, REAL]
 
@@ -101,7 +101,7 @@ def test_other_words_are_the_tokens():
 @pytest.mark.parametrize("real", ["Withdrawn", "Forbidden"])
 def test_one_experiment_in_a_quarter_of_an_hour(real):
     """Of a hundred refused sessions each is told the same, and one control call is made; then there is another."""
-    desk = Desk(real=refusal(real), control=refusal("Forbidden"))
+    desk = PoolContext(real=refusal(real), control=refusal("Forbidden"))
     for _ in range(2):
         answers = [desk.refresh(f"{REAL}{n}") for n in range(100)]
         kinds = {type(answer) for answer in answers}
@@ -117,7 +117,7 @@ def test_one_experiment_in_a_quarter_of_an_hour(real):
 )
 def test_ids_in_a_sentence_do_not_make_it_another(ids):
     """Ids of clients and requests, and the user's own name, are no words."""
-    desk = Desk(real=refusal(f"Not allowed {ids[0]}"), control=refusal(f"Not allowed {ids[1]}"))
+    desk = PoolContext(real=refusal(f"Not allowed {ids[0]}"), control=refusal(f"Not allowed {ids[1]}"))
     assert isinstance(desk.refresh(), ConfigurationError)
     assert same_words("Secret-Hash, not here!") == same_words("secrethash not HERE")
 
@@ -135,7 +135,7 @@ FAILING = [
 @pytest.mark.parametrize("control", FAILING, ids=lambda control: getattr(control, "code", type(control).__name__))
 def test_an_experiment_that_fails_concludes_nothing(control):
     """Lost, throttled, broken or answered with another code: no verdict, and no second experiment before its time."""
-    desk = Desk(real=refusal("Withdrawn"), control=control)
+    desk = PoolContext(real=refusal("Withdrawn"), control=control)
     for _ in range(3):
         assert desk.refresh() == DOUBT
         desk.clock.advance(200)
@@ -148,7 +148,7 @@ def test_an_experiment_that_fails_concludes_nothing(control):
 )
 def test_an_experiment_writes_one_line(caplog, control, words):
     """Cognito's code and sentence, and what the control call brought, once however many sessions are refused; no token."""
-    desk = Desk(real=refusal("Withdrawn\nby us"), control=AnswerLost("x") if control is None else refusal(control))
+    desk = PoolContext(real=refusal("Withdrawn\nby us"), control=AnswerLost("x") if control is None else refusal(control))
     for number in range(5):
         desk.refresh(f"HEADER.{number}")
     (line,) = [record.getMessage() for record in caplog.records]
@@ -159,21 +159,21 @@ def test_an_experiment_writes_one_line(caplog, control, words):
 
 def test_an_experiment_that_never_left_may_be_made_again():
     """Connection refused: it was not made."""
-    desk = Desk(real=refusal("Withdrawn"), control=[NotSent("x"), refusal(NEVER)])
+    desk = PoolContext(real=refusal("Withdrawn"), control=[NotSent("x"), refusal(NEVER)])
     assert desk.refresh() == DOUBT
     assert desk.refresh() == DEAD
 
 
 def test_an_experiment_that_speaks_of_the_secret():
     """The control call alone is told about the secret: the operator's."""
-    desk = Desk(real=refusal("Forbidden"), control=refusal("Unable to verify secret hash for client client-1"))
+    desk = PoolContext(real=refusal("Forbidden"), control=refusal("Unable to verify secret hash for client client-1"))
     assert "CLIENT_SECRET" in str(desk.refresh())
 
 
 @pytest.mark.parametrize(("seconds", "sent"), [(5.6, [REAL]), (2.1, [REAL, CONTROL])])
 def test_experiments_end_before_the_lease(seconds, sent):
     """With the lease nearly over no experiment is made, and no second call; nothing is concluded."""
-    desk = Desk(real=refusal("Withdrawn"))
+    desk = PoolContext(real=refusal("Withdrawn"))
     desk.wire.on_call = lambda: desk.clock.advance(seconds if len(desk.wire.sent) == 1 else 0)
     assert desk.refresh() == DOUBT
     assert desk.wire.sent == sent
@@ -181,7 +181,7 @@ def test_experiments_end_before_the_lease(seconds, sent):
 
 def test_a_remembered_device_makes_an_invalid_token_no_experiment():
     """A token that cannot exist is refused in the same words: nothing would be learnt."""
-    desk = Desk(real=refusal(NEVER))
+    desk = PoolContext(real=refusal(NEVER))
     assert "device" in str(desk.refresh(device_key="d"))
     assert desk.wire.sent == [REAL]
 
@@ -194,7 +194,7 @@ def test_a_remembered_device_makes_an_invalid_token_no_experiment():
 @pytest.mark.parametrize("dead_before", [False, True])
 def test_a_fault_that_begins_and_ends_at_any_call(began, ended, words, dead_before):
     """Of three living sessions none is called dead, whichever calls of the provider fall into the fault."""
-    desk = Desk(real=None)
+    desk = PoolContext(real=None)
     if dead_before:
         desk.wire.real = refusal("Withdrawn")
         assert desk.refresh("HEADER.dead") == DEAD
@@ -215,7 +215,7 @@ def test_a_fault_that_begins_and_ends_at_any_call(began, ended, words, dead_befo
 
 def test_a_fault_that_begins_after_the_experiment():
     """Another sentence than the one that was tested concludes nothing until the next experiment, which tells whose it is."""
-    desk = Desk(real=refusal("Withdrawn"))
+    desk = PoolContext(real=refusal("Withdrawn"))
     assert desk.refresh() == DEAD
     desk.wire.real = desk.wire.control = refusal("Forbidden")
     assert {desk.refresh(f"HEADER.{n}") for n in range(20)} == {DOUBT}
@@ -225,7 +225,7 @@ def test_a_fault_that_begins_after_the_experiment():
 
 def test_a_fault_that_is_being_repaired():
     """While some of Cognito's servers still refuse everything, what was the operator's sentence calls no token dead."""
-    desk = Desk(real=refusal("Forbidden"), control=refusal("Forbidden"))
+    desk = PoolContext(real=refusal("Forbidden"), control=refusal("Forbidden"))
     assert isinstance(desk.refresh(), ConfigurationError)
     desk.clock.advance(EVERY_SECONDS)
     desk.wire.control = refusal(NEVER)
@@ -275,5 +275,5 @@ def test_a_dead_token_in_words_of_next_year(stack):
 
 def test_a_token_is_served_that_was_refused_while_the_fault_ended():
     """Repaired between the two calls: the second one brings the new tokens."""
-    desk = Desk(real=[refusal("Forbidden"), None])
+    desk = PoolContext(real=[refusal("Forbidden"), None])
     assert desk.refresh() == NewTokens("at", "rt")

@@ -16,11 +16,11 @@ import botocore.session
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cognito_session.aws.credential_faults import credential_failure
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, open_wire
+from cognito_session.aws.transport.credential_faults import credential_failure
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, open_wire
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.record import SessionKey
 
 KEY = {"TableName": "t", "Key": {"sub": {"S": "k"}}}
 ROLE = "arn:aws:iam::123456789012:role/app"

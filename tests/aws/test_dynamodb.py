@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.wire import ServiceError, open_wire
-from cognito_session.core import writes
-from cognito_session.core.change import Change, Clause, Move, Written, absent, as_read, either, equals
-from cognito_session.core.change import Test as Compare
+from cognito_session.aws.transport.interface import ServiceError, open_wire
+from cognito_session.core.crypto.access_token import AccessToken
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
-from cognito_session.core.outcome import Reason
-from cognito_session.core.record import SessionKey, SessionRecord, token_hash
-from cognito_session.core.token import AccessToken
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.conditions import Change, Clause, WriteKind, Written, absent, as_read, either, equals
+from cognito_session.core.protocol.conditions import Comparison as Compare
+from cognito_session.core.protocol.record import SessionKey, SessionRecord, token_hash
+from cognito_session.core.protocol.session import Reason
 from support.stack import closed_port
 
 KEY = SessionKey("11111111-2222-4333-8444-555555555555", "sign-in-1")
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
 
     def write(self, *when: Clause, key: SessionKey = KEY, **change: Any) -> Written:
         """One change through the store."""
-        return self.store.write(Change(Move.RELEASE, key, when, **change))
+        return self.store.write(Change(WriteKind.RELEASE, key, when, **change))
 
     def another(self, wire: Any) -> DynamoDBStore:
         """A store on the same table with another wire."""
@@ -177,7 +177,9 @@ def test_a_replacement_leaves_nothing_of_the_old_row(layout):
 def test_what_a_write_returns_is_what_the_change_computes(layout):
     """Found row plus change is the row that is there afterwards: no second read is needed after a write."""
     layout.put_raw({"gen": {"N": "1"}, "a": {"S": "1"}, "sid": {"S": KEY.sid}})
-    change = Change(Move.ACQUIRE, KEY, (equals("gen", 1),), put={"lease_id": "x"}, drop=frozenset({"a"}), add={"lease_n": 1})
+    change = Change(
+        WriteKind.ACQUIRE, KEY, (equals("gen", 1),), put={"lease_id": "x"}, drop=frozenset({"a"}), add={"lease_n": 1}
+    )
     written = layout.store.write(change)
     assert change.applied_to(written.found) == layout.store.load(KEY)
 
@@ -235,7 +237,7 @@ def test_an_operator_means_what_the_core_means(one_row, test):
 def test_clauses_all_hold_and_tests_need_one(layout, when):
     """All clauses must hold, of a clause's tests one: the precedence of OR inside AND is kept."""
     layout.write(put={"sub": KEY.sub, "sid": KEY.sid, **ROW}, replace=True)
-    change = Change(Move.RELEASE, KEY, when, put={"mark": 1})
+    change = Change(WriteKind.RELEASE, KEY, when, put={"mark": 1})
     assert layout.store.write(change).applied is change.allowed_on(ROW)
 
 
@@ -274,8 +276,8 @@ def every_write(row):
         writes.commit(row, new, lease_id="mine", now=NOW, presented_jti=None, adopted=limits),
         writes.release(row, lease_id="mine", retry_at=NOW + 1),
         writes.suspect(row, Reason.REFRESH_LOST, lease_id="mine", now=NOW),
-        writes.end(row, Move.REUSE, Reason.REUSE, now=NOW),
-        writes.end(row, Move.VERDICT, Reason.REFRESH_DENIED, now=NOW, also=equals("lease_id", "mine")),
+        writes.end(row, WriteKind.REUSE, Reason.REUSE, now=NOW),
+        writes.end(row, WriteKind.VERDICT, Reason.REFRESH_DENIED, now=NOW, also=equals("lease_id", "mine")),
         writes.log_out(row, Reason.SESSION_ENDED, now=NOW),
         writes.mark_seen(row, now=NOW),
     ]
@@ -296,7 +298,7 @@ def test_no_write_touches_another_sign_in(one_row, changed):
     one_row.write(put={"sub": KEY.sub, **OURS, "lease_id": "mine", **changed}, replace=True)
     before = one_row.raw()
     for change in every_write(record(lease_id="mine")):
-        if change.move is Move.SEEN and "token" in changed:
+        if change.move is WriteKind.SEEN and "token" in changed:
             continue  # it holds to the session id and the generation only, and tells nothing but an instant
         written = one_row.store.write(change)
         assert not written.applied, change.move
@@ -366,7 +368,7 @@ def test_the_rows_of_the_seed(one_row):
     row = one_row.store.load(KEY)
     assert row == {"sub": KEY.sub, "token": "refresh", "timestamp": 1700000000.25}
     seed = SessionRecord.from_row(KEY, row)
-    assert (seed.bare, seed.ended, seed.gen) == (True, False, None)
+    assert (seed.foreign_token, seed.ended, seed.gen) == (True, False, None)
 
 
 # --- all rows of a user
@@ -432,8 +434,8 @@ def hasty(monkeypatch):
 
 ASK = {
     "load": lambda store: store.load(KEY),
-    "write": lambda store: store.write(Change(Move.SEEN, KEY, (), put={"a": 1})),
-    "creation": lambda store: store.write(Change(Move.CREATE, KEY, (), put={"a": 1}, replace=True)),
+    "write": lambda store: store.write(Change(WriteKind.SEEN, KEY, (), put={"a": 1})),
+    "creation": lambda store: store.write(Change(WriteKind.CREATE, KEY, (), put={"a": 1}, replace=True)),
     "rows_of": lambda store: store.rows_of(KEY.sub),
 }
 every_question = pytest.mark.parametrize("ask", ASK.values(), ids=list(ASK))
@@ -547,7 +549,7 @@ def test_a_conflict_of_transactions_is_read_again_and_no_outage(reasons, answer)
     wire = Refusing("TransactionCanceledException")
     wire.error.body["CancellationReasons"] = [{"Code": code} for code in reasons]
     store = DynamoDBStore(lambda: wire, table="rows", partition_key="sub", sort_key="sid")
-    changes = [Change(Move.CREATE, KEY, (absent("sub"),), put={"n": 1})]
+    changes = [Change(WriteKind.CREATE, KEY, (absent("sub"),), put={"n": 1})]
     if answer is StoreUnavailable:
         with pytest.raises(StoreUnavailable, match="rate of requests"):
             store.write_all(changes)
@@ -606,7 +608,7 @@ def test_a_failure_without_its_row_is_read_again(layout, there):
     if there:
         layout.write(put={"sub": KEY.sub, **OURS}, replace=True)
     layout.stack.clear_calls()
-    change = Change(Move.SEEN, KEY, (equals("gen", 7),), put={"mark": 1})
+    change = Change(WriteKind.SEEN, KEY, (equals("gen", 7),), put={"mark": 1})
     written = layout.another(Forgetful(layout.wire)).write(change)
     assert written == Written(applied=False, found={"sub": KEY.sub, **OURS} if there else None)
     assert [call.operation for call in layout.stack.calls()] == ["UpdateItem", "GetItem"]

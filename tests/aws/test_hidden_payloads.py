@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.aws.authorization_server import CognitoAuthorizationServer
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.cognito import CognitoProvider
+from cognito_session.aws.oauth import CognitoAuthorizationServer
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport.interface import AnswerLost, UnknownOperation
 from cognito_session.aws.user_pool import CognitoUserPool
-from cognito_session.aws.wire import AnswerLost, UnknownOperation
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.ports import CodeGrant, DeviceConfirmation, RefreshRequest
+from cognito_session.core.protocol.ports import CodeGrant, DeviceConfirmation, RefreshRequest
 from cognito_session.core.secret import Secret, plain
 from cognito_session.testing.clock import ManualClock
 

@@ -15,8 +15,8 @@ import pytest
 
 from aws.echo_server import EchoServer
 from cognito_session import Active, SessionPolicy
-from cognito_session.aws.key_source import CognitoKeySource
-from cognito_session.aws.wire import open_wire
+from cognito_session.aws.jwks import CognitoKeySource
+from cognito_session.aws.transport.interface import open_wire
 from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.testing.clock import ManualClock
 from support.stack import eventually, in_thread, joined, make_app, make_pool, shared_stack

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from cognito_session.aws.quiet import quiet
-from cognito_session.core.record import SessionKey
+from cognito_session.aws.transport.quiet import quiet
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.signin.outcome import Established, Refused
 from support.stack import PASSWORD, make_app
 
@@ -36,7 +36,7 @@ def secrets_in(text, secrets):
 
 def test_a_whole_sign_in_at_debug(scene, caplog, monkeypatch):
     """Sign-in, check, refresh and sign-out: neither password nor client secret nor a token is logged, nor any payload."""
-    monkeypatch.setitem(sys.modules, "cognito_session.aws.wire_curl", None)
+    monkeypatch.setitem(sys.modules, "cognito_session.aws.transport.curl", None)
     caplog.set_level(logging.DEBUG)
     app, manager = scene.app, scene.app.manager(**scene.keywords)
     user = app.user()
@@ -59,7 +59,7 @@ def test_a_whole_sign_in_at_debug(scene, caplog, monkeypatch):
 
 def test_the_applications_own_calls_are_logged(scene, caplog, monkeypatch):
     """A call of the application beside ours, with the same session, is logged as ever; its loggers keep their levels."""
-    monkeypatch.setitem(sys.modules, "cognito_session.aws.wire_curl", None)
+    monkeypatch.setitem(sys.modules, "cognito_session.aws.transport.curl", None)
     app, manager = scene.app, scene.app.manager(**scene.keywords)
     manager.resolve(f"token={app.sign_in(app.user())['AccessToken']}")
     caplog.set_level(logging.DEBUG)

@@ -14,13 +14,13 @@ import pytest
 
 from aws.echo_server import EchoServer
 from aws.key_servers import SESSION_TOKEN, Container, Instance, Sso, Sts
-from cognito_session.aws.access_keys import AccessKeys, Credentials, keys_in
-from cognito_session.aws.botocore_chain import file_settings, new_session, resolve_keys
-from cognito_session.aws.endpoint import Endpoints
-from cognito_session.aws.renewed_keys import RenewedKeys, Resolved
-from cognito_session.aws.wire import NotSent, ServiceError, open_wire
-from cognito_session.aws.wire_botocore import BotocoreWire
-from cognito_session.aws.wire_curl import CurlWire
+from cognito_session.aws.transport.access_keys import AccessKeys, Credentials, keys_in
+from cognito_session.aws.transport.botocore import BotocoreWire
+from cognito_session.aws.transport.botocore_chain import file_settings, new_session, resolve_keys
+from cognito_session.aws.transport.curl import CurlWire
+from cognito_session.aws.transport.endpoint import Endpoints
+from cognito_session.aws.transport.interface import NotSent, ServiceError, open_wire
+from cognito_session.aws.transport.renewed_keys import RenewedKeys, Resolved
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.testing import ManualClock
@@ -315,7 +315,7 @@ def test_settings_of_the_file(bare, tmp_path):
 
 def test_no_session_is_made_for_files_that_are_not_there(bare, monkeypatch):
     """Without a file and a profile nothing of botocore's is asked; with a profile the missing file is an error."""
-    monkeypatch.setattr("cognito_session.aws.botocore_chain.new_session", None)
+    monkeypatch.setattr("cognito_session.aws.transport.botocore_chain.new_session", None)
     assert file_settings(bare) == {}
     monkeypatch.undo()
     with pytest.raises(ConfigurationError, match="missing"):
@@ -362,8 +362,8 @@ def test_half_a_pair():
 FORK = """
 import os, sys, threading, signal
 signal.alarm(25)
-from cognito_session.aws.access_keys import AccessKeys
-from cognito_session.aws.renewed_keys import RenewedKeys, Resolved
+from cognito_session.aws.transport.access_keys import AccessKeys
+from cognito_session.aws.transport.renewed_keys import RenewedKeys, Resolved
 gate = threading.Event()
 parent = os.getpid()
 def resolve():

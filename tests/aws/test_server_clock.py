@@ -14,12 +14,12 @@ from botocore.awsrequest import AWSRequest
 
 from aws.echo_server import EchoServer
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.server_clock import ServerClock, amz_date
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.wire import ServiceError, open_wire
-from cognito_session.core.change import Change, Move
+from cognito_session.aws.transport.interface import ServiceError, open_wire
+from cognito_session.aws.transport.server_clock import ServerClock, amz_date
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, WriteKind
+from cognito_session.core.protocol.record import SessionKey
 
 KEY = SessionKey("sub-1", "sid-1")
 EXPIRED = "Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z (20260101T001000Z - 5 min.)"
@@ -52,7 +52,7 @@ def test_a_clock_that_is_off_costs_one_request(stack, make_wire, caplog, ahead):
     arn = stack.create_secret(f"clock-{next(_numbers)}", "text")
     stack.set_aws_clock(ahead)
     assert store.load(KEY) is None
-    assert store.write(Change(Move.CREATE, KEY, (), put={"sub": KEY.sub, "sid": KEY.sid}, replace=True)).applied
+    assert store.write(Change(WriteKind.CREATE, KEY, (), put={"sub": KEY.sub, "sid": KEY.sid}, replace=True)).applied
     assert store.load(KEY) is not None
     assert StoredSecret(lambda: wire, arn).keys() == "text"
     assert [call.error for call in stack.calls()] == ["InvalidSignatureException", None, None, None, None]

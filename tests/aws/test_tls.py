@@ -9,14 +9,14 @@ import pycurl
 import pytest
 
 from aws.echo_server import EchoServer, write_certificate
-from cognito_session.aws import wire_curl
+from cognito_session.aws.transport import curl as wire_curl
 from support.stack import Program
 
 both = pytest.mark.parametrize("kind", ["curl", "botocore"])
 
 CALLS = """
 import sys
-from cognito_session.aws.wire import NotSent, open_wire
+from cognito_session.aws.transport.interface import NotSent, open_wire
 if sys.argv[1] == "botocore":
     sys.modules["pycurl"] = None
 environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}

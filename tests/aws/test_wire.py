@@ -18,11 +18,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from aws.echo_server import EchoServer, write_certificate
-from cognito_session.aws.access_keys import Credentials
-from cognito_session.aws.endpoint import Endpoints, check_address
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, endpoint_for, open_wire
-from cognito_session.aws.wire_botocore import BotocoreWire
-from cognito_session.aws.wire_curl import CurlWire
+from cognito_session.aws.transport.access_keys import Credentials
+from cognito_session.aws.transport.botocore import BotocoreWire
+from cognito_session.aws.transport.curl import CurlWire
+from cognito_session.aws.transport.endpoint import Endpoints, check_address
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, endpoint_for, open_wire
 from cognito_session.core.errors import ConfigurationError
 from support.stack import eventually
 
@@ -95,7 +95,7 @@ def test_unsigned(kind, server):
 @pytest.mark.parametrize("lacking", ["a libcurl from 7.87 on", "AWS_SIGV4"])
 def test_a_pycurl_that_is_too_old_is_not_used(lacking, monkeypatch):
     """Wheels such as pycurl 7.45.3 hold libcurl 7.61: it neither signs nor leaves a hung resolver, so botocore sends."""
-    monkeypatch.delitem(sys.modules, "cognito_session.aws.wire_curl", raising=False)
+    monkeypatch.delitem(sys.modules, "cognito_session.aws.transport.curl", raising=False)
     if lacking == "AWS_SIGV4":
         monkeypatch.delattr(pycurl, lacking)
     else:
@@ -106,7 +106,7 @@ def test_a_pycurl_that_is_too_old_is_not_used(lacking, monkeypatch):
 
 def test_a_pycurl_without_a_name_for_retry_after_still_works(server, monkeypatch):
     """Before 7.48 pycurl has no RETRY_AFTER: calls work, and an error goes without the seconds."""
-    monkeypatch.setattr("cognito_session.aws.wire_curl._RETRY_AFTER", None)
+    monkeypatch.setattr("cognito_session.aws.transport.curl._RETRY_AFTER", None)
     server.plan.append((400, json.dumps({"__type": "X"}).encode(), {"Retry-After": "7"}))
     with pytest.raises(ServiceError) as caught:
         make("curl", server.url).call("dynamodb", "PutItem", {}, timeout_seconds=2)
@@ -491,7 +491,7 @@ int getaddrinfo(const char *n, const char *s, const struct addrinfo *h, struct a
 
 HUNG = """
 import sys, time
-from cognito_session.aws import wire, wire_curl
+from cognito_session.aws.transport import interface as wire, curl as wire_curl
 from cognito_session.core.errors import ConfigurationError
 if sys.argv[1] == "control": wire_curl._HAS_QUICK_EXIT = False
 link = wire.open_wire(environ={"AWS_REGION": "x1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
@@ -522,7 +522,7 @@ def test_hung_resolver(tmp_path, mode, low, high):
 
 IMPORTS = """
 import sys
-import cognito_session.aws.wire
+import cognito_session.aws.transport.interface
 heavy = {"pycurl", "botocore", "boto3", "asyncio", "http.client", "urllib.request", "ssl", "logging", "email"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -530,7 +530,7 @@ print(sorted(heavy & set(sys.modules)))
 CHOICE = """
 import sys
 for name in sys.argv[2].split(","): sys.modules[name] = None
-from cognito_session.aws.wire import open_wire
+from cognito_session.aws.transport.interface import open_wire
 from cognito_session.core.errors import ConfigurationError
 keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"} if sys.argv[1] == "keys" else {}
 class Client: get_item = lambda self, **payload: {"Item": payload}

@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from aws.echo_server import EchoServer
-from cognito_session.aws.botocore_clients import step_down
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, open_wire
+from cognito_session.aws.transport.botocore_clients import step_down
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, open_wire
 from cognito_session.core.errors import ConfigurationError
 
 ENVIRON = {"AWS_REGION": "eu-central-1"}
@@ -157,7 +157,7 @@ def test_misconfiguration(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setitem(sys.modules, "pycurl", None)
-    monkeypatch.delitem(sys.modules, "cognito_session.aws.wire_curl", raising=False)
+    monkeypatch.delitem(sys.modules, "cognito_session.aws.transport.curl", raising=False)
     wire = open_wire(environ={**os.environ, **ENVIRON})
     with pytest.raises(ConfigurationError, match="credentials"):
         wire.call("dynamodb", "GetItem", KEY, timeout_seconds=3)

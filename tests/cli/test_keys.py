@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from cognito_session.core.base64url import to_base64url
-from cognito_session.core.keyring import Keyring
+from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.keyring import Keyring
 from support.sealing_keys import key_bytes, ring
 
 FIRST = ring(1)

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
-from cognito_session.aws.wire import AnswerLost, ServiceError, open_wire
+from cognito_session.aws.transport.interface import AnswerLost, ServiceError, open_wire
+from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.record import USER_SID
-from cognito_session.core.token import TokenRules
+from cognito_session.core.protocol.record import USER_SID
 from cognito_session.ops.adoption import adopter
 from cognito_session.ops.migration import Fate, Migration, check_layouts
 from cognito_session.ops.moved_row import MARK
@@ -25,7 +25,7 @@ KEYS = ring(1)
 CAREFUL = SessionPolicy(on_reuse="reject")
 
 
-class Move:
+class WriteKind:
     """An app on its old table, and the new table it moves to."""
 
     def __init__(self, stack, **settings):
@@ -81,7 +81,7 @@ class Move:
 @pytest.fixture
 def move(stack):
     """An app about to move."""
-    return Move(stack)
+    return WriteKind(stack)
 
 
 def as_before(row):
@@ -110,7 +110,7 @@ def test_a_row_of_ours_moves_as_it_is(move):
 @pytest.mark.parametrize("rotation_grace_seconds", [None, 0], ids=["fixed", "rotating"])
 def test_a_moved_session_refreshes(stack, rotation_grace_seconds):
     """An expired cookie is refreshed from the new table, rotation on or off."""
-    move = Move(stack, rotation_grace_seconds=rotation_grace_seconds)
+    move = WriteKind(stack, rotation_grace_seconds=rotation_grace_seconds)
     _, cookie = move.user()
     move.run()
     move.app.expire()
@@ -140,7 +140,7 @@ def test_sealed_cookies_are_served(move):
 
 def test_other_names_of_keys(stack):
     """Both tables may call their keys otherwise; a stranger's attribute under the new names gives way."""
-    move = Move(stack, partition_key="userId")
+    move = WriteKind(stack, partition_key="userId")
     new_table = stack.create_table(f"new-{next(numbers)}", partition_key="owner", sort_key="session")
     user, cookie = move.user()
     row = move.rows(user, new=False)[0]
@@ -385,7 +385,7 @@ def test_an_access_token_that_does_not_tell_is_not_believed(move, wrong):
 def test_refresh_gives_a_bare_row_its_session_id(move):
     """One refresh call, under the library's lease in the old table; the browser's older token is healed in the new one."""
     user, cookie = move.seed_user()
-    counts = move.run(adopt=adopter(move.old.case, move.old.ports))
+    counts = move.run(adopt=adopter(move.old.context, move.old.ports))
     assert counts == {Fate.REFRESHED: 1, Fate.MOVED: 1}
     assert move.stack.count("GetTokensFromRefreshToken") == 1
     outcome = move.new.resolve(cookie)
@@ -399,7 +399,7 @@ def test_refresh_of_a_dead_token_ends_the_row(move):
     """A refresh token that Cognito has revoked is told, and its row is no living session any more."""
     user, _ = move.seed_user()
     move.old.ports.provider.revoke(move.rows(user, new=False)[0]["token"])
-    assert move.run(adopt=adopter(move.old.case, move.old.ports)) == {Fate.REFUSED: 1}
+    assert move.run(adopt=adopter(move.old.context, move.old.ports)) == {Fate.REFUSED: 1}
     assert move.run() == {Fate.EMPTY: 1}
     assert isinstance(move.old.resolve(cookie_of(move.old.establish(move.app.sign_in(user)))), Active)
 
@@ -408,7 +408,7 @@ def test_refresh_while_cognito_is_out(move):
     """A refresh that fails leaves the row as it is, left in the old table, with the reason at hand."""
     _, cookie = move.seed_user()
     move.stack.fault("GetTokensFromRefreshToken", "error500", times=2)
-    migration = move.migration(adopt=adopter(move.old.case, move.old.ports))
+    migration = move.migration(adopt=adopter(move.old.context, move.old.ports))
     migration.run()
     assert dict(migration.counts) == {Fate.UNPLACED: 1}
     assert "Cognito" in migration.last_fault
@@ -444,7 +444,7 @@ def test_a_dry_run_counts_and_writes_nothing(move):
     move.user()
     move.seed_user()
     move.stack.clear_calls()
-    counts = move.run(dry_run=True, delete_old=True, adopt=adopter(move.old.case, move.old.ports))
+    counts = move.run(dry_run=True, delete_old=True, adopt=adopter(move.old.context, move.old.ports))
     assert counts == {Fate.MOVED: 2, Fate.UNPLACED: 1, Fate.ENDED: 1}
     assert {call.operation for call in move.stack.calls()} == {"Scan", "GetItem"}
     assert move.run() == counts

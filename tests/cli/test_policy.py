@@ -10,10 +10,10 @@ import botocore.session
 import pytest
 
 import cognito_session
-from cognito_session.aws import wire
-from cognito_session.core import change as writes
-from cognito_session.core.change import Change, Move
-from cognito_session.core.record import SessionKey
+from cognito_session.aws.transport import interface as wire
+from cognito_session.core.protocol import conditions as writes
+from cognito_session.core.protocol.conditions import Change, WriteKind
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.ops import iam
 from support.stack import cookie_of, make_app
 
@@ -82,9 +82,9 @@ def test_a_recorded_run_needs_nothing_else(stack, monkeypatch, sort_key):
     manager.save_data(me, {"n": 1})
     manager.sessions_of(user.sub)
     key = SessionKey(user.sub, me.sid)
-    anything = writes.either("any", writes.Test("sub", "exists"), writes.Test("sub", "absent"))
+    anything = writes.either("any", writes.Comparison("sub", "exists"), writes.Comparison("sub", "absent"))
     manager.ports.store.write_all(
-        [Change(Move.CREATE, key, (anything,)), Change(Move.SEEN, SessionKey("x", "y"), (), put={"n": 1})]
+        [Change(WriteKind.CREATE, key, (anything,)), Change(WriteKind.SEEN, SessionKey("x", "y"), (), put={"n": 1})]
     )
     manager.revoke_all(user.sub)
     manager.sign_out(cookie_of(manager.establish(app.sign_in(app.user()))))

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from cognito_session.aws.wire import AnswerLost, ServiceError
+from cognito_session.aws.transport.interface import AnswerLost, ServiceError
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.ops.table import Layout, Tables, Wanted, check, create
 from cognito_session.testing.clock import ManualClock

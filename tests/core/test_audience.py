@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cognito_session import Active, ConfigurationError, Rejected, SessionManager, SessionPolicy
+from cognito_session.core.crypto.access_token import TokenRules, parse, verify
+from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import InvalidClaim
-from cognito_session.core.keys import KeySet
-from cognito_session.core.token import TokenRules, parse, verify
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
 from support.tokens import CLIENT_ID, ISSUED_AT, POOL_ID

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.core.change import Change, Clause, Move, Written, absent, as_read, either, equals
-from cognito_session.core.change import Test as AttributeTest
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, Clause, WriteKind, Written, absent, as_read, either, equals
+from cognito_session.core.protocol.conditions import Comparison as AttributeTest
+from cognito_session.core.protocol.record import SessionKey
 
 KEY = SessionKey("user-1", "sid-1")
 SET = frozenset({"a", "b"})
@@ -108,7 +108,7 @@ def test_the_two_simplest_clauses():
 
 def change(*when: Clause, **more: object) -> Change:
     """A change of one row under these clauses."""
-    return Change(Move.COMMIT, KEY, when, **more)
+    return Change(WriteKind.COMMIT, KEY, when, **more)
 
 
 def test_every_clause_must_hold():
@@ -177,4 +177,4 @@ def test_repr_shows_no_value():
 
 def test_moves_have_distinct_names():
     """Crash points and reports are named after moves."""
-    assert len({move.value for move in Move}) == len(Move)
+    assert len({move.value for move in WriteKind}) == len(WriteKind)

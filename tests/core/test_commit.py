@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cognito_session.core.crypto.key_set import KeySet
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import (
     ConfigurationError,
     KeysUnavailable,
@@ -11,11 +13,9 @@ from cognito_session.core.errors import (
     SessionUnavailable,
     StoreUnavailable,
 )
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.keys import KeySet
-from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import Denied, NewTokens
+from cognito_session.core.protocol.ports import Denied, NewTokens
+from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUED_AT, LIFE, Keys, World
 from support.sealing_keys import ring
@@ -275,9 +275,9 @@ def test_a_kept_refresh_token_leaves_the_row_proved(before_keys):
     sealed = {"seals": True, "policy": SessionPolicy(accept_unsealed_rows=True)}
     world.ports = world.ports._replace(keyrings=Ring())
     if not before_keys:
-        world.case = world.case._replace(**sealed)
+        world.context = world.context._replace(**sealed)
     world.sign_in()
-    world.case = world.case._replace(**sealed)
+    world.context = world.context._replace(**sealed)
     world.clock.advance(LIFE + 1)
     world.provider.answers = [NewTokens(world.token("jti-2", at=LIFE + 1, origin_jti=...), "rt-2")]
     with pytest.raises(ConfigurationError):
@@ -289,7 +289,7 @@ def test_a_kept_refresh_token_leaves_the_row_proved(before_keys):
     refreshed = world.resolve()
     assert isinstance(refreshed, Refreshed)
     assert world.provider.requests[-1].refresh_token == "rt-2"
-    world.case = world.case._replace(policy=SessionPolicy())
+    world.context = world.context._replace(policy=SessionPolicy())
     assert isinstance(world.resolve(refreshed.session.access_token), Active)
 
 
@@ -300,11 +300,11 @@ def test_a_session_from_before_keys_is_proved_by_a_poll_s_refresh(idle_seconds):
     world.ports = world.ports._replace(keyrings=Ring())
     world.sign_in()
     policy = SessionPolicy(accept_unsealed_rows=True, idle_seconds=idle_seconds)
-    world.case = world.case._replace(seals=True, policy=policy)
+    world.context = world.context._replace(seals=True, policy=policy)
     world.clock.advance(LIFE + 1)
     refreshed = world.resolve(extend=False)
     assert isinstance(refreshed, Refreshed)
-    world.case = world.case._replace(policy=SessionPolicy(idle_seconds=idle_seconds))
+    world.context = world.context._replace(policy=SessionPolicy(idle_seconds=idle_seconds))
     assert isinstance(world.resolve(refreshed.session.access_token), Active)
 
 
@@ -321,7 +321,7 @@ def test_keys_that_seal_are_read_before_the_call(world):
             return Keyring.parse(ring(1))
 
     source = Source()
-    world.case = world.case._replace(seals=True, policy=SessionPolicy(accept_unsealed_rows=True))
+    world.context = world.context._replace(seals=True, policy=SessionPolicy(accept_unsealed_rows=True))
     world.ports = world.ports._replace(keyrings=source)
     source.down = True
     with pytest.raises(SessionUnavailable):
@@ -353,7 +353,7 @@ def test_a_row_that_cannot_be_read_after_the_answer_is_held_too(world):
         def write(self, change):
             if change.move.value == "commit" and self.left:
                 self.left -= 1
-                from cognito_session.core.change import Written
+                from cognito_session.core.protocol.conditions import Written
 
                 return Written(applied=False, found={"sub": "x", "gen": "not a number"})
             return self.store.write(change)
@@ -364,14 +364,14 @@ def test_a_row_that_cannot_be_read_after_the_answer_is_held_too(world):
 
 def test_a_logout_wins_over_a_held_token(world):
     """While the token is held the session ends: the token is revoked, nobody is served."""
-    from cognito_session.core.ending import log_out
+    from cognito_session.core.protocol.sign_out import log_out
 
     store = Refusing(world, ConfigurationError("no"), "commit", times=1)
     sleep = world.ports.sleep
 
     def meanwhile(seconds):
         sleep(seconds)
-        run(log_out(world.case, f"token={world.token()}"), world.ports._replace(sleep=sleep, store=store.store))
+        run(log_out(world.context, f"token={world.token()}"), world.ports._replace(sleep=sleep, store=store.store))
 
     world.ports = world.ports._replace(sleep=meanwhile)
     assert world.resolve() == Rejected(Reason.SESSION_ENDED)

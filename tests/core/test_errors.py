@@ -29,8 +29,8 @@ from cognito_session.core.errors import (
     TokenError,
     UnknownKey,
 )
-from cognito_session.core.outcome import Reason
 from cognito_session.core.own_headers import OWN_HEADERS
+from cognito_session.core.protocol.session import Reason
 
 
 def drawn_tree() -> dict[str, tuple[str, int | None]]:

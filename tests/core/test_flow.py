@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from cognito_session.core.case import Case, refresh_window
 from cognito_session.core.cookie import Cookie
-from cognito_session.core.ending import log_out
 from cognito_session.core.errors import (
     ConfigurationError,
     KeysUnavailable,
@@ -20,12 +18,14 @@ from cognito_session.core.errors import (
     SessionUnavailable,
     StoreUnavailable,
 )
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.flow import resolve
-from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens
-from cognito_session.core.record import USER_SID, SessionKey
+from cognito_session.core.protocol.context import FlowContext, refresh_window
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied, NewTokens
+from cognito_session.core.protocol.record import USER_SID, SessionKey
+from cognito_session.core.protocol.resolve import resolve
+from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
+from cognito_session.core.protocol.sign_out import log_out
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
@@ -92,16 +92,18 @@ class World:
             self.store, self.provider, self.keys, self.clock, self.clock.advance, lambda e: self.events.append(e.event)
         )
         entropy, cookie = lambda n: b"\x01" * n, Cookie("token")
-        self.case = Case(policy or SessionPolicy(), ISSUER.rules, cookie, self.clock, entropy, one_row_per_user=one_row)
+        self.context = FlowContext(
+            policy or SessionPolicy(), ISSUER.rules, cookie, self.clock, entropy, one_row_per_user=one_row
+        )
 
     def token(self, jti="jti-1", *, at=0, **claims):
         return ISSUER.access_token(jti=jti, iat=ISSUED_AT + at, exp=ISSUED_AT + at + LIFE, **claims)
 
     def sign_in(self, **more):
-        return run(establish(self.case, SignedIn(self.token(), "rt-1", **more)), self.ports)
+        return run(establish(self.context, SignedIn(self.token(), "rt-1", **more)), self.ports)
 
     def resolve(self, token=None, **keywords):
-        return run(resolve(self.case, f"token={token or self.token()}", **keywords), self.ports)
+        return run(resolve(self.context, f"token={token or self.token()}", **keywords), self.ports)
 
     @property
     def row(self):
@@ -181,7 +183,7 @@ def test_no_row_is_a_rejection_and_creates_none(world):
 
 def test_a_token_from_the_future_is_refused_beyond_the_tolerance(world):
     """10 seconds ahead of our clock is a difference of clocks, 11 are not."""
-    assert isinstance(run(resolve(world.case, f"token={world.token(at=10)}"), world.ports), Active)
+    assert isinstance(run(resolve(world.context, f"token={world.token(at=10)}"), world.ports), Active)
     assert "not_yet_valid" not in world.events
     assert world.resolve(world.token(at=11)) == Rejected(Reason.NOT_YET_VALID)
     assert world.events[-1] == "not_yet_valid"  # the clock is wrong, and nobody else could tell the operator
@@ -394,7 +396,7 @@ def test_keys_that_are_not_to_be_had_do_not_lose_the_new_token(world):
     """The new tokens are committed on the word of TLS, served only once the signature has been checked."""
     world.clock.advance(LIFE + 1)
     world.keys.down = False
-    flow = resolve(world.case, f"token={world.token()}")
+    flow = resolve(world.context, f"token={world.token()}")
     with pytest.raises(KeysUnavailable):
         _run_with_keys_failing_after_identify(world, flow)
     assert world.row["token"] == "rt-2"
@@ -473,7 +475,7 @@ def test_establish_writes_one_row_with_the_seeds_attributes(world):
 
 def test_a_late_duplicate_of_a_sign_in_brings_nothing_back(world):
     """The same tokens once more after the logout: refused, the tombstone stays."""
-    run(log_out(world.case, f"token={world.token()}"), world.ports)
+    run(log_out(world.context, f"token={world.token()}"), world.ports)
     assert world.sign_in() == Rejected(Reason.SESSION_ENDED)
     assert world.row["state"] == "ended"
 
@@ -491,7 +493,7 @@ def test_a_sign_in_over_another_session_revokes_its_token():
     world = World(one_row=True)
     world.sign_in()
     second = SignedIn(world.token("jti-9", origin_jti="origin-9"), "rt-9")
-    assert run(establish(world.case, second), world.ports).set_cookies
+    assert run(establish(world.context, second), world.ports).set_cookies
     assert world.provider.revoked == ["rt-1"]
 
 
@@ -504,19 +506,19 @@ def test_tokens_of_another_client_are_the_programmers_error():
     """establish() refuses what is not this pool's and client's, naming the reason."""
     world = World()
     with pytest.raises(ConfigurationError, match="wrong_client"):
-        run(establish(world.case, SignedIn(world.token(client_id="another"), "rt")), world.ports)
+        run(establish(world.context, SignedIn(world.token(client_id="another"), "rt")), world.ports)
     with pytest.raises(ConfigurationError, match="RefreshToken"):
         SignedIn.of({"AuthenticationResult": {"AccessToken": "x"}})
 
 
 def test_logging_out_ends_the_row_revokes_and_is_safe_to_repeat(world):
     """Tombstone without secrets, the stored token revoked, the next request 401, the second logout harmless."""
-    assert run(log_out(world.case, f"token={world.token()}"), world.ports) is None
+    assert run(log_out(world.context, f"token={world.token()}"), world.ports) is None
     assert world.provider.revoked == ["rt-1"]
     assert not {"token", "access_token", "token_hash", "lease_id"} & set(world.row)
     assert world.row["ttl"] >= ISSUED_AT + 86_400
     assert world.resolve() == Rejected(Reason.SESSION_ENDED)
-    assert run(log_out(world.case, f"token={world.token()}"), world.ports) == Rejected(Reason.SESSION_ENDED)
+    assert run(log_out(world.context, f"token={world.token()}"), world.ports) == Rejected(Reason.SESSION_ENDED)
 
 
 def test_a_displaced_cookie_cannot_log_the_new_session_out():
@@ -524,7 +526,7 @@ def test_a_displaced_cookie_cannot_log_the_new_session_out():
     world = World(one_row=True)
     world.sign_in()
     world.edit(sid="origin-2", jti_cur="jti-9")
-    assert run(log_out(world.case, f"token={world.token()}"), world.ports) == Rejected(Reason.DISPLACED)
+    assert run(log_out(world.context, f"token={world.token()}"), world.ports) == Rejected(Reason.DISPLACED)
     assert world.row["state"] == "active"
 
 
@@ -575,7 +577,7 @@ def test_a_foreign_token_over_a_suspicion_is_not_condemned_by_it():
 
 def test_a_foreign_sign_in_over_a_tombstone_is_a_new_session(world):
     """Only `token` was set on a tombstone: bare before ended."""
-    run(log_out(world.case, f"token={world.token()}"), world.ports)
+    run(log_out(world.context, f"token={world.token()}"), world.ports)
     world.edit(token="rt-foreign")
     assert type(world.resolve()) is Active
     world.clock.advance(LIFE + 1)

@@ -6,9 +6,9 @@ import hashlib
 
 import pytest
 
+from cognito_session.core.crypto.access_token import verify
+from cognito_session.core.crypto.id_token import verify_id_token
 from cognito_session.core.errors import ExpiredOnArrival, InvalidClaim, InvalidSignature, TokenError, UnknownKey
-from cognito_session.core.id_token import verify_id_token
-from cognito_session.core.token import verify
 from support.tokens import ISSUED_AT, LIFE_SECONDS, b64url, flipped
 
 NONCE = "0123456789abcdef0123456789abcdef"

@@ -7,18 +7,7 @@ import pickle
 
 import pytest
 
-from cognito_session.core.attempts import Again, repeated
-from cognito_session.core.change import Change, Move, Written
-from cognito_session.core.cookie import Cookie
-from cognito_session.core.device_cookie import find_device, keep_device, signed_out_device
-from cognito_session.core.errors import (
-    ConfigurationError,
-    LeaseBusy,
-    MalformedToken,
-    SessionError,
-    StoreUnavailable,
-)
-from cognito_session.core.given import (
+from cognito_session.core.arguments import (
     check_choice,
     check_function,
     check_guards,
@@ -26,18 +15,29 @@ from cognito_session.core.given import (
     check_seconds,
     unexpected,
 )
-from cognito_session.core.hidden import hiding
-from cognito_session.core.keyring import Keyring
+from cognito_session.core.cookie import Cookie
+from cognito_session.core.crypto.access_token import parse
+from cognito_session.core.crypto.keyring import Keyring
+from cognito_session.core.crypto.srp import SrpExchange, number_bytes
+from cognito_session.core.errors import (
+    ConfigurationError,
+    LeaseBusy,
+    MalformedToken,
+    SessionError,
+    StoreUnavailable,
+)
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import Denied
-from cognito_session.core.quiet_writes import reason_of, report_failure, write_quietly
-from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.protocol.attempts import Again, repeated
+from cognito_session.core.protocol.conditions import Change, WriteKind, Written
+from cognito_session.core.protocol.device_cookie import find_device, keep_device, signed_out_device
+from cognito_session.core.protocol.device_tracking import DeviceSecret
+from cognito_session.core.protocol.generation import Previous, judge_previous
+from cognito_session.core.protocol.ports import Denied
+from cognito_session.core.protocol.quiet_writes import reason_of, report_failure, write_quietly
+from cognito_session.core.protocol.record import SessionKey, SessionRecord
+from cognito_session.core.protocol.steps import Report, Sleep, Write
+from cognito_session.core.redact import redacted_repr
 from cognito_session.core.secret import Secret, plain
-from cognito_session.core.srp import SrpExchange, number_bytes
-from cognito_session.core.standing import Previous, judge_previous
-from cognito_session.core.steps import Report, Sleep, Write
-from cognito_session.core.token import parse
-from cognito_session.core.tracking import DeviceSecret
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUED_AT, ISSUER, World
 from core.test_standing import SEEN, record, sealed, token
@@ -186,7 +186,7 @@ def test_a_fault_is_met_again_after_growing_pauses(bytes_, share):
     """A tenth, three tenths and nine tenths of a second, of which chance takes up to a half; four bytes are drawn for each."""
     world = World()
     drawn = []
-    case = world.case._replace(entropy=lambda count: drawn.append(count) or bytes_)
+    case = world.context._replace(entropy=lambda count: drawn.append(count) or bytes_)
     fault = StoreUnavailable("throttled")
     answer, slept = drive(flow_of(case, fault, fault, fault, "done"), world.clock)
     assert answer == "done"
@@ -201,17 +201,17 @@ def test_a_row_that_cannot_be_read_is_not_read_again(reason):
     """Reading again repairs nothing; nor is a call repeated that was repeated below."""
     world = World()
     fault = StoreUnavailable("x", reason=reason)
-    assert drive(flow_of(world.case, fault, "done"), world.clock) == (fault, [])
+    assert drive(flow_of(world.context, fault, "done"), world.clock) == (fault, [])
     again = StoreUnavailable("x")
     again.repeated = True
-    assert drive(flow_of(world.case, again, "done"), world.clock) == (again, [])
+    assert drive(flow_of(world.context, again, "done"), world.clock) == (again, [])
 
 
 def test_a_pause_ends_a_second_before_the_worker_does():
     """A pause that ends exactly then is taken, a longer one is not; the fault then counts as repeated."""
     world = World()
     fault = StoreUnavailable("throttled")
-    case = world.case._replace(entropy=lambda count: b"\x00" * count)
+    case = world.context._replace(entropy=lambda count: b"\x00" * count)
     exact = case._replace(deadline=world.clock.monotonic() + 1 + 0.1 * 0.5)
     assert drive(flow_of(exact, fault, "done"), world.clock) == ("done", [0.05])
     short = case._replace(deadline=world.clock.monotonic() + 1.04)
@@ -231,7 +231,7 @@ def test_a_row_that_keeps_changing_is_looked_at_three_times_whatever_the_time():
         yield from ()
         return Again.AGAIN
 
-    flow = repeated(world.case, attempt, busy="busy")
+    flow = repeated(world.context, attempt, busy="busy")
     answer, slept = drive(flow, world.clock)
     assert isinstance(answer, LeaseBusy)
     assert len(slept) == 2
@@ -251,7 +251,7 @@ def answered(flow, answer):
         return steps, stop.value
 
 
-CHANGE = Change(Move.TOUCH, SessionKey("u", "s"), ())
+CHANGE = Change(WriteKind.TOUCH, SessionKey("u", "s"), ())
 
 
 def test_a_quiet_write_is_written_once():
@@ -292,11 +292,11 @@ def test_a_reason_is_ours_or_a_kind():
 
 def test_a_hidden_field_shows_whether_it_is_there():
     """Nothing of what it holds; None is shown as such, and a field that is no secret as it is."""
-    change = Change(Move.TOUCH, SessionKey("u", "s"), (), put={"a": "secret"})
-    assert hiding(change, "put", "drop").startswith("Change(move=<Move.TOUCH: 'touch'>, key=")
-    assert "put=..., drop=..., " in hiding(change, "put", "drop")
-    assert hiding(Written(applied=False, found=None), "found") == "Written(applied=False, found=None)"
-    assert hiding(SessionKey("u", "s")) == "SessionKey(sub='u', sid='s')"
+    change = Change(WriteKind.TOUCH, SessionKey("u", "s"), (), put={"a": "secret"})
+    assert redacted_repr(change, "put", "drop").startswith("Change(move=<WriteKind.TOUCH: 'touch'>, key=")
+    assert "put=..., drop=..., " in redacted_repr(change, "put", "drop")
+    assert redacted_repr(Written(applied=False, found=None), "found") == "Written(applied=False, found=None)"
+    assert redacted_repr(SessionKey("u", "s")) == "SessionKey(sub='u', sid='s')"
 
 
 SECRETS = ("token", "token_hash", "access_token", "lease_for", "device_key", "device_pending", "data")
@@ -361,7 +361,7 @@ def test_a_token_before_the_previous_ones_travels_until_its_instant(after, outco
 @pytest.mark.parametrize("nest", [lambda inner: {"a": inner}, lambda inner: [inner]], ids=["objects", "lists"])
 def test_claims_have_a_bounded_depth(nest):
     """The claims themselves are the first level: 31 more are read, 32 more are not."""
-    from cognito_session.core.token import _MAX_LEVELS
+    from cognito_session.core.crypto.access_token import _MAX_LEVELS
 
     def nested(levels):
         value = 1
@@ -386,7 +386,7 @@ class Ring:
 def test_a_device_s_cookie_stands_beside_the_session_s(name):
     """One `__Host-` prefix, found again by its user, and taken back at sign-out where the policy forgets devices."""
     world = World(policy=SessionPolicy(forget_device_on_sign_out=True))
-    case = world.case._replace(seals=True, cookie=Cookie(name))
+    case = world.context._replace(seals=True, cookie=Cookie(name))
     ports = world.ports._replace(keyrings=Ring())
     secret = DeviceSecret("key", "group", "password")
     (line,) = run(keep_device(case, secret, "alice-id", "alice"), ports)

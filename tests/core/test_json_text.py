@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from cognito_session.core.data import data_of
+from cognito_session.core.crypto.access_token import key_id, parse
+from cognito_session.core.crypto.aead import AT_REST, STORED_PREFIX, open_cookie, open_secret, seal
+from cognito_session.core.crypto.json_text import NotJson, read_json
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import SessionError
-from cognito_session.core.json_text import NotJson, read_json
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.record import SessionKey, SessionRecord
-from cognito_session.core.seal import AT_REST, STORED_PREFIX, open_cookie, open_secret, seal
-from cognito_session.core.token import key_id, parse
+from cognito_session.core.protocol.data import data_of
+from cognito_session.core.protocol.record import SessionKey, SessionRecord
 from cognito_session.sqlite.row import from_text
 from support.carried import carried
 from support.sealing_keys import ring

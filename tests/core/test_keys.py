@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from cognito_session.core.crypto.key_set import REFETCH_COOLDOWN_SECONDS, KeySet, SigningKey
 from cognito_session.core.errors import KeysUnavailable
-from cognito_session.core.keys import REFETCH_COOLDOWN_SECONDS, KeySet, SigningKey
 from support.tokens import Issuer, b64url
 
 

@@ -9,9 +9,9 @@ from dataclasses import FrozenInstanceError, asdict, fields, replace
 
 import pytest
 
+from cognito_session.core.crypto.access_token import verify
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired, StaleSignIn
-from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, Session, admitted
-from cognito_session.core.token import verify
+from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected, Session, admitted
 
 MADE_OF = {"sid": "sid-1", "auth_time": 5, "expires_at": 9, "now": 1_000, "data": {"theme": "dark"}, "data_version": 3}
 

@@ -10,12 +10,12 @@ import pytest
 from botocore.config import Config
 
 import cognito_session
-from cognito_session.aws.authorization_server import domain_address
-from cognito_session.aws.endpoint import endpoint_for
+from cognito_session.aws.oauth import domain_address
+from cognito_session.aws.transport.endpoint import endpoint_for
+from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.partition import arn, partition_of, service_host
 from cognito_session.core.partition_table import BOTOCORE as MADE_FROM
-from cognito_session.core.token import TokenRules
 from partitions import BOTOCORE, FLAGS, SERVICES, TABLE, expected_host, generated, regions
 
 SOURCE = Path(cognito_session.__file__).parent

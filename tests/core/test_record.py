@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cognito_session.core.errors import StoreUnavailable
-from cognito_session.core.record import SessionKey, SessionRecord, token_hash
+from cognito_session.core.protocol.record import SessionKey, SessionRecord, token_hash
 
 KEY = SessionKey("user-1", "sid-1")
 TEXTS = ["sid", "token", "token_hash", "access_token", "state", "reason", "jti_cur", "lease_id", "lease_for", "last_op"]
@@ -125,7 +125,7 @@ BARE = [
 def test_a_bare_row_is_one_that_our_last_write_did_not_leave(row, bare):
     """Bare: without sid, or with a token that the hash beside it does not know. A tombstone has no token and is not."""
     complete = {"sid": "sid-1", "token": "rt", "token_hash": token_hash("rt"), "state": "active", **row}
-    assert record(**{name: value for name, value in complete.items() if value is not None}).bare is bare
+    assert record(**{name: value for name, value in complete.items() if value is not None}).foreign_token is bare
 
 
 @pytest.mark.parametrize(("state", "ended"), [("ended", True), ("active", False), ("Ended", False), ("", False), (None, False)])

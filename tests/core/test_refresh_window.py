@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.outcome import Active, Refreshed
-from cognito_session.core.ports import NewTokens
+from cognito_session.core.protocol.ports import NewTokens
+from cognito_session.core.protocol.session import Active, Refreshed
 from core.test_flow import ISSUED_AT, LIFE, World
 
 NOW = ISSUED_AT + 2 * LIFE - 10

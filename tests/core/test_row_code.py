@@ -6,11 +6,11 @@ from itertools import combinations
 
 import pytest
 
-from cognito_session.core.change import Change, Move
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.record import SessionKey, SessionRecord, token_hash
-from cognito_session.core.row_code import COVERED, IDLE, Binding, check_codes, with_idle_code, with_row_code
-from cognito_session.core.seal import InvalidSeal, RetiredKey, SealKeyUnavailable
+from cognito_session.core.crypto.aead import InvalidSeal, RetiredKey, SealKeyUnavailable
+from cognito_session.core.crypto.keyring import Keyring
+from cognito_session.core.protocol.conditions import Change, WriteKind
+from cognito_session.core.protocol.record import SessionKey, SessionRecord, token_hash
+from cognito_session.core.protocol.row_code import COVERED, IDLE, Binding, check_codes, with_idle_code, with_row_code
 from managed.scene import ring
 
 KEY = SessionKey("user-1", "sid-1")
@@ -44,7 +44,7 @@ ROW = {
 
 def written(row=ROW, *, keys=RING, binding=BINDING, **changes):
     """A row with its codes, which `changes` then alter; None removes."""
-    change = Change(Move.CREATE, KEY, (), put=dict(row), replace=True)
+    change = Change(WriteKind.CREATE, KEY, (), put=dict(row), replace=True)
     coded = with_row_code(keys, binding, with_idle_code(keys, binding, change, row.get("sid")), None)
     return {name: value for name, value in {**coded.put, **changes}.items() if value is not None}
 
@@ -168,7 +168,7 @@ def test_a_set_of_anything_is_refused_not_raised():
 def test_a_write_covers_what_it_leaves_in_the_row():
     """What a change neither sets nor removes is covered as it was read; what it removes is absent."""
     before = SessionRecord.from_row(KEY, written())
-    change = Change(Move.COMMIT, KEY, (), put={"gen": 4}, drop=frozenset({"username"}))
+    change = Change(WriteKind.COMMIT, KEY, (), put={"gen": 4}, drop=frozenset({"username"}))
     coded = with_row_code(RING, BINDING, change, before)
     row = coded.applied_to(written())
     check(row)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cognito_session.core.establish import SignedIn, establish
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import NewTokens
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import NewTokens
 from cognito_session.drivers.sync import run
 from core.test_several_sessions import LIFE, World, cookie_of
 from managed.scene import ring
@@ -65,7 +65,7 @@ def test_a_sealed_row_fits_into_one_read_unit(monkeypatch, groups, chars):
     monkeypatch.setattr(worker, "confirm_device", lambda confirmation: None, raising=False)
     token = access_token(ISSUED_AT, UUID, groups)
     signed_in = SignedIn(token, refresh_token(chars), device_key=f"us-east-1_{UUID}", device_known=True)
-    cookie = cookie_of(run(establish(worker.case, signed_in, device="Firefox 128 on Linux"), worker.ports))
+    cookie = cookie_of(run(establish(worker.context, signed_in, device="Firefox 128 on Linux"), worker.ports))
     for number in range(3):
         (row,) = (row for key, row in world.store.rows.items() if key[1] != "#user")
         assert row["token"].startswith("sealed.")

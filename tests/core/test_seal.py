@@ -19,12 +19,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cognito_session.core.base64url import canonical_base64url, to_base64url
 from cognito_session.core.cookie import Cookie
-from cognito_session.core.credential import SealedCredential
-from cognito_session.core.errors import ConfigurationError, SessionError, SessionUnavailable, TokenError
-from cognito_session.core.keyring import KeyEntry, Keyring, new_entry
-from cognito_session.core.seal import (
+from cognito_session.core.crypto.aead import (
     AT_REST,
     COOKIE,
     MAX_SEALED_CHARS,
@@ -40,6 +36,10 @@ from cognito_session.core.seal import (
     seal_cookie,
     seal_secret,
 )
+from cognito_session.core.crypto.base64url import canonical_base64url, to_base64url
+from cognito_session.core.crypto.credential import SealedCredential
+from cognito_session.core.crypto.keyring import KeyEntry, Keyring, new_entry
+from cognito_session.core.errors import ConfigurationError, SessionError, SessionUnavailable, TokenError
 from support.sealing_keys import key_bytes
 from support.tokens import CLIENT_ID, POOL_ID, SUB, b64url
 
@@ -694,10 +694,10 @@ def test_importing_and_opening_load_no_more_than_they_need():
     """Import loads no `cryptography`; opening a cookie loads neither X.509 nor key formats nor joserfc."""
     script = (
         "import sys\n"
-        "from cognito_session.core import keyring, seal\n"
+        "from cognito_session.core.crypto import aead, keyring\n"
         "assert not [name for name in sys.modules if name.startswith('cryptography')]\n"
         f"ring = keyring.Keyring.parse('2.{b64url(KEY_2)}')\n"
-        f"seal.open_cookie(ring, {cookie_of(BOTH)!r}, **{COOKIE_PLACE!r})\n"
+        f"aead.open_cookie(ring, {cookie_of(BOTH)!r}, **{COOKIE_PLACE!r})\n"
         "unwanted = ('cryptography.x509', 'cryptography.hazmat.primitives.serialization', 'joserfc', 'asyncio')\n"
         "print([name for name in unwanted if name in sys.modules])\n"
     )

@@ -11,21 +11,21 @@ from typing import Any
 
 import pytest
 
-from cognito_session.core.case import Case
-from cognito_session.core.change import Move
 from cognito_session.core.cookie import Cookie
-from cognito_session.core.data import save_data
-from cognito_session.core.devices import revoke, revoke_all, sessions_of
-from cognito_session.core.ending import log_out
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import LeaseBusy, ProviderUnavailable, SessionRequired, SessionUnavailable, StoreUnavailable
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.flow import resolve
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.outcome import Active, Reason, Rejected, Session, admitted
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import NewTokens
-from cognito_session.core.record import USER_SID
-from cognito_session.core.steps import Load, LoadAll, Refresh, Write, WriteAll
+from cognito_session.core.protocol.conditions import WriteKind
+from cognito_session.core.protocol.context import FlowContext
+from cognito_session.core.protocol.data import save_data
+from cognito_session.core.protocol.devices import revoke, revoke_all, sessions_of
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import NewTokens
+from cognito_session.core.protocol.record import USER_SID
+from cognito_session.core.protocol.resolve import resolve
+from cognito_session.core.protocol.session import Active, Reason, Rejected, Session, admitted
+from cognito_session.core.protocol.sign_out import log_out
+from cognito_session.core.protocol.steps import Load, LoadAll, Refresh, Write, WriteAll
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
@@ -50,7 +50,7 @@ class Worker:
         self.before: Any = None
         cookie, sealed = Cookie("token"), self.keys is not None
         one_row = self.world.store.one_row_per_user
-        self.case = Case(self.policy, ISSUER.rules, cookie, self, self.entropy, one_row, sealed, sealed)
+        self.context = FlowContext(self.policy, ISSUER.rules, cookie, self, self.entropy, one_row, sealed, sealed)
         self.ports = Ports(self, self, self, self, self.sleep, self.reports.append, keyrings=self)
 
     # --- the ports
@@ -115,10 +115,10 @@ class Worker:
     def sign_in(self, name: str, *, presented: str | None = None, signed_in_at: int | None = None, left: int = LIFE):
         at = int(self.world.clock.now()) if signed_in_at is None else signed_in_at
         token = ISSUER.access_token(jti=f"jti-{name}", origin_jti=name, iat=at, auth_time=at, exp=at + left)
-        return run(establish(self.case, SignedIn(token, f"rt-{name}"), presented=presented), self.ports)
+        return run(establish(self.context, SignedIn(token, f"rt-{name}"), presented=presented), self.ports)
 
     def resolve(self, cookie: str):
-        return run(resolve(self.case, cookie), self.ports)
+        return run(resolve(self.context, cookie), self.ports)
 
 
 class _Keys:
@@ -224,7 +224,7 @@ def test_it_is_the_oldest_that_makes_room(world, names):
     worker = world.worker(policy=SessionPolicy(max_sessions=2))
     for number, name in enumerate(names):
         worker.sign_in(name)
-        alive = {info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)}
+        alive = {info.sid for info in run(sessions_of(worker.context, SUB), worker.ports)}
         assert alive == set(names[max(0, number - 1) : number + 1])
 
 
@@ -235,9 +235,9 @@ def test_rows_from_before_there_were_numbers_are_the_oldest(world):
     world.clock.advance(1)
     before.sign_in("y")
     worker.sign_in("one")
-    assert [info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)] == ["y", "one"]
+    assert [info.sid for info in run(sessions_of(worker.context, SUB), worker.ports)] == ["y", "one"]
     worker.sign_in("two")
-    assert {info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)} == {"one", "two"}
+    assert {info.sid for info in run(sessions_of(worker.context, SUB), worker.ports)} == {"one", "two"}
 
 
 def test_the_count_goes_on_where_the_users_row_is_gone(world):
@@ -248,7 +248,7 @@ def test_the_count_goes_on_where_the_users_row_is_gone(world):
     del world.store.rows[(SUB, USER_SID)]
     worker.sign_in("a")
     worker.sign_in("b")
-    assert {info.sid for info in run(sessions_of(worker.case, SUB), worker.ports)} == {"a", "b"}
+    assert {info.sid for info in run(sessions_of(worker.context, SUB), worker.ports)} == {"a", "b"}
 
 
 # --- freshness
@@ -307,7 +307,7 @@ def test_data_is_not_saved_past_the_sessions_end(world, end):
     world.store.rows[(SUB, "a")][end] = int(world.clock.now()) + 2
     world.clock.advance(2)
     with pytest.raises(SessionRequired):
-        run(save_data(worker.case, me, {"n": 1}), worker.ports)
+        run(save_data(worker.context, me, {"n": 1}), worker.ports)
 
 
 @pytest.mark.parametrize("one_row", [False, True])
@@ -342,7 +342,7 @@ def test_a_sign_in_from_before_cannot_land_whoever_signs_out(one_row, skew):
     world = World(one_row=one_row)
     worker, signing_out = world.worker(), world.worker(skew=skew)
     at = int(world.clock.now())
-    run(revoke_all(signing_out.case, SUB), signing_out.ports)
+    run(revoke_all(signing_out.context, SUB), signing_out.ports)
     assert worker.sign_in("before", signed_in_at=at) == Rejected(Reason.SIGNED_OUT)
     world.clock.advance(5)
     assert isinstance(worker.sign_in("after"), Session)
@@ -358,7 +358,7 @@ def test_a_sign_out_between_the_look_and_the_write_of_a_sign_in(world, policy):
         del argument
         if step is WriteAll:
             worker.before = None
-            run(revoke_all(signing_out.case, SUB), signing_out.ports)
+            run(revoke_all(signing_out.context, SUB), signing_out.ports)
 
     worker.before = everywhere
     assert worker.sign_in("before", signed_in_at=at) == Rejected(Reason.SIGNED_OUT)
@@ -379,7 +379,7 @@ def test_ending_the_others_every_second_keeps_nobody_out(one_row, skew, policy):
     for second in range(10):
         made_at = int(world.clock.now())
         world.clock.advance(second % 3)  # the owner's browser takes its time from Cognito to the site
-        run(revoke_all(thief.case, SUB, keep=stolen.sid), thief.ports)
+        run(revoke_all(thief.context, SUB, keep=stolen.sid), thief.ports)
         mine = owner.sign_in(f"mine-{second}", signed_in_at=made_at)
         assert isinstance(owner.resolve(cookie_of(mine)), Active)
         world.clock.advance(1)
@@ -397,7 +397,7 @@ def test_ending_the_others_ends_those_that_land_meanwhile_too(world):
             landed.append(other.sign_in("landed"))
 
     worker.before = land
-    assert run(revoke_all(worker.case, SUB, keep=kept.sid), worker.ports) == 2
+    assert run(revoke_all(worker.context, SUB, keep=kept.sid), worker.ports) == 2
     assert [type(worker.resolve(cookie_of(me))) for me in (kept, gone, *landed)] == [Active, Rejected, Rejected]
 
 
@@ -413,8 +413,8 @@ def test_a_changed_password_bars_the_sign_ins_of_before_and_none_of_after(one_ro
     worker, changing = world.worker(), world.worker(skew=skew)
     me, at = worker.sign_in("kept"), int(world.clock.now())
     world.clock.advance(6)
-    changed_at = changing.case.now()
-    run(revoke_all(changing.case, SUB, keep=me.sid if keep else None, changed_at=changed_at), changing.ports)
+    changed_at = changing.context.now()
+    run(revoke_all(changing.context, SUB, keep=me.sid if keep else None, changed_at=changed_at), changing.ports)
     assert worker.sign_in("before", signed_in_at=at) == Rejected(Reason.SIGNED_OUT)
     assert isinstance(worker.resolve(cookie_of(me)), Active if keep else Rejected)
     assert isinstance(worker.sign_in("after"), Session)
@@ -430,7 +430,7 @@ def test_a_revocation_is_done_by_whoever_has_the_key(one_row, way):
     world = World(one_row=one_row)
     newer, older = world.worker(keys=ring(2, 1)), world.worker(keys=ring(1))
     session = newer.sign_in("a")
-    assert run(revoke(older.case, SUB, session.sid), older.ports) is True
+    assert run(revoke(older.context, SUB, session.sid), older.ports) is True
     assert world.revoked == []
     assert [(r.event, r.detail.partition(":")[0]) for r in older.reports[-1:]] == [("revoke_failed", "seal_key_unavailable")]
     assert not any("token" in row for row in world.store.rows.values())
@@ -439,7 +439,7 @@ def test_a_revocation_is_done_by_whoever_has_the_key(one_row, way):
     {
         "the cookie comes back": lambda: newer.resolve(cookie_of(session)),
         "a sign-in": lambda: newer.sign_in("c"),
-        "sign out everywhere": lambda: run(revoke_all(newer.case, SUB), newer.ports),
+        "sign out everywhere": lambda: run(revoke_all(newer.context, SUB), newer.ports),
     }[way if not (one_row and way == "the cookie comes back") else "a sign-in"]()
     assert "rt-a" in world.revoked
     assert not any("unrevoked" in row for row in world.store.rows.values() if row["sid"] == USER_SID or one_row)
@@ -450,8 +450,8 @@ def test_a_sealed_token_is_kept_through_an_outage_of_cognito_and_a_plain_one_nev
     sealed, plain = world.worker(keys=ring(1)), world.worker()
     session, cookie = sealed.sign_in("a"), cookie_of(plain.sign_in("b"))
     world.cognito_is_down = True
-    run(revoke(sealed.case, SUB, session.sid), sealed.ports)
-    run(log_out(plain.case, cookie), plain.ports)
+    run(revoke(sealed.context, SUB, session.sid), sealed.ports)
+    run(log_out(plain.context, cookie), plain.ports)
     assert not any("rt-" in str(row) for row in world.store.rows.values())
     world.cognito_is_down = False
     sealed.sign_in("c")
@@ -468,7 +468,7 @@ def test_a_token_that_came_too_late_is_kept_as_well(world):
     def sign_out(step, argument):
         if step is Write and argument.move.value == "commit":
             worker.before = None
-            run(revoke(other.case, SUB, session.sid), other.ports)
+            run(revoke(other.context, SUB, session.sid), other.ports)
 
     worker.before = sign_out
     assert worker.resolve(cookie_of(session)) == Rejected(Reason.SESSION_ENDED)
@@ -489,7 +489,7 @@ def test_a_lost_answer_to_the_end_does_not_spare_the_token(world):
             raise StoreUnavailable("lost")
 
     worker.before = lose
-    assert run(log_out(worker.case, cookie), worker.ports) is None
+    assert run(log_out(worker.context, cookie), worker.ports) is None
     assert world.revoked == ["rt-a"]
 
 
@@ -514,10 +514,10 @@ def _asks(worker: Worker, cookie: str) -> dict[str, Any]:
     me = worker.resolve(cookie).session
     return {
         "a sign-in": lambda: worker.sign_in("b"),
-        "a sign-out": lambda: run(log_out(worker.case, cookie), worker.ports),
-        "one ended": lambda: run(revoke(worker.case, SUB, "a"), worker.ports),
-        "all ended": lambda: run(revoke_all(worker.case, SUB), worker.ports),
-        "data": lambda: run(save_data(worker.case, me, {"n": 1}), worker.ports),
+        "a sign-out": lambda: run(log_out(worker.context, cookie), worker.ports),
+        "one ended": lambda: run(revoke(worker.context, SUB, "a"), worker.ports),
+        "all ended": lambda: run(revoke_all(worker.context, SUB), worker.ports),
+        "data": lambda: run(save_data(worker.context, me, {"n": 1}), worker.ports),
     }
 
 
@@ -541,7 +541,7 @@ def test_it_is_asked_within_the_functions_time(world, what):
     """Of a function that is stopped in 1.2 seconds none is spent on waiting: the answer still has to be sent."""
     worker = world.worker()
     asks = _asks(worker, cookie_of(worker.sign_in("a")))
-    worker.case = worker.case.with_time_left(1.2)
+    worker.context = worker.context.with_time_left(1.2)
     refusing(worker, Write, WriteAll)
     with pytest.raises(StoreUnavailable):
         asks[what]()
@@ -601,13 +601,13 @@ def test_nothing_is_saved_into_a_session_that_has_just_been_signed_out(one_row):
     me = worker.resolve(cookie).session
 
     def sign_out(step, argument):
-        if step is Write and argument.move is Move.DATA:
+        if step is Write and argument.move is WriteKind.DATA:
             worker.before = None
-            run(log_out(other.case, cookie), other.ports)
+            run(log_out(other.context, cookie), other.ports)
 
     worker.before = sign_out
     with pytest.raises(SessionRequired):
-        run(save_data(worker.case, me, {"n": 1}), worker.ports)
+        run(save_data(worker.context, me, {"n": 1}), worker.ports)
     (row,) = (row for key, row in world.store.rows.items() if key[1] != USER_SID)
     assert row["state"] == "ended"
     assert "data" not in row
@@ -623,11 +623,11 @@ def test_a_row_that_keeps_changing_is_busy_after_its_rounds(world):
         if step is Write:
             row = world.store.rows[(SUB, "a")]
             row["token"] += "x"
-            from cognito_session.core.record import token_hash
+            from cognito_session.core.protocol.record import token_hash
 
             row["token_hash"] = token_hash(row["token"])
 
     worker.before = change
     with pytest.raises(LeaseBusy):
-        run(log_out(worker.case, cookie), worker.ports)
+        run(log_out(worker.context, cookie), worker.ports)
     assert len(world.slept) == 19

@@ -9,7 +9,7 @@ import pytest
 from pycognito.aws_srp import AWSSRP, generate_hash_device
 from srptools import SRPContext
 
-from cognito_session.core.srp import GROUP, SrpExchange, claim_key, number_bytes, verifier
+from cognito_session.core.crypto.srp import GROUP, SrpExchange, claim_key, number_bytes, verifier
 
 GROUP_KEY, DEVICE_KEY = "-abc1234", "us-east-1_0f0a7f9e-aaaa-4bbb-8ccc-0123456789ab"
 IDENTITY = GROUP_KEY + DEVICE_KEY

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cognito_session.core.credential import SealedCredential, TokenCredential
-from cognito_session.core.record import ANY_JTI, SessionKey, SessionRecord, token_hash
-from cognito_session.core.standing import Previous, Standing, judge_previous, standing_of
-from cognito_session.core.token import AccessToken, VerifiedToken
+from cognito_session.core.crypto.access_token import AccessToken, VerifiedToken
+from cognito_session.core.crypto.credential import SealedCredential, TokenCredential
+from cognito_session.core.protocol.generation import CookieGeneration, Previous, judge_previous, standing_of
+from cognito_session.core.protocol.record import ANY_JTI, SessionKey, SessionRecord, token_hash
 
 SEEN = 1_700_000_000
 SUB = "user-1"
@@ -50,35 +50,35 @@ def record(**row: Any) -> SessionRecord:
 
 FOREIGN = {"token": "foreign"}
 STANDINGS = [
-    ("token: current", token("j5"), {}, Standing.CURRENT),
-    ("token: previous", token("j4"), {}, Standing.PREVIOUS),
-    ("token: previous before that", token("j3"), {}, Standing.PREVIOUS),
-    ("token: older", token("j2"), {}, Standing.OLDER),
-    ("token: older, no previous kept", token("j4"), {"jti_prev": None}, Standing.OLDER),
-    ("token: no jti kept at all", token("j5"), {"jti_prev": None, "jti_cur": None}, Standing.OLDER),
-    ("token: another sign-in", token("x1", sid="sid-2"), {}, Standing.DISPLACED),
-    ("token: jti and sid change places", token("sid-1", sid="j5"), {}, Standing.DISPLACED),
-    ("token: current though its origin changed", token("j5", sid="sid-9"), {}, Standing.CURRENT),
-    ("token: previous though its origin changed", token("j4", sid="sid-9"), {}, Standing.PREVIOUS),
-    ("token: any of the sign-in is previous", token("j1"), {"jti_prev": frozenset({ANY_JTI})}, Standing.PREVIOUS),
-    ("token: current beside any", token("j5"), {"jti_prev": frozenset({ANY_JTI})}, Standing.CURRENT),
-    ("token: any is of the sign-in only", token("j1", sid="sid-2"), {"jti_prev": frozenset({ANY_JTI})}, Standing.DISPLACED),
-    ("token: bare row", token("j1"), FOREIGN, Standing.BARE),
-    ("token: bare row, current jti", token("j5"), FOREIGN, Standing.BARE),
-    ("token: bare row, another sign-in", token("x1", sid="sid-2"), FOREIGN, Standing.BARE),
-    ("token: row without sid", token("j5"), {"sid": None}, Standing.BARE),
-    ("sealed: current", sealed(5), {}, Standing.CURRENT),
-    ("sealed: previous", sealed(4), {}, Standing.PREVIOUS),
-    ("sealed: oldest previous", sealed(3), {}, Standing.PREVIOUS),
-    ("sealed: older", sealed(2), {}, Standing.OLDER),
-    ("sealed: much older", sealed(0), {}, Standing.OLDER),
-    ("sealed: no previous kept", sealed(4), {"gen_prev": None}, Standing.OLDER),
-    ("sealed: a generation not reached", sealed(6), {}, Standing.UNHEARD),
-    ("sealed: far ahead", sealed(10**9), {}, Standing.UNHEARD),
-    ("sealed: another session", sealed(5, sid="sid-2"), {}, Standing.DISPLACED),
-    ("sealed: bare row", sealed(5), FOREIGN, Standing.DISPLACED),
-    ("sealed: row without sid", sealed(5), {"sid": None}, Standing.DISPLACED),
-    ("sealed: first generation", sealed(0), {"gen": None, "gen_prev": None}, Standing.CURRENT),
+    ("token: current", token("j5"), {}, CookieGeneration.CURRENT),
+    ("token: previous", token("j4"), {}, CookieGeneration.PREVIOUS),
+    ("token: previous before that", token("j3"), {}, CookieGeneration.PREVIOUS),
+    ("token: older", token("j2"), {}, CookieGeneration.OLDER),
+    ("token: older, no previous kept", token("j4"), {"jti_prev": None}, CookieGeneration.OLDER),
+    ("token: no jti kept at all", token("j5"), {"jti_prev": None, "jti_cur": None}, CookieGeneration.OLDER),
+    ("token: another sign-in", token("x1", sid="sid-2"), {}, CookieGeneration.DISPLACED),
+    ("token: jti and sid change places", token("sid-1", sid="j5"), {}, CookieGeneration.DISPLACED),
+    ("token: current though its origin changed", token("j5", sid="sid-9"), {}, CookieGeneration.CURRENT),
+    ("token: previous though its origin changed", token("j4", sid="sid-9"), {}, CookieGeneration.PREVIOUS),
+    ("token: any of the sign-in is previous", token("j1"), {"jti_prev": frozenset({ANY_JTI})}, CookieGeneration.PREVIOUS),
+    ("token: current beside any", token("j5"), {"jti_prev": frozenset({ANY_JTI})}, CookieGeneration.CURRENT),
+    ("token: any is of one sign-in", token("j1", sid="sid-2"), {"jti_prev": frozenset({ANY_JTI})}, CookieGeneration.DISPLACED),
+    ("token: bare row", token("j1"), FOREIGN, CookieGeneration.BARE),
+    ("token: bare row, current jti", token("j5"), FOREIGN, CookieGeneration.BARE),
+    ("token: bare row, another sign-in", token("x1", sid="sid-2"), FOREIGN, CookieGeneration.BARE),
+    ("token: row without sid", token("j5"), {"sid": None}, CookieGeneration.BARE),
+    ("sealed: current", sealed(5), {}, CookieGeneration.CURRENT),
+    ("sealed: previous", sealed(4), {}, CookieGeneration.PREVIOUS),
+    ("sealed: oldest previous", sealed(3), {}, CookieGeneration.PREVIOUS),
+    ("sealed: older", sealed(2), {}, CookieGeneration.OLDER),
+    ("sealed: much older", sealed(0), {}, CookieGeneration.OLDER),
+    ("sealed: no previous kept", sealed(4), {"gen_prev": None}, CookieGeneration.OLDER),
+    ("sealed: a generation not reached", sealed(6), {}, CookieGeneration.UNKNOWN_GENERATION),
+    ("sealed: far ahead", sealed(10**9), {}, CookieGeneration.UNKNOWN_GENERATION),
+    ("sealed: another session", sealed(5, sid="sid-2"), {}, CookieGeneration.DISPLACED),
+    ("sealed: bare row", sealed(5), FOREIGN, CookieGeneration.DISPLACED),
+    ("sealed: row without sid", sealed(5), {"sid": None}, CookieGeneration.DISPLACED),
+    ("sealed: first generation", sealed(0), {"gen": None, "gen_prev": None}, CookieGeneration.CURRENT),
 ]  # fmt: skip
 
 
@@ -90,8 +90,8 @@ def test_where_a_credential_stands(credential, row, standing):
 
 def test_a_star_is_no_jti():
     """A token whose jti is the wildcard itself gains nothing by it outside its own sign-in."""
-    assert standing_of(token(ANY_JTI, sid="sid-2"), record()) is Standing.DISPLACED
-    assert standing_of(token(ANY_JTI), record()) is Standing.OLDER
+    assert standing_of(token(ANY_JTI, sid="sid-2"), record()) is CookieGeneration.DISPLACED
+    assert standing_of(token(ANY_JTI), record()) is CookieGeneration.OLDER
 
 
 EXPIRY = SEEN + 600

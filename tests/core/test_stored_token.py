@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cognito_session.core.errors import StoreUnavailable
-from cognito_session.core.lookup import stored_token
-from cognito_session.core.record import SEALED_COOKIE, SessionKey, SessionRecord, session_id
+from cognito_session.core.protocol.lookup import stored_token
+from cognito_session.core.protocol.record import SEALED_COOKIE, SessionKey, SessionRecord, session_id
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUER, World
 from support.tokens import ISSUED_AT, SUB
@@ -20,7 +20,7 @@ def stored(*, kind="token", origin=None, **claims):
     row = {"jti_cur": "jti-1", "access_exp": ISSUED_AT + 3600, "access_token": ISSUER.access_token(**{**OWN, **claims})}
     sid = session_id(kind, "origin-1")
     record = SessionRecord.from_row(SessionKey(SUB, sid), {"sid": sid, "cookie_kind": kind, "token_origin": origin, **row})
-    return run(stored_token(world.case, record), world.ports), world
+    return run(stored_token(world.context, record), world.ports), world
 
 
 @pytest.mark.parametrize("kind", ["token", SEALED_COOKIE])

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from joserfc import jwe, jws
 from joserfc.jwk import OctKey, RSAKey
 
+from cognito_session.core.crypto.access_token import MAX_TOKEN_CHARS, TokenRules, key_id, parse, verify
+from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import (
     ConfigurationError,
     InvalidClaim,
@@ -25,8 +27,6 @@ from cognito_session.core.errors import (
     TokenError,
     UnknownKey,
 )
-from cognito_session.core.keys import KeySet
-from cognito_session.core.token import MAX_TOKEN_CHARS, TokenRules, key_id, parse, verify
 from support.tokens import CLIENT_ID, ISSUED_AT, LIFE_SECONDS, POOL_ID, SUB, Issuer, b64url, flipped
 
 DAY = 86_400

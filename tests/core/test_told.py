@@ -7,12 +7,8 @@ import pickle
 
 import pytest
 
-from cognito_session.core.change import Change, Clause, Move, Written
-from cognito_session.core.change import Test as AttributeTest
-from cognito_session.core.commit import Commit
-from cognito_session.core.data import save_data
-from cognito_session.core.devices import _refuse_sign_ins, revoke, revoke_all, sessions_of
-from cognito_session.core.ending import _is_mine, log_out
+from cognito_session.core.crypto.access_token import parse
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import (
     ConfigurationError,
     LeaseBusy,
@@ -23,17 +19,21 @@ from cognito_session.core.errors import (
     StaleSignIn,
     StoreUnavailable,
 )
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected, is_recent
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
-from cognito_session.core.record import USER_SID, SessionKey, SessionRecord, token_hash
-from cognito_session.core.searched import _MOST, Searched
-from cognito_session.core.steps import Sleep
-from cognito_session.core.token import parse
-from cognito_session.core.tracking import ADMIN_SCOPE, DeviceSecret, confirm_new, device_of
-from cognito_session.core.writes import Generation, Lease
+from cognito_session.core.protocol.commit import Commit
+from cognito_session.core.protocol.conditions import Change, Clause, WriteKind, Written
+from cognito_session.core.protocol.conditions import Comparison as AttributeTest
+from cognito_session.core.protocol.data import save_data
+from cognito_session.core.protocol.device_tracking import ADMIN_SCOPE, DeviceSecret, confirm_new, device_of
+from cognito_session.core.protocol.devices import _refuse_sign_ins, revoke, revoke_all, sessions_of
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
+from cognito_session.core.protocol.record import USER_SID, SessionKey, SessionRecord, token_hash
+from cognito_session.core.protocol.searched import _MOST, Searched
+from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected, is_recent
+from cognito_session.core.protocol.sign_out import _is_mine, log_out
+from cognito_session.core.protocol.steps import Sleep
+from cognito_session.core.protocol.writes import Generation, Lease
 from cognito_session.drivers.sync import run
 from core.test_commit import Refusing
 from core.test_flow import ISSUED_AT, ISSUER, LIFE, World
@@ -51,7 +51,7 @@ class Telling(World):
         super().__init__(**more)
         self.told = []
         drawn = itertools.count(1)
-        self.case = self.case._replace(entropy=lambda size: next(drawn).to_bytes(size, "big"))  # no two ids are the same
+        self.context = self.context._replace(entropy=lambda size: next(drawn).to_bytes(size, "big"))  # no two ids are the same
         self.ports = self.ports._replace(on_event=lambda e: self.told.append((e.event, e.sub, e.sid, e.detail)))
 
     def signed_in(self, **more):
@@ -94,7 +94,7 @@ def test_a_sign_in_is_told():
 def test_what_a_refresh_serves_knows_when_it_is_served(expired):
     """The sign-in's age counts from now also on the request that refreshed: a step-up is asked for there, too."""
     session = expired.resolve().session
-    assert session.served_at == expired.case.now() == ISSUED_AT + LIFE + 1
+    assert session.served_at == expired.context.now() == ISSUED_AT + LIFE + 1
     assert (session.auth_time, session.session_expires_at) == (ISSUED_AT, expired.row["abs_exp"])
     assert session.require(max_age=LIFE + 1) is None
     with pytest.raises(StaleSignIn):
@@ -115,7 +115,7 @@ def test_what_is_served_without_a_refresh_knows_it_too(world):
 def test_a_guard_tells_who_was_refused(world):
     """The manager's alarm is told by a session that was served, healed, refreshed or begun."""
     told = []
-    world.case = world.case._replace(alarm=lambda *refusal: told.append(refusal))
+    world.context = world.context._replace(alarm=lambda *refusal: told.append(refusal))
     begun = world.sign_in()
     world.clock.advance(LIFE + 1)
     refreshed = world.resolve().session
@@ -156,7 +156,7 @@ def test_a_verdict_is_told_with_cognito_s_code(expired, code, reason):
     expired.provider.answers = [Denied("dead", code)]
     assert expired.resolve() == Rejected(Reason(reason))
     assert expired.told == [("ended", SUB, SID, code)]
-    assert (expired.row["reason"], expired.row["ended_at"]) == (reason, expired.case.now())
+    assert (expired.row["reason"], expired.row["ended_at"]) == (reason, expired.context.now())
 
 
 def test_a_verdict_that_another_write_forestalled_is_none(expired):
@@ -185,7 +185,7 @@ def test_a_doubtful_verdict_keeps_its_reason_and_instant(expired, code, reason):
     with pytest.raises(SessionUnavailable):
         expired.resolve(deadline=expired.clock.monotonic() + 7)
     suspected = expired.row["suspect_at"]
-    assert ISSUED_AT + LIFE < suspected <= expired.case.now()
+    assert ISSUED_AT + LIFE < suspected <= expired.context.now()
     assert (expired.row["reason"], expired.told) == (reason, [])
     assert "lease_id" not in expired.row
     expired.clock.advance(suspected + 8 - expired.clock.now())
@@ -234,7 +234,7 @@ def test_an_unknown_refusal_is_told_and_cools_down(expired):
         expired.resolve()
     assert expired.told == [("refresh_refused", SUB, SID, "SomeNewException")]
     assert caught.value.sent is True
-    assert expired.row["retry_at"] == expired.case.now() + 1
+    assert expired.row["retry_at"] == expired.context.now() + 1
     assert "lease_id" not in expired.row
 
 
@@ -245,7 +245,7 @@ def test_a_pause_is_cognito_s_or_ours(expired, asked, n, pause):
     expired.provider.answers = [ProviderUnavailable("throttled", sent=True, retry_after=asked)]
     with pytest.raises(ProviderUnavailable):
         expired.resolve()
-    assert expired.row["retry_at"] == expired.case.now() + pause
+    assert expired.row["retry_at"] == expired.context.now() + pause
     with pytest.raises(SessionUnavailable) as caught:
         expired.resolve()
     assert caught.value.retry_after == pause
@@ -390,7 +390,7 @@ def test_the_function_s_time_is_told_apart(expired):
 
 def test_a_sign_out_is_told_and_revokes(world):
     """Ended, and the token revoked; nothing else is told."""
-    assert run(log_out(world.case, world.header), world.ports) is None
+    assert run(log_out(world.context, world.header), world.ports) is None
     assert (world.told, world.provider.revoked) == ([ENDED], ["rt-1"])
     assert (world.row["reason"], world.row["ended_at"], world.row["gen"]) == ("session_ended", ISSUED_AT, 2)
 
@@ -420,7 +420,7 @@ def test_a_revocation_that_failed_is_told(seals, fault, reason, tries):
     """Tried twice where an outage may pass; the reason is told, and whether the sealed token is kept."""
     world = Telling()
     if seals:
-        world.case = world.case._replace(seals=True)
+        world.context = world.context._replace(seals=True)
         world.ports = world.ports._replace(keyrings=Ring())
     world.signed_in()
     tried = []
@@ -430,7 +430,7 @@ def test_a_revocation_that_failed_is_told(seals, fault, reason, tries):
         raise fault
 
     world.provider.revoke = revoke_at_cognito
-    assert run(log_out(world.case, world.header), world.ports) is None
+    assert run(log_out(world.context, world.header), world.ports) is None
     assert tried == ["rt-1"] * tries
     assert world.told == [ENDED, ("revoke_failed", SUB, SID, f"{fault.reason if reason == 'configuration' else reason}"
                                   + (f": {REMEMBERED}" if seals else ""))]  # fmt: skip
@@ -451,7 +451,7 @@ def test_a_revocation_that_failed_is_told(seals, fault, reason, tries):
 def test_no_more_than_twenty_tokens_are_kept():
     """The user's row is read at each sign-in: the twenty-first is told and not kept, and those kept stay."""
     world = Telling()
-    world.case = world.case._replace(seals=True)
+    world.context = world.context._replace(seals=True)
     world.ports = world.ports._replace(keyrings=Ring())
     world.signed_in()
     far = ISSUED_AT + 99 * 86_400
@@ -462,10 +462,10 @@ def test_no_more_than_twenty_tokens_are_kept():
     world.provider.revoke = revoke_at_cognito
     for count, kept in ((19, 20), (20, 20)):
         signed_in = SignedIn(world.token(f"jti-{count}", origin_jti=f"o-{count}"), f"rt-{count}")
-        session = run(establish(world.case, signed_in), world.ports)
+        session = run(establish(world.context, signed_in), world.ports)
         users = world.store.rows[SUB, USER_SID]
         users |= {"unrevoked": frozenset(f"s-{n} sealed.x" for n in range(count)), "ttl": far}
-        run(revoke(world.case, SUB, session.sid), world.ports)
+        run(revoke(world.context, SUB, session.sid), world.ports)
         users = next(row for row in world.store.rows.values() if row["sid"] == USER_SID)
         assert len(users["unrevoked"]) == kept
         assert users["ttl"] == far
@@ -474,12 +474,12 @@ def test_no_more_than_twenty_tokens_are_kept():
 
 def test_one_session_is_ended_with_its_reason(world):
     """True once, False for one that has ended or never was; a row of another session id is not ended under a wrong name."""
-    assert run(revoke(world.case, SUB, SID, Reason.SIGNED_OUT), world.ports) is True
+    assert run(revoke(world.context, SUB, SID, Reason.SIGNED_OUT), world.ports) is True
     assert world.told == [("ended", SUB, SID, "signed_out")]
-    assert run(revoke(world.case, SUB, SID), world.ports) is False
-    assert run(revoke(world.case, SUB, "no-such"), world.ports) is False
+    assert run(revoke(world.context, SUB, SID), world.ports) is False
+    assert run(revoke(world.context, SUB, "no-such"), world.ports) is False
     single = Telling(one_row=True).signed_in()
-    assert run(revoke(single.case, SUB, "another"), single.ports) is False
+    assert run(revoke(single.context, SUB, "another"), single.ports) is False
     assert single.row["state"] == "active"
 
 
@@ -497,7 +497,7 @@ def test_a_global_sign_out_that_failed_is_told(world, fault, detail):
         raise fault
 
     world.provider.global_sign_out = global_sign_out
-    assert run(revoke_all(world.case, SUB), world.ports) == 1
+    assert run(revoke_all(world.context, SUB), world.ports) == 1
     assert asked == ["alice"]
     assert world.told == [("ended", SUB, SID, "signed_out"), ("global_sign_out_failed", SUB, None, detail)]
 
@@ -507,15 +507,15 @@ def test_without_a_session_the_user_is_signed_out_by_sub(world):
     asked = []
     world.provider.global_sign_out = asked.append
     world.store.rows.clear()
-    assert run(revoke_all(world.case, SUB), world.ports) == 0
+    assert run(revoke_all(world.context, SUB), world.ports) == 0
     assert asked == [SUB]
 
 
 def test_ending_the_others_leaves_the_user_s_tokens_and_sign_ins_alone(world):
     """No global sign-out, no `not_before`, and the session that is kept goes on."""
     other = SignedIn(world.token("jti-o", origin_jti="other"), "rt-o")
-    run(establish(world.case, other), world.ports)
-    assert run(revoke_all(world.case, SUB, keep=SID), world.ports) == 1
+    run(establish(world.context, other), world.ports)
+    assert run(revoke_all(world.context, SUB, keep=SID), world.ports) == 1
     assert world.provider.revoked == ["rt-o"]
     assert not any("not_before" in row for row in world.store.rows.values())
     assert isinstance(world.resolve(), Active)
@@ -538,13 +538,13 @@ def test_not_before_is_set_with_the_tolerance_and_never_goes_back(one_row, chang
     world = Telling(one_row=one_row).signed_in()
     world.provider.global_sign_out = lambda username: None
     instant = None if changed_at is None else ISSUED_AT + changed_at
-    run(revoke_all(world.case, SUB, changed_at=instant), world.ports)
+    run(revoke_all(world.context, SUB, changed_at=instant), world.ports)
     (row,) = (row for row in world.store.rows.values() if "not_before" in row)
     assert row["not_before"] == ISSUED_AT + up_to
     assert row["sid"] == (SID if one_row else USER_SID)
     if not one_row:
         assert row["ttl"] == ISSUED_AT + 30 * 86_400
-    run(revoke_all(world.case._replace(clock=Behind(world.clock)), SUB), world.ports)
+    run(revoke_all(world.context._replace(clock=Behind(world.clock)), SUB), world.ports)
     (row,) = (row for row in world.store.rows.values() if "not_before" in row)
     assert row["not_before"] == ISSUED_AT + up_to
 
@@ -553,7 +553,7 @@ def test_not_before_of_a_user_without_a_row_makes_a_tombstone():
     """In a table without sort key a sign-in in flight must find it: a row that holds no session."""
     world = Telling(one_row=True)
     world.provider.global_sign_out = lambda username: None
-    run(revoke_all(world.case, SUB), world.ports)
+    run(revoke_all(world.context, SUB), world.ports)
     (row,) = world.store.rows.values()
     end = ISSUED_AT + 30 * 86_400
     assert row == {"sub": SUB, "sid": USER_SID, "state": "ended", "not_before": ISSUED_AT + 2, "ttl": end}
@@ -565,18 +565,18 @@ def test_the_list_of_sessions_is_complete_and_in_order(world):
     world.edit(seen_at=ISSUED_AT + 5, active_at=ISSUED_AT + 9, device="Firefox on Linux")
     end = world.row["abs_exp"]
     world.clock.advance(20)
-    run(establish(world.case, SignedIn(world.token("jti-o", origin_jti="other"), "rt-o")), world.ports)
+    run(establish(world.context, SignedIn(world.token("jti-o", origin_jti="other"), "rt-o")), world.ports)
     newer = world.store.rows[SUB, "other"]
     del newer["active_at"]
-    found = run(sessions_of(world.case, SUB, current=SID), world.ports)
+    found = run(sessions_of(world.context, SUB, current=SID), world.ports)
     assert [tuple(info) for info in found] == [
         ("other", None, ISSUED_AT + 20, ISSUED_AT + 20, newer["abs_exp"], False),
         (SID, "Firefox on Linux", ISSUED_AT, ISSUED_AT + 9, end, True),
     ]
     newer["created_at"] = ISSUED_AT
     newer["seen_at"] = ISSUED_AT + 30
-    assert run(sessions_of(world.case, SUB), world.ports)[0].last_seen_at in (ISSUED_AT + 30, ISSUED_AT + 9)
-    assert not any(info.current for info in run(sessions_of(world.case, SUB), world.ports))
+    assert run(sessions_of(world.context, SUB), world.ports)[0].last_seen_at in (ISSUED_AT + 30, ISSUED_AT + 9)
+    assert not any(info.current for info in run(sessions_of(world.context, SUB), world.ports))
 
 
 @pytest.mark.parametrize("end", ["idle_exp", "abs_exp"])
@@ -584,7 +584,7 @@ def test_the_list_of_sessions_is_complete_and_in_order(world):
 def test_a_session_past_an_end_is_not_listed(world, end, left, listed):
     """To the second, whether or not the row is still there."""
     world.edit(**{end: ISSUED_AT + left})
-    assert len(run(sessions_of(world.case, SUB), world.ports)) == listed
+    assert len(run(sessions_of(world.context, SUB), world.ports)) == listed
 
 
 # --- sign-in
@@ -596,7 +596,7 @@ def test_a_presented_session_that_cannot_be_ended_is_told(world):
     Refusing(world, ConfigurationError("the role may not"), "logout")
     world.store.write_all = world.ports.store.store.write_all
     world.ports.store.write_all = world.store.write_all
-    assert run(establish(world.case, signed_in, presented=world.header), world.ports).sid == "new"
+    assert run(establish(world.context, signed_in, presented=world.header), world.ports).sid == "new"
     reason = ConfigurationError("x").reason
     assert world.told == [("established", SUB, "new", ""), ("presented_session_not_ended", SUB, "new", reason)]
 
@@ -607,7 +607,7 @@ def test_a_surplus_that_cannot_be_ended_is_told():
     signed_in = SignedIn(world.token("jti-n", origin_jti="new"), "rt-n")
     refusing = Refusing(world, ConfigurationError("the role may not"), "logout")
     refusing.write_all = world.store.write_all
-    assert run(establish(world.case, signed_in), world.ports).sid == "new"
+    assert run(establish(world.context, signed_in), world.ports).sid == "new"
     reason = ConfigurationError("x").reason
     assert world.told == [("established", SUB, "new", ""), ("surplus_not_ended", SUB, "new", reason)]
 
@@ -648,7 +648,7 @@ def test_a_device_is_forgotten_at_sign_out(policy, edits, seconds, forgotten):
         del world.row[name]
     header = world.header
     world.clock.advance(seconds)
-    run(log_out(world.case, header), world.ports)
+    run(log_out(world.context, header), world.ports)
     assert world.provider.forgotten == ([(text, DEVICE)] if forgotten else [])
     assert world.told == [ENDED]
 
@@ -666,14 +666,14 @@ def test_a_device_that_another_session_uses_is_kept(values, forgotten):
     """Only a live session of the same device counts."""
     world = with_device(policy=FORGET)
     world.store.rows[SUB, "other"] = {"sub": SUB, "sid": "other", "state": "active", **values}
-    run(log_out(world.case, world.header), world.ports)
+    run(log_out(world.context, world.header), world.ports)
     assert bool(world.provider.forgotten) is forgotten
 
 
 def test_in_a_table_of_one_row_no_other_session_uses_the_device():
     """It is forgotten without a look at the user's other rows: there are none."""
     world = with_device(policy=FORGET, one_row=True)
-    run(log_out(world.case, world.header), world.ports)
+    run(log_out(world.context, world.header), world.ports)
     assert len(world.provider.forgotten) == 1
 
 
@@ -692,7 +692,7 @@ def test_a_device_that_is_not_forgotten_is_told(fault, detail):
         raise fault
 
     world.provider.forget_device = forget
-    assert run(log_out(world.case, world.header), world.ports) is None
+    assert run(log_out(world.context, world.header), world.ports) is None
     assert world.told == [ENDED, ("device_not_forgotten", SUB, SID, detail)]
     assert world.provider.revoked == ["rt-1"]
 
@@ -700,11 +700,11 @@ def test_a_device_that_is_not_forgotten_is_told(fault, detail):
 def test_a_function_that_ends_soon_forgets_no_device():
     """Under five seconds the time is for the tokens."""
     world = with_device(policy=FORGET)
-    case = world.case.with_time_left(4.9)
+    case = world.context.with_time_left(4.9)
     assert run(log_out(case, world.header), world.ports) is None
     assert world.told == [ENDED, ("device_not_forgotten", SUB, SID, "function_timeout")]
     again = with_device(policy=FORGET)
-    run(log_out(again.case.with_time_left(5), again.header), again.ports)
+    run(log_out(again.context.with_time_left(5), again.header), again.ports)
     assert len(again.provider.forgotten) == 1
 
 
@@ -722,7 +722,7 @@ def test_a_confirmation_sends_what_the_row_holds(world, answer, detail, confirme
     world.edit(device_key=DEVICE, device_pending="salt:verifier", device_retry_at=1, device="Firefox")
     world.provider.device_answers = [answer]
     token = parse(world.token(), ISSUER.rules)
-    run(confirm_new(world.case, world.record, token), world.ports)
+    run(confirm_new(world.context, world.record, token), world.ports)
     assert [tuple(each) for each in world.provider.confirmed] == [(token.text, DEVICE, "salt", "verifier", "Firefox")]
     assert world.told == ([] if detail is None else [("device_not_confirmed", SUB, None, detail)])
     assert ("device_pending" not in world.row) is confirmed
@@ -731,7 +731,7 @@ def test_a_confirmation_sends_what_the_row_holds(world, answer, detail, confirme
 def test_a_device_without_a_label_has_a_name(world):
     """Cognito's list of devices shows it."""
     world.edit(device_key=DEVICE, device_pending="salt:verifier", device_retry_at=1)
-    run(confirm_new(world.case, world.record, parse(world.token(), ISSUER.rules)), world.ports)
+    run(confirm_new(world.context, world.record, parse(world.token(), ISSUER.rules)), world.ports)
     assert world.provider.confirmed[0].name == "browser"
 
 
@@ -740,14 +740,14 @@ def test_a_sign_in_without_a_turn_confirms_nothing(world, missing):
     """No device, none that waits, or a turn that is left to a later request."""
     world.edit(device_key=DEVICE, device_pending="salt:verifier", device_retry_at=1)
     del world.row[missing]
-    run(confirm_new(world.case, world.record, parse(world.token(), ISSUER.rules)), world.ports)
+    run(confirm_new(world.context, world.record, parse(world.token(), ISSUER.rules)), world.ports)
     assert world.provider.confirmed == []
 
 
 def test_a_token_without_the_scope_is_told(world):
     """By the scope that is missing."""
     token = parse(world.token(scope="openid"), ISSUER.rules)
-    assert run(device_of(world.case, DeviceSecret(DEVICE, "-g", "p"), token), world.ports) == {"device_key": DEVICE}
+    assert run(device_of(world.context, DeviceSecret(DEVICE, "-g", "p"), token), world.ports) == {"device_key": DEVICE}
     detail = f"the access token lacks the scope {ADMIN_SCOPE}: the session cannot be refreshed"
     assert world.told == [("device_not_confirmed", SUB, None, detail)]
 
@@ -757,8 +757,8 @@ def test_a_turn_is_a_minute_or_half_of_what_is_left(world, left, turn):
     """Never under five seconds, which a call may take."""
     world.clock.advance(LIFE - left)
     token = parse(world.token(scope=ADMIN_SCOPE), ISSUER.rules)
-    kept = run(device_of(world.case, DeviceSecret(DEVICE, "-g", "p"), token), world.ports)
-    assert kept["device_retry_at"] == world.case.now() + turn
+    kept = run(device_of(world.context, DeviceSecret(DEVICE, "-g", "p"), token), world.ports)
+    assert kept["device_retry_at"] == world.context.now() + turn
 
 
 # --- data
@@ -767,12 +767,12 @@ def test_a_turn_is_a_minute_or_half_of_what_is_left(world, left, turn):
 def test_data_is_saved_under_the_next_version(world):
     """Compact, sorted, in the letters it has; saved again unchanged it costs no write and no version."""
     me = world.resolve().session
-    assert run(save_data(world.case, me, {"b": [1, None, True], "a": "ü"}), world.ports) == 1
+    assert run(save_data(world.context, me, {"b": [1, None, True], "a": "ü"}), world.ports) == 1
     assert world.row["data"] == '{"a":"ü","b":[1,null,true]}'
     me = world.resolve().session
     assert (dict(me.data), me.data_version) == ({"b": [1, None, True], "a": "ü"}, 1)
     operation = world.row["data_op"]
-    assert run(save_data(world.case, me, {"a": "ü", "b": [1, None, True]}), world.ports) == 1
+    assert run(save_data(world.context, me, {"a": "ü", "b": [1, None, True]}), world.ports) == 1
     assert world.row["data_op"] == operation
 
 
@@ -781,7 +781,7 @@ def test_data_of_an_older_version_is_a_conflict(world):
     me = world.resolve().session
     world.edit(data_version=1, data="{}")
     with pytest.raises(SessionConflict, match="changed since it was read") as caught:
-        run(save_data(world.case, me, {"n": 1}), world.ports)
+        run(save_data(world.context, me, {"n": 1}), world.ports)
     assert (caught.value.status, world.row["data"]) == (409, "{}")
 
 
@@ -806,7 +806,7 @@ def test_no_data_is_saved_where_there_is_no_session(world, values, reason):
     else:
         world.edit(**values)
     with pytest.raises(SessionRequired) as caught:
-        run(save_data(world.case, me, {"n": 1}), world.ports)
+        run(save_data(world.context, me, {"n": 1}), world.ports)
     at_an_end = values is not None and not {"idle_exp", "abs_exp"}.isdisjoint(values)
     ended = "the session has reached its idle or its absolute end" if at_an_end else "the session has ended"
     said = {"session_ended": ended, "wrong_cookie_kind": "the session is not to be opened"}
@@ -830,12 +830,12 @@ def test_no_data_is_saved_where_there_is_no_session(world, values, reason):
 def test_what_is_no_data_is_named(world, data, said):
     """Where it is and what was expected."""
     with pytest.raises(ConfigurationError, match=said):
-        run(save_data(world.case, world.resolve().session, data), world.ports)
+        run(save_data(world.context, world.resolve().session, data), world.ports)
 
 
 def test_data_of_the_largest_size_is_saved(world):
     """16,384 bytes as stored."""
-    assert run(save_data(world.case, world.resolve().session, {"a": "x" * 16_376}), world.ports) == 1
+    assert run(save_data(world.context, world.resolve().session, {"a": "x" * 16_376}), world.ports) == 1
 
 
 @pytest.mark.parametrize(("stored", "found"), [("[1]", {}), ("null", {}), ('{"a":1}', {"a": 1})])
@@ -855,7 +855,7 @@ def test_data_that_is_no_json_is_not_guessed_at(world):
 
 def test_nothing_is_saved_where_there_is_nothing_to_save(world):
     """An empty object into a session without data costs no write."""
-    assert run(save_data(world.case, world.resolve().session, {}), world.ports) == 0
+    assert run(save_data(world.context, world.resolve().session, {}), world.ports) == 0
     assert "data" not in world.row
 
 
@@ -869,7 +869,7 @@ def test_a_resent_write_of_data_knows_itself(world):
         return write(change)
 
     world.store.write = twice
-    assert run(save_data(world.case, me, {"n": 1}), world.ports) == 1
+    assert run(save_data(world.context, me, {"n": 1}), world.ports) == 1
     assert world.row["data_version"] == 1
 
 
@@ -879,7 +879,7 @@ def test_a_resent_write_of_data_knows_itself(world):
 def with_keys(**more):
     """A world with sealing keys."""
     world = Telling(**more)
-    world.case = world.case._replace(seals=True)
+    world.context = world.context._replace(seals=True)
     world.ports = world.ports._replace(keyrings=Ring())
     return world
 
@@ -923,20 +923,20 @@ def test_a_row_from_before_keys_holds_nothing_sealed_and_is_a_token_cookie_s(dro
 def test_a_changed_origin_in_a_table_of_one_row_keeps_what_is_sealed():
     """Secrets stay sealed for the record's own session id, whatever the new token's origin."""
     world = with_keys(one_row=True).signed_in()
-    assert run(save_data(world.case, world.resolve().session, {"n": 1}), world.ports) == 1
+    assert run(save_data(world.context, world.resolve().session, {"n": 1}), world.ports) == 1
     world.clock.advance(LIFE + 1)
     world.provider.answers = [NewTokens(world.token("jti-2", at=LIFE + 1, origin_jti="origin-9"), "rt-2")]
     new = world.resolve().session.access_token
     served = world.resolve(new).session
     assert (served.sid, dict(served.data)) == (SID, {"n": 1})
-    assert run(log_out(world.case, f"token={new}"), world.ports) is None
+    assert run(log_out(world.context, f"token={new}"), world.ports) is None
     assert world.provider.revoked == ["rt-2"]
 
 
 def test_a_held_token_waits_where_nothing_cancels(world):
     """The pause between two tries of a commit is marked: a client that goes away must not end it."""
     commit = Commit(
-        world.case, None, world.record, Lease("L", 1, 0.0), ring=None, until=world.clock.monotonic() + 5, extend=True
+        world.context, None, world.record, Lease("L", 1, 0.0), ring=None, until=world.clock.monotonic() + 5, extend=True
     )
     for delay, slept in ((0.3, 0.3), (9, 5)):
         step = next(commit._pause(delay, None))
@@ -954,7 +954,7 @@ def test_a_token_that_lost_is_kept_under_the_sid_that_it_is_sealed_for():
     bare = world.record._replace(token="foreign", token_hash=None, sid=None)
     access = parse(world.token("jti-2", origin_jti="origin-9"), ISSUER.rules)
     new = Generation(access, "rt-2", "sealed.a", "sealed.b", verified=True)
-    commit = Commit(world.case, None, bare, Lease("L", 1, 0.0), ring=None, until=0, extend=True)
+    commit = Commit(world.context, None, bare, Lease("L", 1, 0.0), ring=None, until=0, extend=True)
     run(commit._revoke(bare, new), world.ports)
     assert world.store.rows[SUB, USER_SID]["unrevoked"] == frozenset({"origin-9 sealed.b"})
 
@@ -972,22 +972,22 @@ def test_a_token_that_lost_is_kept_under_the_sid_that_it_is_sealed_for():
 )
 def test_a_tombstone_is_known_as_one_s_own(found, mine):
     """By state, reason and instant; a row that holds a token again is another sign-in's."""
-    change = Change(Move.LOGOUT, SessionKey("u", "s"), (), put={"state": "ended", "reason": "reuse", "ended_at": 5})
+    change = Change(WriteKind.LOGOUT, SessionKey("u", "s"), (), put={"state": "ended", "reason": "reuse", "ended_at": 5})
     assert _is_mine(change, found) is mine
 
 
 def test_a_foreign_sign_in_over_a_tombstone_can_be_ended(world):
     """Bare before ended: what other sign-in code put over a tombstone is a session."""
-    run(log_out(world.case, world.header), world.ports)
+    run(log_out(world.context, world.header), world.ports)
     world.edit(token="rt-foreign")
-    assert run(revoke(world.case, SUB, SID), world.ports) is True
+    assert run(revoke(world.context, SUB, SID), world.ports) is True
     assert world.provider.revoked == ["rt-1", "rt-foreign"]
 
 
 def test_ending_one_session_forgets_its_device_and_says_what_is_busy():
     """As a sign-out does; a row that keeps changing is a 503 that says so."""
     world = with_device(policy=FORGET)
-    assert run(revoke(world.case, SUB, SID), world.ports) is True
+    assert run(revoke(world.context, SUB, SID), world.ports) is True
     assert len(world.provider.forgotten) == 1
     world = Telling().signed_in()
 
@@ -997,8 +997,8 @@ def test_ending_one_session_forgets_its_device_and_says_what_is_busy():
 
     world.store.write = changing
     for flow, said in (
-        (revoke(world.case, SUB, SID), "the session kept changing while it was being ended"),
-        (log_out(world.case, world.header), "the session kept changing while it was being ended"),
+        (revoke(world.context, SUB, SID), "the session kept changing while it was being ended"),
+        (log_out(world.context, world.header), "the session kept changing while it was being ended"),
     ):
         with pytest.raises(LeaseBusy) as caught:
             run(flow, world.ports)
@@ -1039,7 +1039,7 @@ def test_a_search_is_made_once_for_a_token(world):
     unknown = world.token("jti-x", origin_jti="origin-x")
     for memory, searches in ((None, 2), (Searched(), 1)):
         asked.clear()
-        world.case = world.case._replace(searched=memory)
+        world.context = world.context._replace(searched=memory)
         for _ in range(2):
             assert world.resolve(unknown) == Rejected(Reason.UNKNOWN_SESSION)
         assert asked == [(SUB, ("jti_cur", "jti_prev"))] * searches
@@ -1054,7 +1054,7 @@ def test_a_list_of_sessions_is_not_made_of_rows_that_prove_nothing():
     world = with_keys().signed_in()
     world.edit(username="mallory")
     with pytest.raises(StoreUnavailable):
-        run(sessions_of(world.case, SUB), world.ports)
+        run(sessions_of(world.context, SUB), world.ports)
     assert world.told == [("tampered", SUB, SID, "invalid_seal")]
 
 
@@ -1062,15 +1062,15 @@ def test_a_list_of_sessions_is_not_made_of_rows_that_prove_nothing():
 def test_not_before_in_a_table_of_one_row_is_written_or_made(applied):
     """On the row where there is one, else as a tombstone, and again where a row was made in between."""
     world = Telling(one_row=True)
-    flow = _refuse_sign_ins(world.case, SUB, up_to=7)
+    flow = _refuse_sign_ins(world.context, SUB, up_to=7)
     later = Clause("not_before", (AttributeTest("not_before", "absent"), AttributeTest("not_before", "<", 7)))
     there = Clause("sub", (AttributeTest("sub", "exists"),))
     end = ISSUED_AT + 30 * 86_400
-    assert next(flow).change == Change(Move.NOT_BEFORE, SessionKey(SUB, ""), (there, later), put={"not_before": 7})
+    assert next(flow).change == Change(WriteKind.NOT_BEFORE, SessionKey(SUB, ""), (there, later), put={"not_before": 7})
     tombstone = {"sub": SUB, "sid": USER_SID, "state": "ended", "not_before": 7, "ttl": end}
     nobody = Clause("sub", (AttributeTest("sub", "absent"),))
     made = flow.send(Written(applied=False, found=None)).change
-    assert made == Change(Move.NOT_BEFORE, SessionKey(SUB, ""), (nobody,), put=tombstone, replace=True)
+    assert made == Change(WriteKind.NOT_BEFORE, SessionKey(SUB, ""), (nobody,), put=tombstone, replace=True)
     if applied:
         with pytest.raises(StopIteration):
             flow.send(Written(applied=True, found=None))
@@ -1082,10 +1082,10 @@ def test_not_before_in_a_table_of_one_row_is_written_or_made(applied):
 def test_not_before_in_the_user_s_row():
     """One write, whether or not there is a row; a later one moves it on."""
     world = Telling()
-    flow = _refuse_sign_ins(world.case, SUB, up_to=7)
+    flow = _refuse_sign_ins(world.context, SUB, up_to=7)
     later = Clause("not_before", (AttributeTest("not_before", "absent"), AttributeTest("not_before", "<", 7)))
     put = {"not_before": 7, "ttl": ISSUED_AT + 30 * 86_400}
-    assert next(flow).change == Change(Move.NOT_BEFORE, SessionKey(SUB, USER_SID), (later,), put=put)
+    assert next(flow).change == Change(WriteKind.NOT_BEFORE, SessionKey(SUB, USER_SID), (later,), put=put)
     with pytest.raises(StopIteration):
         flow.send(Written(applied=False, found={}))
 
@@ -1093,10 +1093,10 @@ def test_not_before_in_the_user_s_row():
 def test_signing_out_what_is_no_session(world):
     """An authentic token without a row is as signed out as can be; a foreign sign-in over a tombstone is signed out again."""
     unknown = world.token("jti-x", origin_jti="origin-x")
-    assert run(log_out(world.case, f"token={unknown}"), world.ports) == Rejected(Reason.UNKNOWN_SESSION)
-    assert run(log_out(world.case, world.header), world.ports) is None
+    assert run(log_out(world.context, f"token={unknown}"), world.ports) == Rejected(Reason.UNKNOWN_SESSION)
+    assert run(log_out(world.context, world.header), world.ports) is None
     world.edit(token="rt-foreign")
-    assert run(log_out(world.case, world.header), world.ports) is None
+    assert run(log_out(world.context, world.header), world.ports) is None
     assert world.provider.revoked == ["rt-1", "rt-foreign"]
 
 
@@ -1104,7 +1104,7 @@ def test_a_session_that_makes_room_keeps_its_device():
     """The browser signs in again: its old session ends, and its device is still the browser's."""
     world = with_device(policy=FORGET)
     signed_in = SignedIn(world.token("jti-n", origin_jti="new"), "rt-n")
-    assert run(establish(world.case, signed_in, presented=world.header), world.ports).sid == "new"
+    assert run(establish(world.context, signed_in, presented=world.header), world.ports).sid == "new"
     assert (world.provider.forgotten, world.provider.revoked) == ([], ["rt-1"])
 
 
@@ -1191,7 +1191,7 @@ def test_what_is_kept_to_be_revoked_keeps_its_row(world):
 
     world.provider.revoke = down
     world.store.rows[SUB, USER_SID]["ttl"] = ISSUED_AT
-    run(log_out(world.case, world.header), world.ports)
+    run(log_out(world.context, world.header), world.ports)
     assert world.store.rows[SUB, USER_SID]["ttl"] == ISSUED_AT + 30 * 86_400
 
 

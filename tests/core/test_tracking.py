@@ -6,19 +6,14 @@ from base64 import b64decode
 
 import pytest
 
-from cognito_session.core import writes
-from cognito_session.core.device_cookie import dropped_device, find_device, keep_device
-from cognito_session.core.ending import log_out
+from cognito_session.core.crypto.access_token import parse
+from cognito_session.core.crypto.keyring import Keyring
+from cognito_session.core.crypto.srp import number_bytes, verifier
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.outcome import Reason
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.ports import DeviceConfirmation, PoolRefusal
-from cognito_session.core.record import SessionKey, SessionRecord, token_hash
-from cognito_session.core.srp import number_bytes, verifier
-from cognito_session.core.token import parse
-from cognito_session.core.tracking import (
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.device_cookie import dropped_device, find_device, keep_device
+from cognito_session.core.protocol.device_tracking import (
     ADMIN_SCOPE,
     DeviceSecret,
     confirm_pending,
@@ -26,7 +21,12 @@ from cognito_session.core.tracking import (
     device_verifier,
     new_device_secret,
 )
-from cognito_session.core.writes import Generation
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import DeviceConfirmation, PoolRefusal
+from cognito_session.core.protocol.record import SessionKey, SessionRecord, token_hash
+from cognito_session.core.protocol.session import Reason
+from cognito_session.core.protocol.sign_out import log_out
+from cognito_session.core.protocol.writes import Generation
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUER, World
 from managed.scene import ring
@@ -62,12 +62,12 @@ def test_a_function_that_ends_soon_confirms_later():
     """With little of the function's time left, a sign-in leaves the call to the next request, and a sign-out leaves it out."""
     world = World()
     signed_in = SignedIn(world.token(), "rt-1", device_key=KEY, device_group=GROUP)
-    run(establish(world.case.with_time_left(4.9), signed_in), world.ports)
+    run(establish(world.context.with_time_left(4.9), signed_in), world.ports)
     assert (world.provider.confirmed, "device_retry_at" in world.row) == ([], False)
     world.resolve()
     assert len(world.provider.confirmed) == 1
     cookie = f"token={world.token()}"
-    assert run(log_out(world.case.with_time_left(4.9), cookie), world.ports) is None
+    assert run(log_out(world.context.with_time_left(4.9), cookie), world.ports) is None
     assert (world.provider.forgotten, world.provider.revoked) == ([], ["rt-1"])
     assert world.events[-1] == "device_not_forgotten"
 
@@ -78,7 +78,7 @@ def test_of_many_requests_one_confirms():
     world.clock.advance(61)
     read = record_of(world)
     for _ in range(2):
-        run(confirm_pending(world.case, read, token_of(world)), world.ports)
+        run(confirm_pending(world.context, read, token_of(world)), world.ports)
     assert len(world.provider.confirmed) == 2  # one at sign-in, one of these
     assert "device_pending" not in world.row
 
@@ -104,7 +104,7 @@ class Keys:
 def test_with_keys_the_verifier_is_sealed_and_no_other_is_sent(sealed):
     """Whoever chooses the verifier knows the device's password: a writer of the table cannot put theirs into the row."""
     world = World()
-    world.case = world.case._replace(seals=True)
+    world.context = world.context._replace(seals=True)
     world.ports = world.ports._replace(keyrings=Keys())
     world.provider.device_answers = [ProviderUnavailable("down")]
     world.sign_in(device_key=KEY, device_group=GROUP)
@@ -140,7 +140,7 @@ def test_without_the_scope_nothing_is_called():
     """A token that may not be used for the user's devices costs no call; it is reported, with the scope that is missing."""
     world = World()
     token = parse(World.token(world, scope="openid"), ISSUER.rules)
-    kept = run(device_of(world.case, DeviceSecret(KEY, GROUP, "p"), token), world.ports)
+    kept = run(device_of(world.context, DeviceSecret(KEY, GROUP, "p"), token), world.ports)
     assert (kept, world.provider.confirmed, world.events) == ({"device_key": KEY}, [], ["device_not_confirmed"])
 
 
@@ -148,9 +148,9 @@ def test_a_sign_in_that_is_refused_confirms_no_device():
     """A sign-in from before "sign out everywhere" does not land, and Cognito keeps no confirmed device of it."""
     world = World(one_row=True)
     world.sign_in()
-    world.edit(not_before=world.case.now() + 1)
+    world.edit(not_before=world.context.now() + 1)
     signed_in = SignedIn(world.token(origin_jti="another"), "rt-2", device_key=KEY, device_group=GROUP)
-    assert run(establish(world.case, signed_in), world.ports).reason is Reason.SIGNED_OUT
+    assert run(establish(world.context, signed_in), world.ports).reason is Reason.SIGNED_OUT
     assert world.provider.confirmed == []
 
 
@@ -178,10 +178,10 @@ def test_a_confirmation_is_repeated_before_the_token_ends():
     """Near the token's end, after which nothing can confirm the device, the pause is half of what is left of it."""
     world = world_with_device(ProviderUnavailable("down"))
     end = token_of(world).expires_at
-    world.clock.advance(end - world.case.now() - 40)
+    world.clock.advance(end - world.context.now() - 40)
     for seconds, calls in ((0, 2), (19, 2), (1, 3)):
         world.clock.advance(seconds)
-        run(confirm_pending(world.case, record_of(world), token_of(world)), world.ports)
+        run(confirm_pending(world.context, record_of(world), token_of(world)), world.ports)
         assert len(world.provider.confirmed) == calls
     assert "device_pending" not in world.row
 
@@ -226,6 +226,6 @@ def test_without_keys_there_is_no_device_cookie():
     """Nothing is sealed without keys, so nothing is set, and what a browser sends is not read."""
     world = World(policy=SessionPolicy())
     secret = DeviceSecret(KEY, GROUP, "p")
-    assert run(keep_device(world.case, secret, "n", "n"), world.ports) == ()
-    assert run(find_device(world.case, "__Host-token-device=x", "n"), world.ports) is None
-    assert dropped_device(world.case, "__Host-token-device=x") != ()
+    assert run(keep_device(world.context, secret, "n", "n"), world.ports) == ()
+    assert run(find_device(world.context, "__Host-token-device=x", "n"), world.ports) is None
+    assert dropped_device(world.context, "__Host-token-device=x") != ()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.core import writes
-from cognito_session.core.change import Change, Clause, Move
-from cognito_session.core.change import Test as AttributeTest
-from cognito_session.core.outcome import Reason
-from cognito_session.core.record import SessionKey, SessionRecord, session_id, token_hash
-from cognito_session.core.token import parse
-from cognito_session.core.writes import Generation
+from cognito_session.core.crypto.access_token import parse
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.conditions import Change, Clause, WriteKind
+from cognito_session.core.protocol.conditions import Comparison as AttributeTest
+from cognito_session.core.protocol.record import SessionKey, SessionRecord, session_id, token_hash
+from cognito_session.core.protocol.session import Reason
+from cognito_session.core.protocol.writes import Generation
 from support.tokens import ISSUED_AT, SUB, Issuer
 
 ISSUER = Issuer()
@@ -79,7 +79,7 @@ def test_acquire_of_our_row():
     """Unchanged, alive, not suspected, not cooling, and no lease that is live; one more acquisition is counted."""
     lapsed = one_of("lease", ("lease_id", "absent"), ("lease_until", "<", int((NOW - 1.5) * 1000)))
     assert acquired(record()) == Change(
-        Move.ACQUIRE,
+        WriteKind.ACQUIRE,
         KEY,
         (*UNCHANGED, ALIVE, lapsed, lacks("suspect_at"), COOLED),
         put={**PUT_LEASE, "lease_until": int((NOW + 6.5) * 1000)},
@@ -93,7 +93,7 @@ def test_acquire_of_a_bare_row_without_a_generation():
         record(sid=..., token_hash=..., gen=..., state=..., lease_for=token_hash("rt-1")), now=NOW, lease_id="L", length=6
     )
     assert found == Change(
-        Move.ACQUIRE,
+        WriteKind.ACQUIRE,
         KEY,
         (
             *(lacks("sid"), has("token", "rt-1"), lacks("token_hash"), lacks("state"), lacks("gen")),
@@ -107,7 +107,7 @@ def test_acquire_of_a_bare_row_without_a_generation():
 def test_acquire_over_marks_of_another_token():
     """Suspicion and cool-down of a token that is gone are fenced as read and removed, and the count begins again."""
     assert writes.acquire(bare(suspect_at=5, retry_at=NOW + 60), now=NOW, lease_id="L", length=6) == Change(
-        Move.ACQUIRE,
+        WriteKind.ACQUIRE,
         KEY,
         (*UNCHANGED_BARE, LAPSED, has("suspect_at", 5), has("retry_at", NOW + 60)),
         put={**PUT_LEASE, "lease_n": 1},
@@ -147,7 +147,7 @@ def committed(of, made=None, **more):
 def test_commit_of_our_row():
     """Unchanged, and the lease mine or gone; one generation more, whose predecessor stays previous."""
     assert committed(record()) == Change(
-        Move.COMMIT,
+        WriteKind.COMMIT,
         KEY,
         (*UNCHANGED, MINE),
         put={**COMMITTED, "gen_prev": 3, "jti_prev": frozenset({"jti-1"}), "prev_exp": ISSUED_AT + 3600},
@@ -182,7 +182,7 @@ def test_commit_of_a_bare_row():
     """It becomes ours under the new token's sid; nothing of the session before it is left, and any other token is previous."""
     adopted = {"created_at": NOW, "device_key": "d"}
     assert committed(bare(cookie_kind=...), adopted=adopted) == Change(
-        Move.COMMIT,
+        WriteKind.COMMIT,
         KEY,
         (*UNCHANGED_BARE, MINE),
         put={**COMMITTED, "sid": "origin-1", "jti_prev": frozenset({"*"}), **adopted},
@@ -269,7 +269,7 @@ def test_presenting_a_generation_to_refresh_it_is_presenting_it():
 def test_a_release_wants_its_own_lease():
     """Unchanged, the lease this worker's; nobody calls before `retry_at`."""
     assert writes.release(record(), lease_id="L", retry_at=NOW + 4) == Change(
-        Move.RELEASE, KEY, (*UNCHANGED, has("lease_id", "L")), put={"retry_at": NOW + 4}, drop=LEASE
+        WriteKind.RELEASE, KEY, (*UNCHANGED, has("lease_id", "L")), put={"retry_at": NOW + 4}, drop=LEASE
     )
 
 
@@ -277,10 +277,10 @@ def test_a_kept_refresh_token_leaves_the_generation():
     """The rotated token with its hash, the lease given back, the operation's name; a bare row stays bare."""
     kept = {"token": "rt-2", "retry_at": NOW + 1, "last_op": "L"}
     assert writes.keep_token(record(), "rt-2", lease_id="L", retry_at=NOW + 1) == Change(
-        Move.KEEP, KEY, (*UNCHANGED, MINE), put={**kept, "token_hash": token_hash("rt-2")}, drop=LEASE
+        WriteKind.KEEP, KEY, (*UNCHANGED, MINE), put={**kept, "token_hash": token_hash("rt-2")}, drop=LEASE
     )
     found = writes.keep_token(bare(), "rt-2", lease_id="L", retry_at=NOW + 1)
-    assert found == Change(Move.KEEP, KEY, (*UNCHANGED_BARE, MINE), put=kept, drop=LEASE)
+    assert found == Change(WriteKind.KEEP, KEY, (*UNCHANGED_BARE, MINE), put=kept, drop=LEASE)
 
 
 @pytest.mark.parametrize(("n", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8), (5, 15), (6, 30), (7, 30), (99, 30)])
@@ -292,7 +292,7 @@ def test_cool_downs_grow_to_half_a_minute(n, seconds):
 def test_a_suspicion_names_the_end_that_it_may_be():
     """Unchanged, the lease this worker's, which is given back."""
     assert writes.suspect(record(), Reason.REFRESH_LOST, lease_id="L", now=NOW) == Change(
-        Move.SUSPECT,
+        WriteKind.SUSPECT,
         KEY,
         (*UNCHANGED, has("lease_id", "L")),
         put={"suspect_at": NOW, "reason": "refresh_lost"},
@@ -307,10 +307,10 @@ def tombstone(ttl):
 @pytest.mark.parametrize("end", [NOW + 86_400 + 1000, NOW + 86_400 + 1001, NOW, ...])
 def test_a_tombstone_outlives_every_token(end):
     """The secrets and marks are gone, one generation more, and the row stays until no token of its can come back."""
-    dead = writes.end(record(abs_exp=end), Move.REUSE, Reason.REUSE, now=NOW)
+    dead = writes.end(record(abs_exp=end), WriteKind.REUSE, Reason.REUSE, now=NOW)
     shortest = NOW + writes.TOMBSTONE_SECONDS
     assert dead == Change(
-        Move.REUSE,
+        WriteKind.REUSE,
         KEY,
         UNCHANGED,
         put=tombstone(shortest if end is ... else max(end, shortest)),
@@ -321,7 +321,7 @@ def test_a_tombstone_outlives_every_token(end):
 
 def test_a_verdict_adds_its_own_clause():
     """The clause `also` stands after those of every end."""
-    dead = writes.end(record(), Move.VERDICT, Reason.REUSE, now=NOW, also=has("suspect_at", 5))
+    dead = writes.end(record(), WriteKind.VERDICT, Reason.REUSE, now=NOW, also=has("suspect_at", 5))
     assert dead.when == (*UNCHANGED, has("suspect_at", 5))
 
 
@@ -329,7 +329,7 @@ def test_a_logout_names_no_generation():
     """Only the sign-in and its token: it wins over whatever state and generation the row is in."""
     out = writes.log_out(record(), Reason.REUSE, now=NOW)
     assert out.when == SAME
-    assert out.move is Move.LOGOUT
+    assert out.move is WriteKind.LOGOUT
     assert writes.log_out(bare(), Reason.REUSE, now=NOW).when == SAME_BARE
     assert "sid" not in out.put
     nameless = writes.log_out(record(sid=..., token_hash=...), Reason.REUSE, now=NOW)
@@ -342,7 +342,9 @@ def test_a_mark_of_use_is_set_once(idle_exp):
     """On this session's generation while it is active and has no mark; with the idle end where that moves."""
     idle = {} if idle_exp is None else {"idle_exp": idle_exp, "active_at": NOW}
     when = (has("sid", "origin-1"), has("state", "active"), has("gen", 3), lacks("seen_at"))
-    assert writes.mark_seen(record(), now=NOW, idle_exp=idle_exp) == Change(Move.SEEN, KEY, when, put={"seen_at": NOW} | idle)
+    assert writes.mark_seen(record(), now=NOW, idle_exp=idle_exp) == Change(
+        WriteKind.SEEN, KEY, when, put={"seen_at": NOW} | idle
+    )
 
 
 @pytest.mark.parametrize("read", [ISSUED_AT + 5000, ...])
@@ -350,7 +352,7 @@ def test_the_idle_end_moves_from_where_it_was_read(read):
     """Of many requests at once one moves it, in an active session only."""
     where = lacks("idle_exp") if read is ... else has("idle_exp", read)
     assert writes.touch(record(idle_exp=read), now=NOW, idle_exp=NOW + 7) == Change(
-        Move.TOUCH,
+        WriteKind.TOUCH,
         KEY,
         (has("sid", "origin-1"), has("state", "active"), where),
         put={"idle_exp": NOW + 7, "active_at": NOW},
@@ -362,7 +364,7 @@ def test_data_is_saved_into_an_active_session_over_the_version_that_was_read(ver
     """The session, its state and the version, absence included; the operation's name is kept."""
     read = lacks("data_version") if version is ... else has("data_version", version)
     assert writes.save_data(record(data_version=version), "{}", "op") == Change(
-        Move.DATA,
+        WriteKind.DATA,
         KEY,
         (has("sid", "origin-1"), has("state", "active"), read),
         put={"data": "{}", "data_version": 1 if version is ... else version + 1, "data_op": "op"},
@@ -375,9 +377,9 @@ def test_one_request_takes_the_turn_to_confirm_a_device(retry_at):
     read = lacks("device_retry_at") if retry_at is ... else has("device_retry_at", retry_at)
     of = record(device_pending="v", device_retry_at=retry_at)
     pending = (has("sid", "origin-1"), has("state", "active"), has("device_pending", "v"))
-    assert writes.device_turn(of, retry_at=NOW) == Change(Move.DEVICE, KEY, (*pending, read), put={"device_retry_at": NOW})
+    assert writes.device_turn(of, retry_at=NOW) == Change(WriteKind.DEVICE, KEY, (*pending, read), put={"device_retry_at": NOW})
     assert writes.device_confirmed(of) == Change(
-        Move.DEVICE, KEY, pending, drop=frozenset({"device_pending", "device_retry_at"})
+        WriteKind.DEVICE, KEY, pending, drop=frozenset({"device_pending", "device_retry_at"})
     )
 
 

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, Self
 
 from cognito_session import SessionManager, SessionPolicy
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.local.calls import Call
 from cognito_session.local.stack import CallRefusedError, LocalStack
 from crashes.answer import Answer, ask

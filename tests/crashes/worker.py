@@ -29,7 +29,7 @@ from contextlib import suppress
 from typing import Any
 
 from cognito_session import AsyncSessionManager, SessionManager, SessionPolicy
-from cognito_session.core.ports import NewTokens
+from cognito_session.core.protocol.ports import NewTokens
 from cognito_session.testing.clock import SharedClock
 from crashes.answer import Answer, ask
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import cognito_session
-from cognito_session.core.outcome import Reason
+from cognito_session.core.protocol.session import Reason
 from cognito_session.signin.outcome import Refusal
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors"

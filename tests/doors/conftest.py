@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cognito_session import current_session
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
 from doors.doors import DOORS
 from doors.page import ADMINS, TRUSTED, Box, Site
 from doors.visitor import Visitor

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from cognito_session import current_session
-from cognito_session.web.lambda_event import cookie_headers, request_of
+from cognito_session.web.aws_lambda.event import cookie_headers, request_of
 from cognito_session.web.powertools import session_middleware
 from doors.page import GUARDS, LOGIN, ROUTES, Said, Site, say
 from doors.wires import Ask, gateway

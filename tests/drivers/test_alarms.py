@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from cognito_session import SessionForbidden
-from cognito_session.core import device_cookie
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.identify import identify
-from cognito_session.core.ports import PoolRefusal
-from cognito_session.core.steps import Report, ask
+from cognito_session.core.protocol import device_cookie
+from cognito_session.core.protocol.authenticate import identify
+from cognito_session.core.protocol.ports import PoolRefusal
+from cognito_session.core.protocol.steps import Report, ask
 from cognito_session.drivers import alarms, sync
 from cognito_session.drivers.notices import Notices
+from cognito_session.http.request import Request
 from cognito_session.manager import AsyncSessionManager, SessionManager
 from cognito_session.signin import transaction
 from cognito_session.testing.clock import ManualClock
 from cognito_session.web.asgi import CognitoSessionMiddleware as Asgi
-from cognito_session.web.request import Request
 from cognito_session.web.wsgi import CognitoSessionMiddleware as Wsgi
 from cognito_session.web.wsgi import visit_of
 
@@ -80,11 +80,11 @@ FORGED_VALUE = FORGED.partition("=")[2]
 def test_forged_cookies_of_other_steps_are_told(seen):
     """The sealed cookies of a challenge, a sign-in and a device are told as well, each by its kind."""
     seen.manager.password_flows().pending(f"__Host-session-challenge={FORGED_VALUE}")
-    device = device_cookie._cookie(seen.manager.case).name
-    sync.run(device_cookie.find_device(seen.manager.case, f"{device}={FORGED_VALUE}", "alice"), seen.manager.ports)
-    state = transaction.Transaction.begun(seen.manager.case, "/").state
-    begun = transaction.transaction_cookie(seen.manager.case, state).name
-    sync.run(transaction.find_transaction(seen.manager.case, state, (f"{begun}={FORGED_VALUE}",)), seen.manager.ports)
+    device = device_cookie._cookie(seen.manager.context).name
+    sync.run(device_cookie.find_device(seen.manager.context, f"{device}={FORGED_VALUE}", "alice"), seen.manager.ports)
+    state = transaction.Transaction.begun(seen.manager.context, "/").state
+    begun = transaction.transaction_cookie(seen.manager.context, state).name
+    sync.run(transaction.find_transaction(seen.manager.context, state, (f"{begun}={FORGED_VALUE}",)), seen.manager.ports)
     assert {each[:2] for each in seen.told} == {
         ("cookie_refused", "challenge cookie"),
         ("cookie_refused", "device cookie"),
@@ -134,7 +134,7 @@ def test_a_forged_cookie_stays_cheap(seen):
     reports = []
 
     def steps(headers):
-        flow, answer = identify(seen.manager.case, headers), None
+        flow, answer = identify(seen.manager.context, headers), None
         while True:
             try:
                 step = flow.send(answer)
@@ -389,7 +389,7 @@ def test_addresses_are_the_requests_own():
     assert events[0].address == ""
 
 
-NAMES = re.compile(r'(?:Report\(|alarm\(|report_if_late\(|_EVENTS|Refusal\.[A-Z_]+: )"?([a-z_]+)"')
+NAMES = re.compile(r'(?:Report\(|alarm\(|report_if_late\(\s*|_EVENTS|Refusal\.[A-Z_]+: )\s*"?([a-z_]+)"')
 
 
 def test_every_event_is_documented():

@@ -9,9 +9,9 @@ import traceback
 import pytest
 
 from cognito_session.core.errors import ProviderUnavailable, StoreUnavailable
-from cognito_session.core.ports import TOO_LATE, RefreshRequest
-from cognito_session.core.record import SessionKey
-from cognito_session.core.steps import Call, Load, Refresh, Report, Sleep, Step, ask
+from cognito_session.core.protocol.ports import TOO_LATE, RefreshRequest
+from cognito_session.core.protocol.record import SessionKey
+from cognito_session.core.protocol.steps import Call, Load, Refresh, Report, Sleep, Step, ask
 from cognito_session.drivers import aio, sync
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore

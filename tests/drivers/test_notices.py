@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from cognito_session.aws.wire import ServiceError
+from cognito_session.aws.transport.interface import ServiceError
 from cognito_session.core.errors import (
     ConfigurationError,
     KeysUnavailable,
@@ -18,7 +18,7 @@ from cognito_session.core.errors import (
     SessionUnavailable,
     StoreUnavailable,
 )
-from cognito_session.core.steps import Load, Report, Revoke, Sleep, ask
+from cognito_session.core.protocol.steps import Load, Report, Revoke, Sleep, ask
 from cognito_session.drivers import aio, sync
 from cognito_session.drivers.notices import Notices
 from cognito_session.testing.clock import ManualClock

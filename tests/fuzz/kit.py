@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cognito_session import AsyncSessionManager, SessionManager
+from cognito_session.http.csrf import Csrf
 from cognito_session.testing.cognito import Cognito
 from cognito_session.testing.events import FORMS
-from cognito_session.web.csrf import Csrf
 from managed.scene import ring
 
 __all__ = ["COOKIE", "ENVIRONMENT", "LOGIN", "Kit", "kit"]

@@ -10,16 +10,17 @@ from functools import lru_cache
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
-from cognito_session.aws.answer import read_answer
 from cognito_session.aws.attribute_value import from_attribute, to_attribute
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.cognito import CognitoProvider
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.endpoint import check_address
-from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.jwks import CognitoKeySource
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.wire import ServiceError
-from cognito_session.core.change import Change, Move, absent
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport.answer import read_answer
+from cognito_session.aws.transport.endpoint import check_address
+from cognito_session.aws.transport.interface import ServiceError
+from cognito_session.core.crypto.access_token import verified_claims
+from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import (
     ConfigurationError,
     InvalidSignature,
@@ -29,11 +30,10 @@ from cognito_session.core.errors import (
     StoreUnavailable,
     UnknownKey,
 )
-from cognito_session.core.keys import KeySet
-from cognito_session.core.ports import Denied, NewTokens, RefreshRequest
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, WriteKind, absent
+from cognito_session.core.protocol.ports import Denied, NewTokens, RefreshRequest
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.core.secret import Secret
-from cognito_session.core.token import verified_claims
 from cognito_session.testing.clock import ManualClock
 from fuzz.harness import fuzz
 from fuzz.shapes import JSON, JSON_TEXTS, TEXTS, damaged, json_bytes, one_in, replaced, spelled
@@ -198,7 +198,7 @@ PAGES = [
     ),
     *({}, {"Item": None}, {"__type": "X"}, {"__type": "ResourceNotFoundException"}, {"__type": "ThrottlingException"}),
 ]
-CHANGE = Change(Move.SEEN, SessionKey("sub-1", "sid-1"), (absent("seen_at"),), put={"seen_at": 1})
+CHANGE = Change(WriteKind.SEEN, SessionKey("sub-1", "sid-1"), (absent("seen_at"),), put={"seen_at": 1})
 ASKED = {
     "load": lambda store: [store.load(SessionKey("sub-1", "sid-1"))],
     "rows_of": lambda store: store.rows_of("sub-1"),

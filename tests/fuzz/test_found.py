@@ -7,25 +7,25 @@ import json
 import pytest
 
 from cognito_session import ConfigurationError, SessionManager, SessionRequired, SessionUnavailable
-from cognito_session.aws.answer import read_answer
-from cognito_session.aws.authorization_server import _read
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.cognito import CognitoProvider
+from cognito_session.aws.oauth import _read
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.wire import ServiceError
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport.answer import read_answer
+from cognito_session.aws.transport.interface import ServiceError
+from cognito_session.core.crypto.access_token import verify
+from cognito_session.core.crypto.aead import MalformedSeal, open_cookie, seal
+from cognito_session.core.crypto.id_token import verify_id_token
 from cognito_session.core.errors import InvalidClaim, MalformedToken, ProviderUnavailable, StoreUnavailable
-from cognito_session.core.establish import SignedIn
-from cognito_session.core.id_token import verify_id_token
-from cognito_session.core.ports import RefreshRequest
-from cognito_session.core.record import USER_SID
-from cognito_session.core.seal import MalformedSeal, open_cookie, seal
-from cognito_session.core.token import verify
+from cognito_session.core.protocol.establish import SignedIn
+from cognito_session.core.protocol.ports import RefreshRequest
+from cognito_session.core.protocol.record import USER_SID
+from cognito_session.http.error_response import refusal
+from cognito_session.http.request import Request
 from cognito_session.sqlite.row import from_text
 from cognito_session.testing.clock import ManualClock
 from cognito_session.web import asgi
-from cognito_session.web.lambda_event import Form, cookies_in, with_session_headers
-from cognito_session.web.refusal import refusal
-from cognito_session.web.request import Request
+from cognito_session.web.aws_lambda.event import Form, cookies_in, with_session_headers
 from fuzz.shapes import deep, spelled
 from fuzz.test_answers import Wire
 from fuzz.test_managed_login import asked, keep, site

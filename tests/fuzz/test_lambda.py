@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cognito_session import SessionError, SessionForbidden, SessionManager
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.web.lambda_event import Form, cookie_headers, cookies_in, form_of, request_of, with_session_headers
-from cognito_session.web.request import Request
+from cognito_session.http.request import Request
+from cognito_session.web.aws_lambda.event import Form, cookie_headers, cookies_in, form_of, request_of, with_session_headers
 from fuzz.harness import fuzz
 from fuzz.kit import LOGIN, kit
 from fuzz.shapes import JSON, TEXTS, one_in, replaced, spelled
@@ -169,7 +169,7 @@ def test_a_protected_function_answers_every_event(event, answer, optional, forbi
 @fuzz(sees={"raises", "allows", "denies"}, event=_events(), simple=st.booleans(), groups=st.sampled_from([None, ["admin"]]))
 def test_an_authorizer_answers_every_event_or_raises_what_the_gateway_knows(event, simple, groups):
     """An authorizer's answer is a policy or a yes or no with a flat context; everything else is a SessionError."""
-    from cognito_session.web.authorizer import authorizer
+    from cognito_session.web.aws_lambda.authorizer import authorizer
 
     try:
         made = authorizer(kit().manager, any_group=groups, simple=simple)(event)

@@ -13,14 +13,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from hypothesis import strategies as st
 
 from cognito_session import SessionManager
-from cognito_session.aws.authorization_server import _read
+from cognito_session.aws.oauth import _read
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.ports import GrantRefused
+from cognito_session.core.protocol.ports import GrantRefused
 from cognito_session.drivers.sync import run
+from cognito_session.http.request import Request, headers_of
 from cognito_session.signin.transaction import TRANSACTION_SECONDS, Transaction, find_transaction, keep_transaction
 from cognito_session.testing.cognito import Cognito
-from cognito_session.web.request import Request, headers_of
 from fuzz.harness import fuzz
 from fuzz.kit import COOKIE, ENVIRONMENT, kit
 from fuzz.shapes import JSON, JSON_TEXTS, TEXTS, damaged, json_bytes, one_in, spelled
@@ -251,9 +251,9 @@ def sealed_flows() -> dict[str, tuple[str, Transaction]]:
     manager = kit().manager
     found = {}
     for number in range(8):
-        transaction = Transaction.begun(manager.case, "/")
+        transaction = Transaction.begun(manager.context, "/")
         transaction = transaction._replace(began_at=transaction.began_at - (number if number < 6 else 10_000))
-        line = run(keep_transaction(manager.case, transaction, ()), manager.ports)[0]
+        line = run(keep_transaction(manager.context, transaction, ()), manager.ports)[0]
         found[line.partition("=")[0]] = line.partition("=")[2].partition(";")[0], transaction
     return found
 
@@ -275,8 +275,8 @@ def _age(name: str) -> int:
 def test_the_flows_of_a_browser_are_five_at_most(headers):
     """Whatever cookies come along: a new flow is kept, of the others the newest four that go on, and the rest is deleted."""
     manager, now = kit().manager, int(kit().cognito.clock.now())
-    fresh = Transaction.begun(manager.case, "/")
-    lines = run(keep_transaction(manager.case, fresh, headers), manager.ports)
+    fresh = Transaction.begun(manager.context, "/")
+    lines = run(keep_transaction(manager.context, fresh, headers), manager.ports)
     parts = [part.strip(" \t").partition("=")[0] for header in headers for part in header.split(";")]
     named = {name for name in parts if name in sealed_flows()}
     whole = {name for name in named if sealed_flows()[name][0] in Cookie(name).candidates(headers).values}
@@ -287,7 +287,7 @@ def test_the_flows_of_a_browser_are_five_at_most(headers):
     if len(parts) < 20 and max(map(len, headers), default=0) <= 65_536:  # beyond that not all are looked at
         assert gone & named == (named - set(alive)) | set(alive[4:])
         for name in whole:
-            found = run(find_transaction(manager.case, name.removeprefix(FLOW), headers), manager.ports)
+            found = run(find_transaction(manager.context, name.removeprefix(FLOW), headers), manager.ports)
             assert found == sealed_flows()[name][1]
     left = len(named - gone) + 1
     if len(alive) > 4:

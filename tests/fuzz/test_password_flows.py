@@ -13,8 +13,8 @@ from functools import lru_cache
 from hypothesis import strategies as st
 
 from cognito_session import ConfigurationError, SessionManager, SessionUnavailable
-from cognito_session.aws.answer import read_answer
 from cognito_session.aws.client_secret import ClientSecret
+from cognito_session.aws.transport.answer import read_answer
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.core.secret import Secret
 from cognito_session.drivers.sync import run
@@ -152,8 +152,8 @@ def _headers(draw: st.DrawFn):
     """The Cookie header of a browser that is in the middle of a sign-in, or seems to be; and its one true challenge."""
     challenge = draw(CHALLENGES)
     manager = kit().manager
-    challenge = challenge._replace(expires_at=manager.case.now() + challenge.expires_at)
-    whole = run(keep_challenge(manager.case, challenge), manager.ports).partition(";")[0]
+    challenge = challenge._replace(expires_at=manager.context.now() + challenge.expires_at)
+    whole = run(keep_challenge(manager.context, challenge), manager.ports).partition(";")[0]
     match draw(st.integers(0, 5)):
         case 0:
             pair = draw(damaged(st.just(whole)))
@@ -164,7 +164,7 @@ def _headers(draw: st.DrawFn):
                 st.sampled_from(["", f"{CHALLENGE}=", f"{CHALLENGE}=v1.2.x", newer, f"x{whole}", whole.swapcase()])
             ), None
         case 2:
-            other = run(keep_challenge(manager.case, challenge._replace(session="other")), manager.ports).partition(";")[0]
+            other = run(keep_challenge(manager.context, challenge._replace(session="other")), manager.ports).partition(";")[0]
             return f"{whole}; {other}", None
         case 3:
             return f"{CHALLENGE}={draw(TEXTS).replace(';', '')}; {whole}; {whole}", challenge
@@ -223,7 +223,7 @@ def test_any_form_and_any_answer(name, typed, header, answers):
         return "SessionUnavailable"
     except ConfigurationError:
         return "ConfigurationError"
-    if name == "answer" and (header[1] is None or header[1].expires_at <= manager.case.now()):
+    if name == "answer" and (header[1] is None or header[1].expires_at <= manager.context.now()):
         assert isinstance(outcome, Refused)
         assert not wire.sent
     lines = getattr(outcome, "set_cookies", ())
@@ -285,14 +285,14 @@ def test_any_challenge_cookie(header):
     text, challenge = header
     manager = kit().manager
     try:
-        found = run(find_challenge(manager.case, text), manager.ports)
+        found = run(find_challenge(manager.context, text), manager.ports)
     except SessionUnavailable:
         assert challenge is None
         return "SessionUnavailable"
     if challenge is None:
         assert found is None
         return "none"
-    if challenge.expires_at <= manager.case.now():
+    if challenge.expires_at <= manager.context.now():
         assert found is None
         return "over"
     assert found is not None

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from cognito_session import SessionForbidden, SessionRequired, SessionUnavailable
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.http.address import MAX_RETURN_TO_CHARS, as_browsers_spell
+from cognito_session.http.csrf import Csrf, CsrfVerdict, origin_of
+from cognito_session.http.device_label import device_label
+from cognito_session.http.error_response import refusal
+from cognito_session.http.request import Request, headers_of
 from cognito_session.signin.return_to import safe_return_to
-from cognito_session.web.address import MAX_RETURN_TO_CHARS, as_browsers_spell
-from cognito_session.web.csrf import Csrf, CsrfVerdict, origin_of
-from cognito_session.web.device import device_label
-from cognito_session.web.refusal import refusal
-from cognito_session.web.request import Request, headers_of
-from cognito_session.web.visit import Visit
+from cognito_session.web.request_session import RequestSession
 from fuzz.harness import fuzz
 from fuzz.kit import COOKIE, LOGIN, kit
 from fuzz.shapes import TEXTS, damaged, one_in
@@ -120,7 +120,7 @@ def test_a_request_that_proves_itself_by_the_session_s_token(given, cookie):
     """Without Origin and Sec-Fetch-Site only the session's own token lets a change through, and only with its cookie."""
     token, own = given
     header = f"{COOKIE}={kit().cookie if cookie is None else cookie}"
-    visit = Visit(kit().manager, asked("POST", "/", ("cookie", header), ("x-csrf-token", token)))
+    visit = RequestSession(kit().manager, asked("POST", "/", ("cookie", header), ("x-csrf-token", token)))
     try:
         visit.check_csrf()
     except SessionForbidden:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cognito_session import SessionError, SessionManager, SessionPolicy
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
-from cognito_session.core.outcome import Active, Refreshed
-from cognito_session.core.record import USER_SID, SessionKey, SessionRecord
+from cognito_session.core.protocol.record import USER_SID, SessionKey, SessionRecord
+from cognito_session.core.protocol.session import Active, Refreshed
 from cognito_session.sqlite.row import from_text, to_text
 from cognito_session.testing.cognito import Cognito
 from cognito_session.testing.memory_store import MemoryStore
@@ -63,7 +63,7 @@ def test_any_row_is_a_record_or_unreadable(row, base):
     assert all(type(value) in (str, int, bool, frozenset, type(None), SessionKey) for value in record)
     assert record.lease_is_live(NOW) in (True, False)
     assert "hidden" not in repr(record)
-    return "bare" if record.bare else "ended" if record.ended else "whole"
+    return "bare" if record.foreign_token else "ended" if record.ended else "whole"
 
 
 class Scene(NamedTuple):

@@ -11,10 +11,7 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from cognito_session.core.credential import SealedCredential
-from cognito_session.core.errors import ConfigurationError, TokenError
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.seal import (
+from cognito_session.core.crypto.aead import (
     STORED_PREFIX,
     SealKeyUnavailable,
     open_cookie,
@@ -24,7 +21,10 @@ from cognito_session.core.seal import (
     seal_cookie,
     seal_secret,
 )
-from cognito_session.core.weak_key import weakness
+from cognito_session.core.crypto.credential import SealedCredential
+from cognito_session.core.crypto.keyring import Keyring
+from cognito_session.core.crypto.weak_key import weakness
+from cognito_session.core.errors import ConfigurationError, TokenError
 from fuzz.harness import fuzz
 from fuzz.shapes import JSON_TEXTS, TEXTS, damaged, json_bytes, one_in
 from managed.scene import ring

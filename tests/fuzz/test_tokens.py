@@ -11,9 +11,9 @@ from functools import lru_cache
 import jwt
 from hypothesis import strategies as st
 
-from cognito_session.core import token as tokens
+from cognito_session.core.crypto import access_token as tokens
+from cognito_session.core.crypto.id_token import at_hash, verify_id_token
 from cognito_session.core.errors import ConfigurationError, ExpiredOnArrival, InvalidClaim, MalformedToken, TokenError
-from cognito_session.core.id_token import at_hash, verify_id_token
 from fuzz.harness import fuzz
 from fuzz.shapes import JSON, JSON_TEXTS, TEXTS, damaged, deep, one_in, replaced, spelled
 from support.tokens import ISSUED_AT, Issuer, b64url

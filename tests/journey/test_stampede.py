@@ -16,7 +16,7 @@ PROCESSES, THREADS = 5, 10
 WORKER = """
 import json, os, sys, threading
 from cognito_session import SessionManager, SessionPolicy
-from cognito_session.core.ports import RefreshRequest
+from cognito_session.core.protocol.ports import RefreshRequest
 from cognito_session.testing.clock import SharedClock
 
 clock_path, declared, with_lease = sys.argv[1:4]

@@ -29,7 +29,7 @@ def said(answer):
 
 
 @dataclass
-class Door:
+class AdaptedRequest:
     """Somebody who signs in at one app client."""
 
     app: object
@@ -83,7 +83,7 @@ def door(stack, app):
         stack.create_user(pool, "alice", **password, email="alice@example.com", phone=phone)
         if factors:
             stack.set_mfa(pool, "alice", *factors)
-        return Door(app, stack, pool)
+        return AdaptedRequest(app, stack, pool)
 
     return made
 
@@ -526,7 +526,7 @@ def test_a_passkey_answers_its_own_challenge(door):
 def test_an_unknown_user_is_answered_like_a_known_one(door):
     """Same challenges, same parameters but for the values; every answer is wrong in the end, and no code leaves."""
     at = door(phone=None)
-    stranger = Door(at.app, at.stack, at.pool, "nobody")
+    stranger = AdaptedRequest(at.app, at.stack, at.pool, "nobody")
 
     def shape(answer):
         changing = {"Session": 0, "ChallengeParameters": sorted(answer["ChallengeParameters"])}
@@ -554,7 +554,7 @@ def test_an_unknown_user_is_answered_like_a_known_one(door):
 def test_an_unknown_user_may_be_told_of(door):
     """With PreventUserExistenceErrors off it is UserNotFoundException at once."""
     at = door(prevent_user_existence_errors=False)
-    stranger = Door(at.app, at.stack, at.pool, "nobody")
+    stranger = AdaptedRequest(at.app, at.stack, at.pool, "nobody")
     assert stranger.start("USER_AUTH") == ("UserNotFoundException", "User does not exist.")
     assert stranger.start()[0] == "UserNotFoundException"
 
@@ -563,7 +563,7 @@ def test_a_user_who_may_not_sign_in_cannot_begin(stack, door):
     """Disabled and unconfirmed users are refused before any challenge."""
     at = door()
     stack.cognito("SignUp", ClientId=at.pool.client_id, Username="new", Password=PASSWORD)
-    assert Door(at.app, stack, at.pool, "new").start("USER_AUTH")[0] == "UserNotConfirmedException"
+    assert AdaptedRequest(at.app, stack, at.pool, "new").start("USER_AUTH")[0] == "UserNotConfirmedException"
     stack.disable_user(at.pool, "alice")
     assert at.start("USER_AUTH") == ("NotAuthorizedException", "User is disabled.")
 
@@ -609,7 +609,7 @@ def test_an_alias_may_answer_with_its_own_hash(stack, app):
     pool_id = stack.cognito("CreateUserPool", PoolName="alias", UsernameAttributes=["email"])["UserPool"]["Id"]
     pool = stack.create_client(pool_id, client_secret=True)
     user = stack.create_user(pool, "alice@example.com", temporary_password=PASSWORD)
-    at = Door(app, stack, pool, "alice@example.com")
+    at = AdaptedRequest(app, stack, pool, "alice@example.com")
     challenge = at.start()
     assert challenge["ChallengeParameters"]["USER_ID_FOR_SRP"] == user.username
     assert at.answer(challenge, NEW_PASSWORD="weak", USERNAME=user.username)[0] == "InvalidPasswordException"
@@ -650,7 +650,7 @@ def test_a_reset_forgets_the_challenges(stack, door):
     stack.reset()
     pool = stack.create_pool()
     stack.create_user(pool, "alice", PASSWORD)
-    assert Door(at.app, stack, pool).answer(challenge, NEW_PASSWORD=NEW) == INVALID
+    assert AdaptedRequest(at.app, stack, pool).answer(challenge, NEW_PASSWORD=NEW) == INVALID
 
 
 @pytest.mark.parametrize(

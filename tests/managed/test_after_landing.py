@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.outcome import Active
 from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.protocol.session import Active
 from cognito_session.signin.outcome import Established
 from managed.scene import Reports, sealed, session_rows
 from support.stack import PASSWORD, cookie_of, done, make_app

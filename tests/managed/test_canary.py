@@ -13,10 +13,10 @@ import traceback
 import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
-from cognito_session.core.base64url import to_base64url
 from cognito_session.core.cookie import Cookie
-from cognito_session.core.establish import SignedIn
-from cognito_session.core.keyring import Keyring
+from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.keyring import Keyring
+from cognito_session.core.protocol.establish import SignedIn
 from managed.scene import Reports, rows, value_of
 from support.stack import COOKIE, cookie_of, event_v2, make_app
 from support.tokens import flipped
@@ -40,7 +40,7 @@ class Journey:
             self.secrets |= {entry.partition(".")[2] for entry in self.keys.split(",")}
             keywords |= {"cookie": "sealed", "cookie_name": None, "session_keys": self.keys}
         self.manager = app.manager(**keywords)
-        self.see(self.manager, self.manager.configuration, self.manager.case, self.manager.ports, app.pool)
+        self.see(self.manager, self.manager.configuration, self.manager.context, self.manager.ports, app.pool)
         self.see(self.manager.ports.store, self.manager.ports.provider, self.manager.ports.keys, self.manager.ports.keyrings)
 
     def see(self, *things):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cognito_session.core.establish import SignedIn, establish
+from cognito_session.core.protocol.establish import SignedIn, establish
 from cognito_session.drivers.sync import run
 from managed.scene import session_rows
 from support.stack import make_app
@@ -41,7 +41,7 @@ def test_a_row_s_own_label_is_read_as_strictly(app):
 def test_the_flow_itself_stores_no_other_label(app):
     """Whatever calls it: a label is cleaned where the row is made, too."""
     manager = app.manager()
-    run(establish(manager.case, SignedIn.of(app.sign_in(app.user())), device=SCRIPT * 20), manager.ports)
+    run(establish(manager.context, SignedIn.of(app.sign_in(app.user())), device=SCRIPT * 20), manager.ports)
     (row,) = session_rows(app)
     assert "<" not in row["device"]
     assert len(row["device"]) == 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cognito_session import Active, Rejected, SessionForbidden, SessionPolicy, SessionRequired, SessionUnavailable
-from cognito_session.aws.wire import ServiceError
+from cognito_session.aws.transport.interface import ServiceError
 from managed.scene import Reports, rows, sealed, session_rows
 from support.stack import cookie_of, done, in_thread, joined
 

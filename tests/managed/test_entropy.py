@@ -23,7 +23,7 @@ ENVIRONMENT = {"SESSION_TABLE": "sessions", "CLIENT_ID": "c", "USER_POOL_ID": "e
 @pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
 def test_a_manager_takes_the_operating_system_s(kind):
     """Lease ids, nonces, states and device passwords are made of `case.entropy`."""
-    assert kind.from_env(environ={**ENVIRONMENT, "SESSION_KEYS": ring(1)}).case.entropy is os.urandom
+    assert kind.from_env(environ={**ENVIRONMENT, "SESSION_KEYS": ring(1)}).context.entropy is os.urandom
 
 
 def test_no_file_imports_a_generator_that_can_be_foreseen():

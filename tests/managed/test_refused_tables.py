@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cognito_session import ConfigurationError, SessionUnavailable
-from cognito_session.aws.wire import ServiceError
+from cognito_session.aws.transport.interface import ServiceError
 from managed.scene import sealed
 from support.stack import cookie_of, event_v2, make_app
 

@@ -484,7 +484,7 @@ def test_no_token_is_readable_in_the_table(rotating, kind):
 
 def stored(app, user, changes):
     """Write these attributes over the user's row, as one with access to the table could."""
-    from cognito_session.core.record import token_hash
+    from cognito_session.core.protocol.record import token_hash
 
     (row,) = session_rows(app, user)
     row |= changes(row)

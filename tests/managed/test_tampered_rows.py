@@ -10,8 +10,8 @@ import json
 import pytest
 
 from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionPolicy, SessionUnavailable, session
-from cognito_session.core.record import token_hash
-from cognito_session.core.row_code import COVERED
+from cognito_session.core.protocol.record import token_hash
+from cognito_session.core.protocol.row_code import COVERED
 from managed.scene import Reports, ring, rows, sealed, session_rows
 from support.stack import cookie_of, done, event_v2
 from support.tokens import Issuer, flipped
@@ -215,7 +215,7 @@ def test_data_is_sealed_and_bound_to_its_version(attack):
     assert first["data"].startswith("sealed.")
     attack.manager.save_data(attack.manager.resolve(attack.cookie).session, {"role": "nobody"})
     row = row_of(attack.app, attack.user)
-    other = Attack(attack.app, sealed if attack.manager.case.sealed_cookie else with_tokens)
+    other = Attack(attack.app, sealed if attack.manager.context.sealed_cookie else with_tokens)
     attack.app.stack.clear_calls()
     forged = [json.dumps({"role": "admin"}), flipped(row["data"], 60), first["data"], row_of(other.app, other.user)["data"]]
     for data in forged:
@@ -399,7 +399,7 @@ def test_signing_out_everywhere_names_nobody_whom_an_altered_row_names(app, made
     assert app.stack.refresh(app.pool, tokens["RefreshToken"])
     with pytest.raises(Exception, match="revoked"):
         app.stack.refresh(app.pool, own)
-    assert bool(attack.reports.named("tampered")) is not (stripped and attack.manager.case.sealed_cookie)
+    assert bool(attack.reports.named("tampered")) is not (stripped and attack.manager.context.sealed_cookie)
 
 
 def test_an_old_cookie_travels_no_longer_than_the_overlap_whatever_the_row_says_of_its_use(attack):
@@ -575,7 +575,7 @@ def healed(alone):
 
 def forged(attack):
     """The stored token's own claims under a signature of the attacker's, who names the pool's key."""
-    from cognito_session.core.token import key_id, unverified_claims
+    from cognito_session.core.crypto.access_token import key_id, unverified_claims
 
     text = row_of(attack.app, attack.user)["access_token"]
     return Issuer(kid=key_id(text)).mint(unverified_claims(text))
@@ -593,7 +593,7 @@ FOREIGN = {
 @pytest.mark.parametrize("token", FOREIGN.values(), ids=FOREIGN)
 def test_a_plain_token_in_a_row_is_verified_and_must_be_the_row_s(healed, token):
     """Signature, user, sign-in and generation: what is not the record's own is served to nobody, keys or no keys."""
-    from cognito_session.core.token import unverified_claims
+    from cognito_session.core.crypto.access_token import unverified_claims
 
     text = token(healed)
     expires_at = int(unverified_claims(text)["exp"])

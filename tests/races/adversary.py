@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cognito_session.core import authenticity, data, flow, lookup, renewal, row_code
-from cognito_session.core.case import Case
 from cognito_session.core.errors import TokenError
-from cognito_session.core.outcome import Active, Rejected, Session
 from cognito_session.core.policy import OVERLAP_SECONDS, SessionPolicy
-from cognito_session.core.record import SessionKey, SessionRecord, token_hash
-from cognito_session.core.steps import Flow
+from cognito_session.core.protocol import authenticity, data, lookup, row_code
+from cognito_session.core.protocol import refresh as renewal
+from cognito_session.core.protocol import resolve as flow
+from cognito_session.core.protocol.context import FlowContext
+from cognito_session.core.protocol.record import SessionKey, SessionRecord, token_hash
+from cognito_session.core.protocol.session import Active, Rejected, Session
+from cognito_session.core.protocol.steps import Flow
 from races import pool_model
 from races.many import RINGS, Many, ManyScenario, Role, Rows
 from races.mutants import Mutant, patched
@@ -116,16 +118,16 @@ class Adversary(Many):
         for version in (1, 2) if self.scenario.life_left > 0 and not self.scenario.over else ():
             session = replace(self._session_of("s0"), data_version=version - 1)
             self.clock.wall, self.actor_name, self.issued = START, f"save {version}", 0
-            world, _ = self._at_once(world, data.save_data(self.case, session, SAVED[version]))
+            world, _ = self._at_once(world, data.save_data(self.context, session, SAVED[version]))
             if version == 1:
                 self.before = self._own(world)
         self.before = self.before or self._own(world)
         self.truth = {name: self._own(world, name) for name in self.scenario.there}
         self.others = self.truth.get("s1", {})
         if self.scenario.signed_out:
-            from cognito_session.core.ending import log_out
+            from cognito_session.core.protocol.sign_out import log_out
 
-            world, _ = self._at_once(world, log_out(self.case, self.cookies["s0"]))
+            world, _ = self._at_once(world, log_out(self.context, self.cookies["s0"]))
         return world
 
     def _own(self, world: World, name: str = "s0") -> Row:
@@ -149,11 +151,11 @@ class Adversary(Many):
 
     def _flow(self, world: World, actor: Actor) -> Any:
         if actor.kind == "save":
-            return data.save_data(self.case, replace(self._session_of("s0"), data_version=2), SAVED[3])
+            return data.save_data(self.context, replace(self._session_of("s0"), data_version=2), SAVED[3])
         if actor.kind != "other kind":
             return super()._flow(world, actor)
         token = pool_model.access_token("a-s0", "s0", self._born, self.scenario.rules.life)
-        return flow.resolve(self.case._replace(sealed_cookie=False), f"{self.case.cookie.name}={token}")
+        return flow.resolve(self.context._replace(sealed_cookie=False), f"{self.context.cookie.name}={token}")
 
     # --- invariants
 
@@ -191,7 +193,7 @@ class Adversary(Many):
                     raise Violation("an altered row was given a code that fits")
 
     def _proves_itself(self, row: Row) -> bool:
-        binding = row_code.Binding(self.case.rules.user_pool_id, self.case.rules.client_id, pool_model.SUB)
+        binding = row_code.Binding(self.context.rules.user_pool_id, self.context.rules.client_id, pool_model.SUB)
         try:
             row_code.check_codes(RINGS[1], binding, SessionRecord.from_row(SessionKey(pool_model.SUB, str(row["sid"])), row))
         except TokenError:
@@ -332,7 +334,7 @@ def data_of_any_version() -> Any:
 
 def take_plain_data() -> Any:
     """With keys, a secret that is not sealed is believed."""
-    return patched(Case, "takes_plain", True)
+    return patched(FlowContext, "takes_plain", True)
 
 
 def _only(name: str, *tamperings: str) -> AdversaryScenario:

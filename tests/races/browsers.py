@@ -12,9 +12,9 @@ from random import Random
 from typing import Any
 
 from cognito_session.core.errors import ProviderUnavailable, SessionUnavailable
-from cognito_session.core.outcome import Active, Reason, Rejected
-from cognito_session.core.ports import TOO_LATE
-from cognito_session.core.steps import Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Write
+from cognito_session.core.protocol.ports import TOO_LATE
+from cognito_session.core.protocol.session import Active, Reason, Rejected
+from cognito_session.core.protocol.steps import Keys, Load, LoadAll, Refresh, Report, Revoke, Sleep, Write
 from races.pool_model import PoolRules
 from races.world import START, Actor, Scenario, Stage, World
 

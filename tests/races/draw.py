@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from cognito_session.core.change import Clause
-from cognito_session.core.record import Row
+from cognito_session.core.protocol.conditions import Clause
+from cognito_session.core.protocol.record import Row
 from races.sample_rows import MEANWHILE, STATES, WRITES, record
 
 _NAMES = {"no row": "none", "suspect, old": "suspect", "lease lapsed": "leased"}
@@ -19,7 +19,7 @@ def state_of(row: Row | None) -> str:
     if row is None:
         return "none"
     found = record(row)
-    if found.bare:
+    if found.foreign_token:
         return "bare"
     if found.ended:
         return "ended"
@@ -45,7 +45,7 @@ def page() -> str:
     """The page as Markdown with a Mermaid drawing."""
     lines = [
         "# States of a session record", "",
-        "Made by `python -m races.draw` from the writes of `core/writes.py` themselves; a test holds it to them.", "",
+        "Made by `python -m races.draw` from the writes of `core/protocol/writes.py` themselves; a test holds it to them.", "",
         "```mermaid", "stateDiagram-v2",
     ]  # fmt: skip
     pairs = sorted((start, end, write) for start, write, end in transitions())

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
-from cognito_session.core.outcome import Reason
-from cognito_session.core.token import parse
+from cognito_session.core.crypto.access_token import parse
+from cognito_session.core.protocol.session import Reason
 from races import pool_model
 from races.world import _OVER, START, TICK, Actor, Scenario, Stage, Violation, World, tell
 
@@ -114,7 +114,7 @@ def _left_over(stage: Stage, world: World) -> bool:
     Here an older presenter's refresh of a foreign sign-in's token went wrong, and the new sign-in's own token is fresh, so
     that no request needs to refresh in time.
     """
-    foreign = stage.scenario.bare or any(kind.startswith("foreign") for kind in stage.scenario.others)
+    foreign = stage.scenario.foreign_token or any(kind.startswith("foreign") for kind in stage.scenario.others)
     return foreign and stage.scenario.rules.rotation and world.faults > 0
 
 

@@ -9,17 +9,17 @@ from dataclasses import fields, is_dataclass
 from types import FunctionType, GeneratorType, MappingProxyType, MethodType
 from typing import Any
 
-from cognito_session.core.case import Case
-from cognito_session.core.change import Change, Move
-from cognito_session.core.commit import Commit
-from cognito_session.core.devices import _Everyone
-from cognito_session.core.flow import Resolution
-from cognito_session.core.landing import _Landing
-from cognito_session.core.outcome import Reason
-from cognito_session.core.record import SessionRecord
-from cognito_session.core.renewal import Renewal
-from cognito_session.core.standing import Standing
-from cognito_session.core.token import AccessToken
+from cognito_session.core.crypto.access_token import AccessToken
+from cognito_session.core.protocol.commit import Commit
+from cognito_session.core.protocol.conditions import Change, WriteKind
+from cognito_session.core.protocol.context import FlowContext
+from cognito_session.core.protocol.devices import _Everyone
+from cognito_session.core.protocol.generation import CookieGeneration
+from cognito_session.core.protocol.landing import _Landing
+from cognito_session.core.protocol.record import SessionRecord
+from cognito_session.core.protocol.refresh import Renewal
+from cognito_session.core.protocol.resolve import Resolution
+from cognito_session.core.protocol.session import Reason
 
 
 def frame_key(flow: Any) -> tuple[Any, ...]:
@@ -41,7 +41,7 @@ def as_value(value: Any) -> Any:
         return tuple(value)
     if kind is AccessToken:
         return value.text
-    if kind is Case:
+    if kind is FlowContext:
         return "case"
     if kind in _OBJECTS:
         return tuple(as_value(getattr(value, name)) for name in kind.__slots__ if name != "case")
@@ -65,4 +65,4 @@ def as_value(value: Any) -> Any:
 
 
 _OBJECTS = {Resolution, Renewal, Commit, _Landing, _Everyone}
-_PLAIN = {type(None), str, int, float, bool, frozenset, Reason, Move, Standing}
+_PLAIN = {type(None), str, int, float, bool, frozenset, Reason, WriteKind, CookieGeneration}

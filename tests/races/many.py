@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cognito_session.core.change import Change, Move, Written
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable
-from cognito_session.core.keyring import Keyring
-from cognito_session.core.outcome import Reason, Rejected, Session
 from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
-from cognito_session.core.record import USER_SID, SessionKey
-from cognito_session.core.steps import Keyrings, Keys, Load, LoadAll, Report, Sleep, Write, WriteAll
+from cognito_session.core.protocol.conditions import Change, WriteKind, Written
+from cognito_session.core.protocol.record import USER_SID, SessionKey
+from cognito_session.core.protocol.session import Reason, Rejected, Session
+from cognito_session.core.protocol.steps import Keyrings, Keys, Load, LoadAll, Report, Sleep, Write, WriteAll
 from managed.scene import ring
 from races import pool_model
 from races.world import START, TICK, Actor, Scenario, Stage, Violation, World, _frozen, _with
@@ -67,7 +67,7 @@ class Many(Stage):
 
     def __init__(self, scenario: ManyScenario) -> None:
         super().__init__(scenario)
-        self.case = self.case._replace(
+        self.context = self.context._replace(
             one_row_per_user=scenario.one_row, sealed_cookie=scenario.sealed_cookie, seals=scenario.sealed
         )
         self.roles = {f"{number}. {role.name}": role for number, role in enumerate(scenario.roles)}
@@ -100,10 +100,10 @@ class Many(Stage):
         return world._replace(pool=pool_model.sign_in(world.pool, name, at, self.scenario.rules)[0])
 
     def _sign_in(self, name: str, at: int, presented: str | None) -> Any:
-        from cognito_session.core.establish import SignedIn, establish
+        from cognito_session.core.protocol.establish import SignedIn, establish
 
         access = pool_model.access_token(f"a-{name}", name, at, self.scenario.rules.life)
-        return establish(self.case, SignedIn(access, f"rt-{name}"), presented=presented)
+        return establish(self.context, SignedIn(access, f"rt-{name}"), presented=presented)
 
     def _at_once(self, world: World, flow: Any) -> tuple[World, Any]:
         """A flow led to its end while nobody else acts."""
@@ -159,7 +159,7 @@ class Many(Stage):
             return world, Written(applied=False, found=row)
         self._check_change(actor, change, row or {})
         rows[self._place(change.key)] = self._applied(change, row)
-        facts = {("mark", actor.history[0][0], world.now)} if change.move is Move.NOT_BEFORE else set()
+        facts = {("mark", actor.history[0][0], world.now)} if change.move is WriteKind.NOT_BEFORE else set()
         return self._with_rows(world, rows)._replace(facts=world.facts | facts), Written(applied=True, found=row)
 
     def _applied(self, change: Change, row: dict[str, Any] | None) -> dict[str, Any]:
@@ -216,30 +216,30 @@ class Many(Stage):
         return super()._aside(step, actor)
 
     def _flow(self, world: World, actor: Actor) -> Any:
-        from cognito_session.core.data import save_data
-        from cognito_session.core.devices import revoke_all
-        from cognito_session.core.ending import log_out
-        from cognito_session.core.flow import resolve
+        from cognito_session.core.protocol.data import save_data
+        from cognito_session.core.protocol.devices import revoke_all
+        from cognito_session.core.protocol.resolve import resolve
+        from cognito_session.core.protocol.sign_out import log_out
 
         role = self.roles.get(actor.name)
         match actor.kind:
             case "sign-in" if role is not None:
                 return self._sign_in(role.session, START + role.at, self.cookies.get(role.presented or ""))
             case "everywhere":
-                return revoke_all(self.case, pool_model.SUB)
+                return revoke_all(self.context, pool_model.SUB)
             case "elsewhere" if role is not None:
-                return revoke_all(self.case, pool_model.SUB, keep=self._session_of(role.session).sid)
+                return revoke_all(self.context, pool_model.SUB, keep=self._session_of(role.session).sid)
             case "logout":
-                return log_out(self.case, actor.cookie)
+                return log_out(self.context, actor.cookie)
             case "save" if role is not None:
-                return save_data(self.case, self._session_of(role.session), {"by": actor.name})
-        return resolve(self.case, actor.cookie, extend=actor.kind != "poll")
+                return save_data(self.context, self._session_of(role.session), {"by": actor.name})
+        return resolve(self.context, actor.cookie, extend=actor.kind != "poll")
 
     def _session_of(self, name: str) -> Session:
         """The session as a handler had it before anybody saved."""
-        from cognito_session.core.establish import session_id
+        from cognito_session.core.protocol.establish import session_id
 
-        sid = session_id(self.case, name)
+        sid = session_id(self.context, name)
         return Session(pool_model.SUB, sid, "", (), frozenset(), {}, None, "", START, None)
 
     # --- what comes of it
@@ -307,7 +307,7 @@ class Many(Stage):
             and change.put.get("idle_exp", before.get("idle_exp")) != before.get("idle_exp")
         ):
             raise Violation(f"a poll's {change.move.value} moved the idle end")
-        if change.move not in {Move.CREATE, Move.NOT_BEFORE, Move.REMEMBER} and before.get("state") == "ended":
+        if change.move not in {WriteKind.CREATE, WriteKind.NOT_BEFORE, WriteKind.REMEMBER} and before.get("state") == "ended":
             raise Violation(f"{change.move.value} changed an ended session")
 
     def _check_revoke(self, world: World, token: str) -> None:

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from cognito_session.core import devices, ending, establish, flow, landing
-from cognito_session.core.change import Move
-from cognito_session.core.flow import Resolution
-from cognito_session.core.outcome import Reason
-from cognito_session.core.steps import Flow
+from cognito_session.core.protocol import devices, establish, landing
+from cognito_session.core.protocol import resolve as flow
+from cognito_session.core.protocol import sign_out as ending
+from cognito_session.core.protocol.conditions import WriteKind
+from cognito_session.core.protocol.resolve import Resolution
+from cognito_session.core.protocol.session import Reason
+from cognito_session.core.protocol.steps import Flow
 from races.many import ManyScenario, Role
 from races.many_scenarios import IDLE, ONE, REFUSE, S1, S2, TWO
 from races.mutants import Mutant, patched, without
@@ -138,7 +140,7 @@ MANY_CLAUSES = (
         "data without its version",
         life_left=900,
         roles=(Role("save"), Role("save", skew=2)),
-        dropped_clauses=without((Move.DATA, "data_version")),
+        dropped_clauses=without((WriteKind.DATA, "data_version")),
     ),
     ManyScenario(
         "sign-ins without the counter",
@@ -146,13 +148,13 @@ MANY_CLAUSES = (
         there=(),
         policy=REFUSE,
         roles=(S1, S2),
-        dropped_clauses=without((Move.CREATE, "sign_ins")),
+        dropped_clauses=without((WriteKind.CREATE, "sign_ins")),
     ),
     ManyScenario(
         "a sign-in without not_before",
         life_left=900,
         roles=(Role("everywhere"), S1),
-        dropped_clauses=without((Move.CREATE, "not_before")),
+        dropped_clauses=without((WriteKind.CREATE, "not_before")),
     ),
     ManyScenario(
         "a sign-in in the refuse mode without not_before",
@@ -160,7 +162,7 @@ MANY_CLAUSES = (
         there=(),
         policy=REFUSE,
         roles=(Role("everywhere"), S1),
-        dropped_clauses=without((Move.CREATE, "not_before")),
+        dropped_clauses=without((WriteKind.CREATE, "not_before")),
     ),
 )
 """Clauses whose absence the search sees by itself."""

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from cognito_session.core import writes
-from cognito_session.core.change import Change, Move
-from cognito_session.core.commit import Commit
 from cognito_session.core.errors import StoreUnavailable
-from cognito_session.core.flow import Resolution
-from cognito_session.core.outcome import Reason, Rejected
-from cognito_session.core.renewal import Renewal
-from cognito_session.core.steps import Flow, Write, ask
-from cognito_session.core.unrevoked import revoke_token
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.commit import Commit
+from cognito_session.core.protocol.conditions import Change, WriteKind
+from cognito_session.core.protocol.pending_revocations import revoke_token
+from cognito_session.core.protocol.refresh import Renewal
+from cognito_session.core.protocol.resolve import Resolution
+from cognito_session.core.protocol.session import Reason, Rejected
+from cognito_session.core.protocol.steps import Flow, Write, ask
 from races.pool_model import PoolRules
 from races.world import Scenario, Stage
 
@@ -86,8 +86,8 @@ def end_on_any_refusal() -> Any:
     """Every refusal is a verdict at once: a slow sibling may hold the good token."""
 
     def verdict(self: Renewal, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
-        now = self.case.now()
-        yield from ask(Write(writes.end(leased, Move.VERDICT, Reason.REFRESH_DENIED, now=now)))
+        now = self.context.now()
+        yield from ask(Write(writes.end(leased, WriteKind.VERDICT, Reason.REFRESH_DENIED, now=now)))
         return Rejected(Reason.REFRESH_DENIED)
 
     return patched(Renewal, "_verdict", verdict)
@@ -127,14 +127,14 @@ def decide_again_without_looking() -> Any:
     def look(self: Resolution) -> Flow[Any]:
         if self.first_read:
             return (yield from original(self))
-        from cognito_session.core.record import SessionKey, SessionRecord
-        from cognito_session.core.standing import Standing
-        from cognito_session.core.steps import Load
+        from cognito_session.core.protocol.generation import CookieGeneration
+        from cognito_session.core.protocol.record import SessionKey, SessionRecord
+        from cognito_session.core.protocol.steps import Load
 
         key = SessionKey(self.credential.sub, self.credential.sid)
         row = yield from ask(Load(key))
         record = SessionRecord.from_row(key, row or {"sub": pool_model.SUB, "token": "none"})
-        return (yield from self._decide(record, Standing.PREVIOUS))
+        return (yield from self._decide(record, CookieGeneration.PREVIOUS))
 
     original = Resolution._look
     return patched(Resolution, "_look", look)
@@ -163,11 +163,11 @@ def cap_on_attempts() -> Any:
     return patched(writes, "acquire", acquire)
 
 
-def without(*dropped: tuple[Move, str]) -> frozenset[tuple[Move, str]]:
+def without(*dropped: tuple[WriteKind, str]) -> frozenset[tuple[WriteKind, str]]:
     return frozenset(dropped)
 
 
-FOREIGN = without(*((move, name) for move in (Move.ACQUIRE, Move.COMMIT) for name in ("sid", "token", "token_hash")))
+FOREIGN = without(*((move, name) for move in (WriteKind.ACQUIRE, WriteKind.COMMIT) for name in ("sid", "token", "token_hash")))
 
 RULES = (
     Mutant("revoke whenever the commit failed", revoke_whenever_the_commit_failed, Scenario("freeze", A, freeze=1, ticks=10)),
@@ -196,10 +196,14 @@ RULES = (
 """Each rule with the scenario in which its absence shows."""
 
 CLAUSES = (
-    (Scenario("no lease", A, dropped_clauses=without((Move.ACQUIRE, "lease")))),
+    (Scenario("no lease", A, dropped_clauses=without((WriteKind.ACQUIRE, "lease")))),
     (
         Scenario(
-            "commit without token", OFF, bare=True, others=("foreign-set",), dropped_clauses=without((Move.COMMIT, "token"))
+            "commit without token",
+            OFF,
+            bare=True,
+            others=("foreign-set",),
+            dropped_clauses=without((WriteKind.COMMIT, "token")),
         )
     ),
     (Scenario("neither sid nor token", A, others=("sign-in",), dropped_clauses=FOREIGN)),
@@ -208,7 +212,9 @@ CLAUSES = (
             "commit fenced on the lease alone",
             A,
             freeze=1,
-            dropped_clauses=without((Move.COMMIT, "sid"), (Move.COMMIT, "token"), (Move.COMMIT, "gen"), (Move.COMMIT, "state")),
+            dropped_clauses=without(
+                (WriteKind.COMMIT, "sid"), (WriteKind.COMMIT, "token"), (WriteKind.COMMIT, "gen"), (WriteKind.COMMIT, "state")
+            ),
         )
     ),
 )

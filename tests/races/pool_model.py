@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.ports import DEVICE_REFUSED, Denied
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied
 from support.tokens import Issuer
 
 SUB = "user-1"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from cognito_session.core import writes
-from cognito_session.core.change import Change, Move, equals
-from cognito_session.core.establish import SignedIn, _creation
-from cognito_session.core.outcome import Reason
-from cognito_session.core.record import Row, SessionKey, SessionRecord, token_hash
-from cognito_session.core.token import parse
-from cognito_session.core.writes import Generation
+from cognito_session.core.crypto.access_token import parse
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.conditions import Change, WriteKind, equals
+from cognito_session.core.protocol.establish import SignedIn, _creation
+from cognito_session.core.protocol.record import Row, SessionKey, SessionRecord, token_hash
+from cognito_session.core.protocol.session import Reason
+from cognito_session.core.protocol.writes import Generation
 from races.pool_model import ISSUER, SUB, PoolRules, access_token
 from races.world import START, Scenario, Stage
 
@@ -77,16 +77,16 @@ def suspect(row: Row) -> Change:
 
 def denied(row: Row) -> Change:
     mine = equals("lease_id", MINE)
-    return writes.end(record(row), Move.VERDICT, Reason.REFRESH_DENIED, now=START, also=mine)
+    return writes.end(record(row), WriteKind.VERDICT, Reason.REFRESH_DENIED, now=START, also=mine)
 
 
 def lost(row: Row) -> Change:
     unchanged = equals("suspect_at", record(row).suspect_at)
-    return writes.end(record(row), Move.VERDICT, Reason.REFRESH_LOST, now=START, also=unchanged)
+    return writes.end(record(row), WriteKind.VERDICT, Reason.REFRESH_LOST, now=START, also=unchanged)
 
 
 def reuse(row: Row) -> Change:
-    return writes.end(record(row), Move.REUSE, Reason.REUSE, now=START)
+    return writes.end(record(row), WriteKind.REUSE, Reason.REUSE, now=START)
 
 
 def seen(row: Row) -> Change:
@@ -117,7 +117,7 @@ def create(row: Row) -> Change:
     stage = Stage(Scenario("sample", PoolRules()))
     stage.clock.wall = START
     try:
-        next(_creation(stage.case, SignedIn(NEW.text, "rt-new"), NEW))
+        next(_creation(stage.context, SignedIn(NEW.text, "rt-new"), NEW))
     except StopIteration as made:
         return made.value
     raise AssertionError("without keys nothing is asked")

@@ -131,5 +131,5 @@ def long() -> Iterator[Scenario]:
         yield replace(
             scenario,
             rules=PoolRules(origin_changes=True),
-            survives=not (scenario.bare or any(kind.startswith("foreign") for kind in scenario.others)),
+            survives=not (scenario.foreign_token or any(kind.startswith("foreign") for kind in scenario.others)),
         )

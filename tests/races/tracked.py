@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from cognito_session.core import tracking
+from cognito_session.core.crypto.access_token import AccessToken
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.ports import PoolRefusal
-from cognito_session.core.record import SessionRecord
-from cognito_session.core.steps import ConfirmDevice, Flow, ForgetDevice, Refresh, ask
-from cognito_session.core.token import AccessToken
+from cognito_session.core.protocol import device_tracking as tracking
+from cognito_session.core.protocol.ports import PoolRefusal
+from cognito_session.core.protocol.record import SessionRecord
+from cognito_session.core.protocol.steps import ConfirmDevice, Flow, ForgetDevice, Refresh, ask
 from races import pool_model
 from races.explore import _check_rest, _check_visit, _latest_cookie, visit
 from races.pool_model import PoolRules
@@ -60,11 +60,11 @@ class Tracked(Stage):
     def _flow(self, world: World, actor: Actor) -> Any:
         if actor.kind != "sign-in":
             return super()._flow(world, actor)
-        from cognito_session.core.establish import SignedIn, establish
+        from cognito_session.core.protocol.establish import SignedIn, establish
 
         access = pool_model.access_token("a-sign-in", "sign-in", START, self.scenario.rules.life)
         signed_in = SignedIn(access, "rt-sign-in", _key("sign-in"), "group")
-        return establish(self.case, signed_in, presented=actor.cookie)
+        return establish(self.context, signed_in, presented=actor.cookie)
 
     def _replay(self, world: World, actor: Actor) -> tuple[Any, Any, Any]:
         from races.mutants import patched
@@ -226,7 +226,7 @@ class TrackedMutant(NamedTuple):
 
 def never_retry() -> Any:
     """A pending confirmation is left as it is: the session ends with its first token."""
-    from cognito_session.core import flow
+    from cognito_session.core.protocol import resolve as flow
     from races.mutants import patched
 
     def nothing(case: Any, record: SessionRecord, token: AccessToken) -> Flow[None]:
@@ -242,7 +242,7 @@ def lost_is_refused() -> Any:
 
     def confirmed(case: Any, record: SessionRecord, key: str, pending: str, token: AccessToken) -> Flow[bool]:
         del case, record, pending
-        from cognito_session.core.ports import DeviceConfirmation
+        from cognito_session.core.protocol.ports import DeviceConfirmation
 
         try:
             yield from ask(ConfirmDevice(DeviceConfirmation(token.text, key, "s", "v", "browser")))
@@ -262,7 +262,7 @@ def pause_a_minute() -> Any:
 
 def refresh_ahead_of_time() -> Any:
     """A pending device is not looked at when a refresh is due."""
-    from cognito_session.core.flow import Resolution
+    from cognito_session.core.protocol.resolve import Resolution
     from races.mutants import patched
 
     original = Resolution._decide

@@ -12,14 +12,14 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cognito_session.core.change import Change, Move, Written
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionError, StoreUnavailable
-from cognito_session.core.outcome import Active, Reason, Refreshed, Rejected
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, SessionPolicy
-from cognito_session.core.ports import TOO_LATE, Denied, NewTokens
-from cognito_session.core.record import token_hash
-from cognito_session.core.steps import (
+from cognito_session.core.protocol.conditions import Change, WriteKind, Written
+from cognito_session.core.protocol.ports import TOO_LATE, Denied, NewTokens
+from cognito_session.core.protocol.record import token_hash
+from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
+from cognito_session.core.protocol.steps import (
     GlobalSignOut,
     Keyrings,
     Keys,
@@ -137,7 +137,7 @@ class Scenario:
     ticks: int = 8
     bare: bool = False
     policy: SessionPolicy = field(default_factory=SessionPolicy)
-    dropped_clauses: frozenset[tuple[Move, str]] = frozenset()
+    dropped_clauses: frozenset[tuple[WriteKind, str]] = frozenset()
     survives: bool = True
 
     @property
@@ -153,13 +153,15 @@ class Stage:
     """Runs actors of one scenario: builds the first world, lists what can happen next, and makes it happen."""
 
     def __init__(self, scenario: Scenario) -> None:
-        from cognito_session.core.case import Case
+        from cognito_session.core.protocol.context import FlowContext
 
         self.scenario = scenario
         self.clock = ModelClock()
         self.issued = 0
         self.actor_name = ""
-        self.case = Case(scenario.policy, ISSUER.rules, Cookie("token"), self.clock, self._entropy, one_row_per_user=True)
+        self.context = FlowContext(
+            scenario.policy, ISSUER.rules, Cookie("token"), self.clock, self._entropy, one_row_per_user=True
+        )
         self.keys = ISSUER.key_set()
         self._known: dict[int, tuple[Any, Any, Any]] = {}
 
@@ -175,7 +177,7 @@ class Stage:
         born = START + self.scenario.life_left - rules.life
         pool, access, refresh_token = pool_model.sign_in(Pool((), 0), "first", born, rules)
         row: dict[str, Any] = {"sub": pool_model.SUB, "token": refresh_token, "timestamp": born}
-        if not self.scenario.bare:
+        if not self.scenario.foreign_token:
             row |= {
                 "sid": "first",
                 "state": "active",
@@ -373,8 +375,8 @@ class Stage:
             return world, Written(applied=False, found=row)
         after = change.applied_to(row)
         self._check_write(world, change, row or {}, after)
-        owner = actor.name if change.move is Move.CREATE else world.owner
-        ended = world.owner if change.move is Move.LOGOUT else world.ended
+        owner = actor.name if change.move is WriteKind.CREATE else world.owner
+        ended = world.owner if change.move is WriteKind.LOGOUT else world.ended
         world = world._replace(ended=ended, row=_frozen(after), row_number=world.row_number + 1, owner=owner)
         return world, Written(applied=True, found=row)
 
@@ -397,19 +399,19 @@ class Stage:
     # --- flows
 
     def _flow(self, world: World, actor: Actor) -> Any:
-        from cognito_session.core.devices import revoke_all
-        from cognito_session.core.ending import log_out
-        from cognito_session.core.establish import SignedIn, establish
-        from cognito_session.core.flow import resolve
+        from cognito_session.core.protocol.devices import revoke_all
+        from cognito_session.core.protocol.establish import SignedIn, establish
+        from cognito_session.core.protocol.resolve import resolve
+        from cognito_session.core.protocol.sign_out import log_out
 
         if actor.kind == "logout":
-            return log_out(self.case, actor.cookie)
+            return log_out(self.context, actor.cookie)
         if actor.kind == "sign out everywhere":
-            return revoke_all(self.case, pool_model.SUB)
+            return revoke_all(self.context, pool_model.SUB)
         if actor.kind == "sign-in":
             access = pool_model.access_token("a-sign-in", "sign-in", START, self.scenario.rules.life)
-            return establish(self.case, SignedIn(access, "rt-sign-in"))
-        return resolve(self.case, actor.cookie)
+            return establish(self.context, SignedIn(access, "rt-sign-in"))
+        return resolve(self.context, actor.cookie)
 
     def _resume(self, world: World, index: int, how: str, value: Any) -> World:
         actor = world.actors[index]
@@ -503,14 +505,14 @@ class Stage:
             raise Violation(f"{count} refresh calls for one generation after {world.faults} faults")
 
     def _check_write(self, world: World, change: Change, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        if change.move in {Move.CREATE, Move.NOT_BEFORE}:
+        if change.move in {WriteKind.CREATE, WriteKind.NOT_BEFORE}:
             return
         if not before:
             raise Violation(f"{change.move.value} made a row where there was none")
         foreign = world.owner.startswith("foreign") and before.get("token_hash") != token_hash(before.get("token", ""))
         if before.get("state") == "ended" and not foreign:
             raise Violation(f"{change.move.value} changed an ended session")
-        if change.move is Move.COMMIT:
+        if change.move is WriteKind.COMMIT:
             if after["gen"] != before.get("gen", 0) + 1:
                 raise Violation("a commit did not raise the generation by one")
             if not foreign and world.owner != "first" and not after["token"].startswith(f"rt-{world.owner}"):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
-from cognito_session.web.request import Request, headers_of
+from cognito_session.http.request import Request, headers_of
 from managed.scene import ring
 from support.stack import PASSWORD
 

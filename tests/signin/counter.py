@@ -10,7 +10,7 @@ import asyncio
 import json
 from typing import Any
 
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.core.secret import Secret
 from cognito_session.signin.outcome import ChallengeRequired, Established, Refusal, Refused
 from managed.scene import ring, session_rows

@@ -9,7 +9,7 @@ import pytest
 
 from cognito_session import ConfigurationError
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.signin.outcome import Done, PasskeyOptions, TotpSecret
 from signin.counter import Counter, Watching, refused
 from support.stack import make_app

@@ -10,7 +10,7 @@ import pytest
 
 from cognito_session import Active, ConfigurationError, SessionUnavailable
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.drivers.sync import run
 from cognito_session.signin.authenticator import otpauth_uri
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, find_challenge, keep_challenge
@@ -438,10 +438,10 @@ def test_a_cookie_of_a_newer_key_is_an_outage(waiting):
 
 def test_the_time_is_in_the_seal(waiting):
     """15 minutes: the last second is in time, the next one is not, whatever the browser still sends; then no call."""
-    case, clock = waiting.manager.case, by_hand(waiting.app)
+    case, clock = waiting.manager.context, by_hand(waiting.app)
     challenge = run(find_challenge(case, waiting.cookies), waiting.manager.ports)
     assert 0 <= case.now() + CHALLENGE_SECONDS - challenge.expires_at < 60
-    waiting.manager.case = case._replace(clock=clock)
+    waiting.manager.context = case._replace(clock=clock)
     clock.advance(challenge.expires_at - 1 - clock.now())
     assert waiting.pending() is not None
     clock.advance(1)
@@ -542,8 +542,8 @@ def test_without_keys_a_challenge_says_so(stack):
 
 def kept(counter, **fields):
     """The Set-Cookie value of such a challenge."""
-    challenge = Challenge("WEB_AUTHN", "WEB_AUTHN", "u" * 128, "ü" * 128, "s" * 1000, counter.manager.case.now() + 60)
-    return run(keep_challenge(counter.manager.case, challenge._replace(**fields)), counter.manager.ports)
+    challenge = Challenge("WEB_AUTHN", "WEB_AUTHN", "u" * 128, "ü" * 128, "s" * 1000, counter.manager.context.now() + 60)
+    return run(keep_challenge(counter.manager.context, challenge._replace(**fields)), counter.manager.ports)
 
 
 def test_the_longest_session_fits(waiting):

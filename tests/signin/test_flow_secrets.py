@@ -11,8 +11,8 @@ import pytest
 from cognito_session.core.errors import SessionError
 from cognito_session.drivers.sync import run
 from cognito_session.signin.challenge import find_challenge
-from cognito_session.signin.desk import Desk
 from cognito_session.signin.outcome import Prompt
+from cognito_session.signin.pool_context import PoolContext
 from cognito_session.signin.step import Visitor
 from managed.scene import Reports, ring, session_rows
 from signin.counter import CHALLENGE, SESSION, Counter, Watching
@@ -82,12 +82,12 @@ def travel(app, asynchronous):
     assert challenge.name == "SOFTWARE_TOKEN_MFA"
     at.do("answer", f"{CHALLENGE}={at.jar[CHALLENGE][:-3]}", "123456")
     at.answer("999999")
-    found = run(find_challenge(at.manager.case, at.cookies), at.manager.ports)
+    found = run(find_challenge(at.manager.context, at.cookies), at.manager.ports)
     visitor = Visitor(name, name, at.cookies, answered=found)
     at.said += [
         repr(found),
         repr(visitor),
-        repr(Desk(at.manager.case, at.pool._pool, "Shop")),
+        repr(PoolContext(at.manager.context, at.pool._pool, "Shop")),
         repr(at.flows),
         repr(at.manager),
     ]

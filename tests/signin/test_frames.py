@@ -77,7 +77,7 @@ class Recording(Watching):
         return getattr(self.provider, name)
 
 
-class Desk(Counter):
+class PoolContext(Counter):
     """A counter whose secrets are known."""
 
     def __init__(self, app, **keywords):
@@ -154,8 +154,8 @@ FLOWS = [sign_in, register, confirm_forgot_password, answer, change_password, re
 def desk(app, request, monkeypatch):
     """A signed-in person at the desk, over each transport."""
     if request.param == "botocore":
-        monkeypatch.setitem(sys.modules, "cognito_session.aws.wire_curl", None)
-    made = Desk(app)
+        monkeypatch.setitem(sys.modules, "cognito_session.aws.transport.curl", None)
+    made = PoolContext(app)
     made.depths = DEPTHS[request.param]
     made.person = app.user()
     made.me = made.sign_in(made.person.username).session
@@ -211,7 +211,7 @@ def test_the_variables_of_running_methods_are_hidden(desk, monkeypatch):
 
 def test_asynchronous_methods_forget_as_well(app):
     """A coroutine's frames, and those of the thread that carried its flow, hold no secret once it has failed."""
-    at = Desk(app, asynchronous=True)
+    at = PoolContext(app, asynchronous=True)
 
     def fail(*_):
         raise Trapped

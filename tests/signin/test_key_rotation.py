@@ -9,7 +9,7 @@ import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
 from cognito_session.core.errors import KeysUnavailable
-from cognito_session.core.steps import Keys, Sleep
+from cognito_session.core.protocol.steps import Keys, Sleep
 from cognito_session.signin.outcome import Established
 from signin.counter import Counter
 from support.stack import done, make_app

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cognito_session import Active, ConfigurationError, Rejected, SessionPolicy
-from cognito_session.core.outcome import Reason
+from cognito_session.core.protocol.session import Reason
 from managed.scene import Reports, ring, session_rows
 from signin.browser import BASE_URL, Site, location, own_path_of, query_of, with_query
 from support.clocks import OtherClock
@@ -235,7 +235,7 @@ def test_the_state_of_another_flow_does_not_open_this_ones_cookie(site):
 def test_a_flow_sealed_for_another_site_is_foreign(site):
     """Another app's flow, sealed with the same keys for another client, is none of ours."""
     back = site.sign_in_at_cognito(site.start(), site.app.user())
-    site.manager.case = site.manager.case._replace(rules=site.manager.case.rules._replace(client_id="another"))
+    site.manager.context = site.manager.context._replace(rules=site.manager.context.rules._replace(client_id="another"))
     response = site.callback(back)
     assert response.status == 303
     assert COOKIE not in site.jar
@@ -636,7 +636,7 @@ def test_the_pkce_challenge_is_the_verifiers_hash(app):
     from cognito_session.signin.transaction import Transaction
 
     manager = app.manager()
-    begun = Transaction.begun(manager.case, "/")
+    begun = Transaction.begun(manager.context, "/")
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", begun.verifier)
     digest = hashlib.sha256(begun.verifier.encode()).digest()
     assert begun.challenge == urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -135,7 +135,7 @@ def test_a_lock_out_looks_like_a_wrong_password(stack):
 
     class Locked(Watching):
         def call(self, operation, payload):
-            from cognito_session.core.ports import PoolRefusal
+            from cognito_session.core.protocol.ports import PoolRefusal
 
             return PoolRefusal("NotAuthorizedException", "Password attempts exceeded")
 
@@ -310,7 +310,7 @@ def test_a_forgotten_password_tells_nobody_who_has_an_account(counter, lenient):
 @pytest.mark.parametrize("operation", ["forgot_password", "resend"])
 def test_what_cognito_refuses_there_is_reported_and_not_told(stack, operation, code):
     """A limit that was reached, or a user who cannot have a code: the same answer, and an event for the operator."""
-    from cognito_session.core.ports import PoolRefusal
+    from cognito_session.core.protocol.ports import PoolRefusal
 
     class Refusing(Watching):
         def call(self, operation, payload):

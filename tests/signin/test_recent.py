@@ -12,8 +12,8 @@ import pytest
 
 from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionForbidden, SessionPolicy
 from cognito_session.core.errors import StaleSignIn
+from cognito_session.http.error_response import refusal
 from cognito_session.signin.outcome import Done, PasswordChanged, TotpSecret
-from cognito_session.web.refusal import refusal
 from managed.scene import rows
 from signin.browser import BASE_URL, Site, location, query_of
 from signin.counter import Counter, refused

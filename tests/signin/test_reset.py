@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cognito_session import Active, ConfigurationError, SessionPolicy, SessionRequired
-from cognito_session.core.outcome import Reason, Rejected
+from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.signin.outcome import AccountChanged, Done, PasswordChanged, PasswordReset
 from managed.scene import Reports, ring, rows
 from signin.counter import Counter, refused

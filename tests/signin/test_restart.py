@@ -108,7 +108,7 @@ def test_a_page_and_a_hint_that_fill_the_cookie(site):
 def test_a_flow_that_the_version_before_began(app):
     """A sign-in under way while a new version is installed: its cookie has no entry, and opens."""
     begun = Transaction.begun(
-        app.manager(cookie="sealed", cookie_name=None, session_keys=ring(1)).case, "/orders", Entry(language="de")
+        app.manager(cookie="sealed", cookie_name=None, session_keys=ring(1)).context, "/orders", Entry(language="de")
     )
     assert Transaction.of_text(json.dumps(begun[:5]).encode()) == begun._replace(entry=Entry())
     assert Transaction.of_text(json.dumps((*begun[:5], {"language": "de", "theme": "dark"})).encode()) == begun

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cognito_session.http.request import Request
 from cognito_session.signin.return_to import safe_return_to, wanted_return_to
-from cognito_session.web.request import Request
 
 OWN = [
     "/",

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from cognito_session import Active
-from cognito_session.core.ports import CodeGrant
+from cognito_session.core.protocol.ports import CodeGrant
 from cognito_session.drivers.sync import run
 from cognito_session.signin.transaction import find_transaction
 from managed.scene import ring
@@ -63,7 +63,7 @@ def test_the_nonce_and_the_verifier_are_only_in_the_sealed_cookie(site):
     state = query_of(address)["state"]
     manager = site.app.manager(cookie="sealed", cookie_name=None, session_keys=ring(1))
     ((name, value),) = site.jar.items()
-    found = run(find_transaction(manager.case, state, (f"{name}={value}",)), manager.ports)
+    found = run(find_transaction(manager.context, state, (f"{name}={value}",)), manager.ports)
     assert found is not None
     assert found.verifier not in address
     assert found.verifier not in value
@@ -78,7 +78,7 @@ def test_every_layout_and_both_cookies(stack, sort_key, cookie):
     app = make_app(stack, sort_key=sort_key, callback_urls=(f"{BASE_URL}/auth/callback",), logout_urls=(f"{BASE_URL}/",))
     user = app.user(groups=())
     with Site(app, cookie=cookie) as site:
-        name = site.manager.case.cookie.name
+        name = site.manager.context.cookie.name
         site.start()
         assert site.flows()[0].startswith(f"__Host-{name.removeprefix('__Host-')}-flow-")
         assert location(site.sign_in(user)) == "/"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cognito_session import Active, ConfigurationError, Rejected
-from cognito_session.core.outcome import Reason
+from cognito_session.core.protocol.session import Reason
 from managed.scene import session_rows
 from signin.browser import BASE_URL, Site, location, query_of
 from support.stack import done

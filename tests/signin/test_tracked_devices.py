@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy, decode_token
-from cognito_session.core.device_cookie import keep_device
-from cognito_session.core.outcome import Reason
-from cognito_session.core.tracking import DeviceSecret
+from cognito_session.core.protocol.device_cookie import keep_device
+from cognito_session.core.protocol.device_tracking import DeviceSecret
+from cognito_session.core.protocol.session import Reason
 from cognito_session.drivers.sync import run
 from cognito_session.signin.outcome import Done
 from managed.scene import Reports, ring, session_rows
@@ -179,8 +179,10 @@ def test_a_device_that_cannot_prove_itself_is_dropped(counter):
     """A device password that Cognito refuses: the sign-in is over, the cookie removed, and the next try works."""
     user = counter.app.user()
     counter.sign_in(user.username)
-    key, case = only_row(counter, user)["device_key"], counter.manager.case
-    (line,) = run(keep_device(case, DeviceSecret(key, "-group", "wrong"), user.username, user.username), counter.manager.ports)
+    key, context = only_row(counter, user)["device_key"], counter.manager.context
+    (line,) = run(
+        keep_device(context, DeviceSecret(key, "-group", "wrong"), user.username, user.username), counter.manager.ports
+    )
     counter.jar[DEVICE] = line.partition("=")[2].partition(";")[0]
     outcome = counter.sign_in(user.username)
     assert (outcome.reason, DEVICE in counter.jar) == ("challenge_expired", False)

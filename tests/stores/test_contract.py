@@ -10,10 +10,10 @@ import pytest
 from moto import mock_aws
 
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.wire import open_wire
-from cognito_session.core.change import Change, Move, Written
+from cognito_session.aws.transport.interface import open_wire
 from cognito_session.core.errors import SessionError
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, WriteKind, Written
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite_store import SQLiteStore
 from cognito_session.testing import store_contract
 from cognito_session.testing.memory_store import MemoryStore
@@ -76,9 +76,9 @@ def test_the_stack_refuses_an_empty_name_as_dynamodb_does(request, value):
     store = TestDynamoDBStore().make_store(request, one_row_per_user=False)
     key = SessionKey("user", "sign-in")
     with pytest.raises(SessionError):
-        store.write(Change(Move.TOUCH, key, (), put={"map": value}))
+        store.write(Change(WriteKind.TOUCH, key, (), put={"map": value}))
     with pytest.raises(SessionError):
-        store.write_all([Change(Move.TOUCH, key, (), put={"map": value})])
+        store.write_all([Change(WriteKind.TOUCH, key, (), put={"map": value})])
     assert store.load(key) is None
 
 

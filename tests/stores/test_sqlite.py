@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from cognito_session.core.change import Change, Move, absent, equals
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, WriteKind, absent, equals
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite import file as sqlite_file
 from cognito_session.sqlite_store import SQLiteStore
 from support.stack import Program, programs
@@ -25,8 +25,8 @@ KEY = SessionKey("user", "sign-in")
 SECRET = "refresh-token-canary"
 PREAMBLE = """
 import json, os, sys, threading, time
-from cognito_session.core.change import Change, Move, absent, equals
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, Move, absent, equals
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite_store import SQLiteStore
 def put(store, sub, **attributes):
     return store.write(Change(Move.TOUCH, SessionKey(sub, "s"), (), put=attributes))
@@ -37,7 +37,7 @@ def say(*words):
 
 def put(store, key=KEY, **attributes):
     """Set attributes of a row."""
-    return store.write(Change(Move.TOUCH, key, (), put=attributes))
+    return store.write(Change(WriteKind.TOUCH, key, (), put=attributes))
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_forks_amid_the_writes_of_threads_lose_nothing(path):
 def test_a_fork_that_bypasses_python_is_refused_not_risked(store, monkeypatch):
     """A child that did inherit a connection neither uses nor closes it, and says so with a 503."""
     leaked = []
-    monkeypatch.setattr("cognito_session.aws.fork.leak", leaked.append)
+    monkeypatch.setattr("cognito_session.fork.leak", leaked.append)
     put(store, n=1)
     (inherited,) = store._file._open
     real = os.getpid()
@@ -365,7 +365,7 @@ def test_what_belongs_to_another_user_is_refused(path, tmp_path, what, monkeypat
 def test_a_removed_secret_is_gone_from_the_file(store, path):
     """What a logout takes out of the row is not left behind on the disk once the log is written back."""
     put(store, token=SECRET, username=SECRET * 2_000)  # beyond one page: the pages behind it become free
-    store.write(Change(Move.LOGOUT, KEY, (), put={"state": "ended"}, drop=frozenset({"token", "username"})))
+    store.write(Change(WriteKind.LOGOUT, KEY, (), put={"state": "ended"}, drop=frozenset({"token", "username"})))
     store.close()
     assert {file.name: SECRET.encode() in file.read_bytes() for file in path.parent.iterdir()} == {
         "sessions.db": False,
@@ -529,13 +529,13 @@ def test_errors_and_reprs_hold_no_secret(store, path, hasty):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable) as caught:
-        store.write(Change(Move.COMMIT, KEY, (equals("token", SECRET),), put={"token": SECRET}))
+        store.write(Change(WriteKind.COMMIT, KEY, (equals("token", SECRET),), put={"token": SECRET}))
     errors.append(caught.value)
     other.execute("DROP TABLE sessions")
     other.execute("COMMIT")
     other.close()
     with pytest.raises(StoreUnavailable) as caught:
-        store.write(Change(Move.COMMIT, KEY, (absent("token"),), put={"token": SECRET}))
+        store.write(Change(WriteKind.COMMIT, KEY, (absent("token"),), put={"token": SECRET}))
     errors.append(caught.value)
     assert not any(SECRET in everything(error) for error in errors)
     assert SECRET not in repr(store)
@@ -565,7 +565,7 @@ def test_purge_goes_by_the_ttl_as_last_written(store):
     assert store.load(KEY)["ttl"] == 100
     put(store, ttl=300)
     assert store.purge(200) == 0
-    store.write(Change(Move.TOUCH, KEY, (), drop=frozenset({"ttl"})))
+    store.write(Change(WriteKind.TOUCH, KEY, (), drop=frozenset({"ttl"})))
     assert store.purge(10**12) == 0
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cognito_session.core.change import Change, Move, absent
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import Change, WriteKind, absent
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite import log as sqlite_log
 from cognito_session.sqlite_store import SQLiteStore
 from support.stack import Program, programs
@@ -24,9 +24,9 @@ KEY = SessionKey("user", "sign-in")
 NEW = SessionKey("another", "sign-in")
 OTHERS = """
 import os, sys
-from cognito_session.core.change import Change, Move
+from cognito_session.core.protocol.conditions import Change, Move
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite_store import SQLiteStore
 path = sys.argv[1]
 KEY, NEW = SessionKey("user", "sign-in"), SessionKey("another", "sign-in")
@@ -42,7 +42,7 @@ def say(*words):
 """
 
 
-def put(store, key=KEY, move=Move.TOUCH, **attributes):
+def put(store, key=KEY, move=WriteKind.TOUCH, **attributes):
     """Set attributes of a row."""
     return store.write(Change(move, key, (), put=attributes))
 
@@ -83,7 +83,7 @@ def refused(store, naming):
         lambda: store.rows_of(KEY.sub),
         lambda: put(store, n=2),
         lambda: put(store, NEW, n=2),
-        lambda: store.write_all([Change(Move.TOUCH, NEW, (), put={"n": 2})]),
+        lambda: store.write_all([Change(WriteKind.TOUCH, NEW, (), put={"n": 2})]),
         lambda: store.purge(10),
     ):
         with pytest.raises(StoreUnavailable) as caught:
@@ -397,8 +397,8 @@ def test_the_log_is_cut_and_stays_bounded(store, path, monkeypatch):
         grow()
     longest = beside(path, "-wal").stat().st_size
     assert longest < 700_000
-    assert put(store, move=Move.COMMIT, n=2).applied
-    assert put(store, move=Move.LOGOUT, n=3).applied
+    assert put(store, move=WriteKind.COMMIT, n=2).applied
+    assert put(store, move=WriteKind.LOGOUT, n=3).applied
     assert store.load(KEY)["n"] == 3
     reader.execute("COMMIT")
     reader.close()
@@ -519,7 +519,7 @@ def test_damage_is_never_an_unknown_session_or_an_altered_one(tmp_path, seed):
     for n in range(100):
         key = SessionKey(f"user-{n % 40}-{chance.getrandbits(64):x}", f"sid-{n}")
         rows[key] = {"token": "t" * chance.choice((10, 500, 3000)), "n": n, "ttl": n}
-        origin.write(Change(Move.CREATE, key, (absent("sub"),), put=rows[key], replace=True))
+        origin.write(Change(WriteKind.CREATE, key, (absent("sub"),), put=rows[key], replace=True))
     origin.close()
     content = (tmp_path / "origin.db").read_bytes()
     counts = {"right": 0, "unavailable": 0}

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from cognito_session.core.record import USER_SID
+from cognito_session.core.protocol.record import USER_SID
 from cognito_session.local.calls import Call
 from cognito_session.local.stack import LocalStack, Pool, User
 from cognito_session.manager import AsyncSessionManager, SessionManager

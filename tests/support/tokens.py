@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from cognito_session.core.keys import KeySet
-from cognito_session.core.token import TokenRules
+from cognito_session.core.crypto.access_token import TokenRules
+from cognito_session.core.crypto.key_set import KeySet
 
 __all__ = ["CLIENT_ID", "ISSUED_AT", "LIFE_SECONDS", "POOL_ID", "SUB", "Issuer", "b64url", "flipped"]
 

@@ -37,7 +37,7 @@ def handler(request, cognito):
 
 def protected(manager):
     """A Lambda handler for the group "staff" only."""
-    from cognito_session.web.protect import protect
+    from cognito_session.web.aws_lambda.protect import protect
 
     def plain(event, context, me):
         me.require(any_group=["staff"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cognito_session.http.response import Response
 from cognito_session.testing.answer import set_cookie_lines
 from cognito_session.testing.browser import Browser
 from cognito_session.testing.cookie_jar import CookieJar
-from cognito_session.web.response import Response
 
 A, B = "a=1; Path=/", "b=2; Path=/"
 

@@ -147,18 +147,18 @@ def test_budgets_can_be_asserted(cognito, handler):
 
 def test_everything_is_put_back(sessions, async_sessions):
     """After the kit's end both managers have the very case and ports they had, also where a test failed."""
-    before = [(manager.case, manager.ports) for manager in (sessions, async_sessions)]
+    before = [(manager.context, manager.ports) for manager in (sessions, async_sessions)]
 
     def fails(kit):
         for manager in (sessions, sessions, async_sessions):
             assert kit.attach(manager) is manager
-            assert manager.case.clock is kit.clock
+            assert manager.context.clock is kit.clock
         assert sessions.ports.store is not before[0][1].store
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), Cognito() as kit:
         fails(kit)
-    now = [(manager.case, manager.ports) for manager in (sessions, async_sessions)]
+    now = [(manager.context, manager.ports) for manager in (sessions, async_sessions)]
     assert all(a is b for one, other in zip(before, now, strict=True) for a, b in zip(one, other, strict=True))
 
 
@@ -178,7 +178,7 @@ def test_two_managers_of_one_application_share_their_sessions(cognito, sessions,
 
 
 def protect_async(manager):
-    from cognito_session.web.protect import protect
+    from cognito_session.web.aws_lambda.protect import protect
 
     async def handler(event, context, me):
         return {"statusCode": 200}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cognito_session import ConfigurationError, SessionManager
-from cognito_session.core.keyring import Keyring
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.testing.environment import DEFAULTS, set_defaults
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from cognito_session import Active, SessionConflict
-from cognito_session.core.change import Change
+from cognito_session.core.protocol.conditions import Change
 from cognito_session.testing import turns
 
 

@@ -17,7 +17,7 @@ from cognito_session.core.errors import (
     SessionUnavailable,
     StoreUnavailable,
 )
-from cognito_session.core.ports import NewTokens, RefreshRequest
+from cognito_session.core.protocol.ports import NewTokens, RefreshRequest
 from cognito_session.ops import iam
 
 

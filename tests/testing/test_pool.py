@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.core.id_token import verify_id_token
-from cognito_session.core.ports import PoolRefusal
-from cognito_session.core.token import verify
+from cognito_session.core.crypto.access_token import verify
+from cognito_session.core.crypto.id_token import verify_id_token
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.testing import FakePool, ManualClock, signing
 
 CLAIMS = {

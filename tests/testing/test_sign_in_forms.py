@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.ports import CodeGrant, GrantRefused, PoolRefusal
+from cognito_session.core.protocol.ports import CodeGrant, GrantRefused, PoolRefusal
 from cognito_session.testing.account import PASSWORD
 from cognito_session.testing.user_pool import CODE
 

@@ -25,7 +25,7 @@ from cognito_session import (
     decode_token,
     session,
 )
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
 from cognito_session.web.powertools import session_middleware
 
 sessions = SessionManager.from_env()

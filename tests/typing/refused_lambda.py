@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cognito_session import Active, Rejected, Session, SessionManager, SessionPolicy, current_session, session
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
 
 sessions = SessionManager.from_env()
 

@@ -21,9 +21,9 @@ from cognito_session import (
     SessionUnavailable,
     current_session,
 )
-from cognito_session.web import protect
+from cognito_session.http.csrf import Csrf
 from cognito_session.web.asgi import CognitoSessionMiddleware, request_of, visit_of
-from cognito_session.web.csrf import Csrf
+from cognito_session.web.aws_lambda import protect
 from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cognito_session import Active, ConfigurationError, Refreshed, Rejected, SessionForbidden, SessionPolicy, SessionUnavailable
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
 from managed.scene import Reports, by_hand, sealed, session_rows
 from support.stack import cookie_of, done, in_thread, joined, make_app
 from web.gateways import (

@@ -8,7 +8,7 @@ import flask
 import pytest
 
 from cognito_session import SessionManager
-from cognito_session.web.base_path import base_path_of, below
+from cognito_session.http.base_path import base_path_of, below
 from cognito_session.web.flask import CognitoSession, session_required
 from managed.scene import ring
 

@@ -11,9 +11,9 @@ from itertools import product
 import pytest
 
 from cognito_session import ConfigurationError
-from cognito_session.web import csrf as csrf_module
-from cognito_session.web.csrf import Csrf, CsrfVerdict, origin_of
-from cognito_session.web.request import Request, headers_of
+from cognito_session.http import csrf as csrf_module
+from cognito_session.http.csrf import Csrf, CsrfVerdict, origin_of
+from cognito_session.http.request import Request, headers_of
 from managed.scene import ring, sealed
 from support.stack import cookie_of, done, make_app, shared_stack
 from web.gateways import GATEWAYS, HOST, Call, RestApi

@@ -26,6 +26,7 @@ from django.views.decorators.cache import cache_page
 from django.views.decorators.csrf import csrf_exempt
 
 from cognito_session import ConfigurationError, Session, SessionError, SessionUnavailable, current_session
+from cognito_session.http.response import Response
 from cognito_session.web.django import (
     CognitoSessionMiddleware,
     SessionRequiredMixin,
@@ -39,8 +40,7 @@ from cognito_session.web.django import (
     sign_out,
     visit_of,
 )
-from cognito_session.web.native import door_of
-from cognito_session.web.response import Response
+from cognito_session.web.native import adapt
 from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 
@@ -799,7 +799,7 @@ def test_configuration_comes_from_the_settings(app, stack):
     rest = {"ENVIRON": app.pool.environment(), "cookie": "token", "COOKIE_NAME": "mine", "CLOCK": stack.clock}
     with override_settings(**PROJECT, COGNITO_SESSION={**given, **rest}):
         manager = session_manager()
-        assert (manager.configuration.session_table, manager.case.cookie.name) == (app.table, "mine")
+        assert (manager.configuration.session_table, manager.context.cookie.name) == (app.table, "mine")
         me = cookie_of(manager.establish(app.sign_in(app.user())))
         assert ask_wsgi("/s/json", cookie=me).status == 200
         assert session_manager() is manager
@@ -860,7 +860,7 @@ def test_nothing_is_left_behind(ask, to, cookie):
 def test_a_door_knows_djangos_requests(project):
     """What managed login is handed is understood, mount point included, and answered with each cookie for itself."""
     native = RequestFactory().get("/a%20b/é?c=%20", headers={"host": "testserver", "x-own": "1"}, SCRIPT_NAME="/m")
-    door = door_of(native)
+    door = adapt(native)
     assert door.request == request_of(native)
     assert (door.request.method, door.request.path, door.request.query) == ("GET", "/m/a%20b/%C3%A9", "c=%20")
     assert door.request.header("x-own") == "1"

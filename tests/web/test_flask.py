@@ -15,6 +15,7 @@ from werkzeug.exceptions import Conflict
 
 import cognito_session
 from cognito_session import ConfigurationError, Session, SessionError, SessionForbidden
+from cognito_session.http.response import Response
 from cognito_session.web.flask import (
     CognitoSession,
     current_session,
@@ -26,8 +27,7 @@ from cognito_session.web.flask import (
     session_required,
     sign_out,
 )
-from cognito_session.web.native import door_of
-from cognito_session.web.response import Response
+from cognito_session.web.native import adapt
 from cognito_session.web.wsgi import CognitoSessionMiddleware
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 
@@ -434,7 +434,7 @@ def test_configuration_comes_from_app_config(app, stack):
     site = create_app(**config)
     with site.app_context():
         manager = session_manager()
-        assert (manager.configuration.session_table, manager.case.cookie.name) == (app.table, "mine")
+        assert (manager.configuration.session_table, manager.context.cookie.name) == (app.table, "mine")
     me = manager.establish(app.sign_in(app.user()))
     assert ask(site, "/json", cookie=cookie_of(me)).json == {"me": me.username}
     with pytest.raises(ConfigurationError, match="COGNITO_SESSION_TABEL: no such setting"):
@@ -522,7 +522,7 @@ def test_nothing_is_left_behind(site, cookie, app):
 def test_a_door_knows_flasks_requests(site):
     """What managed login is handed is understood, mount point included, and answered with each cookie for itself."""
     with site.test_request_context("/a?b=1", headers={"X-Own": "1"}, base_url="https://app.example/m"):
-        door = door_of(flask.request)
+        door = adapt(flask.request)
         assert door.request == request_of(flask.request)
         assert (door.request.path, door.request.query, door.request.header("x-own")) == ("/m/a", "b=1", "1")
         native = door.respond(Response(303, {"Location": "/x"}, "", ("a=1; Path=/", "b=2")))

@@ -7,9 +7,9 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import flask
 import pytest
 
-from cognito_session.web.csrf import Csrf, CsrfVerdict
+from cognito_session.http.csrf import Csrf, CsrfVerdict
+from cognito_session.http.request import Request
 from cognito_session.web.flask import CognitoSession
-from cognito_session.web.request import Request
 from cognito_session.web.wsgi import CognitoSessionMiddleware, request_of
 
 OURS, EVIL = "https://app.example", "https://evil.example"

@@ -13,9 +13,10 @@ import pytest
 
 from cognito_session import SessionForbidden, SessionRequired
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.http.request import headers_of
+from cognito_session.http.response import redirect
 from cognito_session.signin.return_to import safe_return_to
-from cognito_session.web.lambda_answer import set_cookie_spellings
-from cognito_session.web.lambda_event import (
+from cognito_session.web.aws_lambda.event import (
     Form,
     answer,
     cookie_headers,
@@ -25,8 +26,7 @@ from cognito_session.web.lambda_event import (
     respond,
     with_session_headers,
 )
-from cognito_session.web.request import headers_of
-from cognito_session.web.response import redirect
+from cognito_session.web.aws_lambda.response import set_cookie_spellings
 from managed.scene import NAME, sealed
 from support.stack import COOKIE, cookie_of, make_app, shared_stack
 from web.gateways import GATEWAYS, HOST, Call, RefusedError, WebSocketApi

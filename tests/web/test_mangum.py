@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from mangum import Mangum
 
 from cognito_session import Session, current_session
-from cognito_session.web import protect
+from cognito_session.web.aws_lambda import protect
 from cognito_session.web.fastapi import CognitoAuth
 from support.stack import COOKIE, cookie_of, fresh, make_app, shared_stack
 

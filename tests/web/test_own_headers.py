@@ -7,13 +7,13 @@ import pytest
 
 from cognito_session import SessionRequired, SessionUnavailable
 from cognito_session.core.own_headers import OWN_HEADERS
+from cognito_session.http.error_page import page
+from cognito_session.http.error_response import refusal
+from cognito_session.http.request import Request
+from cognito_session.http.response import json_response, redirect
 from cognito_session.web.asgi import CognitoSessionMiddleware as AsgiMiddleware
-from cognito_session.web.lambda_answer import respond
-from cognito_session.web.lambda_form import Form
-from cognito_session.web.page import page
-from cognito_session.web.refusal import refusal
-from cognito_session.web.request import Request
-from cognito_session.web.response import json_response, redirect
+from cognito_session.web.aws_lambda.form import Form
+from cognito_session.web.aws_lambda.response import respond
 from cognito_session.web.wsgi import CognitoSessionMiddleware as WsgiMiddleware
 
 PAGE = {"sec-fetch-mode": ("navigate",), "accept": ("text/html",)}

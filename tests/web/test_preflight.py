@@ -20,11 +20,11 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from cognito_session import ConfigurationError
+from cognito_session.http.request import Request
 from cognito_session.web import asgi, wsgi
 from cognito_session.web.fastapi import CognitoAuth
 from cognito_session.web.flask import CognitoSession, session_required
 from cognito_session.web.powertools import session_middleware
-from cognito_session.web.request import Request
 from doors import wires
 from managed.scene import sealed
 from support.stack import cookie_of

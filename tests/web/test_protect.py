@@ -28,15 +28,15 @@ from cognito_session import (
     current_session,
 )
 from cognito_session.configuration import Configuration
+from cognito_session.core.crypto.access_token import verify
+from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import StoreUnavailable
-from cognito_session.core.keys import KeySet
-from cognito_session.core.outcome import Reason
-from cognito_session.core.token import verify
+from cognito_session.core.protocol.session import Reason
 from cognito_session.drivers.sync import Ports
+from cognito_session.http.csrf import Csrf
 from cognito_session.testing.memory_store import MemoryStore
-from cognito_session.web import protect as protect_module
-from cognito_session.web.csrf import Csrf
-from cognito_session.web.protect import protect, resolve_event
+from cognito_session.web.aws_lambda import protect as protect_module
+from cognito_session.web.aws_lambda.protect import protect, resolve_event
 from support.tokens import SUB
 
 COOKIE = "token=new; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax"
@@ -70,7 +70,7 @@ class FixedManager:
         self.asked: list[tuple[Any, float | None]] = []
         self.csrf = Csrf()
         self.base_path = ""
-        self.case = SimpleNamespace(with_time_left=lambda _seconds: None)  # no flow of the core runs here
+        self.context = SimpleNamespace(with_time_left=lambda _seconds: None)  # no flow of the core runs here
         self.ports = Ports(store=None, provider=None, keys=None, clock=None, sleep=None)
 
     def resolve(self, cookie_header: Any, *, remaining_seconds: float | None = None) -> Any:
@@ -359,8 +359,8 @@ def test_a_protected_handler_keeps_its_name(active):
 
 def test_decorating_loads_nothing_that_a_cold_start_need_not_pay_for():
     """No event loop, no address parser, no Powertools, no HTTP module before a request needs one."""
-    heavy = ["asyncio", "urllib.parse", "http", "aws_lambda_powertools", "cognito_session.web.websocket", "html"]
-    program = f"import sys, cognito_session.web.protect; print([name for name in {heavy} if name in sys.modules])"
+    heavy = ["asyncio", "urllib.parse", "http", "aws_lambda_powertools", "cognito_session.web.aws_lambda.websocket", "html"]
+    program = f"import sys, cognito_session.web.aws_lambda.protect; print([name for name in {heavy} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True, env=PATHS)
     assert shown.stdout.strip() == "[]"
 

@@ -23,9 +23,9 @@ def test_every_cookie_of_a_session_follows_the_setting(app, same_site):
     manager = sealed(app, same_site=same_site)
     me = manager.establish(app.sign_in(app.user()))
     lines = [*me.set_cookies, *manager.sign_out(cookie_of(me))]
-    lines += [challenge_cookie(manager.case).delete_line(), manager.case.cookie.beside("device").delete_line()]
+    lines += [challenge_cookie(manager.context).delete_line(), manager.context.cookie.beside("device").delete_line()]
     assert all(line.endswith(f"; Path=/; HttpOnly; Secure; SameSite={same_site}") for line in lines)
-    assert transaction_cookie(manager.case, "x").delete_line().endswith("; Secure; SameSite=Lax")
+    assert transaction_cookie(manager.context, "x").delete_line().endswith("; Secure; SameSite=Lax")
 
 
 @pytest.mark.parametrize("same_site", ["lax", "none", "", None, True, "Lax; Domain=evil.example"])

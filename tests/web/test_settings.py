@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cognito_session import AsyncSessionManager, ConfigurationError, SessionManager, SessionPolicy
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
 from cognito_session.web.settings import Settings
 from support.sealing_keys import ring
 from support.stack import fresh, make_app, shared_stack
@@ -34,7 +34,7 @@ def test_capitals_do_not_matter_and_none_is_unset(environ):
     given = {"ENVIRON": environ, "cookie_name": "mine", "CLIENT_ID": "client1", "Session_Keys": KEYS, "COOKIE": None}
     found = Settings.of({**given, "LOGIN_PATH": "/login"}, spelled=SPELLED)
     assert type(found.manager) is SessionManager
-    assert (found.manager.case.cookie.name, found.manager.case.sealed_cookie) == ("mine", True)
+    assert (found.manager.context.cookie.name, found.manager.context.sealed_cookie) == ("mine", True)
     assert (found.manager.configuration.client_id, found.login_path) == ("client1", "/login")
     assert found.manager.configuration.session_table == environ["SESSION_TABLE"]
 
@@ -53,10 +53,10 @@ def test_a_policy_and_csrf_may_be_mappings(environ):
     given = {"environ": environ, "cookie": "token"}
     made = {"POLICY": {"IDLE_SECONDS": 60}, "CSRF": {"exempt": ["/hooks/*"]}}
     manager = Settings.of({**given, **made}, spelled=SPELLED).manager
-    assert (manager.case.policy.idle_seconds, manager.csrf.exempt) == (60, ("/hooks/*",))
+    assert (manager.context.policy.idle_seconds, manager.csrf.exempt) == (60, ("/hooks/*",))
     ours = {"policy": SessionPolicy(idle_seconds=61), "csrf": Csrf(exempt=["/own"])}
     manager = Settings.of({**given, **ours}, spelled=SPELLED).manager
-    assert (manager.case.policy.idle_seconds, manager.csrf.exempt) == (61, ("/own",))
+    assert (manager.context.policy.idle_seconds, manager.csrf.exempt) == (61, ("/own",))
     with pytest.raises(ConfigurationError, match="COGNITO_SESSION_POLICY: expected the keywords of SessionPolicy"):
         Settings.of({**given, "policy": {"idle": 60}}, spelled=SPELLED)
 

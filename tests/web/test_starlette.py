@@ -14,9 +14,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from cognito_session import SessionForbidden, current_session
-from cognito_session.web.native import door_of
-from cognito_session.web.request import Request as OurRequest
-from cognito_session.web.response import Response, redirect
+from cognito_session.http.request import Request as OurRequest
+from cognito_session.http.response import Response, redirect
+from cognito_session.web.native import adapt
 from cognito_session.web.starlette import (
     CognitoSessionMiddleware,
     establish,
@@ -316,7 +316,7 @@ async def test_a_request_and_a_response_in_starlette_s_form():
         {"type": "http", "method": "GET", "path": "/a b", "raw_path": b"/a%20b", "query_string": b"c=d", "headers": headers}
     )
     assert request_of(native) == OurRequest("GET", "/a%20b", "c=d", {"host": ("app.example",), "cookie": ("a=1", "b=2")})
-    door = door_of(native)
+    door = adapt(native)
     assert door.request == request_of(native)
     sent = door.respond(redirect("/next", cookies=("a=1; Path=/", "b=2; Path=/")))
     assert (sent.status_code, sent.headers["location"]) == (303, "/next")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cognito_session import Active, ConfigurationError, Refreshed, SessionPolicy, current_session, session
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
 from managed.scene import Reports, by_hand, ring, sealed, session_rows
 from support.stack import cookie_of, done, make_app
 from web.gateways import HOST, Call, WebSocketApi, WebSocketAuthorizer
@@ -287,7 +287,7 @@ def test_a_message_opens_a_session_of_its_own_kind_only(app):
     """A connection that names a sealed session does not reach it through a manager of the token cookie."""
     manager = serving(app)
     context = told(manager, cookie_of(manager.establish(app.sign_in(app.user()))))
-    other = app.manager(session_keys=ring(1), websocket_api=True, cookie_name=manager.case.cookie.name)
+    other = app.manager(session_keys=ring(1), websocket_api=True, cookie_name=manager.context.cookie.name)
     given = echo(other)(API.message_event("x", context=context), None)
     assert (given["statusCode"], json.loads(given["body"])["reason"]) == (401, "wrong_cookie_kind")
 

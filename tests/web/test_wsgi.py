@@ -22,8 +22,8 @@ from cognito_session import (
     SessionUnavailable,
     current_session,
 )
-from cognito_session.web import protect
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
+from cognito_session.web.aws_lambda import protect
 from cognito_session.web.establish import establish, sign_out
 from cognito_session.web.wsgi import CognitoSessionMiddleware, request_of, visit_of
 from support.sealing_keys import ring

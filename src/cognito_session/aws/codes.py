@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cognito_session.aws.wire import ServiceError
+    from cognito_session.aws.transport.interface import ServiceError
 
 __all__ = ["COMMON", "KMS", "Meaning", "explain", "meaning_of"]
 

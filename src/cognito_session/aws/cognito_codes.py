@@ -14,7 +14,7 @@ from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cognito_session.aws.wire import ServiceError
+    from cognito_session.aws.transport.interface import ServiceError
 
 __all__ = ["COGNITO", "is_about_the_request", "pool_failure"]
 

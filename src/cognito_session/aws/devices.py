@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.core.secret import Secret
 
 if TYPE_CHECKING:
-    from cognito_session.aws.wire import Wire
-    from cognito_session.core.ports import DeviceConfirmation
+    from cognito_session.aws.transport.interface import Wire
+    from cognito_session.core.protocol.ports import DeviceConfirmation
 
 __all__ = ["confirm_device", "forget_device"]
 

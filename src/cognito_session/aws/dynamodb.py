@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from cognito_session.aws.attribute_value import from_attribute, to_attribute
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
-from cognito_session.core.change import Written
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import StoreUnavailable
+from cognito_session.core.protocol.conditions import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cognito_session.aws.wire import Wire
-    from cognito_session.core.change import Change, Clause, Test
-    from cognito_session.core.record import Row, SessionKey
+    from cognito_session.aws.transport.interface import Wire
+    from cognito_session.core.protocol.conditions import Change, Clause, Comparison
+    from cognito_session.core.protocol.record import Row, SessionKey
 
 __all__ = ["DynamoDBStore"]
 
@@ -238,7 +238,7 @@ class _Expression:
         tests = " OR ".join(self._test(test) for test in clause.tests)
         return f"({tests})" if len(clause.tests) > 1 else tests
 
-    def _test(self, test: Test) -> str:
+    def _test(self, test: Comparison) -> str:
         if test.op in ("absent", "exists"):
             return f"attribute_{'not_' if test.op == 'absent' else ''}exists({self.name(test.attr)})"
         return f"{self.name(test.attr)} {test.op} {self.value(test.value)}"

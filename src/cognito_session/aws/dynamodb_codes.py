@@ -13,7 +13,7 @@ from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cognito_session.aws.wire import ServiceError
+    from cognito_session.aws.transport.interface import ServiceError
 
 __all__ = ["DYNAMODB", "a_condition_failed", "is_conflict", "is_passing", "table_failure"]
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.aws.fork import ProcessLock
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import SessionError
-from cognito_session.core.keyring import Keyring
+from cognito_session.fork import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.core.ports import Clock
+    from cognito_session.core.protocol.ports import Clock
 
 __all__ = ["FixedKeyring", "RenewedKeyring"]
 

@@ -13,7 +13,7 @@ from cognito_session.core.errors import ConfigurationError, SessionUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cognito_session.aws.wire import ServiceError
+    from cognito_session.aws.transport.interface import ServiceError
 
 __all__ = ["SECRETS_MANAGER", "secret_failure"]
 

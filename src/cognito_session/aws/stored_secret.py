@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
+from cognito_session.core.arguments import trimmed
+from cognito_session.core.crypto.json_text import NotJson, read_json
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable
-from cognito_session.core.given import trimmed
-from cognito_session.core.json_text import NotJson, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.aws.wire import Wire
+    from cognito_session.aws.transport.interface import Wire
 
 __all__ = ["StoredSecret"]
 

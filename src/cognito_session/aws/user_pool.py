@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.aws.cognito_words import WRONG_SECRET, advice_for, speaks_of_secret
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.refusal_messages import WRONG_SECRET, advice_for, speaks_of_secret
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.ports import PoolRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cognito_session.aws.client_secret import ClientSecret
-    from cognito_session.aws.wire import Wire
+    from cognito_session.aws.transport.interface import Wire
 
 __all__ = ["CognitoUserPool"]
 
@@ -40,7 +40,7 @@ _POOL: Final = "check the user pool's settings (Cognito console: Authentication)
 _PASSKEYS: Final = "turn on passkeys and set a relying party id for the user pool (Cognito console: Sign-in, Passkey)"
 _DELIVERY: Final = "check the user pool's roles for sending SMS and email (Cognito console: Authentication methods)"
 _TRIGGER: Final = "a Lambda trigger of the user pool answers in a form that Cognito does not know"
-_TO_MEND: Final = {
+_CONFIGURATION_HINTS: Final = {
     "ResourceNotFoundException": _CLIENT,
     "InvalidClientException": _CLIENT,
     "InvalidUserPoolConfigurationException": _POOL,
@@ -125,7 +125,7 @@ def _refusal(operation: str, error: ServiceError) -> PoolRefusal:
         raise pool_failure(error) from error
     if error.code == "ResourceNotFoundException" and "device" in error.message.lower():
         return PoolRefusal(error.code, error.message)  # the browser's device was forgotten, and nothing is set up wrong
-    advice = _TO_MEND.get(error.code) or advice_for(error)
+    advice = _CONFIGURATION_HINTS.get(error.code) or advice_for(error)
     if advice is not None:
         raise ConfigurationError(f"Cognito refused {operation} ({error.code}): {advice}") from error
     return PoolRefusal(error.code, error.message)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cognito_session.core.crypto.keyring import KEY_BYTES, Keyring, new_entry
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.keyring import KEY_BYTES, Keyring, new_entry
 
 if TYPE_CHECKING:
     from cognito_session.cli.surroundings import Surroundings

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import click
 from tqdm import tqdm
 
-from cognito_session.aws.wire import WireError
+from cognito_session.aws.transport.interface import WireError
+from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.token import TokenRules
 from cognito_session.ops.adoption import adopter
 from cognito_session.ops.migration import Fate, Migration, check_layouts
 from cognito_session.ops.table import Layout
@@ -115,7 +115,7 @@ def _adopter(here: Surroundings, source: Layout, absolute_seconds: int) -> Calla
     names = found._replace(session_table=source.table, partition_key=source.partition_key, sort_key=None, session_store=None)
     lasting = SessionPolicy(absolute_seconds=absolute_seconds, idle_seconds=None)
     manager = SessionManager(names, cookie="token", policy=lasting, environ=here.environ)
-    return adopter(manager.case, manager.ports)
+    return adopter(manager.context, manager.ports)
 
 
 _ADVICE: Final = {

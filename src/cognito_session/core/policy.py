@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from cognito_session.core.arguments import check_boolean, check_choice, check_names
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.given import check_boolean, check_choice, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -1,7 +1,7 @@
 """Witness: where errors note themselves while a request is served, for whoever serves it; and whose request it is. Outside of
 a request nothing is noted.
 
-A framework may catch every error of its handlers; then the list is all that its surroundings learn (web/swallowed.py).
+A framework may catch every error of its handlers; then the list is all that its surroundings learn (http/swallowed.py).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ client: Final[ContextVar[Any]] = ContextVar("cognito_session_client", default=No
 
 def client_address() -> str:
     """The address of the request's client; "" outside of a request, and where the adapter does not know it."""
-    visit = client.get()
-    return "" if visit is None else str(getattr(visit, "client_address", ""))
+    request_session = client.get()
+    return "" if request_session is None else str(getattr(request_session, "client_address", ""))
 
 
 def note(error: object) -> None:

@@ -19,7 +19,7 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.drivers.sync import Done, Ports, segment
 
 if TYPE_CHECKING:
-    from cognito_session.core.steps import Flow
+    from cognito_session.core.protocol.steps import Flow
 
 __all__ = ["is_under_trio", "run", "threads"]
 

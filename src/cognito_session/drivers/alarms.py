@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cognito_session.drivers.sync import deliver, prepared
 
 if TYPE_CHECKING:
-    from cognito_session.core.steps import Report
+    from cognito_session.core.protocol.steps import Report
     from cognito_session.drivers.sync import Ports
 
 __all__ = ["raise_alarm", "raise_alarm_async"]
@@ -42,7 +42,7 @@ async def raise_alarm_async(event: Report, ports: Ports) -> None:
     if ports.on_event is None:
         deliver(told, ports, [])
         return
-    from cognito_session.core.steps import Call, ask
+    from cognito_session.core.protocol.steps import Call, ask
     from cognito_session.drivers import aio
 
     await aio.run(ask(Call(lambda: deliver(told, ports, []))), ports)

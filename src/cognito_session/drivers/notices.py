@@ -18,7 +18,7 @@ from cognito_session.core.errors import ConfigurationError, SessionUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cognito_session.core.steps import Report
+    from cognito_session.core.protocol.steps import Report
 
 __all__ = ["Notices"]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionError
 from cognito_session.core.frames import forget_locals
-from cognito_session.core.ports import TOO_LATE
-from cognito_session.core.steps import (
+from cognito_session.core.protocol.ports import TOO_LATE
+from cognito_session.core.protocol.steps import (
     Call,
     ConfirmDevice,
     Flow,
@@ -36,9 +36,9 @@ from cognito_session.core.witness import client_address
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from cognito_session.core.keyring import Keyring
-    from cognito_session.core.keys import KeySet
-    from cognito_session.core.ports import (
+    from cognito_session.core.crypto.key_set import KeySet
+    from cognito_session.core.crypto.keyring import Keyring
+    from cognito_session.core.protocol.ports import (
         AuthorizationServer,
         Clock,
         IdentityProvider,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         SessionStore,
         UserPool,
     )
-    from cognito_session.core.record import Row
+    from cognito_session.core.protocol.record import Row
     from cognito_session.drivers.notices import Notices
 
 __all__ = ["Done", "Ports", "deliver", "prepared", "run", "segment"]

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 
 from cognito_session.clock import SystemClock
-from cognito_session.core.ports import Clock
+from cognito_session.core.protocol.ports import Clock
 from cognito_session.local.payload import HttpAnswer, HttpRequest
 
 __all__ = ["MAX_BODY_BYTES", "MAX_HEADER_BYTES", "Gateway", "Handler", "LambdaContext"]

@@ -6,14 +6,14 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cognito_session.assembly import Assembly
-from cognito_session.core.data import save_data
-from cognito_session.core.device_cookie import signed_out_device
-from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
-from cognito_session.core.ending import log_out
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.outcome import Rejected, Session, admitted
+from cognito_session.core.protocol.data import save_data
+from cognito_session.core.protocol.device_cookie import signed_out_device
+from cognito_session.core.protocol.devices import SessionInfo, revoke, revoke_all, sessions_of
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.session import Rejected, Session, admitted
+from cognito_session.core.protocol.sign_out import log_out
+from cognito_session.http.device_label import device_label
 from cognito_session.web.checked import checked
-from cognito_session.web.device import device_label
 from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from cognito_session.assembly import ManagerSettings
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.outcome import Outcome
-    from cognito_session.core.steps import Flow
+    from cognito_session.core.protocol.session import Outcome
+    from cognito_session.core.protocol.steps import Flow
     from cognito_session.signin.flows_async import AsyncPasswordFlows
     from cognito_session.signin.managed_login import AsyncManagedLogin
 
@@ -63,34 +63,34 @@ class AsyncSessionManager(Assembly):
         remaining_seconds: float | None = None,
     ) -> Session:
         """As SessionManager.establish."""
-        case = self.case.with_time_left(remaining_seconds)
-        flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
+        context = self.context.with_time_left(remaining_seconds)
+        flow = establish(context, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
         session = admitted(await self._run(flow))
         made("establish", session.set_cookies)
         return session
 
     async def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
         """As SessionManager.sign_out."""
-        await self._run(log_out(self.case.with_time_left(remaining_seconds), cookie_header))
-        cookies = (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
+        await self._run(log_out(self.context.with_time_left(remaining_seconds), cookie_header))
+        cookies = (self.context.cookie.delete_line(), *signed_out_device(self.context, cookie_header))
         made("sign_out", cookies)
         return cookies
 
     async def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """As SessionManager.sessions_of."""
-        return await self._run(sessions_of(self.case, sub, current=current))
+        return await self._run(sessions_of(self.context, sub, current=current))
 
     async def revoke(self, sub: str, sid: str, *, remaining_seconds: float | None = None) -> bool:
         """As SessionManager.revoke."""
-        return await self._run(revoke(self.case.with_time_left(remaining_seconds), sub, sid))
+        return await self._run(revoke(self.context.with_time_left(remaining_seconds), sub, sid))
 
     async def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
         """As SessionManager.revoke_all."""
-        return await self._run(revoke_all(self.case.with_time_left(remaining_seconds), sub, keep=keep))
+        return await self._run(revoke_all(self.context.with_time_left(remaining_seconds), sub, keep=keep))
 
     async def save_data(self, me: Session, data: Mapping[str, Any], *, remaining_seconds: float | None = None) -> Session:
         """As SessionManager.save_data."""
-        return me.with_data(data, await self._run(save_data(self.case.with_time_left(remaining_seconds), me, data)))
+        return me.with_data(data, await self._run(save_data(self.context.with_time_left(remaining_seconds), me, data)))
 
     def managed_login(
         self,
@@ -122,9 +122,9 @@ class AsyncSessionManager(Assembly):
 
     async def csrf_token(self, me: Session) -> str:
         """As SessionManager.csrf_token."""
-        from cognito_session.web.visit import csrf_token
+        from cognito_session.web.request_session import csrf_token
 
-        return await self._run(csrf_token(self.case, me.sid))
+        return await self._run(csrf_token(self.context, me.sid))
 
     async def _run(self, flow: Flow[T]) -> T:
         from cognito_session.drivers import aio

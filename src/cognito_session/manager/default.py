@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.configuration import VARIABLES
+from cognito_session.core.arguments import check_text
 from cognito_session.core.errors import SessionError
-from cognito_session.core.given import check_text
 from cognito_session.core.secret import Secret
 from cognito_session.manager.sync import SessionManager
 from cognito_session.web.unsent import made
@@ -16,7 +16,7 @@ from cognito_session.web.unsent import made
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cognito_session.core.outcome import Session
+    from cognito_session.core.protocol.session import Session
 
 __all__ = ["default_manager", "session"]
 
@@ -32,7 +32,7 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
     None. Raises SessionRequired (401), SessionUnavailable (503), ConfigurationError (500); each answers for itself
     with `.respond()`.
     """
-    from cognito_session.web.protect import refuse_unread, resolve_event
+    from cognito_session.web.aws_lambda.protect import refuse_unread, resolve_event
 
     check_text("session: cookie_name", cookie_name)
     try:

@@ -6,15 +6,15 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from cognito_session.assembly import Assembly
-from cognito_session.core.data import save_data
-from cognito_session.core.device_cookie import signed_out_device
-from cognito_session.core.devices import SessionInfo, revoke, revoke_all, sessions_of
-from cognito_session.core.ending import log_out
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.outcome import Rejected, Session, admitted
+from cognito_session.core.protocol.data import save_data
+from cognito_session.core.protocol.device_cookie import signed_out_device
+from cognito_session.core.protocol.devices import SessionInfo, revoke, revoke_all, sessions_of
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.session import Rejected, Session, admitted
+from cognito_session.core.protocol.sign_out import log_out
 from cognito_session.drivers.sync import run
+from cognito_session.http.device_label import device_label
 from cognito_session.web.checked import checked
-from cognito_session.web.device import device_label
 from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from cognito_session.assembly import ManagerSettings
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.outcome import Outcome
+    from cognito_session.core.protocol.session import Outcome
     from cognito_session.signin.flows import PasswordFlows
     from cognito_session.signin.managed_login import ManagedLogin
-    from cognito_session.web.authorizer import Authorizer
-    from cognito_session.web.protect import (
+    from cognito_session.web.aws_lambda.authorizer import Authorizer
+    from cognito_session.web.aws_lambda.protect import (
         AsyncHandler,
         Handler,
         OptionalAsyncHandler,
@@ -84,8 +84,8 @@ class SessionManager(Assembly):
         session has been ended or the user signed out everywhere since; SessionForbidden where the policy refuses one more
         session; SessionUnavailable, which names the cause.
         """
-        case = self.case.with_time_left(remaining_seconds)
-        flow = establish(case, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
+        context = self.context.with_time_left(remaining_seconds)
+        flow = establish(context, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
         session = admitted(run(flow, self.ports))
         made("establish", session.set_cookies)
         return session
@@ -95,21 +95,21 @@ class SessionManager(Assembly):
 
         `remaining_seconds` is what is left of the function's time, if limited. Raises SessionUnavailable.
         """
-        run(log_out(self.case.with_time_left(remaining_seconds), cookie_header), self.ports)
-        cookies = (self.case.cookie.delete_line(), *signed_out_device(self.case, cookie_header))
+        run(log_out(self.context.with_time_left(remaining_seconds), cookie_header), self.ports)
+        cookies = (self.context.cookie.delete_line(), *signed_out_device(self.context, cookie_header))
         made("sign_out", cookies)
         return cookies
 
     def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """The user's live sessions, newest first, without secrets; `current` is the asking session's `sid`."""
-        return run(sessions_of(self.case, sub, current=current), self.ports)
+        return run(sessions_of(self.context, sub, current=current), self.ports)
 
     def revoke(self, sub: str, sid: str, *, remaining_seconds: float | None = None) -> bool:
         """End one session and revoke its tokens; False where there was none. Raises SessionUnavailable.
 
         `remaining_seconds` is what is left of the function's time, if limited.
         """
-        return run(revoke(self.case.with_time_left(remaining_seconds), sub, sid), self.ports)
+        return run(revoke(self.context.with_time_left(remaining_seconds), sub, sid), self.ports)
 
     def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
         """Sign the user out everywhere, or everywhere but in `keep`; how many sessions ended. Raises SessionUnavailable.
@@ -119,7 +119,7 @@ class SessionManager(Assembly):
         sessions end that exist, and no sign-in is refused. `remaining_seconds` is what is left of the function's time, if
         limited.
         """
-        return run(revoke_all(self.case.with_time_left(remaining_seconds), sub, keep=keep), self.ports)
+        return run(revoke_all(self.context.with_time_left(remaining_seconds), sub, keep=keep), self.ports)
 
     def save_data(self, me: Session, data: Mapping[str, Any], *, remaining_seconds: float | None = None) -> Session:
         """Replace the session's data, written only if it differs; the session with its new data.
@@ -127,16 +127,16 @@ class SessionManager(Assembly):
         Raises SessionConflict (409) where another request changed it since `me` was served, SessionRequired where the
         session has ended, ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
         """
-        return me.with_data(data, run(save_data(self.case.with_time_left(remaining_seconds), me, data), self.ports))
+        return me.with_data(data, run(save_data(self.context.with_time_left(remaining_seconds), me, data), self.ports))
 
     def csrf_token(self, me: Session) -> str:
         """A token for X-CSRF-Token, for pages of browsers too old for Sec-Fetch-Site and Origin (`Csrf(header_token=True)`).
 
         Bound to the session; another text each time. Raises ConfigurationError where there are no keys.
         """
-        from cognito_session.web.visit import csrf_token
+        from cognito_session.web.request_session import csrf_token
 
-        return run(csrf_token(self.case, me.sid), self.ports)
+        return run(csrf_token(self.context, me.sid), self.ports)
 
     def managed_login(
         self,
@@ -254,11 +254,11 @@ class SessionManager(Assembly):
         login_path: str | None = None,
         other_events: OtherEvents | None = None,
     ) -> Any:
-        """Decorate a Lambda handler `handler(event, context, me)`; see cognito_session.web.protect.
+        """Decorate a Lambda handler `handler(event, context, me)`; see cognito_session.web.aws_lambda.protect.
 
         `other_events(event, context)` serves what is no request: a schedule's event, a queue's, a warm-up's.
         """
-        from cognito_session.web.protect import protect
+        from cognito_session.web.aws_lambda.protect import protect
 
         return protect(self, handler, optional=optional, login_path=login_path, other_events=other_events)
 
@@ -270,7 +270,7 @@ class SessionManager(Assembly):
         scopes: Collection[str] = (),
         simple: bool = True,
     ) -> Authorizer:
-        """A Lambda authorizer for REST, HTTP and WebSocket APIs, as a handler; see cognito_session.web.authorizer."""
-        from cognito_session.web.authorizer import authorizer
+        """A Lambda authorizer for REST, HTTP and WebSocket APIs, as a handler; see web/aws_lambda/authorizer.py."""
+        from cognito_session.web.aws_lambda.authorizer import authorizer
 
         return authorizer(self, any_group=any_group, all_groups=all_groups, scopes=scopes, simple=simple)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.tracking import ADMIN_SCOPE
+from cognito_session.core.protocol.device_tracking import ADMIN_SCOPE
 from cognito_session.ops.finding import Finding
 
 if TYPE_CHECKING:

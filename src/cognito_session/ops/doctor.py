@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.cognito_codes import pool_failure
-from cognito_session.aws.endpoint import endpoint_for
-from cognito_session.aws.key_source import CognitoKeySource
+from cognito_session.aws.jwks import CognitoKeySource
 from cognito_session.aws.keyring_source import FixedKeyring
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError, WireError
+from cognito_session.aws.transport.endpoint import endpoint_for
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, WireError
 from cognito_session.clock import SystemClock
+from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import ProviderUnavailable, SessionError
-from cognito_session.core.keyring import Keyring
 from cognito_session.ops.app_client import Expected, check_app_client, grace_seconds
 from cognito_session.ops.device_tracking import check_device_tracking
 from cognito_session.ops.finding import Finding
@@ -24,7 +24,7 @@ from cognito_session.ops.table import Layout, Tables, Wanted, check
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from cognito_session.aws.wire import Wire
+    from cognito_session.aws.transport.interface import Wire
     from cognito_session.configuration import Configuration
 
 __all__ = ["Doctor", "Paths"]

@@ -18,13 +18,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.core import writes
-from cognito_session.core.change import Change, Move, Test, either
+from cognito_session.core.crypto.access_token import parse
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
-from cognito_session.core.outcome import Reason
 from cognito_session.core.policy import TOMBSTONE_SECONDS
-from cognito_session.core.record import ENDED, USER_SID, SessionKey, SessionRecord
-from cognito_session.core.token import parse
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.conditions import Change, Comparison, WriteKind, either
+from cognito_session.core.protocol.record import ENDED, USER_SID, SessionKey, SessionRecord
+from cognito_session.core.protocol.session import Reason
 from cognito_session.ops.moved_row import MARK, KeyNames, as_read, fingerprint
 from cognito_session.ops.patient_calls import PatientCalls
 from cognito_session.ops.table import STRONG_CONSISTENCY, key_differences
@@ -32,7 +32,7 @@ from cognito_session.ops.table import STRONG_CONSISTENCY, key_differences
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.core.token import TokenRules
+    from cognito_session.core.crypto.access_token import TokenRules
     from cognito_session.ops.moved_row import Item
     from cognito_session.ops.table import Layout, Tables
 
@@ -129,7 +129,7 @@ class Migration:
             return Fate.UNREADABLE
         if record.not_before is not None and not self._dry_run:
             self._carry_not_before(record.key.sub, record.not_before)
-        if (record.token is None and not record.ended) or (record.sid == USER_SID and not record.bare):
+        if (record.token is None and not record.ended) or (record.sid == USER_SID and not record.foreign_token):
             return Fate.EMPTY
         if record.lease_is_live(self._tables.clock.now()) and not record.stale_marks:
             return Fate.BUSY
@@ -145,7 +145,7 @@ class Migration:
 
         Beside a token that replaced ours, an access token is the earlier sign-in's.
         """
-        if not record.bare:
+        if not record.foreign_token:
             return record.sid
         if self._rules is None or record.sid is not None or record.token_hash is not None or not record.access_token:
             return None
@@ -164,7 +164,7 @@ class Migration:
                 self.last_fault = str(fault)
         item = self._calls.get(self._old.table, {self._old.sub: {"S": sub}})
         record = None if item is None else self._old.record(item)
-        if item is None or record is None or record.bare:
+        if item is None or record is None or record.foreign_token:
             return Fate.UNPLACED
         if record.ended or record.sid is None:
             return Fate.REFUSED
@@ -193,7 +193,7 @@ class Migration:
             return Fate.SAME
         if there.get("state") == {"S": ENDED}:
             return Fate.LEFT
-        ended = record.ended and not record.bare
+        ended = record.ended and not record.foreign_token
         return Fate.UPDATED if ended or untouched else Fate.LEFT
 
     def _put(self, copy: Item, there: Item | None) -> bool:
@@ -234,9 +234,9 @@ class Migration:
         """In a table with a sort key it lives in the user's own row, as long as the sign-ins it guards against."""
         ttl = not_before + TOMBSTONE_SECONDS
         if ttl > self._tables.clock.now():
-            later = either("not_before", Test("not_before", "absent"), Test("not_before", "<", not_before))
+            later = either("not_before", Comparison("not_before", "absent"), Comparison("not_before", "<", not_before))
             put = {"not_before": not_before, "ttl": ttl}
-            change = Change(Move.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=put)
+            change = Change(WriteKind.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=put)
             self._calls.patiently(partial(self._store.write, change))
 
     # --- copies whose session the old table does not know any more
@@ -258,7 +258,9 @@ class Migration:
                 continue
             if not self._dry_run:
                 key = SessionKey(record.key.sub, record.sid)
-                change = writes.end(record._replace(key=key), Move.LOGOUT, Reason.DISPLACED, now=int(self._tables.clock.now()))
+                change = writes.end(
+                    record._replace(key=key), WriteKind.LOGOUT, Reason.DISPLACED, now=int(self._tables.clock.now())
+                )
                 self._calls.patiently(partial(self._store.write, change))
             self.counts[Fate.ENDED] += 1
 

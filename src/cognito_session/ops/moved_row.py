@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.attribute_value import from_attribute
 from cognito_session.core.errors import StoreUnavailable
-from cognito_session.core.record import SessionKey, SessionRecord
+from cognito_session.core.protocol.record import SessionKey, SessionRecord
 
 if TYPE_CHECKING:
     from cognito_session.ops.table import Layout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cognito_session.aws.dynamodb_codes import a_condition_failed, table_failure
-from cognito_session.aws.wire import ServiceError
+from cognito_session.aws.transport.interface import ServiceError
 from cognito_session.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:

@@ -11,23 +11,23 @@ from os import urandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.cognito import CognitoProvider
-from cognito_session.aws.cognito_words import same_words
-from cognito_session.aws.control_experiment import impossible_token
+from cognito_session.aws.refresh_probe import impossible_token
+from cognito_session.aws.refusal_messages import same_words
+from cognito_session.aws.token_refresh import CognitoProvider
+from cognito_session.aws.transport.interface import ServiceError
 from cognito_session.aws.user_pool import CognitoUserPool
-from cognito_session.aws.wire import ServiceError
+from cognito_session.core.crypto.access_token import unverified_claims
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.core.ports import DeviceConfirmation, NewTokens, PoolRefusal, RefreshRequest
-from cognito_session.core.token import unverified_claims
-from cognito_session.core.tracking import device_verifier, new_device_secret
+from cognito_session.core.protocol.device_tracking import device_verifier, new_device_secret
+from cognito_session.core.protocol.ports import DeviceConfirmation, NewTokens, PoolRefusal, RefreshRequest
 from cognito_session.ops.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from cognito_session.aws.wire import Wire
+    from cognito_session.aws.transport.interface import Wire
     from cognito_session.configuration import Configuration
-    from cognito_session.core.ports import Clock
+    from cognito_session.core.protocol.ports import Clock
 
 __all__ = ["Probe"]
 

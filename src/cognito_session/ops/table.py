@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.dynamodb_codes import table_failure
-from cognito_session.aws.wire import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
@@ -20,8 +20,8 @@ from cognito_session.ops.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cognito_session.aws.wire import Wire
-    from cognito_session.core.ports import Clock
+    from cognito_session.aws.transport.interface import Wire
+    from cognito_session.core.protocol.ports import Clock
 
 __all__ = ["STRONG_CONSISTENCY", "Layout", "Tables", "Wanted", "check", "create", "key_differences"]
 

@@ -12,9 +12,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.ports import PoolRefusal
+from cognito_session.core.protocol.steps import Flow
 from cognito_session.core.secret import Secret
-from cognito_session.core.steps import Flow
 from cognito_session.signin.authenticator import totp_secret_of
 from cognito_session.signin.limits import code_of, credential_of, password_of
 from cognito_session.signin.others import others_ended
@@ -24,8 +24,8 @@ from cognito_session.signin.refusals import reported
 from cognito_session.signin.verdict import refused_session
 
 if TYPE_CHECKING:
-    from cognito_session.core.outcome import Session
-    from cognito_session.signin.desk import Answer, Desk
+    from cognito_session.core.protocol.session import Session
+    from cognito_session.signin.pool_context import Answer, PoolContext
 
 __all__ = [
     "account_changed",
@@ -40,80 +40,80 @@ __all__ = [
 
 @reported
 def change_password(
-    desk: Desk, me: Session, previous: object, proposed: object, *, sign_out_others: bool | None
+    pool_context: PoolContext, me: Session, previous: object, proposed: object, *, sign_out_others: bool | None
 ) -> Flow[PasswordChanged | Refused]:
     """ChangePassword. See PasswordFlows.change_password."""
-    if is_stale(desk.case, me):
+    if is_stale(pool_context.context, me):
         return Refused(Refusal.STALE_SIGN_IN)
     known, wanted = password_of(previous), password_of(proposed)
     if known is None:
         return Refused(Refusal.WRONG_CREDENTIALS)
     if wanted is None:
         return Refused(Refusal.INVALID_PASSWORD)
-    changed_at = desk.case.now()
-    answer = yield from _by_token(desk, me, "ChangePassword", PreviousPassword=known, ProposedPassword=wanted)
+    changed_at = pool_context.context.now()
+    answer = yield from _by_token(pool_context, me, "ChangePassword", PreviousPassword=known, ProposedPassword=wanted)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
-    ends = _ends_others(desk, "password") if sign_out_others is None else sign_out_others
+    ends = _ends_others(pool_context, "password") if sign_out_others is None else sign_out_others
     if not ends:
         return PasswordChanged(None)
-    return PasswordChanged((yield from others_ended(desk.case, me.sub, keep=me.sid, changed_at=changed_at)))
+    return PasswordChanged((yield from others_ended(pool_context.context, me.sub, keep=me.sid, changed_at=changed_at)))
 
 
-def account_changed(desk: Desk, me: Session, what: str) -> Flow[Done]:
+def account_changed(pool_context: PoolContext, me: Session, what: str) -> Flow[Done]:
     """No call. See PasswordFlows.account_changed."""
-    return (yield from _changed(desk, me, what, desk.case.now()))
+    return (yield from _changed(pool_context, me, what, pool_context.context.now()))
 
 
-def _changed(desk: Desk, me: Session, what: str, changed_at: int) -> Flow[Done]:
+def _changed(pool_context: PoolContext, me: Session, what: str, changed_at: int) -> Flow[Done]:
     """Done, and the others ended where the policy says so."""
-    if not _ends_others(desk, what):
+    if not _ends_others(pool_context, what):
         return Done()
-    return AccountChanged((yield from others_ended(desk.case, me.sub, keep=me.sid, changed_at=changed_at)))
+    return AccountChanged((yield from others_ended(pool_context.context, me.sub, keep=me.sid, changed_at=changed_at)))
 
 
-def _ends_others(desk: Desk, what: str) -> bool:
-    return what in desk.case.policy.end_others_after
+def _ends_others(pool_context: PoolContext, what: str) -> bool:
+    return what in pool_context.context.policy.end_others_after
 
 
 @reported
-def begin_totp(desk: Desk, me: Session, account: str | None) -> Flow[TotpSecret | Refused]:
+def begin_totp(pool_context: PoolContext, me: Session, account: str | None) -> Flow[TotpSecret | Refused]:
     """AssociateSoftwareToken. See PasswordFlows.begin_totp."""
-    if is_stale(desk.case, me):
+    if is_stale(pool_context.context, me):
         return Refused(Refusal.STALE_SIGN_IN)
-    answer = yield from _by_token(desk, me, "AssociateSoftwareToken")
+    answer = yield from _by_token(pool_context, me, "AssociateSoftwareToken")
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
-    return totp_secret_of(answer, issuer=desk.issuer, account=account or me.username)
+    return totp_secret_of(answer, issuer=pool_context.issuer, account=account or me.username)
 
 
 @reported
-def confirm_totp(desk: Desk, me: Session, code: object) -> Flow[Done | Refused]:
+def confirm_totp(pool_context: PoolContext, me: Session, code: object) -> Flow[Done | Refused]:
     """VerifySoftwareToken, then SetUserMFAPreference. See PasswordFlows.confirm_totp."""
-    if is_stale(desk.case, me):
+    if is_stale(pool_context.context, me):
         return Refused(Refusal.STALE_SIGN_IN)
     typed = code_of(code)
     if typed is None:
         return Refused(Refusal.WRONG_CODE)
-    changed_at = desk.case.now()
-    answer = yield from _by_token(desk, me, "VerifySoftwareToken", UserCode=typed)
+    changed_at = pool_context.context.now()
+    answer = yield from _by_token(pool_context, me, "VerifySoftwareToken", UserCode=typed)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
     if answer.get("Status") != "SUCCESS":
         return Refused(Refusal.WRONG_CODE)
     preference = {"AccessToken": Secret(me.access_token), "SoftwareTokenMfaSettings": {"Enabled": True, "PreferredMfa": True}}
-    answer = yield from desk.call_on("SetUserMFAPreference", preference)
+    answer = yield from pool_context.call_on("SetUserMFAPreference", preference)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
-    return (yield from _changed(desk, me, "factor", changed_at))
+    return (yield from _changed(pool_context, me, "factor", changed_at))
 
 
 @reported
-def begin_passkey(desk: Desk, me: Session) -> Flow[PasskeyOptions | Refused]:
+def begin_passkey(pool_context: PoolContext, me: Session) -> Flow[PasskeyOptions | Refused]:
     """StartWebAuthnRegistration. See PasswordFlows.begin_passkey."""
-    if is_stale(desk.case, me):
+    if is_stale(pool_context.context, me):
         return Refused(Refusal.STALE_SIGN_IN)
-    answer = yield from _by_token(desk, me, "StartWebAuthnRegistration")
+    answer = yield from _by_token(pool_context, me, "StartWebAuthnRegistration")
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
     options = answer.get("CredentialCreationOptions")
@@ -123,36 +123,36 @@ def begin_passkey(desk: Desk, me: Session) -> Flow[PasskeyOptions | Refused]:
 
 
 @reported
-def complete_passkey(desk: Desk, me: Session, credential: object) -> Flow[Done | Refused]:
+def complete_passkey(pool_context: PoolContext, me: Session, credential: object) -> Flow[Done | Refused]:
     """CompleteWebAuthnRegistration. See PasswordFlows.complete_passkey."""
-    if is_stale(desk.case, me):
+    if is_stale(pool_context.context, me):
         return Refused(Refusal.STALE_SIGN_IN)
     made = credential_of(credential)
     if made is None:
         return Refused(Refusal.INVALID_INPUT)
-    changed_at = desk.case.now()
-    answer = yield from _by_token(desk, me, "CompleteWebAuthnRegistration", Credential=made)
+    changed_at = pool_context.context.now()
+    answer = yield from _by_token(pool_context, me, "CompleteWebAuthnRegistration", Credential=made)
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
-    return (yield from _changed(desk, me, "factor", changed_at))
+    return (yield from _changed(pool_context, me, "factor", changed_at))
 
 
 @reported
-def remember_device(desk: Desk, me: Session, *, remembered: bool) -> Flow[Done | Refused]:
+def remember_device(pool_context: PoolContext, me: Session, *, remembered: bool) -> Flow[Done | Refused]:
     """UpdateDeviceStatus. See PasswordFlows.remember_device."""
-    if remembered and is_stale(desk.case, me):  # a remembered device may stand in for the second factor
+    if remembered and is_stale(pool_context.context, me):  # a remembered device may stand in for the second factor
         return Refused(Refusal.STALE_SIGN_IN)
     key = me.claims.get("device_key")
     if not isinstance(key, str) or not key:
         return Refused(Refusal.INVALID_INPUT)
     status = "remembered" if remembered else "not_remembered"
-    answer = yield from _by_token(desk, me, "UpdateDeviceStatus", DeviceKey=key, DeviceRememberedStatus=status)
+    answer = yield from _by_token(pool_context, me, "UpdateDeviceStatus", DeviceKey=key, DeviceRememberedStatus=status)
     return refused_session(answer) if isinstance(answer, PoolRefusal) else Done()
 
 
-def _by_token(desk: Desk, me: Session, operation: str, **payload: Any) -> Flow[Answer | PoolRefusal]:
+def _by_token(pool_context: PoolContext, me: Session, operation: str, **payload: Any) -> Flow[Answer | PoolRefusal]:
     if not me.access_token:
         raise ConfigurationError(
             "me: expected the session of this request; one from a pickle or a deep copy has no access token"
         )
-    return (yield from desk.call(operation, {"AccessToken": Secret(me.access_token), **payload}))
+    return (yield from pool_context.call(operation, {"AccessToken": Secret(me.access_token), **payload}))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.device_cookie import find_device
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.device_cookie import find_device
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.core.secret import Secret, plain, secret
 from cognito_session.signin.challenge import check_seals, find_challenge, keep_challenge
 from cognito_session.signin.device_proof import call_on_device
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.steps import Flow
+    from cognito_session.core.protocol.steps import Flow
     from cognito_session.signin.challenge import Challenge
-    from cognito_session.signin.desk import Desk
+    from cognito_session.signin.pool_context import PoolContext
 
 __all__ = ["answer", "pending", "start"]
 
@@ -37,31 +37,36 @@ _SENT_WITHOUT_ASKING: Final = frozenset({"EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"})
 
 @reported
 def start(
-    desk: Desk, username: object, *, preferred: str | None = None, presented: CookieHeaders = None, device: str | None = None
+    pool_context: PoolContext,
+    username: object,
+    *,
+    preferred: str | None = None,
+    presented: CookieHeaders = None,
+    device: str | None = None,
 ) -> Flow[SignInOutcome]:
     """Choice-based sign-in: InitiateAuth USER_AUTH. See PasswordFlows.start."""
-    check_seals(desk.case)
+    check_seals(pool_context.context)
     if not is_username(username):
         return Refused(Refusal.WRONG_CREDENTIALS)
     wish = {"PREFERRED_CHALLENGE": preferred} if preferred in _SENT_WITHOUT_ASKING else {}
-    known = yield from find_device(desk.case, presented, username)
+    known = yield from find_device(pool_context.context, presented, username)
 
     def payload(on_device: Mapping[str, str]) -> Mapping[str, Any]:
-        return desk.initiate("USER_AUTH", username, **wish, **on_device)
+        return pool_context.initiate("USER_AUTH", username, **wish, **on_device)
 
-    said, known = yield from call_on_device(desk, "InitiateAuth", payload, known)
-    return (yield from follow(desk, Visitor(username, username, presented, device, preferred, known=known), said))
+    said, known = yield from call_on_device(pool_context, "InitiateAuth", payload, known)
+    return (yield from follow(pool_context, Visitor(username, username, presented, device, preferred, known=known), said))
 
 
-def pending(desk: Desk, presented: CookieHeaders) -> Flow[ChallengeRequired | None]:
+def pending(pool_context: PoolContext, presented: CookieHeaders) -> Flow[ChallengeRequired | None]:
     """The challenge that waits, for a page that is loaded again. No call."""
-    waiting = yield from find_challenge(desk.case, presented)
-    return None if waiting is None else shown(desk, waiting)
+    waiting = yield from find_challenge(pool_context.context, presented)
+    return None if waiting is None else shown(pool_context, waiting)
 
 
 @reported
 def answer(
-    desk: Desk,
+    pool_context: PoolContext,
     response: object,
     *,
     presented: CookieHeaders,
@@ -70,37 +75,37 @@ def answer(
     device: str | None = None,
 ) -> Flow[SignInOutcome]:
     """Answer the challenge of this browser. See PasswordFlows.answer."""
-    waiting = yield from find_challenge(desk.case, presented)
+    waiting = yield from find_challenge(pool_context.context, presented)
     if waiting is None or challenge not in (None, waiting.name):
         return Refused(Refusal.CHALLENGE_EXPIRED)
     if response == PASSWORD and PASSWORD in waiting.prompt.choices:
         next_one = asking_for_password(waiting)
-        return shown(desk, next_one, (yield from keep_challenge(desk.case, next_one)))
+        return shown(pool_context, next_one, (yield from keep_challenge(pool_context.context, next_one)))
     responses = _responses(waiting, response, attributes or {})
     if isinstance(responses, Refused):
         return responses
-    known = yield from find_device(desk.case, presented, waiting.username)
+    known = yield from find_device(pool_context.context, presented, waiting.username)
     changed_at = waiting.changed_at
-    if changed_at is None and _CHANGES.get(waiting.name) in desk.case.policy.end_others_after:
-        changed_at = desk.case.now()
+    if changed_at is None and _CHANGES.get(waiting.name) in pool_context.context.policy.end_others_after:
+        changed_at = pool_context.context.now()
     if waiting.name == "MFA_SETUP":
-        verified = yield from _verified(desk, waiting, responses["UserCode"])
+        verified = yield from _verified(pool_context, waiting, responses["UserCode"])
         if isinstance(verified, Refused):
             return verified
-        said = yield from desk.call_on(
-            "RespondToAuthChallenge", desk.respond(waiting.answers, verified, desk.parameters(waiting.username))
+        said = yield from pool_context.call_on(
+            "RespondToAuthChallenge", pool_context.respond(waiting.answers, verified, pool_context.parameters(waiting.username))
         )
     else:
 
         def payload(on_device: Mapping[str, str]) -> Mapping[str, Any]:
-            parameters = desk.parameters(waiting.username, **responses, **on_device)
-            return desk.respond(waiting.answers, waiting.session, parameters)
+            parameters = pool_context.parameters(waiting.username, **responses, **on_device)
+            return pool_context.respond(waiting.answers, waiting.session, parameters)
 
-        said, known = yield from call_on_device(desk, "RespondToAuthChallenge", payload, known)
+        said, known = yield from call_on_device(pool_context, "RespondToAuthChallenge", payload, known)
     visitor = Visitor(
         waiting.account, waiting.username, presented, device, answered=waiting, known=known, changed_at=changed_at
     )
-    return (yield from follow(desk, visitor, said))
+    return (yield from follow(pool_context, visitor, said))
 
 
 def _responses(waiting: Challenge, response: object, attributes: Mapping[str, str]) -> dict[str, Any] | Refused:
@@ -133,9 +138,9 @@ def _new_password(waiting: Challenge, response: object, attributes: Mapping[str,
     return {"NEW_PASSWORD": typed, **{f"userAttributes.{name}": value for name, value in attributes.items()}}
 
 
-def _verified(desk: Desk, waiting: Challenge, code: Secret[str]) -> Flow[str | Refused]:
+def _verified(pool_context: PoolContext, waiting: Challenge, code: Secret[str]) -> Flow[str | Refused]:
     """The Session that goes on after the authenticator app's first code."""
-    said = yield from desk.call("VerifySoftwareToken", {"Session": Secret(waiting.session), "UserCode": code})
+    said = yield from pool_context.call("VerifySoftwareToken", {"Session": Secret(waiting.session), "UserCode": code})
     if isinstance(said, PoolRefusal):
         return refused_by_challenge(said)
     if said.get("Status") != "SUCCESS":

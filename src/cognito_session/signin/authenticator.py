@@ -12,7 +12,7 @@ from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.signin.outcome import TotpSecret
 
 if TYPE_CHECKING:
-    from cognito_session.signin.desk import Answer
+    from cognito_session.signin.pool_context import Answer
 
 __all__ = ["otpauth_uri", "totp_secret_of"]
 

@@ -19,15 +19,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cognito_session.core.crypto.id_token import verify_id_token
 from cognito_session.core.errors import ConfigurationError, TokenError
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.flow import resolve
-from cognito_session.core.id_token import verify_id_token
-from cognito_session.core.identify import authenticate, keys_for
-from cognito_session.core.outcome import Reason, Rejected, Session
-from cognito_session.core.ports import CodeGrant, GrantRefused
-from cognito_session.core.quiet_writes import reason_of
-from cognito_session.core.steps import Call, Flow, Keys, Report, Revoke, ask
+from cognito_session.core.protocol.authenticate import authenticate, keys_for
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import CodeGrant, GrantRefused
+from cognito_session.core.protocol.quiet_writes import reason_of
+from cognito_session.core.protocol.resolve import resolve
+from cognito_session.core.protocol.session import Reason, Rejected, Session
+from cognito_session.core.protocol.steps import Call, Flow, Keys, Report, Revoke, ask
+from cognito_session.http.device_label import device_label
+from cognito_session.http.error_page import page
+from cognito_session.http.response import json_response, redirect
 from cognito_session.signin.entry import Entry
 from cognito_session.signin.told import told
 from cognito_session.signin.transaction import (
@@ -41,16 +44,13 @@ from cognito_session.signin.transaction import (
     was_prompted,
     was_restarted,
 )
-from cognito_session.web.device import device_label
-from cognito_session.web.page import page
-from cognito_session.web.response import json_response, redirect
 
 if TYPE_CHECKING:
-    from cognito_session.core.case import Case
-    from cognito_session.core.ports import AuthorizationServer
+    from cognito_session.core.protocol.context import FlowContext
+    from cognito_session.core.protocol.ports import AuthorizationServer
+    from cognito_session.http.request import Request
+    from cognito_session.http.response import Response
     from cognito_session.signin.login_site import LoginSite
-    from cognito_session.web.request import Request
-    from cognito_session.web.response import Response
 
 __all__ = ["begin", "come_back"]
 
@@ -74,15 +74,15 @@ _STOPS: Final = {
 class LoginCase(NamedTuple):
     """What the flows of managed login work with."""
 
-    case: Case
+    context: FlowContext
     site: LoginSite
     server: AuthorizationServer
 
 
 def begin(login: LoginCase, request: Request, return_to: str, entry: Entry, *, mark: str = "") -> Flow[Response]:
     """Send the browser to managed login, with a cookie that knows the way back."""
-    transaction = Transaction.begun(login.case, return_to, entry, mark=mark)
-    cookies = yield from keep_transaction(login.case, transaction, request.cookie_headers)
+    transaction = Transaction.begun(login.context, return_to, entry, mark=mark)
+    cookies = yield from keep_transaction(login.context, transaction, request.cookie_headers)
     return redirect(login.site.authorize_url(login.server.domain, transaction, entry), cookies=cookies)
 
 
@@ -98,10 +98,10 @@ def come_back(login: LoginCase, request: Request) -> Flow[Response]:
         yield from ask(Report("sign_in_refused", "", None, said, limited=True, written_by_strangers=True))
     if answer.state is None:
         return (yield from _unasked(login, request, answer))
-    transaction = yield from find_transaction(login.case, answer.state, request.cookie_headers)
-    if transaction is None or transaction.is_over(login.case.now()):
+    transaction = yield from find_transaction(login.context, answer.state, request.cookie_headers)
+    if transaction is None or transaction.is_over(login.context.now()):
         return (yield from _begin_anew(login, request, answer, transaction))
-    gone = (transaction_cookie(login.case, transaction.state).delete_line(),)
+    gone = (transaction_cookie(login.context, transaction.state).delete_line(),)
     if answer.error is not None:
         return _refused_by_cognito(login, request, answer.error, transaction)._replace(cookies=gone)
     found = yield from _redeem(login, request, answer.code or "", transaction)
@@ -117,7 +117,7 @@ def _signed_in(login: LoginCase, return_to: str, cookies: tuple[str, ...]) -> Re
 
     A redirect goes on with a navigation that Cognito's site began, and a browser sends it no Strict cookie (rfc6265bis 5.2).
     """
-    if login.case.cookie.same_site != "Strict":
+    if login.context.cookie.same_site != "Strict":
         return redirect(return_to, cookies=cookies)
     made = page(200, "You are signed in", "You are taken on.", link=(return_to, "Go on"))
     return made._replace(headers={**made.headers, "Refresh": f"0; url={return_to}"}, cookies=cookies)
@@ -147,14 +147,14 @@ def _unasked(login: LoginCase, request: Request, answer: _Answer) -> Flow[Respon
     """No state, so no flow of ours: who sent this code is not known, and redeeming it would be login CSRF."""
     if answer.error is not None:
         return _stop(login, request, _stop_of(answer.error))
-    under_way = yield from newest_transaction(login.case, request.cookie_headers)
+    under_way = yield from newest_transaction(login.context, request.cookie_headers)
     return (yield from _begin_anew(login, request, answer, under_way))
 
 
 def _begin_anew(login: LoginCase, request: Request, answer: _Answer, before: Transaction | None) -> Flow[Response]:
     """No flow can be completed: a person who is signed in goes on, for anyone else one like `before` begins, but only once."""
     return_to, entry = (login.site.after_sign_in, Entry()) if before is None else (before.return_to, before.entry)
-    outcome = yield from resolve(login.case, request.cookie_headers)
+    outcome = yield from resolve(login.context, request.cookie_headers)
     if not isinstance(outcome, Rejected):
         return _signed_in(login, return_to, outcome.session.set_cookies)
     if answer.error is not None or was_restarted(answer.state):
@@ -198,7 +198,7 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
         return "sign_in_lost"
     refresh_token = issued.get("refresh_token")
     try:
-        yield from _check(login.case, issued, transaction)
+        yield from _check(login.context, issued, transaction)
     except TokenError as error:
         yield from ask(Report("sign_in_forged", "", None, error.reason))
         yield from _take_back(refresh_token)
@@ -209,7 +209,9 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
     signed_in = SignedIn.of({"AccessToken": issued["access_token"], "RefreshToken": refresh_token})
     device = device_label(request.header("user-agent"))
     try:
-        found = yield from establish(login.case, signed_in, presented=request.cookie_headers, device=device, from_cognito=True)
+        found = yield from establish(
+            login.context, signed_in, presented=request.cookie_headers, device=device, from_cognito=True
+        )
     except ConfigurationError:  # no session: the store denies the row, or the clock is wrong
         yield from _take_back(refresh_token)
         raise
@@ -219,16 +221,16 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
     return "too_many_sessions" if found.reason is Reason.TOO_MANY_SESSIONS else "sign_in_ended"
 
 
-def _check(case: Case, issued: dict[str, Any], transaction: Transaction) -> Flow[None]:
+def _check(context: FlowContext, issued: dict[str, Any], transaction: Transaction) -> Flow[None]:
     """Both tokens are this pool's, for this app client, of one user, and of this sign-in. Raises TokenError."""
-    access_token = yield from authenticate(case, issued["access_token"], from_cognito=True)
+    access_token = yield from authenticate(context, issued["access_token"], from_cognito=True)
     id_token = issued.get("id_token")
     if not isinstance(id_token, str):
         raise ConfigurationError(
             "the token endpoint answered without an ID token: let the app client and managed_login(scopes=...) have openid"
         )
-    keys = yield from keys_for(case, id_token, from_cognito=True)
-    verify_id_token(id_token, keys, case.rules, access_token=access_token, nonce=transaction.nonce, now=case.now())
+    keys = yield from keys_for(context, id_token, from_cognito=True)
+    verify_id_token(id_token, keys, context.rules, access_token=access_token, nonce=transaction.nonce, now=context.now())
 
 
 def _take_back(refresh_token: object) -> Flow[None]:

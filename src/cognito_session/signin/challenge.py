@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.cookie import MAX_COOKIE_BYTES, Cookie
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
-from cognito_session.core.hidden import hiding
-from cognito_session.core.steps import Flow, Report, ask
-from cognito_session.core.vault import open_value, seal_value
+from cognito_session.core.protocol.sealing import open_value, seal_value
+from cognito_session.core.protocol.steps import Flow, Report, ask
+from cognito_session.core.redact import redacted_repr
 from cognito_session.signin.outcome import Prompt
 
 if TYPE_CHECKING:
-    from cognito_session.core.case import Case
     from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.protocol.context import FlowContext
 
 __all__ = [
     "CHALLENGE_SECONDS",
@@ -54,35 +54,35 @@ class Challenge(NamedTuple):
     changed_at: int | None = None
 
     def __repr__(self) -> str:
-        return hiding(self, "session")
+        return redacted_repr(self, "session")
 
 
-def challenge_cookie(case: Case) -> Cookie:
+def challenge_cookie(context: FlowContext) -> Cookie:
     """The cookie of a sign-in that Cognito asked more of."""
-    return case.cookie.beside("challenge")
+    return context.cookie.beside("challenge")
 
 
-def check_seals(case: Case) -> None:
+def check_seals(context: FlowContext) -> None:
     """Raise ConfigurationError where there are no keys to seal a challenge with."""
-    if not case.seals:
+    if not context.seals:
         raise ConfigurationError(
             "SESSION_KEYS is not set: a second step of a sign-in (codes, authenticator apps, new passwords, passkeys) is kept"
             " in a sealed cookie. `cognito-session keys new` prints an entry; or name a secret in SESSION_SECRET_ARN"
         )
 
 
-def keep_challenge(case: Case, challenge: Challenge) -> Flow[str]:
+def keep_challenge(context: FlowContext, challenge: Challenge) -> Flow[str]:
     """The Set-Cookie value that keeps it. A passkey's request is left out where it is too long; the browser has it already.
 
     Raises ConfigurationError without keys, and where Cognito's Session is longer than a cookie can be.
     """
-    check_seals(case)
-    cookie = challenge_cookie(case)
+    check_seals(context)
+    cookie = challenge_cookie(context)
     for prompt in (challenge.prompt, challenge.prompt._replace(credential_request=None)):
         text = _text(challenge._replace(prompt=prompt))
         if len(text) > MAX_COOKIE_BYTES:  # sealed it is longer still, and beyond a limit it cannot be sealed
             continue
-        sealed = yield from seal_value(case, text, purpose=_PURPOSE, bound_to=(cookie.name,))
+        sealed = yield from seal_value(context, text, purpose=_PURPOSE, bound_to=(cookie.name,))
         if len(cookie.name) + len(sealed) <= MAX_COOKIE_BYTES:
             return cookie.set_line(sealed, max_age_seconds=CHALLENGE_SECONDS)
     raise ConfigurationError(
@@ -91,18 +91,18 @@ def keep_challenge(case: Case, challenge: Challenge) -> Flow[str]:
     )
 
 
-def find_challenge(case: Case, headers: CookieHeaders) -> Flow[Challenge | None]:
+def find_challenge(context: FlowContext, headers: CookieHeaders) -> Flow[Challenge | None]:
     """The challenge of this browser; None for a cookie that is missing, forged, another app's or over, or for two of them.
 
     Raises SessionUnavailable where it was sealed with a key that this worker has not received yet.
     """
-    check_seals(case)
-    cookie = challenge_cookie(case)
+    check_seals(context)
+    cookie = challenge_cookie(context)
     found: list[Challenge] = []
     outage: SessionUnavailable | None = None
     for value in cookie.candidates(headers).values:
         try:
-            opened = yield from open_value(case, value, purpose=_PURPOSE, bound_to=(cookie.name,))
+            opened = yield from open_value(context, value, purpose=_PURPOSE, bound_to=(cookie.name,))
         except TokenError:
             yield from ask(_FORGED)
             continue
@@ -112,12 +112,12 @@ def find_challenge(case: Case, headers: CookieHeaders) -> Flow[Challenge | None]
         found.append(_parsed(opened))
     if not found and outage is not None:
         raise outage
-    return found[0] if len(found) == 1 and case.now() < found[0].expires_at else None
+    return found[0] if len(found) == 1 and context.now() < found[0].expires_at else None
 
 
-def forgetting(case: Case, headers: CookieHeaders) -> tuple[str, ...]:
+def forgetting(context: FlowContext, headers: CookieHeaders) -> tuple[str, ...]:
     """The Set-Cookie value that removes the cookie, where the browser has one."""
-    cookie = challenge_cookie(case)
+    cookie = challenge_cookie(context)
     seen = cookie.candidates(headers)
     return (cookie.delete_line(),) if seen.values or seen.malformed else ()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cognito_session.core.crypto.access_token import unverified_claims
 from cognito_session.core.errors import MalformedToken
-from cognito_session.core.token import unverified_claims
 
 if TYPE_CHECKING:
     from typing import Any

@@ -10,16 +10,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.core.crypto.srp import SECRET_BYTES, SrpExchange
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.ports import PoolRefusal
-from cognito_session.core.srp import SECRET_BYTES, SrpExchange
+from cognito_session.core.protocol.ports import PoolRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cognito_session.core.device_cookie import KnownDevice
-    from cognito_session.core.steps import Flow
-    from cognito_session.signin.desk import Answer, Desk
+    from cognito_session.core.protocol.device_cookie import KnownDevice
+    from cognito_session.core.protocol.steps import Flow
+    from cognito_session.signin.pool_context import Answer, PoolContext
 
 __all__ = ["DEVICE_CHALLENGE", "call_on_device", "prove_device", "srp_timestamp"]
 
@@ -31,25 +31,28 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 
 def call_on_device(
-    desk: Desk, operation: str, payload: Callable[[Mapping[str, str]], Mapping[str, Any]], known: KnownDevice | None
+    pool_context: PoolContext,
+    operation: str,
+    payload: Callable[[Mapping[str, str]], Mapping[str, Any]],
+    known: KnownDevice | None,
 ) -> Flow[tuple[Answer | PoolRefusal, KnownDevice | None]]:
     """One call of a sign-in, and the device that it named. `payload` makes it from the parameters that name the device.
 
     Where Cognito does not know the device, the call is sent again without it.
     """
     if known is not None:
-        answer = yield from desk.call(operation, payload({"DEVICE_KEY": known.secret.key}))
+        answer = yield from pool_context.call(operation, payload({"DEVICE_KEY": known.secret.key}))
         if not _is_unknown_device(answer):
             return answer, known
-    return (yield from desk.call(operation, payload({}))), None
+    return (yield from pool_context.call(operation, payload({}))), None
 
 
-def prove_device(desk: Desk, username: str, known: KnownDevice, asked: Answer) -> Flow[Answer | PoolRefusal]:
+def prove_device(pool_context: PoolContext, username: str, known: KnownDevice, asked: Answer) -> Flow[Answer | PoolRefusal]:
     """The answer to the device's proof. Raises ProviderUnavailable and ConfigurationError."""
-    exchange = SrpExchange(int.from_bytes(desk.case.entropy(SECRET_BYTES), "big"))
+    exchange = SrpExchange(int.from_bytes(pool_context.context.entropy(SECRET_BYTES), "big"))
     named = {"USERNAME": username, "DEVICE_KEY": known.secret.key}
-    first = yield from desk.call_on(
-        "RespondToAuthChallenge", _response(desk, DEVICE_CHALLENGE, asked, {**named, "SRP_A": exchange.public})
+    first = yield from pool_context.call_on(
+        "RespondToAuthChallenge", _response(pool_context, DEVICE_CHALLENGE, asked, {**named, "SRP_A": exchange.public})
     )
     if isinstance(first, PoolRefusal):
         return first
@@ -57,8 +60,10 @@ def prove_device(desk: Desk, username: str, known: KnownDevice, asked: Answer) -
     if first.get("ChallengeName") != _VERIFIER or not isinstance(parameters, dict):
         raise ProviderUnavailable(f"Cognito: expected {_VERIFIER} after {DEVICE_CHALLENGE}", sent=True)
     named["USERNAME"] = str(parameters.get("USERNAME") or username)
-    proof = _proof(exchange, known, parameters, srp_timestamp(desk.case.clock.now()))
-    return (yield from desk.call_on("RespondToAuthChallenge", _response(desk, _VERIFIER, first, {**named, **proof})))
+    proof = _proof(exchange, known, parameters, srp_timestamp(pool_context.context.clock.now()))
+    return (
+        yield from pool_context.call_on("RespondToAuthChallenge", _response(pool_context, _VERIFIER, first, {**named, **proof}))
+    )
 
 
 def _proof(exchange: SrpExchange, known: KnownDevice, parameters: Mapping[str, Any], timestamp: str) -> dict[str, str]:
@@ -77,10 +82,10 @@ def _proof(exchange: SrpExchange, known: KnownDevice, parameters: Mapping[str, A
     return {"PASSWORD_CLAIM_SIGNATURE": signature, "PASSWORD_CLAIM_SECRET_BLOCK": block, "TIMESTAMP": timestamp}
 
 
-def _response(desk: Desk, challenge: str, asked: Answer, responses: Mapping[str, str]) -> dict[str, Any]:
+def _response(pool_context: PoolContext, challenge: str, asked: Answer, responses: Mapping[str, str]) -> dict[str, Any]:
     """With the Session where Cognito gave one: it gives none in a sign-in of a single step."""
     session = str(asked.get("Session") or "")
-    payload = desk.respond(challenge, session, responses)
+    payload = pool_context.respond(challenge, session, responses)
     if not session:
         del payload["Session"]
     return payload

@@ -17,17 +17,17 @@ from urllib.parse import urlsplit
 
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.drivers.sync import run
+from cognito_session.http.device_label import device_label
 from cognito_session.signin import account, answering, passwords
-from cognito_session.signin.desk import Desk
+from cognito_session.signin.pool_context import PoolContext
 from cognito_session.web.checked import checked
-from cognito_session.web.device import device_label
 from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.outcome import Session
+    from cognito_session.core.protocol.session import Session
     from cognito_session.manager import AsyncSessionManager, SessionManager
     from cognito_session.signin.outcome import (
         ChallengeRequired,
@@ -58,11 +58,11 @@ class FlowsDesk:
         return f"{type(self).__name__}({self._manager!r})"
 
     @property
-    def _desk(self) -> Desk:
+    def _desk(self) -> PoolContext:
         pool = self._manager.ports.user_pool
         if pool is None:
             raise ConfigurationError("this manager's ports have no user_pool to sign in at")
-        return Desk(self._manager.case, pool, self._issuer)
+        return PoolContext(self._manager.context, pool, self._issuer)
 
 
 def noted(call: str, outcome: Sent) -> Sent:

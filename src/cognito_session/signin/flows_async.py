@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from cognito_session.http.device_label import device_label
 from cognito_session.signin import account, answering, passwords
 from cognito_session.signin.flows import FlowsDesk, noted
 from cognito_session.web.checked import checked
-from cognito_session.web.device import device_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.outcome import Session
-    from cognito_session.core.steps import Flow
+    from cognito_session.core.protocol.session import Session
+    from cognito_session.core.protocol.steps import Flow
     from cognito_session.signin.outcome import (
         ChallengeRequired,
         CodeSent,

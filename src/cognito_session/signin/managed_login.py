@@ -16,28 +16,28 @@ from typing import TYPE_CHECKING, Any
 from cognito_session.core.errors import SessionError
 from cognito_session.core.own_headers import OWN_HEADERS
 from cognito_session.drivers.sync import run
+from cognito_session.http.base_path import base_path_of, below
+from cognito_session.http.csrf import origin_of
+from cognito_session.http.error_response import refusal
+from cognito_session.http.response import Response
 from cognito_session.signin.callback import LoginCase, begin, come_back
 from cognito_session.signin.entry import Entry
 from cognito_session.signin.login_site import LoginSite
 from cognito_session.signin.return_to import own_path, safe_return_to, wanted_return_to
 from cognito_session.signin.sign_out import sign_out
-from cognito_session.web.base_path import base_path_of, below
 from cognito_session.web.checked import checked
-from cognito_session.web.csrf import origin_of
-from cognito_session.web.native import door_of
-from cognito_session.web.refusal import refusal
-from cognito_session.web.response import Response
+from cognito_session.web.native import adapt
+from cognito_session.web.request_session import RequestSession
 from cognito_session.web.unsent import known_client
-from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from cognito_session.core.steps import Flow
+    from cognito_session.core.protocol.steps import Flow
+    from cognito_session.http.request import Request
     from cognito_session.manager import AsyncSessionManager, SessionManager
     from cognito_session.signin.sign_out import Where
-    from cognito_session.web.native import Door
-    from cognito_session.web.request import Request
+    from cognito_session.web.native import AdaptedRequest
 
 __all__ = ["AsyncManagedLogin", "ManagedLogin"]
 
@@ -53,7 +53,7 @@ class _ManagedLogin:
         server = self._manager.ports.authorization_server
         if server is None:
             raise AssertionError("unreachable: a manager has one from the beginning")
-        return LoginCase(self._manager.case, self.site, server)
+        return LoginCase(self._manager.context, self.site, server)
 
     def _start(self, request: Request, return_to: str | None, entry: Entry) -> Flow[Response]:
         if entry.prompt is None and request.parameters("prompt") == ["login"]:  # the link of a stale sign-in's page
@@ -65,8 +65,8 @@ class _ManagedLogin:
         """`wanted`, or `default` where it is no path of this site; as a browser asks for it."""
         return below(base_path_of(self.site.base_url), safe_return_to(wanted, default))
 
-    def _refused(self, door: Door, error: SessionError) -> Any:
-        return door.respond(refusal(door.request, error, login_path=self.site.login_path))
+    def _refused(self, adapted: AdaptedRequest, error: SessionError) -> Any:
+        return adapted.respond(refusal(adapted.request, error, login_path=self.site.login_path))
 
 
 @checked
@@ -93,14 +93,14 @@ class ManagedLogin(_ManagedLogin):
         action; "none" shows nothing), `language` a code such as "de". Without `prompt` the request's `prompt=login` is
         followed, to which the page for a `stale_sign_in` links.
         """
-        door = door_of(request)
+        adapted = adapt(request)
         entry = Entry(identity_provider, sign_up, prompt, language, login_hint)
-        return self._answer(door, lambda: self._start(door.request, return_to, entry))
+        return self._answer(adapted, lambda: self._start(adapted.request, return_to, entry))
 
     def callback(self, request: Any) -> Any:
         """What Cognito sent the browser back with: a redirect with the session's cookie, or a page that says what to do."""
-        door = door_of(request)
-        return self._answer(door, lambda: come_back(self._case(), door.request))
+        adapted = adapt(request)
+        return self._answer(adapted, lambda: come_back(self._case(), adapted.request))
 
     def sign_out(self, request: Any, *, where: Where = "here", return_to: str = "/") -> Any:
         """End sessions, by POST: "here" and "everywhere" end managed login's own cookie too; "elsewhere" stays here.
@@ -109,19 +109,19 @@ class ManagedLogin(_ManagedLogin):
         recent sign-in (`SessionPolicy.recent_sign_in_seconds`). Without one nothing ends, and the answer is a 403
         `stale_sign_in`; a person gets a page that leads to sign in again.
         """
-        door = door_of(request)
+        adapted = adapt(request)
         try:
-            Visit(self._manager, door.request).check_csrf()
+            RequestSession(self._manager, adapted.request).check_csrf()
         except SessionError as error:
-            return self._refused(door, error)
-        return self._answer(door, lambda: sign_out(self._case(), door.request, where, self._own(return_to)))
+            return self._refused(adapted, error)
+        return self._answer(adapted, lambda: sign_out(self._case(), adapted.request, where, self._own(return_to)))
 
-    def _answer(self, door: Door, flow: Any) -> Any:
+    def _answer(self, adapted: AdaptedRequest, flow: Any) -> Any:
         try:
-            with known_client(Visit(self._manager, door.request)):
-                return door.respond(run(_unless_ahead(door.request, flow), self._manager.ports))
+            with known_client(RequestSession(self._manager, adapted.request)):
+                return adapted.respond(run(_unless_ahead(adapted.request, flow), self._manager.ports))
         except SessionError as error:
-            return self._refused(door, error)
+            return self._refused(adapted, error)
 
 
 @checked
@@ -140,32 +140,32 @@ class AsyncManagedLogin(_ManagedLogin):
         login_hint: str | None = None,
     ) -> Any:
         """As ManagedLogin.start."""
-        door = door_of(request)
+        adapted = adapt(request)
         entry = Entry(identity_provider, sign_up, prompt, language, login_hint)
-        return await self._answer(door, lambda: self._start(door.request, return_to, entry))
+        return await self._answer(adapted, lambda: self._start(adapted.request, return_to, entry))
 
     async def callback(self, request: Any) -> Any:
         """As ManagedLogin.callback."""
-        door = door_of(request)
-        return await self._answer(door, lambda: come_back(self._case(), door.request))
+        adapted = adapt(request)
+        return await self._answer(adapted, lambda: come_back(self._case(), adapted.request))
 
     async def sign_out(self, request: Any, *, where: Where = "here", return_to: str = "/") -> Any:
         """As ManagedLogin.sign_out."""
-        door = door_of(request)
+        adapted = adapt(request)
         try:
-            await Visit(self._manager, door.request).acheck_csrf()
+            await RequestSession(self._manager, adapted.request).acheck_csrf()
         except SessionError as error:
-            return self._refused(door, error)
-        return await self._answer(door, lambda: sign_out(self._case(), door.request, where, self._own(return_to)))
+            return self._refused(adapted, error)
+        return await self._answer(adapted, lambda: sign_out(self._case(), adapted.request, where, self._own(return_to)))
 
-    async def _answer(self, door: Door, flow: Any) -> Any:
+    async def _answer(self, adapted: AdaptedRequest, flow: Any) -> Any:
         from cognito_session.drivers import aio
 
         try:
-            with known_client(Visit(self._manager, door.request)):
-                return door.respond(await aio.run(_unless_ahead(door.request, flow), self._manager.ports))
+            with known_client(RequestSession(self._manager, adapted.request)):
+                return adapted.respond(await aio.run(_unless_ahead(adapted.request, flow), self._manager.ports))
         except SessionError as error:
-            return self._refused(door, error)
+            return self._refused(adapted, error)
 
 
 def _unless_ahead(request: Request, flow: Callable[[], Flow[Response]]) -> Flow[Response]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from cognito_session.core.hidden import hiding
+from cognito_session.core.redact import redacted_repr
 
 if TYPE_CHECKING:
-    from cognito_session.core.outcome import Session
+    from cognito_session.core.protocol.session import Session
 
 __all__ = [
     "AccountChanged",
@@ -67,7 +67,7 @@ class Refused(NamedTuple):
     set_cookies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return hiding(self, "set_cookies")
+        return redacted_repr(self, "set_cookies")
 
 
 class Established(NamedTuple):
@@ -105,7 +105,7 @@ class Prompt(NamedTuple):
     credential_request: str | None = None
 
     def __repr__(self) -> str:
-        return hiding(self, "secret", "otpauth_uri", "credential_request")
+        return redacted_repr(self, "secret", "otpauth_uri", "credential_request")
 
 
 class ChallengeRequired(NamedTuple):
@@ -116,7 +116,7 @@ class ChallengeRequired(NamedTuple):
     set_cookies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return hiding(self, "set_cookies")
+        return redacted_repr(self, "set_cookies")
 
 
 class CodeSent(NamedTuple):
@@ -178,7 +178,7 @@ class TotpSecret(NamedTuple):
     otpauth_uri: str
 
     def __repr__(self) -> str:
-        return hiding(self, "secret", "otpauth_uri")
+        return redacted_repr(self, "secret", "otpauth_uri")
 
 
 class PasskeyOptions(NamedTuple):
@@ -187,7 +187,7 @@ class PasskeyOptions(NamedTuple):
     credential_creation: str
 
     def __repr__(self) -> str:
-        return hiding(self, "credential_creation")
+        return redacted_repr(self, "credential_creation")
 
 
 SignInOutcome = Established | ChallengeRequired | Refused

@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.errors import StaleSignIn
-from cognito_session.core.outcome import is_recent
+from cognito_session.core.protocol.session import is_recent
 
 if TYPE_CHECKING:
-    from cognito_session.core.case import Case
-    from cognito_session.core.outcome import Session
+    from cognito_session.core.protocol.context import FlowContext
+    from cognito_session.core.protocol.session import Session
 
 __all__ = ["is_stale", "stale_sign_in"]
 
 
-def stale_sign_in(case: Case, me: Session) -> StaleSignIn | None:
+def stale_sign_in(context: FlowContext, me: Session) -> StaleSignIn | None:
     """The refusal for a session whose sign-in is too long ago; None where it is recent, or the policy asks for none."""
-    most = case.policy.recent_sign_in_seconds
-    if most is None or is_recent(me.auth_time, case.now(), most):
+    most = context.policy.recent_sign_in_seconds
+    if most is None or is_recent(me.auth_time, context.now(), most):
         return None
     return StaleSignIn(most)
 
 
-def is_stale(case: Case, me: Session) -> bool:
+def is_stale(context: FlowContext, me: Session) -> bool:
     """Whether the session's sign-in is too long ago."""
-    return stale_sign_in(case, me) is not None
+    return stale_sign_in(context, me) is not None

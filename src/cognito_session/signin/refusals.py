@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from cognito_session.core.outcome import Session
-from cognito_session.core.steps import Flow, Report, ask
+from cognito_session.core.protocol.session import Session
+from cognito_session.core.protocol.steps import Flow, Report, ask
 from cognito_session.signin.outcome import Refusal, Refused
 
 if TYPE_CHECKING:

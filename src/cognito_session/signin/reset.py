@@ -11,30 +11,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
-from cognito_session.core.establish import SignedIn
-from cognito_session.core.identify import authenticate
-from cognito_session.core.ports import PoolRefusal
-from cognito_session.core.steps import Flow, Report, Revoke, ask
+from cognito_session.core.protocol.authenticate import authenticate
+from cognito_session.core.protocol.establish import SignedIn
+from cognito_session.core.protocol.ports import PoolRefusal
+from cognito_session.core.protocol.steps import Flow, Report, Revoke, ask
 from cognito_session.signin.others import others_ended
 from cognito_session.signin.outcome import ChallengeRequired, PasswordReset
 from cognito_session.signin.step import PASSWORD, Visitor, follow
 
 if TYPE_CHECKING:
-    from cognito_session.core.case import Case
-    from cognito_session.signin.desk import Answer, Desk
+    from cognito_session.core.protocol.context import FlowContext
+    from cognito_session.signin.pool_context import Answer, PoolContext
 
 __all__ = ["after_reset"]
 
 
-def after_reset(desk: Desk, username: str, password: Any, changed_at: int) -> Flow[PasswordReset]:
+def after_reset(pool_context: PoolContext, username: str, password: Any, changed_at: int) -> Flow[PasswordReset]:
     """End every session of the user, or say that it is not known whose they are. The password has changed already."""
     try:
-        said = yield from _sign_in(desk, username, password)
+        said = yield from _sign_in(pool_context, username, password)
         if isinstance(said, PoolRefusal):
             return (yield from _not_known(said.code))
         if said.get("AuthenticationResult"):
-            return (yield from _ended(desk.case, said, changed_at))
-        step = yield from follow(desk, Visitor(username, username, changed_at=changed_at), said)
+            return (yield from _ended(pool_context.context, said, changed_at))
+        step = yield from follow(pool_context, Visitor(username, username, changed_at=changed_at), said)
     except (SessionUnavailable, ConfigurationError, TokenError) as error:
         return (yield from _not_known(error.reason))
     if isinstance(step, ChallengeRequired):
@@ -42,22 +42,26 @@ def after_reset(desk: Desk, username: str, password: Any, changed_at: int) -> Fl
     return (yield from _not_known("refused"))
 
 
-def _sign_in(desk: Desk, username: str, password: Any) -> Flow[Answer | PoolRefusal]:
+def _sign_in(pool_context: PoolContext, username: str, password: Any) -> Flow[Answer | PoolRefusal]:
     """With the new password, by the flow that the app client allows."""
     try:
-        return (yield from desk.call("InitiateAuth", desk.initiate("USER_PASSWORD_AUTH", username, PASSWORD=password)))
+        return (
+            yield from pool_context.call(
+                "InitiateAuth", pool_context.initiate("USER_PASSWORD_AUTH", username, PASSWORD=password)
+            )
+        )
     except ConfigurationError:  # only the choice among first factors (ALLOW_USER_AUTH)
-        chosen = desk.initiate("USER_AUTH", username, PREFERRED_CHALLENGE=PASSWORD, PASSWORD=password)
-        return (yield from desk.call("InitiateAuth", chosen))
+        chosen = pool_context.initiate("USER_AUTH", username, PREFERRED_CHALLENGE=PASSWORD, PASSWORD=password)
+        return (yield from pool_context.call("InitiateAuth", chosen))
 
 
-def _ended(case: Case, said: Answer, changed_at: int) -> Flow[PasswordReset]:
+def _ended(context: FlowContext, said: Answer, changed_at: int) -> Flow[PasswordReset]:
     signed_in = SignedIn.of(said)
     try:
-        token = yield from authenticate(case, signed_in.access_token, from_cognito=True)
+        token = yield from authenticate(context, signed_in.access_token, from_cognito=True)
     finally:
         yield from _revoke(signed_in)
-    return PasswordReset(token.sub, (yield from others_ended(case, token.sub, changed_at=changed_at)))
+    return PasswordReset(token.sub, (yield from others_ended(context, token.sub, changed_at=changed_at)))
 
 
 def _revoke(signed_in: SignedIn) -> Flow[None]:

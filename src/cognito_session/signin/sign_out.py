@@ -11,27 +11,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from cognito_session.core.device_cookie import signed_out_device
-from cognito_session.core.devices import revoke_all
-from cognito_session.core.ending import log_out
 from cognito_session.core.errors import ConfigurationError, SessionRequired, SessionUnavailable
-from cognito_session.core.flow import resolve
-from cognito_session.core.outcome import Rejected
-from cognito_session.core.quiet_writes import report_failure
+from cognito_session.core.protocol.device_cookie import signed_out_device
+from cognito_session.core.protocol.devices import revoke_all
+from cognito_session.core.protocol.quiet_writes import report_failure
+from cognito_session.core.protocol.resolve import resolve
+from cognito_session.core.protocol.session import Rejected
+from cognito_session.core.protocol.sign_out import log_out
+from cognito_session.http.base_path import base_path_of
+from cognito_session.http.error_page import page
+from cognito_session.http.error_response import refusal
+from cognito_session.http.response import json_response, redirect
 from cognito_session.signin.recent import stale_sign_in
 from cognito_session.signin.transaction import forgotten_transactions
-from cognito_session.web.base_path import base_path_of
-from cognito_session.web.page import page
-from cognito_session.web.refusal import refusal
-from cognito_session.web.response import json_response, redirect
 
 if TYPE_CHECKING:
     from cognito_session.core.errors import StaleSignIn
-    from cognito_session.core.outcome import Session
-    from cognito_session.core.steps import Flow
+    from cognito_session.core.protocol.session import Session
+    from cognito_session.core.protocol.steps import Flow
+    from cognito_session.http.request import Request
+    from cognito_session.http.response import Response
     from cognito_session.signin.callback import LoginCase
-    from cognito_session.web.request import Request
-    from cognito_session.web.response import Response
 
 __all__ = ["Where", "sign_out"]
 
@@ -50,12 +50,12 @@ def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -
         if refused is not None:
             return refused
     gone = (
-        login.case.cookie.delete_line(),
-        *signed_out_device(login.case, request.cookie_headers),
-        *forgotten_transactions(login.case, request.cookie_headers),
+        login.context.cookie.delete_line(),
+        *signed_out_device(login.context, request.cookie_headers),
+        *forgotten_transactions(login.context, request.cookie_headers),
     )
     try:
-        yield from log_out(login.case, request.cookie_headers)
+        yield from log_out(login.context, request.cookie_headers)
         address = login.site.logout_url(login.server.domain)
     except SessionUnavailable as error:
         return _signed_out(login, _uncertain(login, request, error), gone)
@@ -73,25 +73,25 @@ def _signed_out(login: LoginCase, response: Response, gone: tuple[str, ...]) -> 
 
 
 def _elsewhere(login: LoginCase, request: Request, return_to: str) -> Flow[Response]:
-    outcome = yield from resolve(login.case, request.cookie_headers)
+    outcome = yield from resolve(login.context, request.cookie_headers)
     if isinstance(outcome, Rejected):
         return refusal(request, SessionRequired("no usable session", reason=outcome.reason), login_path=login.site.login_path)
     me = outcome.session
-    if (stale := stale_sign_in(login.case, me)) is not None:
+    if (stale := stale_sign_in(login.context, me)) is not None:
         return _ask_again(login, request, me, stale)
-    yield from revoke_all(login.case, me.sub, keep=me.sid)
+    yield from revoke_all(login.context, me.sub, keep=me.sid)
     return _onward(request, return_to)._replace(cookies=me.set_cookies)
 
 
 def _everywhere(login: LoginCase, request: Request) -> Flow[Response | None]:
     """All sessions of whoever is signed in here; where nobody is, there is nothing to end. The answer to a stale sign-in."""
-    outcome = yield from resolve(login.case, request.cookie_headers)
+    outcome = yield from resolve(login.context, request.cookie_headers)
     if isinstance(outcome, Rejected):
         return None
     me = outcome.session
-    if (stale := stale_sign_in(login.case, me)) is not None:
+    if (stale := stale_sign_in(login.context, me)) is not None:
         return _ask_again(login, request, me, stale)
-    yield from revoke_all(login.case, me.sub)
+    yield from revoke_all(login.context, me.sub)
     return None
 
 

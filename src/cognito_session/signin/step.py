@@ -10,15 +10,15 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cognito_session.core.device_cookie import dropped_device, keep_device
+from cognito_session.core.crypto.json_text import NotJson, read_json
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.json_text import NotJson, read_json
-from cognito_session.core.outcome import Reason, Rejected
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.device_cookie import dropped_device, keep_device
+from cognito_session.core.protocol.device_tracking import new_device_secret
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import PoolRefusal
+from cognito_session.core.protocol.session import Reason, Rejected
+from cognito_session.core.protocol.steps import Flow, Report, Revoke, ask
 from cognito_session.core.secret import Secret
-from cognito_session.core.steps import Flow, Report, Revoke, ask
-from cognito_session.core.tracking import new_device_secret
 from cognito_session.signin.authenticator import otpauth_uri, totp_secret_of
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, forgetting, keep_challenge
 from cognito_session.signin.device_proof import DEVICE_CHALLENGE, prove_device
@@ -28,8 +28,8 @@ from cognito_session.signin.verdict import refused_by_challenge, refused_sign_in
 
 if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
-    from cognito_session.core.device_cookie import KnownDevice
-    from cognito_session.signin.desk import Answer, Desk
+    from cognito_session.core.protocol.device_cookie import KnownDevice
+    from cognito_session.signin.pool_context import Answer, PoolContext
 
 __all__ = ["CODES", "PASSWORD", "Visitor", "asking_for_password", "follow", "shown"]
 
@@ -73,41 +73,41 @@ class Visitor(NamedTuple):
         return f"Visitor({self.account!r})"
 
 
-def follow(desk: Desk, visitor: Visitor, answer: Answer | PoolRefusal) -> Flow[SignInOutcome]:
+def follow(pool_context: PoolContext, visitor: Visitor, answer: Answer | PoolRefusal) -> Flow[SignInOutcome]:
     """The outcome of InitiateAuth or RespondToAuthChallenge."""
     if isinstance(answer, PoolRefusal):
         return refused_sign_in(answer) if visitor.answered is None else refused_by_challenge(answer)
     if answer.get("AuthenticationResult"):
-        return (yield from _established(desk, visitor, answer))
+        return (yield from _established(pool_context, visitor, answer))
     if answer.get("ChallengeName") == DEVICE_CHALLENGE:
-        return (yield from _device_asked(desk, visitor, answer))
+        return (yield from _device_asked(pool_context, visitor, answer))
     if isinstance(answer.get("ChallengeName"), str):
-        return (yield from _challenged(desk, visitor, answer))
+        return (yield from _challenged(pool_context, visitor, answer))
     raise ProviderUnavailable("Cognito answered a sign-in with neither tokens nor a challenge", sent=True)
 
 
-def _device_asked(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[SignInOutcome]:
+def _device_asked(pool_context: PoolContext, visitor: Visitor, answer: Answer) -> Flow[SignInOutcome]:
     """The device proves itself; one that cannot is dropped, and the person signs in once more without it."""
     known, parameters = visitor.known, answer.get("ChallengeParameters")
     if known is not None and not visitor.proved:
         named = parameters.get("USERNAME") if isinstance(parameters, dict) else None
-        proved = yield from prove_device(desk, str(named or visitor.username), known, answer)
+        proved = yield from prove_device(pool_context, str(named or visitor.username), known, answer)
         if not isinstance(proved, PoolRefusal):
-            return (yield from follow(desk, visitor._replace(proved=True), proved))
+            return (yield from follow(pool_context, visitor._replace(proved=True), proved))
         yield from ask(Report("device_refused", "", None, proved.code))
-    return Refused(Refusal.CHALLENGE_EXPIRED, dropped_device(desk.case, visitor.presented))
+    return Refused(Refusal.CHALLENGE_EXPIRED, dropped_device(pool_context.context, visitor.presented))
 
 
-def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Established | Refused]:
+def _established(pool_context: PoolContext, visitor: Visitor, answer: Answer) -> Flow[Established | Refused]:
     signed_in, known = SignedIn.of(answer), visitor.known
     secret = None
     if signed_in.device_key is not None:
-        secret = new_device_secret(desk.case.entropy, signed_in.device_key, signed_in.device_group)
+        secret = new_device_secret(pool_context.context.entropy, signed_in.device_key, signed_in.device_group)
     elif known is not None and visitor.proved:
         signed_in = signed_in._replace(device_key=known.secret.key, device_known=True)
     try:
         begun = yield from establish(
-            desk.case,
+            pool_context.context,
             signed_in,
             presented=visitor.presented,
             device=visitor.device,
@@ -121,15 +121,15 @@ def _established(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[Establish
         yield from _revoke(begun.reason, signed_in.refresh_token)
         full = begun.reason is Reason.TOO_MANY_SESSIONS
         return Refused(Refusal.TOO_MANY_SESSIONS if full else Refusal.SIGN_IN_AGAIN)
-    over = forgetting(desk.case, visitor.presented)
+    over = forgetting(pool_context.context, visitor.presented)
     kept: tuple[str, ...] = ()
     if secret is not None:
-        kept = yield from keep_device(desk.case, secret, begun.username, visitor.account)
+        kept = yield from keep_device(pool_context.context, secret, begun.username, visitor.account)
     elif known is not None and visitor.proved:
-        kept = yield from keep_device(desk.case, known.secret, begun.username, visitor.account)
+        kept = yield from keep_device(pool_context.context, known.secret, begun.username, visitor.account)
     others = None
     if visitor.changed_at is not None:
-        others = yield from others_ended(desk.case, begun.sub, keep=begun.sid, changed_at=visitor.changed_at)
+        others = yield from others_ended(pool_context.context, begun.sub, keep=begun.sid, changed_at=visitor.changed_at)
     return Established(replace(begun, set_cookies=(*begun.set_cookies, *over, *kept)), others)
 
 
@@ -141,34 +141,34 @@ def _revoke(reason: str, refresh_token: str) -> Flow[None]:
         yield from ask(Report("revoke_failed", "", None, reason))
 
 
-def _challenged(desk: Desk, visitor: Visitor, answer: Answer) -> Flow[ChallengeRequired | Refused]:
+def _challenged(pool_context: PoolContext, visitor: Visitor, answer: Answer) -> Flow[ChallengeRequired | Refused]:
     name, session = str(answer["ChallengeName"]), answer.get("Session")
     parameters = answer.get("ChallengeParameters")
     said: dict[str, Any] = parameters if isinstance(parameters, dict) else {}
     if not isinstance(session, str) or not session:
         raise ProviderUnavailable("Cognito put a challenge without a Session", sent=True)
     username = said.get("USER_ID_FOR_SRP") or said.get("USERNAME") or visitor.username
-    expires_at = desk.case.now() + CHALLENGE_SECONDS
+    expires_at = pool_context.context.now() + CHALLENGE_SECONDS
     prompt, changed_at = _prompt(name, answer, said), visitor.changed_at
     challenge = Challenge(name, name, str(username), visitor.account, session, expires_at, prompt, changed_at)
     if visitor.preferred == PASSWORD and PASSWORD in challenge.prompt.choices:
         challenge = asking_for_password(challenge)
     if name == "MFA_SETUP":
-        with_secret = yield from _with_secret(desk, challenge)
+        with_secret = yield from _with_secret(pool_context, challenge)
         if isinstance(with_secret, Refused):
             return with_secret
         challenge = with_secret
-    line = yield from keep_challenge(desk.case, challenge)
+    line = yield from keep_challenge(pool_context.context, challenge)
     if visitor.answered is not None and visitor.answered.name == name and name in CODES:
         return Refused(Refusal.WRONG_CODE, (line,))
-    return shown(desk, challenge, line)
+    return shown(pool_context, challenge, line)
 
 
-def shown(desk: Desk, challenge: Challenge, *lines: str) -> ChallengeRequired:
+def shown(pool_context: PoolContext, challenge: Challenge, *lines: str) -> ChallengeRequired:
     """The challenge as a page puts it."""
     prompt = challenge.prompt
     if prompt.secret is not None:
-        uri = otpauth_uri(prompt.secret, issuer=desk.issuer, account=challenge.account)
+        uri = otpauth_uri(prompt.secret, issuer=pool_context.issuer, account=challenge.account)
         prompt = prompt._replace(otpauth_uri=uri)
     return ChallengeRequired(challenge.name, prompt, lines)
 
@@ -178,12 +178,12 @@ def asking_for_password(challenge: Challenge) -> Challenge:
     return challenge._replace(name=PASSWORD, prompt=Prompt())
 
 
-def _with_secret(desk: Desk, challenge: Challenge) -> Flow[Challenge | Refused]:
+def _with_secret(pool_context: PoolContext, challenge: Challenge) -> Flow[Challenge | Refused]:
     """MFA_SETUP with the authenticator app's new secret."""
-    answer = yield from desk.call_on("AssociateSoftwareToken", {"Session": Secret(challenge.session)})
+    answer = yield from pool_context.call_on("AssociateSoftwareToken", {"Session": Secret(challenge.session)})
     if isinstance(answer, PoolRefusal):
         return refused_by_challenge(answer)
-    secret = totp_secret_of(answer, issuer=desk.issuer, account=challenge.account).secret
+    secret = totp_secret_of(answer, issuer=pool_context.issuer, account=challenge.account).secret
     session = str(answer.get("Session") or challenge.session)
     return challenge._replace(session=session, prompt=challenge.prompt._replace(secret=secret))
 

@@ -14,18 +14,18 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cognito_session.core.base64url import to_base64url
 from cognito_session.core.cookie import MAX_COOKIE_BYTES, Cookie
+from cognito_session.core.crypto.base64url import to_base64url
 from cognito_session.core.errors import SessionUnavailable, TokenError
-from cognito_session.core.hidden import hiding
-from cognito_session.core.steps import Flow, Report, ask
-from cognito_session.core.vault import open_value, seal_value
+from cognito_session.core.protocol.sealing import open_value, seal_value
+from cognito_session.core.protocol.steps import Flow, Report, ask
+from cognito_session.core.redact import redacted_repr
 from cognito_session.signin.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cognito_session.core.case import Case
+    from cognito_session.core.protocol.context import FlowContext
 
 __all__ = [
     "PROMPTED",
@@ -67,14 +67,14 @@ class Transaction(NamedTuple):
     entry: Entry = Entry()
 
     def __repr__(self) -> str:
-        return hiding(self, "state", "nonce", "verifier", "entry")
+        return redacted_repr(self, "state", "nonce", "verifier", "entry")
 
     @classmethod
-    def begun(cls, case: Case, return_to: str, entry: Entry = Entry(), *, mark: str = "") -> Transaction:  # noqa: B008 - a value
+    def begun(cls, context: FlowContext, return_to: str, entry: Entry = Entry(), *, mark: str = "") -> Transaction:  # noqa: B008 - a value
         """A new one: 128 random bits of state, 128 of nonce, 256 of verifier. `mark`: RESTARTED, PROMPTED or neither."""
-        state = mark + case.fresh_id()
-        begun = cls(state, case.fresh_id(), to_base64url(case.entropy(32)), return_to, case.now(), entry)
-        if _chars(case, begun) > MAX_COOKIE_BYTES:  # a long page and a long hint together: a restart can do without the hint
+        state = mark + context.fresh_id()
+        begun = cls(state, context.fresh_id(), to_base64url(context.entropy(32)), return_to, context.now(), entry)
+        if _chars(context, begun) > MAX_COOKIE_BYTES:  # a long page and a long hint together: a restart can do without the hint
             return begun._replace(entry=entry._replace(login_hint=None))
         return begun
 
@@ -109,64 +109,66 @@ def was_prompted(state: str) -> bool:
     return state.startswith(PROMPTED)
 
 
-def newest_transaction(case: Case, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:
+def newest_transaction(context: FlowContext, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:
     """The newest sign-in under way in this browser; None where none is under way."""
     newest: Transaction | None = None
-    for state in _states(case, cookie_headers):
-        found = yield from _opened(case, state, cookie_headers)
-        if found is not None and not found.is_over(case.now()) and (newest is None or found.began_at >= newest.began_at):
+    for state in _states(context, cookie_headers):
+        found = yield from _opened(context, state, cookie_headers)
+        if found is not None and not found.is_over(context.now()) and (newest is None or found.began_at >= newest.began_at):
             newest = found
     return newest
 
 
-def transaction_cookie(case: Case, state: str) -> Cookie:
+def transaction_cookie(context: FlowContext, state: str) -> Cookie:
     """The cookie of the flow with this state. `state` must have our form."""
-    return Cookie(_prefix(case) + state)  # Lax whatever the session's is: it must come along from Cognito's page
+    return Cookie(_prefix(context) + state)  # Lax whatever the session's is: it must come along from Cognito's page
 
 
-def keep_transaction(case: Case, transaction: Transaction, cookie_headers: Sequence[str]) -> Flow[tuple[str, ...]]:
+def keep_transaction(context: FlowContext, transaction: Transaction, cookie_headers: Sequence[str]) -> Flow[tuple[str, ...]]:
     """The Set-Cookie values that keep this one and drop what is over, and the oldest beyond five or beyond 6,000 characters."""
-    sealed = yield from seal_value(case, transaction.text.encode(), purpose=_PURPOSE, bound_to=(transaction.state,))
-    lines = [transaction_cookie(case, transaction.state).set_line(sealed, max_age_seconds=TRANSACTION_SECONDS)]
+    sealed = yield from seal_value(context, transaction.text.encode(), purpose=_PURPOSE, bound_to=(transaction.state,))
+    lines = [transaction_cookie(context, transaction.state).set_line(sealed, max_age_seconds=TRANSACTION_SECONDS)]
     alive: list[tuple[int, str, int]] = []
-    for state in _states(case, cookie_headers):
-        found = yield from _opened(case, state, cookie_headers)
-        if found is None or found.is_over(case.now()):
-            lines.append(transaction_cookie(case, state).delete_line())
+    for state in _states(context, cookie_headers):
+        found = yield from _opened(context, state, cookie_headers)
+        if found is None or found.is_over(context.now()):
+            lines.append(transaction_cookie(context, state).delete_line())
         else:
-            alive.append((found.began_at, state, _chars(case, found)))
-    room, surplus = _MAX_KEPT_CHARS - _chars(case, transaction), []
+            alive.append((found.began_at, state, _chars(context, found)))
+    room, surplus = _MAX_KEPT_CHARS - _chars(context, transaction), []
     for place, (_, state, chars) in enumerate(sorted(alive, reverse=True), start=1):
         room -= chars
         if place >= _AT_ONCE or room < 0:
             surplus.append(state)
-    return (*lines, *(transaction_cookie(case, state).delete_line() for state in surplus))
+    return (*lines, *(transaction_cookie(context, state).delete_line() for state in surplus))
 
 
-def _chars(case: Case, transaction: Transaction) -> int:
+def _chars(context: FlowContext, transaction: Transaction) -> int:
     """About how long its cookie is: base64 of what is sealed, the seal, the name."""
-    return len(transaction.text.encode()) * 4 // 3 + len(_prefix(case)) + 128
+    return len(transaction.text.encode()) * 4 // 3 + len(_prefix(context)) + 128
 
 
-def find_transaction(case: Case, state: object, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:
+def find_transaction(context: FlowContext, state: object, cookie_headers: Sequence[str]) -> Flow[Transaction | None]:
     """The flow that this browser began with this state, over or not; None where it began none.
 
     Raises SessionUnavailable where it was sealed with a key that this worker has not received yet.
     """
     if not isinstance(state, str) or not _STATE.fullmatch(state):
         return None
-    return (yield from _opened(case, state, cookie_headers, outage=True))
+    return (yield from _opened(context, state, cookie_headers, outage=True))
 
 
-def forgotten_transactions(case: Case, cookie_headers: Sequence[str]) -> tuple[str, ...]:
+def forgotten_transactions(context: FlowContext, cookie_headers: Sequence[str]) -> tuple[str, ...]:
     """The Set-Cookie values that delete the cookies of every flow that this browser has begun."""
-    return tuple(transaction_cookie(case, state).delete_line() for state in _states(case, cookie_headers))
+    return tuple(transaction_cookie(context, state).delete_line() for state in _states(context, cookie_headers))
 
 
-def _opened(case: Case, state: str, cookie_headers: Sequence[str], *, outage: bool = False) -> Flow[Transaction | None]:
-    for value in transaction_cookie(case, state).candidates(cookie_headers).values:
+def _opened(
+    context: FlowContext, state: str, cookie_headers: Sequence[str], *, outage: bool = False
+) -> Flow[Transaction | None]:
+    for value in transaction_cookie(context, state).candidates(cookie_headers).values:
         try:
-            text = yield from open_value(case, value, purpose=_PURPOSE, bound_to=(state,))
+            text = yield from open_value(context, value, purpose=_PURPOSE, bound_to=(state,))
         except TokenError:
             yield from ask(_FORGED)
             continue
@@ -180,9 +182,9 @@ def _opened(case: Case, state: str, cookie_headers: Sequence[str], *, outage: bo
     return None
 
 
-def _states(case: Case, cookie_headers: Sequence[str]) -> list[str]:
+def _states(context: FlowContext, cookie_headers: Sequence[str]) -> list[str]:
     """The states of the flows whose cookies the browser sent."""
-    prefix = _prefix(case)
+    prefix = _prefix(context)
     found: dict[str, None] = {}
     for header in cookie_headers:
         if len(header) <= _MAX_HEADER_CHARS and prefix in header:
@@ -191,7 +193,7 @@ def _states(case: Case, cookie_headers: Sequence[str]) -> list[str]:
     return [state for state in found if _STATE.fullmatch(state)][:_EXAMINED]
 
 
-def _prefix(case: Case) -> str:
+def _prefix(context: FlowContext) -> str:
     """Named after the session's cookie, and always with the prefix that no other host can write (rfc6265bis 4.1.3.2)."""
-    name = case.cookie.name
+    name = context.cookie.name
     return f"{name if name.startswith('__Host-') else f'__Host-{name}'}-flow-"

@@ -31,8 +31,8 @@ def password_reset_trigger(manager: SessionManager) -> Callable[[Any, Any], Any]
         del context
         sub = _user_of(manager, event)
         if sub is not None:
-            case = manager.case
-            run(others_ended(case, sub, changed_at=case.now()), manager.ports)
+            context = manager.context
+            run(others_ended(context, sub, changed_at=context.now()), manager.ports)
         return event
 
     return trigger

@@ -13,7 +13,7 @@ from cognito_session.signin.outcome import Refusal, Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cognito_session.core.ports import PoolRefusal
+    from cognito_session.core.protocol.ports import PoolRefusal
 
 __all__ = ["refused_by_challenge", "refused_code", "refused_session", "refused_sign_in", "refused_sign_up"]
 
@@ -40,7 +40,7 @@ _MEANINGS: Final = {
     "WebAuthnOriginNotAllowedException": Refusal.INVALID_INPUT,
     "WebAuthnRelyingPartyMismatchException": Refusal.INVALID_INPUT,
 }
-_BESIDE_A_NAME: Final = {
+_USERNAME_REFUSALS: Final = {
     "UserNotFoundException": Refusal.WRONG_CODE,
     "NotAuthorizedException": Refusal.WRONG_CODE,  # "Current status is CONFIRMED", "User is disabled"
     "UserNotConfirmedException": Refusal.WRONG_CODE,
@@ -72,7 +72,7 @@ def refused_sign_up(refusal: PoolRefusal) -> Refused:
 
 def refused_code(refusal: PoolRefusal) -> Refused:
     """By ConfirmSignUp and ConfirmForgotPassword, where code and user name stand side by side."""
-    return _refused(refusal, _BESIDE_A_NAME)
+    return _refused(refusal, _USERNAME_REFUSALS)
 
 
 def refused_session(refusal: PoolRefusal) -> Refused:

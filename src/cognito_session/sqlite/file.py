@@ -184,7 +184,7 @@ class SQLiteFile:
         self._pid = os.getpid()
         self._opening = Lock()
         if self._open:
-            from cognito_session.aws.fork import leak
+            from cognito_session.fork import leak
 
             self._inherited = True
             leak(list(self._open))

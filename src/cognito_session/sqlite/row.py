@@ -14,7 +14,7 @@ from cognito_session.core.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cognito_session.core.record import Row
+    from cognito_session.core.protocol.record import Row
 
 __all__ = ["from_text", "to_text"]
 

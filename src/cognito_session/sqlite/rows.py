@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from sqlite3 import Connection
 
-    from cognito_session.core.record import Row
+    from cognito_session.core.protocol.record import Row
 
 __all__ = ["Rows"]
 

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from cognito_session.aws.keyring_source import FixedKeyring
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.establish import SignedIn, establish
-from cognito_session.core.outcome import Rejected
-from cognito_session.core.searched import Searched
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.searched import Searched
+from cognito_session.core.protocol.session import Rejected
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports, run
+from cognito_session.http.csrf import origin_of
 from cognito_session.testing import environment
 from cognito_session.testing.provider import PoolKeys, PoolProvider
 from cognito_session.testing.sign_in_page import SignInPage
 from cognito_session.testing.user_pool import PoolOperations
 from cognito_session.testing.watch import Waiting, WatchedKeys, WatchedPage, WatchedPool, WatchedProvider, WatchedStore
-from cognito_session.web.csrf import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cognito_session import AsyncSessionManager, SessionManager
-    from cognito_session.core.outcome import Session
-    from cognito_session.core.steps import Flow, Report
+    from cognito_session.core.protocol.session import Session
+    from cognito_session.core.protocol.steps import Flow, Report
     from cognito_session.testing.world import World
 
 __all__ = ["Attachment"]
@@ -43,15 +43,15 @@ class Attachment:
         names = manager.configuration
         self.manager = manager
         self._world = world
-        self._before = manager.case, manager.ports
+        self._before = manager.context, manager.ports
         self.pool = world.pool(names.user_pool_id, names.client_id)
-        if manager.case.policy.rotation_grace_seconds is not None:
-            self.pool.grace_seconds = manager.case.policy.rotation_grace_seconds
+        if manager.context.policy.rotation_grace_seconds is not None:
+            self.pool.grace_seconds = manager.context.policy.rotation_grace_seconds
         self.page = SignInPage(self.pool, _domain(manager.ports), world.clock)
         self._own = self._unwatched()
         self._searched = Searched()
         self._keys = WatchedKeys(PoolKeys(world.clock), world)
-        manager.case = manager.case._replace(clock=world.clock, entropy=world.entropy, searched=self._searched)
+        manager.context = manager.context._replace(clock=world.clock, entropy=world.entropy, searched=self._searched)
         manager.ports = self._watched()
 
     def __repr__(self) -> str:
@@ -60,7 +60,7 @@ class Attachment:
     @property
     def cookie_name(self) -> str:
         """The session cookie's name."""
-        return self.manager.case.cookie.name
+        return self.manager.context.cookie.name
 
     @property
     def origin(self) -> str:
@@ -69,7 +69,7 @@ class Attachment:
 
     def establish(self, tokens: Mapping[str, object], user_agent: str | None) -> Session:
         """Begin a session with Cognito's AuthenticationResult. Raises ValueError where the manager refuses one."""
-        found = self.run(establish(self.manager.case, SignedIn.of(dict(tokens)), device=user_agent))
+        found = self.run(establish(self.manager.context, SignedIn.of(dict(tokens)), device=user_agent))
         if isinstance(found, Rejected):
             raise ValueError(  # noqa: TRY004 - what is wrong is not a type but the sign-in
                 f"sign_in: the manager begins no session ({found.reason}): is it the policy's max_sessions?"
@@ -96,7 +96,7 @@ class Attachment:
 
     def put_back(self) -> None:
         """The manager as it was."""
-        self.manager.case, self.manager.ports = self._before
+        self.manager.context, self.manager.ports = self._before
 
     def _unwatched(self) -> Ports:
         world, ports, names = self._world, self.manager.ports, self.manager.configuration

@@ -10,7 +10,7 @@ from cognito_session.testing.cookie_jar import CookieJar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.core.ports import Clock
+    from cognito_session.core.protocol.ports import Clock
     from cognito_session.testing.events import EventForm
 
 __all__ = ["Browser", "SignedInAs"]

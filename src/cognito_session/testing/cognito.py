@@ -140,12 +140,16 @@ class Cognito(People, Outages, Races):
     def _vouched(self, manager: Any, event: dict[str, Any]) -> dict[str, Any]:
         """A message's event as API Gateway sends it behind `manager.authorizer()` on $connect."""
         request_context = event.get("requestContext", {})
-        told = request_context.get("authorizer") if request_context.get("eventType") == "MESSAGE" and manager.websocket_api else None
+        told = (
+            request_context.get("authorizer")
+            if request_context.get("eventType") == "MESSAGE" and manager.websocket_api
+            else None
+        )
         if told:
             from cognito_session.drivers.sync import run
-            from cognito_session.web.websocket import CONNECTION, seal_connection
+            from cognito_session.web.aws_lambda.websocket import CONNECTION, seal_connection
 
-            told[CONNECTION] = run(seal_connection(manager.case, request_context, told["sub"], told["sid"]), manager.ports)
+            told[CONNECTION] = run(seal_connection(manager.context, request_context, told["sub"], told["sid"]), manager.ports)
         return event
 
     def client(

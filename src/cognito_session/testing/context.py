@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cognito_session.core.partition import arn
 
 if TYPE_CHECKING:
-    from cognito_session.core.ports import Clock
+    from cognito_session.core.protocol.ports import Clock
 
 __all__ = ["LambdaContext"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from cognito_session.core.ports import Clock
+    from cognito_session.core.protocol.ports import Clock
 
 __all__ = ["CookieJar", "StoredCookie"]
 

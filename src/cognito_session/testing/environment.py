@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.keyring import KEY_BYTES, new_entry
+from cognito_session.core.crypto.keyring import KEY_BYTES, new_entry
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

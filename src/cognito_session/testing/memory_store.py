@@ -6,13 +6,13 @@ from copy import deepcopy
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from cognito_session.core.change import Written
+from cognito_session.core.protocol.conditions import Written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cognito_session.core.change import Change
-    from cognito_session.core.record import Row, SessionKey
+    from cognito_session.core.protocol.conditions import Change
+    from cognito_session.core.protocol.record import Row, SessionKey
 
 __all__ = ["MemoryStore"]
 

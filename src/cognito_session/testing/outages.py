@@ -9,7 +9,7 @@ from cognito_session.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cognito_session.core.steps import Report
+    from cognito_session.core.protocol.steps import Report
     from cognito_session.testing.attachment import Attachment
     from cognito_session.testing.calls import CallLog, Service
     from cognito_session.testing.clock import ManualClock

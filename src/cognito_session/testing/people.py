@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from cognito_session.core.crypto.access_token import verify
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.outcome import Session
-from cognito_session.core.token import verify
+from cognito_session.core.protocol.session import Session
 from cognito_session.testing import environment, signing
 from cognito_session.testing.account import PASSWORD
 from cognito_session.testing.browser import Browser, SignedInAs

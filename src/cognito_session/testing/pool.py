@@ -15,10 +15,10 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_DNS, uuid5
 
+from cognito_session.core.crypto.access_token import TokenRules, verify
+from cognito_session.core.crypto.id_token import at_hash
 from cognito_session.core.errors import TokenError
-from cognito_session.core.id_token import at_hash
-from cognito_session.core.ports import PoolRefusal
-from cognito_session.core.token import TokenRules, verify
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.testing import signing
 from cognito_session.testing.account import PASSWORD, Account, Grant, PoolState, SignIn
 from cognito_session.testing.claims import API_SCOPE, Issue
@@ -27,7 +27,7 @@ from cognito_session.testing.entropy import CountedBytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cognito_session.core.ports import Clock
+    from cognito_session.core.protocol.ports import Clock
 
 __all__ = ["FakePool"]
 

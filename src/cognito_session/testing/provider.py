@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
 from cognito_session.testing import signing
 
 if TYPE_CHECKING:
-    from cognito_session.core.keys import KeySet
-    from cognito_session.core.ports import Clock, DeviceConfirmation, RefreshRequest
+    from cognito_session.core.crypto.key_set import KeySet
+    from cognito_session.core.protocol.ports import Clock, DeviceConfirmation, RefreshRequest
     from cognito_session.testing.pool import FakePool
 
 __all__ = ["PoolKeys", "PoolProvider"]

@@ -12,11 +12,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from cognito_session.core.base64url import to_base64url
-from cognito_session.core.ports import GrantRefused
+from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.protocol.ports import GrantRefused
 
 if TYPE_CHECKING:
-    from cognito_session.core.ports import Clock, CodeGrant
+    from cognito_session.core.protocol.ports import Clock, CodeGrant
     from cognito_session.testing.pool import FakePool
 
 __all__ = ["SignInPage"]

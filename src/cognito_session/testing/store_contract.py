@@ -18,14 +18,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from cognito_session.core.change import Change, Clause, Move, Test, Written, absent, as_read, either, equals
-from cognito_session.core.record import SessionKey
+from cognito_session.core.protocol.conditions import (
+    Change,
+    Clause,
+    Comparison,
+    WriteKind,
+    Written,
+    absent,
+    as_read,
+    either,
+    equals,
+)
+from cognito_session.core.protocol.record import SessionKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.core.ports import SessionStore
-    from cognito_session.core.record import Row
+    from cognito_session.core.protocol.ports import SessionStore
+    from cognito_session.core.protocol.record import Row
 
 __all__ = ["StoreContract"]
 
@@ -36,52 +46,52 @@ _PER_TRANSACTION: Final = 25
 
 _ROW: Final[Row] = {"text": "b", "number": 5, "flag": True, "words": frozenset({"x"}), "nothing": None, "ten": "10"}
 _TESTS: Final = (
-    (Test("text", "=", "b"), True),
-    (Test("text", "=", "B"), False),
-    (Test("number", "=", 5), True),
-    (Test("number", "=", 6), False),
-    (Test("flag", "=", value=True), True),
-    (Test("words", "=", frozenset({"x"})), True),
-    (Test("words", "=", frozenset({"x", "y"})), False),
-    (Test("missing", "=", "b"), False),
-    (Test("text", "<>", "a"), True),
-    (Test("text", "<>", "b"), False),
-    (Test("missing", "<>", "b"), True),
-    (Test("number", "<", 6), True),
-    (Test("number", "<", 5), False),
-    (Test("number", "<", 10), True),
-    (Test("ten", "<", "9"), True),
-    (Test("missing", "<", 6), False),
-    (Test("number", ">", 4), True),
-    (Test("number", ">", 5), False),
-    (Test("number", ">", -10), True),
-    (Test("text", ">", "a"), True),
-    (Test("missing", ">", 4), False),
-    (Test("missing", "absent"), True),
-    (Test("text", "absent"), False),
-    (Test("nothing", "absent"), False),
-    (Test("text", "exists"), True),
-    (Test("nothing", "exists"), True),
-    (Test("missing", "exists"), False),
+    (Comparison("text", "=", "b"), True),
+    (Comparison("text", "=", "B"), False),
+    (Comparison("number", "=", 5), True),
+    (Comparison("number", "=", 6), False),
+    (Comparison("flag", "=", value=True), True),
+    (Comparison("words", "=", frozenset({"x"})), True),
+    (Comparison("words", "=", frozenset({"x", "y"})), False),
+    (Comparison("missing", "=", "b"), False),
+    (Comparison("text", "<>", "a"), True),
+    (Comparison("text", "<>", "b"), False),
+    (Comparison("missing", "<>", "b"), True),
+    (Comparison("number", "<", 6), True),
+    (Comparison("number", "<", 5), False),
+    (Comparison("number", "<", 10), True),
+    (Comparison("ten", "<", "9"), True),
+    (Comparison("missing", "<", 6), False),
+    (Comparison("number", ">", 4), True),
+    (Comparison("number", ">", 5), False),
+    (Comparison("number", ">", -10), True),
+    (Comparison("text", ">", "a"), True),
+    (Comparison("missing", ">", 4), False),
+    (Comparison("missing", "absent"), True),
+    (Comparison("text", "absent"), False),
+    (Comparison("nothing", "absent"), False),
+    (Comparison("text", "exists"), True),
+    (Comparison("nothing", "exists"), True),
+    (Comparison("missing", "exists"), False),
     # a value of another type is another value, and neither less nor greater
-    (Test("number", "=", "5"), False),
-    (Test("text", "=", 5), False),
-    (Test("flag", "=", 1), False),
-    (Test("flag", "=", "True"), False),
-    (Test("nothing", "=", ""), False),
-    (Test("words", "=", "x"), False),
-    (Test("number", "<>", "5"), True),
-    (Test("number", "<", "6"), False),
-    (Test("number", ">", "4"), False),
-    (Test("ten", ">", 9), False),
-    (Test("ten", "<", 11), False),
+    (Comparison("number", "=", "5"), False),
+    (Comparison("text", "=", 5), False),
+    (Comparison("flag", "=", 1), False),
+    (Comparison("flag", "=", "True"), False),
+    (Comparison("nothing", "=", ""), False),
+    (Comparison("words", "=", "x"), False),
+    (Comparison("number", "<>", "5"), True),
+    (Comparison("number", "<", "6"), False),
+    (Comparison("number", ">", "4"), False),
+    (Comparison("ten", ">", 9), False),
+    (Comparison("ten", "<", 11), False),
 )
 _LISTS: Final = (
     ((equals("number", 5), absent("missing")), True),
     ((equals("number", 5), absent("text")), False),
-    ((either("any", Test("missing", "exists"), Test("number", "<", 6)), equals("text", "b")), True),
-    ((either("any", Test("missing", "exists"), Test("number", "<", 3)), equals("text", "b")), False),
-    ((equals("text", "z"), either("any", Test("number", "=", 5), Test("text", "=", "b"))), False),
+    ((either("any", Comparison("missing", "exists"), Comparison("number", "<", 6)), equals("text", "b")), True),
+    ((either("any", Comparison("missing", "exists"), Comparison("number", "<", 3)), equals("text", "b")), False),
+    ((equals("text", "z"), either("any", Comparison("number", "=", 5), Comparison("text", "=", "b"))), False),
     ((as_read("missing", None), as_read("text", "b")), True),
     ((as_read("missing", "x"), as_read("text", "b")), False),
 )
@@ -216,10 +226,10 @@ class StoreContract:
         """On a missing row the fences of the protocol refuse every kind of write and leave no ghost."""
         for when in ((equals("token", "t"),), (equals("sid", _KEY.sid),), (as_read("gen", None), equals("token", "t"))):
             for change in (
-                Change(Move.COMMIT, _KEY, when, put={"token": "u"}),
-                Change(Move.RELEASE, _KEY, when, drop=frozenset({"lease_id"})),
-                Change(Move.ACQUIRE, _KEY, when, add={"gen": 1}),
-                Change(Move.CREATE, _KEY, when, put={**_KEY._asdict()}, replace=True),
+                Change(WriteKind.COMMIT, _KEY, when, put={"token": "u"}),
+                Change(WriteKind.RELEASE, _KEY, when, drop=frozenset({"lease_id"})),
+                Change(WriteKind.ACQUIRE, _KEY, when, add={"gen": 1}),
+                Change(WriteKind.CREATE, _KEY, when, put={**_KEY._asdict()}, replace=True),
             ):
                 _same(store.write(change), Written(applied=False, found=None))
                 _same(store.write_all([change]), expected=False)
@@ -245,7 +255,7 @@ class StoreContract:
     # --- conditions
 
     @pytest.mark.parametrize(("test", "holds"), _TESTS, ids=[f"{t.attr} {t.op} {t.value!r}" for t, _ in _TESTS])
-    def test_an_operator_means_what_the_core_means(self, store: SessionStore, test: Test, holds: bool) -> None:
+    def test_an_operator_means_what_the_core_means(self, store: SessionStore, test: Comparison, holds: bool) -> None:
         """To an absent attribute everything is unequal and nothing else; values of two types are unequal and unordered."""
         row = _make(store, **_ROW)
         _same(_write(store, Clause("c", (test,)), put={"mark": 1}), Written(holds, row))
@@ -266,9 +276,9 @@ class StoreContract:
         third = SessionKey("third", "sign-in-3")
         done = store.write_all(
             [
-                Change(Move.TOUCH, _KEY, (equals("n", 1),), put={"new": "y"}, drop=frozenset({"old"}), add={"n": 1}),
+                Change(WriteKind.TOUCH, _KEY, (equals("n", 1),), put={"new": "y"}, drop=frozenset({"old"}), add={"n": 1}),
                 _creation(_NEXT, absent("sub"), n=5),
-                Change(Move.CREATE, third, (absent("not_before"),)),
+                Change(WriteKind.CREATE, third, (absent("not_before"),)),
             ]
         )
         _same(done, expected=True)
@@ -281,8 +291,8 @@ class StoreContract:
         """Whichever change is refused, the first, the last or a mere condition: nothing is written, nothing created."""
         row = _make(store, n=1)
         changes = [
-            Change(Move.TOUCH, _KEY, (equals("n", 1),), add={"n": 1}),
-            Change(Move.CREATE, SessionKey("third", "sign-in-3"), (absent("not_before"),)),
+            Change(WriteKind.TOUCH, _KEY, (equals("n", 1),), add={"n": 1}),
+            Change(WriteKind.CREATE, SessionKey("third", "sign-in-3"), (absent("not_before"),)),
             _creation(_NEXT, absent("sub"), n=5),
         ]
         changes[refusing] = changes[refusing]._replace(when=(equals("n", 2),))
@@ -324,7 +334,7 @@ class StoreContract:
     def test_no_count_is_lost(self, store: SessionStore) -> None:
         """Of many threads that add at once each finds a number of its own, and the sum is right."""
         _make(store, n=0)
-        change = Change(Move.TOUCH, _KEY, (equals("sid", _KEY.sid),), add={"n": 1})
+        change = Change(WriteKind.TOUCH, _KEY, (equals("sid", _KEY.sid),), add={"n": 1})
         each = 5
         found = self._in_threads(lambda _: [(store.write(change).found or {}).get("n") for _ in range(each)])
         total = self.threads * each
@@ -341,23 +351,23 @@ class StoreContract:
 
 
 def _creation(key: SessionKey, *when: Clause, **attributes: Any) -> Change:
-    return Change(Move.CREATE, key, when, put={**key._asdict(), **attributes}, replace=True)
+    return Change(WriteKind.CREATE, key, when, put={**key._asdict(), **attributes}, replace=True)
 
 
 def _acquire(lease_id: str, key: SessionKey = _KEY) -> Change:
     when = (equals("sid", key.sid), equals("gen", 1), absent("lease_id"))
-    return Change(Move.ACQUIRE, key, when, put={"lease_id": lease_id}, add={"lease_n": 1})
+    return Change(WriteKind.ACQUIRE, key, when, put={"lease_id": lease_id}, add={"lease_n": 1})
 
 
 def _make(store: SessionStore, **attributes: Any) -> Row:
     """Create the row of _KEY and return it as it should be read."""
     row = {**_KEY._asdict(), "n": 0, **attributes}
-    store.write(Change(Move.CREATE, _KEY, (), put=row, replace=True))
+    store.write(Change(WriteKind.CREATE, _KEY, (), put=row, replace=True))
     return row
 
 
 def _write(store: SessionStore, *when: Clause, drop: set[str] | None = None, **change: Any) -> Written:
-    return store.write(Change(Move.TOUCH, _KEY, when, drop=frozenset(drop or ()), **change))
+    return store.write(Change(WriteKind.TOUCH, _KEY, when, drop=frozenset(drop or ()), **change))
 
 
 def _same(found: object, expected: object) -> None:

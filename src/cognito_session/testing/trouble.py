@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from cognito_session.core.change import Move
+from cognito_session.core.protocol.conditions import WriteKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ _OPERATIONS: Final = (
 )
 _NAMES: Final[Mapping[str, frozenset[str]]] = {
     "dynamodb": frozenset({"read", "write", "GetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"})
-    | {move.value for move in Move},
+    | {move.value for move in WriteKind},
     "cognito": frozenset({"refresh", "revoke", "global sign-out", "confirm device", "forget device", "code", "/oauth2/token"})
     | frozenset(_OPERATIONS),
     "keys": frozenset({"jwks"}),

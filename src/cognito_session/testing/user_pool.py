@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.ports import PoolRefusal
+from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.core.secret import plain
 from cognito_session.testing.account import Account
 

@@ -17,17 +17,17 @@ from cognito_session.core.errors import (
     SessionError,
     StoreUnavailable,
 )
-from cognito_session.core.ports import Denied, GrantRefused, PoolRefusal
+from cognito_session.core.protocol.ports import Denied, GrantRefused, PoolRefusal
 from cognito_session.testing.calls import Call
 from cognito_session.testing.turns import PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cognito_session.core.change import Change, Written
-    from cognito_session.core.keys import KeySet
-    from cognito_session.core.ports import CodeGrant, DeviceConfirmation, NewTokens, RefreshRequest, SessionStore
-    from cognito_session.core.record import Row, SessionKey
+    from cognito_session.core.crypto.key_set import KeySet
+    from cognito_session.core.protocol.conditions import Change, Written
+    from cognito_session.core.protocol.ports import CodeGrant, DeviceConfirmation, NewTokens, RefreshRequest, SessionStore
+    from cognito_session.core.protocol.record import Row, SessionKey
     from cognito_session.testing.calls import Ending
     from cognito_session.testing.clock import ManualClock
     from cognito_session.testing.provider import PoolKeys, PoolProvider

@@ -19,7 +19,7 @@ from cognito_session.testing.turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.core.steps import Report
+    from cognito_session.core.protocol.steps import Report
     from cognito_session.testing.clock import ManualClock
 
 __all__ = ["World"]

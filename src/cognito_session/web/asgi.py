@@ -15,22 +15,22 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.web.address import escaped_path, sent_query
+from cognito_session.http.address import escaped_path, sent_query
+from cognito_session.http.csrf import csrf_refusal
+from cognito_session.http.error_response import refusal, session_error_of
+from cognito_session.http.request import Request, headers_of
+from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
+from cognito_session.http.swallowed import noting
+from cognito_session.web.aws_lambda.protect import remaining_seconds
 from cognito_session.web.checked import check_login_path, check_manager
-from cognito_session.web.csrf import csrf_refusal
 from cognito_session.web.current import visiting
-from cognito_session.web.protect import remaining_seconds
-from cognito_session.web.refusal import refusal, session_error_of
-from cognito_session.web.request import Request, headers_of
-from cognito_session.web.response import cache_control, lacking, overrules_cache_control, vary
-from cognito_session.web.swallowed import noting
-from cognito_session.web.visit import Visit
+from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from cognito_session.core.errors import SessionError
+    from cognito_session.http.response import Response
+    from cognito_session.http.swallowed import Noted
     from cognito_session.manager import AsyncSessionManager, SessionManager
-    from cognito_session.web.response import Response
-    from cognito_session.web.swallowed import Noted
 
 __all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"]
 
@@ -77,32 +77,40 @@ class CognitoSessionMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         visits = scope.get(self.scope_key, ())
-        if scope["type"] not in ("http", "websocket") or any(visit.manager is self.sessions for visit in visits):
+        if scope["type"] not in ("http", "websocket") or any(
+            request_session.manager is self.sessions for request_session in visits
+        ):
             await self.app(scope, receive, send)
             return
-        visit = Visit(self.sessions, request_of(scope), remaining_seconds=remaining_seconds(scope.get("aws.context")))
+        request_session = RequestSession(
+            self.sessions, request_of(scope), remaining_seconds=remaining_seconds(scope.get("aws.context"))
+        )
         # Written into the scope itself, as Starlette's own middlewares do: a copy would hide from whoever stands outside
         # what the router below writes there (the route, for metrics).
-        scope[self.scope_key] = (visit, *visits)
-        with visiting(visit), noting() as noted:
+        scope[self.scope_key] = (request_session, *visits)
+        with visiting(request_session), noting() as noted:
             if scope["type"] == "websocket":
-                await self._watched(visit, scope, receive, send, noted)
+                await self._watched(request_session, scope, receive, send, noted)
             else:
-                await self._serve(visit, scope, receive, _Answer(send, visit, scope, noted, self.login_path))
+                await self._serve(
+                    request_session, scope, receive, _Answer(send, request_session, scope, noted, self.login_path)
+                )
 
-    async def _watched(self, visit: Visit, scope: Scope, receive: Receive, send: Send, noted: Noted) -> None:
+    async def _watched(self, request_session: RequestSession, scope: Scope, receive: Receive, send: Send, noted: Noted) -> None:
         """A connection outlives its handshake: its session is looked at again."""
         from cognito_session.web.socket_watch import SocketWatch
 
-        watch = SocketWatch(visit, receive, send)
+        watch = SocketWatch(request_session, receive, send)
         try:
-            await self._serve(visit, scope, watch.receive, _Answer(watch.send, visit, scope, noted, self.login_path))
+            await self._serve(
+                request_session, scope, watch.receive, _Answer(watch.send, request_session, scope, noted, self.login_path)
+            )
         finally:
             await watch.stop()
 
-    async def _serve(self, visit: Visit, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _serve(self, request_session: RequestSession, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
-            await self._admit(visit, scope, receive)
+            await self._admit(request_session, scope, receive)
             await self.app(scope, receive, answer.send)
         except Exception as error:
             if answer.has_answered(error):
@@ -112,24 +120,28 @@ class CognitoSessionMiddleware:
                 raise
             await answer.refuse(refused)
 
-    async def _admit(self, visit: Visit, scope: Scope, receive: Receive) -> None:
+    async def _admit(self, request_session: RequestSession, scope: Scope, receive: Receive) -> None:
         """Refuse what may not reach the application. Raises SessionForbidden."""
         if scope["type"] == "http":
-            await visit.acheck_csrf()
-        elif not self.sessions.csrf.admits_handshake(visit.request):
+            await request_session.acheck_csrf()
+        elif not self.sessions.csrf.admits_handshake(request_session.request):
             await receive()  # the handshake may be answered only once it has been taken
-            await visit.atell_cross_site()
+            await request_session.atell_cross_site()
             raise csrf_refusal()
 
 
 def visit_of(
     scope: Scope, sessions: SessionManager | AsyncSessionManager | None = None, *, scope_key: str = _SCOPE_KEY
-) -> Visit:
+) -> RequestSession:
     """The connection's Visit for this manager, which may be left out where there is only one.
 
     Raises ConfigurationError where no middleware has made one.
     """
-    found: list[Visit] = [visit for visit in scope.get(scope_key, ()) if sessions is None or visit.manager is sessions]
+    found: list[RequestSession] = [
+        request_session
+        for request_session in scope.get(scope_key, ())
+        if sessions is None or request_session.manager is sessions
+    ]
     if len(found) == 1:
         return found[0]
     if found:
@@ -150,7 +162,7 @@ def request_of(scope: Scope) -> Request:
     client = str((scope.get("client") or ("",))[0])
     event, path, outer = scope.get("aws.event"), "", ""
     if event is not None:
-        from cognito_session.web.lambda_event import client_of, cookie_headers, outer_path, sent_path
+        from cognito_session.web.aws_lambda.event import client_of, cookie_headers, outer_path, sent_path
 
         # Mangum passes the event's path on as it is: decoded or not, as the gateway left it.
         path, outer, client = sent_path(event, scope["path"]), outer_path(event), client_of(event)
@@ -171,14 +183,14 @@ def _path(scope: Scope) -> str:
 class _Answer:
     """What is sent back on one connection: the message that begins it takes along what the visit needs."""
 
-    def __init__(self, send: Send, visit: Visit, scope: Scope, noted: Noted, login_path: str | None) -> None:
+    def __init__(self, send: Send, request_session: RequestSession, scope: Scope, noted: Noted, login_path: str | None) -> None:
         self.begun = self.over = False
         self.answered: SessionError | None = None
         """The error that was answered in place of the framework's 500."""
         self._noted = noted
         self._login_path = login_path
         self._send = send
-        self._visit = visit
+        self._visit = request_session
         self._is_http = scope["type"] == "http"
         self._may_deny = "websocket.http.response" in (scope.get("extensions") or {})
 
@@ -254,19 +266,19 @@ def _said(pairs: Pairs, name: bytes) -> list[str]:
     return [value.decode("latin-1") for found, value in pairs if found.lower() == name]
 
 
-def _cookies(pairs: Pairs, visit: Visit) -> Pairs:
+def _cookies(pairs: Pairs, request_session: RequestSession) -> Pairs:
     """The visit's cookies, but for those whose name the application has set itself."""
-    return [(b"set-cookie", line.encode("latin-1")) for line in lacking(visit.cookies, _said(pairs, b"set-cookie"))]
+    return [(b"set-cookie", line.encode("latin-1")) for line in lacking(request_session.cookies, _said(pairs, b"set-cookie"))]
 
 
 def _overrules(name: bytes) -> bool:
     return overrules_cache_control(name.decode("latin-1"))
 
 
-def _uncached(pairs: Pairs, visit: Visit) -> Pairs:
+def _uncached(pairs: Pairs, request_session: RequestSession) -> Pairs:
     """The headers with what keeps this response from being given to anybody else."""
     wanted = {
-        b"cache-control": cache_control(", ".join(_said(pairs, b"cache-control")), sets_cookie=bool(visit.cookies)),
+        b"cache-control": cache_control(", ".join(_said(pairs, b"cache-control")), sets_cookie=bool(request_session.cookies)),
         b"vary": vary(", ".join(_said(pairs, b"vary"))),
     }
     kept = [(name, value) for name, value in pairs if name.lower() not in wanted and not _overrules(name)]

@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cognito_session.core import given
+from cognito_session.core import arguments as given
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.frames import forget_locals
-from cognito_session.core.outcome import Session
 from cognito_session.core.policy import CHANGES, SessionPolicy
+from cognito_session.core.protocol.session import Session
 from cognito_session.core.secret import Secret
-from cognito_session.web.csrf import Csrf
+from cognito_session.http.csrf import Csrf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,6 +241,6 @@ def _admitted(name: str, check: Callable[[str, Any], object], hide: bool, value:
 
 def check_manager(name: str, value: Any) -> Any:
     """`value`, a session manager that was made: not its class, nor something else that an adapter would find out late."""
-    if isinstance(value, type) or not all(hasattr(value, part) for part in ("case", "ports", "flow")):
+    if isinstance(value, type) or not all(hasattr(value, part) for part in ("context", "ports", "flow")):
         raise given.unexpected(name, "a SessionManager or AsyncSessionManager", value)
     return value

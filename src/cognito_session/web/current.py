@@ -15,8 +15,8 @@ from cognito_session.web.unsent import collecting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cognito_session.core.outcome import Session
-    from cognito_session.web.visit import Visit
+    from cognito_session.core.protocol.session import Session
+    from cognito_session.web.request_session import RequestSession
 
 __all__ = ["current_session", "serving", "visiting"]
 
@@ -50,11 +50,11 @@ def serving(session: Session | Ask | None) -> Iterator[None]:
 
 
 @contextmanager
-def visiting(visit: Visit) -> Iterator[None]:
+def visiting(request_session: RequestSession) -> Iterator[None]:
     """Make the visit's session the current one once somebody below has asked for it, in whatever task or thread.
 
     Until then it is whatever it was: of two managers around one application that is the outer one's.
     """
     above = _current.get()
-    with collecting(visit), serving(lambda: visit.found if visit.consulted else above()):
+    with collecting(request_session), serving(lambda: request_session.found if request_session.consulted else above()):
         yield

@@ -26,20 +26,20 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
+from cognito_session.core.arguments import check_guards
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.core.given import check_guards
+from cognito_session.http.error_response import session_error_of
 from cognito_session.web import establish as turns
 from cognito_session.web.current import visiting
 from cognito_session.web.django_call import Call, call_of, request_of, respond
-from cognito_session.web.refusal import session_error_of
 from cognito_session.web.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from cognito_session.core.outcome import Session
+    from cognito_session.core.protocol.session import Session
     from cognito_session.manager import AsyncSessionManager, SessionManager
-    from cognito_session.web.visit import Visit
+    from cognito_session.web.request_session import RequestSession
 
 __all__ = [
     "CognitoSessionMiddleware",
@@ -94,17 +94,17 @@ class CognitoSessionMiddleware:
         return (self._aserve if self._is_async else self._serve)(call, request)
 
     def _serve(self, call: Call, request: HttpRequest) -> HttpResponse:
-        with visiting(call.visit):
+        with visiting(call.request_session):
             try:
-                call.visit.check_csrf()
+                call.request_session.check_csrf()
             except SessionError as error:
                 return call.finish(call.refuse(error))
             return call.finish(self.get_response(request))
 
     async def _aserve(self, call: Call, request: HttpRequest) -> HttpResponse:
-        with visiting(call.visit):
+        with visiting(call.request_session):
             try:
-                await call.visit.acheck_csrf()
+                await call.request_session.acheck_csrf()
             except SessionError as error:
                 return call.finish(call.refuse(error))
             return call.finish(await self.get_response(request))
@@ -214,9 +214,9 @@ async def _aguarded(
     return await view(request, *arguments, **keywords)
 
 
-def visit_of(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> Visit:
+def visit_of(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> RequestSession:
     """The request's Visit. Raises ConfigurationError where no middleware has made one."""
-    return call_of(request, attribute).visit
+    return call_of(request, attribute).request_session
 
 
 def establish(request: HttpRequest, tokens: object, *, attribute: str = _ATTRIBUTE) -> Session:

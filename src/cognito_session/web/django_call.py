@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest, HttpResponse
 
 from cognito_session.core.errors import ConfigurationError, SessionError
+from cognito_session.http.error_response import refusal
+from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.web import asgi, wsgi
-from cognito_session.web.protect import remaining_seconds
-from cognito_session.web.refusal import refusal
-from cognito_session.web.response import cache_control, lacking, overrules_cache_control, vary
-from cognito_session.web.visit import Visit
+from cognito_session.web.aws_lambda.protect import remaining_seconds
+from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from cognito_session.core.outcome import Session
+    from cognito_session.core.protocol.session import Session
+    from cognito_session.http.request import Request
+    from cognito_session.http.response import Response
     from cognito_session.manager import AsyncSessionManager, SessionManager
-    from cognito_session.web.request import Request
-    from cognito_session.web.response import Response
 
 __all__ = ["Call", "call_of", "request_of", "respond"]
 
@@ -42,7 +42,9 @@ class Call:
         attribute: str,
         login_path: Callable[[], str | None],
     ) -> None:
-        self.visit = Visit(manager, request_of(request), remaining_seconds=remaining_seconds(_lambda_context(request)))
+        self.request_session = RequestSession(
+            manager, request_of(request), remaining_seconds=remaining_seconds(_lambda_context(request))
+        )
         self._attribute = attribute
         self._login_path = login_path
         setattr(request, _slot(attribute), self)
@@ -51,21 +53,21 @@ class Call:
 
     def session(self) -> Session | None:
         """Who is asking. Raises ConfigurationError on the event loop, unless it is known already."""
-        if not self.visit.is_known and _is_on_event_loop():
+        if not self.request_session.is_known and _is_on_event_loop():
             name = self._attribute
             raise ConfigurationError(f"request.{name} has not been found out yet: in async code, await request.a{name}() first")
         with self._answering():
-            return self.visit.session()
+            return self.request_session.session()
 
     async def asession(self) -> Session | None:
         """Who is asking, without blocking the event loop."""
         with self._answering():
-            return await self.visit.asession()
+            return await self.request_session.asession()
 
     def admit(self, me: Session | None, guards: Mapping[str, Any]) -> None:
         """Let nobody pass whom the guards of Session.require do not."""
         with self._answering():
-            self.visit.required_of(me).require(**guards)
+            self.request_session.required_of(me).require(**guards)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -79,20 +81,27 @@ class Call:
     def refuse(self, error: SessionError) -> HttpResponse:
         """The answer that `error` stands for."""
         return respond(
-            refusal(self.visit.request, error, login_path=self._login_path(), base_path=self.visit.manager.base_path)
+            refusal(
+                self.request_session.request,
+                error,
+                login_path=self._login_path(),
+                base_path=self.request_session.manager.base_path,
+            )
         )
 
     def finish(self, response: HttpResponse) -> HttpResponse:
         """The response, with cookies and caching headers exactly where it depends on the session."""
-        self.visit.check_sent("Django", response.status_code, lambda: response.cookies)
-        if self.visit.consulted:
-            for line in lacking(self.visit.cookies, list(response.cookies)):
+        self.request_session.check_sent("Django", response.status_code, lambda: response.cookies)
+        if self.request_session.consulted:
+            for line in lacking(self.request_session.cookies, list(response.cookies)):
                 response.cookies.load(line)
             for name in [name for name in response.headers if overrules_cache_control(name)]:
                 del response[name]
-            response["Cache-Control"] = cache_control(response.get("Cache-Control"), sets_cookie=bool(self.visit.cookies))
+            response["Cache-Control"] = cache_control(
+                response.get("Cache-Control"), sets_cookie=bool(self.request_session.cookies)
+            )
             response["Vary"] = vary(response.get("Vary"))
-        self.visit.response_begins()
+        self.request_session.response_begins()
         return response
 
 

@@ -7,64 +7,68 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.device_cookie import signed_out_device
-from cognito_session.core.ending import log_out
-from cognito_session.core.establish import SignedIn
-from cognito_session.core.establish import establish as begin
-from cognito_session.core.outcome import Rejected, Session, admitted
+from cognito_session.core.protocol.device_cookie import signed_out_device
+from cognito_session.core.protocol.establish import SignedIn
+from cognito_session.core.protocol.establish import establish as begin
+from cognito_session.core.protocol.session import Rejected, Session, admitted
+from cognito_session.core.protocol.sign_out import log_out
 from cognito_session.drivers.sync import run
-from cognito_session.web.device import device_label
+from cognito_session.http.device_label import device_label
 
 if TYPE_CHECKING:
-    from cognito_session.core.steps import Flow
-    from cognito_session.web.visit import Visit
+    from cognito_session.core.protocol.steps import Flow
+    from cognito_session.web.request_session import RequestSession
 
 __all__ = ["aestablish", "asign_out", "establish", "sign_out"]
 
 
-def establish(visit: Visit, tokens: object) -> Session:
+def establish(request_session: RequestSession, tokens: object) -> Session:
     """Begin a session with Cognito's AuthenticationResult; see SessionManager.establish for what is raised."""
-    return _begun(visit, run(_establish(visit, tokens), visit.manager.ports))
+    return _begun(request_session, run(_establish(request_session, tokens), request_session.manager.ports))
 
 
-async def aestablish(visit: Visit, tokens: object) -> Session:
+async def aestablish(request_session: RequestSession, tokens: object) -> Session:
     """As `establish`."""
     from cognito_session.drivers import aio
 
-    return _begun(visit, await aio.run(_establish(visit, tokens), visit.manager.ports))
+    return _begun(request_session, await aio.run(_establish(request_session, tokens), request_session.manager.ports))
 
 
-def sign_out(visit: Visit) -> None:
+def sign_out(request_session: RequestSession) -> None:
     """End the session, revoke its tokens, delete the cookie.
 
     The cookie is deleted in any case: who leaves a shared computer must not stay signed in on it because a table did not
     answer. Raises SessionUnavailable where the row may live on.
     """
-    run(_log_out(visit), visit.manager.ports)
+    run(_log_out(request_session), request_session.manager.ports)
 
 
-async def asign_out(visit: Visit) -> None:
+async def asign_out(request_session: RequestSession) -> None:
     """As `sign_out`."""
     from cognito_session.drivers import aio
 
-    await aio.run(_log_out(visit), visit.manager.ports)
+    await aio.run(_log_out(request_session), request_session.manager.ports)
 
 
-def _establish(visit: Visit, tokens: object) -> Flow[Session | Rejected]:
-    request, device = visit.request, device_label(visit.request.header("user-agent"))
+def _establish(request_session: RequestSession, tokens: object) -> Flow[Session | Rejected]:
+    request, device = request_session.request, device_label(request_session.request.header("user-agent"))
     signed_in = SignedIn.of(tokens)
-    yield from visit.report_if_late("cookie_not_sent", "a user was signed in: the browser does not get the session's cookie")
-    return (yield from begin(visit.case, signed_in, presented=request.cookie_headers, device=device))
+    yield from request_session.report_if_late(
+        "cookie_not_sent", "a user was signed in: the browser does not get the session's cookie"
+    )
+    return (yield from begin(request_session.context, signed_in, presented=request.cookie_headers, device=device))
 
 
-def _log_out(visit: Visit) -> Flow[None]:
-    case = visit.case
-    visit.send((case.cookie.delete_line(), *signed_out_device(case, visit.request.cookie_headers)))
-    yield from visit.report_if_late("cookie_not_sent", "a user was signed out: the browser keeps the session's cookie")
-    yield from log_out(case, visit.request.cookie_headers)
+def _log_out(request_session: RequestSession) -> Flow[None]:
+    context = request_session.context
+    request_session.send((context.cookie.delete_line(), *signed_out_device(context, request_session.request.cookie_headers)))
+    yield from request_session.report_if_late(
+        "cookie_not_sent", "a user was signed out: the browser keeps the session's cookie"
+    )
+    yield from log_out(context, request_session.request.cookie_headers)
 
 
-def _begun(visit: Visit, found: Session | Rejected) -> Session:
+def _begun(request_session: RequestSession, found: Session | Rejected) -> Session:
     session = admitted(found)
-    visit.send(session.set_cookies)
+    request_session.send(session.set_cookies)
     return session

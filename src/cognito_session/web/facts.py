@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cognito_session.core.outcome import Session
+from cognito_session.core.protocol.session import Session
 
 __all__ = ["teach_pydantic"]
 

@@ -23,14 +23,14 @@ from fastapi.openapi.models import APIKey
 from fastapi.requests import HTTPConnection
 from fastapi.security.base import SecurityBase
 
+from cognito_session.core.arguments import check_guards
 from cognito_session.core.errors import SessionError
-from cognito_session.core.given import check_guards
-from cognito_session.core.outcome import Session
+from cognito_session.core.protocol.session import Session
+from cognito_session.http.error_response import refusal
 from cognito_session.web import starlette
 from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
 from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.facts import teach_pydantic
-from cognito_session.web.refusal import refusal
 
 if TYPE_CHECKING:
     from cognito_session.manager import AsyncSessionManager, SessionManager
@@ -59,7 +59,7 @@ class CognitoAuth:
     def __init__(self, sessions: "SessionManager | AsyncSessionManager", *, login_path: str | None = None) -> None:
         self.sessions = check_manager("sessions", sessions)
         self.login_path = check_login_path("login_path", login_path)
-        self._scheme, self._hint = _schemes(sessions.case.cookie.name)
+        self._scheme, self._hint = _schemes(sessions.context.cookie.name)
         self.optional = self._make_optional(self._hint)
         self.required = self._make_required(self._scheme)
 

@@ -22,25 +22,25 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 import flask
 from flask.json.provider import DefaultJSONProvider
 
+from cognito_session.core.arguments import check_guards
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.core.given import check_guards
-from cognito_session.core.outcome import Session
+from cognito_session.core.protocol.session import Session
+from cognito_session.http.error_response import refusal
 from cognito_session.web import establish as turns
 from cognito_session.web import flask_guard_order as guard_order
 from cognito_session.web import wsgi
 from cognito_session.web.checked import check_login_path, check_manager
-from cognito_session.web.refusal import refusal
+from cognito_session.web.request_session import RequestSession
 from cognito_session.web.settings import Settings
-from cognito_session.web.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from werkzeug.wrappers import Request as WerkzeugRequest
 
+    from cognito_session.http.request import Request
+    from cognito_session.http.response import Response
     from cognito_session.manager import AsyncSessionManager, SessionManager
-    from cognito_session.web.request import Request
-    from cognito_session.web.response import Response
 
 __all__ = [
     "CognitoSession",
@@ -107,7 +107,7 @@ class _Outside(wsgi.CognitoSessionMiddleware):
     answers_swallowed = False
     adapter = "Flask"
 
-    def admit(self, visit: Visit) -> None:
+    def admit(self, request_session: RequestSession) -> None:
         """Left to the application: its error handlers are to see that refusal as well."""
 
 
@@ -116,7 +116,7 @@ def session_manager() -> SessionManager | AsyncSessionManager:
     return _settings().manager
 
 
-def current_visit() -> Visit:
+def current_visit() -> RequestSession:
     """The request's Visit. Raises ConfigurationError where the application has no CognitoSession."""
     environ, manager = flask.request.environ, session_manager()
     try:

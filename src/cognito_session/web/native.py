@@ -14,13 +14,13 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.web.request import Request
-from cognito_session.web.response import Response
+from cognito_session.http.request import Request
+from cognito_session.http.response import Response
 
-__all__ = ["Door", "door_of"]
+__all__ = ["AdaptedRequest", "adapt"]
 
 
-class Door(NamedTuple):
+class AdaptedRequest(NamedTuple):
     """One request, and how it is answered."""
 
     request: Request
@@ -35,29 +35,29 @@ _FRAMEWORKS: Final = (
 """Module and class of a request, and which of our modules knows it: `request_of` and `respond` are there."""
 
 
-def door_of(native: Any) -> Door:
+def adapt(native: Any) -> AdaptedRequest:
     """The door this request came through. Raises ConfigurationError for what is none."""
     if isinstance(native, Request):
-        return Door(native, _unchanged)
+        return AdaptedRequest(native, _unchanged)
     for module, name, ours in _FRAMEWORKS:
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(native, getattr(loaded, name)):
             knows = import_module(ours)
-            return Door(knows.request_of(native), knows.respond)
+            return AdaptedRequest(knows.request_of(native), knows.respond)
     if isinstance(native, Mapping):
-        return _lambda_door(native)
+        return _adapt_lambda_event(native)
     raise ConfigurationError(
         f"expected a Lambda event or a request of Starlette, FastAPI, Flask or Django, not {type(native).__name__}"
     )
 
 
-def _lambda_door(event: Mapping[str, Any]) -> Door:
+def _adapt_lambda_event(event: Mapping[str, Any]) -> AdaptedRequest:
     from functools import partial
 
-    from cognito_session.web.lambda_event import form_of, request_of, respond
+    from cognito_session.web.aws_lambda.event import form_of, request_of, respond
 
     form = form_of(event)
-    return Door(request_of(event), partial(respond, form))
+    return AdaptedRequest(request_of(event), partial(respond, form))
 
 
 def _unchanged(response: Response) -> Response:

@@ -23,23 +23,23 @@ from aws_lambda_powertools.event_handler.depends import DependencyResolutionErro
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.shared.cookies import Cookie
 
+from cognito_session.core.arguments import check_boolean
 from cognito_session.core.errors import SessionError
-from cognito_session.core.given import check_boolean
+from cognito_session.http.error_response import refusal
+from cognito_session.http.response import cache_control, cookie_name, lacking, overrules_cache_control, vary
+from cognito_session.web.aws_lambda.event import Form, form_of
+from cognito_session.web.aws_lambda.protect import visit_of
+from cognito_session.web.aws_lambda.response import set_cookie_spellings
 from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.current import serving
 from cognito_session.web.facts import teach_pydantic
-from cognito_session.web.lambda_answer import set_cookie_spellings
-from cognito_session.web.lambda_event import Form, form_of
-from cognito_session.web.protect import visit_of
-from cognito_session.web.refusal import refusal
-from cognito_session.web.response import cache_control, cookie_name, lacking, overrules_cache_control, vary
 from cognito_session.web.unsent import collecting
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import ApiGatewayResolver
 
     from cognito_session.manager import AsyncSessionManager, SessionManager
-    from cognito_session.web.visit import Visit
+    from cognito_session.web.request_session import RequestSession
 
 __all__ = ["session_middleware"]
 
@@ -68,20 +68,20 @@ def session_middleware(
     def session_of_request(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
         if _is_unrouted(app):
             return next_middleware(app)
-        form, visit = _visit(app, sessions)
+        form, request_session = _visit(app, sessions)
         try:
-            visit.check_csrf()
-            if visit.request.is_preflight and not optional:
+            request_session.check_csrf()
+            if request_session.request.is_preflight and not optional:
                 return _preflight(app, next_middleware)
-            me = visit.session() if optional else visit.required()
+            me = request_session.session() if optional else request_session.required()
             app.context["session"] = me
-            with serving(me), collecting(visit):
+            with serving(me), collecting(request_session):
                 answer = _answer(app, next_middleware)
-            visit.check_sent("Powertools", answer.status_code, lambda: _present(answer))
+            request_session.check_sent("Powertools", answer.status_code, lambda: _present(answer))
         except SessionError as error:
-            made = refusal(visit.request, error, login_path=login_path, base_path=sessions.base_path)
+            made = refusal(request_session.request, error, login_path=login_path, base_path=sessions.base_path)
             answer = PowertoolsResponse(status_code=made.status, body=made.body, headers=dict(made.headers))
-        return _finished(form, answer, visit.cookies)
+        return _finished(form, answer, request_session.cookies)
 
     return session_of_request
 
@@ -99,7 +99,7 @@ def _is_unrouted(app: ApiGatewayResolver) -> bool:
 def _preflight(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
     """The answer of a route that has OPTIONS among its methods, without its body: no session stands behind it.
 
-    See cognito_session.web.protect.
+    See cognito_session.web.aws_lambda.protect.
     """
     app.context["session"] = None
     with serving(None):
@@ -108,11 +108,11 @@ def _preflight(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayRes
     return answer
 
 
-def _visit(app: ApiGatewayResolver, sessions: SessionManager | AsyncSessionManager) -> tuple[Form, Visit]:
+def _visit(app: ApiGatewayResolver, sessions: SessionManager | AsyncSessionManager) -> tuple[Form, RequestSession]:
     """This manager's visit of the request, made once: an outer middleware may have asked already."""
     event = app.current_event.raw_event
     form = form_of(event)
-    known: dict[int, Visit] = app.context.setdefault(_VISIT, {})
+    known: dict[int, RequestSession] = app.context.setdefault(_VISIT, {})
     if id(sessions) not in known:
         known[id(sessions)] = visit_of(sessions, form, event, app.lambda_context)
     return form, known[id(sessions)]

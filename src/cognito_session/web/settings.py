@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.policy import SessionPolicy
+from cognito_session.http.csrf import Csrf
 from cognito_session.web.checked import check_manager
-from cognito_session.web.csrf import Csrf
 
 if TYPE_CHECKING:
     from cognito_session.manager import AsyncSessionManager, SessionManager

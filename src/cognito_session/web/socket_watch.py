@@ -13,18 +13,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.authenticity import admitted
-from cognito_session.core.devices import is_live
 from cognito_session.core.errors import SessionError, TokenError
-from cognito_session.core.record import SessionKey, SessionRecord
-from cognito_session.core.steps import Flow, Load, ask
+from cognito_session.core.protocol.authenticity import admitted
+from cognito_session.core.protocol.devices import is_live
+from cognito_session.core.protocol.record import SessionKey, SessionRecord
+from cognito_session.core.protocol.steps import Flow, Load, ask
 from cognito_session.drivers import aio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from cognito_session.core.case import Case
-    from cognito_session.web.visit import Visit
+    from cognito_session.core.protocol.context import FlowContext
+    from cognito_session.web.request_session import RequestSession
 
 __all__ = ["SESSION_ENDED", "SocketWatch", "pause", "still_lives"]
 
@@ -36,27 +36,30 @@ pause: Callable[[float], Awaitable[object]] = asyncio.sleep
 """How the timer waits."""
 
 
-def still_lives(case: Case, sub: str, sid: str) -> Flow[bool]:
+def still_lives(context: FlowContext, sub: str, sid: str) -> Flow[bool]:
     """Whether this session has not been ended; one consistent read. Raises SessionUnavailable and TokenError."""
     key = SessionKey(sub, sid)
     row = yield from ask(Load(key))
     record = None if row is None else SessionRecord.from_row(key, row)
-    if record is None or record.bare or record.sid != sid or not is_live(record, case.now()):
+    if record is None or record.foreign_token or record.sid != sid or not is_live(record, context.now()):
         return False
-    return (yield from admitted(case, record)) is None
+    return (yield from admitted(context, record)) is None
 
 
 class SocketWatch:
     """One connection's: `receive` and `send` for the application, and the timer between `start` and `stop`."""
 
     def __init__(
-        self, visit: Visit, receive: Callable[[], Awaitable[Any]], send: Callable[[MutableMapping[str, Any]], Awaitable[None]]
+        self,
+        request_session: RequestSession,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        self._visit = visit
+        self._visit = request_session
         self._receive = receive
         self._send = send
-        self._interval = visit.manager.websocket_recheck_seconds
-        self._checked_at = visit.case.clock.monotonic()
+        self._interval = request_session.manager.websocket_recheck_seconds
+        self._checked_at = request_session.context.clock.monotonic()
         self._ended = asyncio.Event()
         self._pending: asyncio.Future[Any] | None = None
         self._timer: asyncio.Task[None] | None = None
@@ -120,12 +123,12 @@ class SocketWatch:
 
     async def _check_if_due(self) -> None:
         """Close where the session has ended. Two checks at once read once: the first takes the interval."""
-        me, now = self._visit.found, self._visit.case.clock.monotonic()
+        me, now = self._visit.found, self._visit.context.clock.monotonic()
         if me is None or self.closed or now - self._checked_at < self._interval:
             return
         self._checked_at = now
         try:
-            lives = await aio.run(still_lives(self._visit.manager.case, me.sub, me.sid), self._visit.manager.ports)
+            lives = await aio.run(still_lives(self._visit.manager.context, me.sub, me.sid), self._visit.manager.ports)
         except (SessionError, TokenError):
             return  # not found out, which is no denial
         if not lives and not self.closed:

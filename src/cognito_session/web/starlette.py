@@ -22,10 +22,10 @@ from cognito_session.web.establish import aestablish, asign_out
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
-    from cognito_session.core.outcome import Session
+    from cognito_session.core.protocol.session import Session
+    from cognito_session.http.request import Request
+    from cognito_session.http.response import Response
     from cognito_session.manager import AsyncSessionManager, SessionManager
-    from cognito_session.web.request import Request
-    from cognito_session.web.response import Response
 
     Manager = SessionManager | AsyncSessionManager
 

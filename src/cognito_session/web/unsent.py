@@ -17,7 +17,7 @@ from cognito_session.core.witness import client
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cognito_session.web.visit import Visit
+    from cognito_session.web.request_session import RequestSession
 
 __all__ = ["collecting", "known_client", "made", "report"]
 
@@ -32,16 +32,16 @@ ADVICE: Final = {
 }
 """Adapter -> the calls with which it adds the cookies itself."""
 
-_visit: ContextVar[Visit | None] = ContextVar("cognito_session_visit", default=None)
+_visit: ContextVar[RequestSession | None] = ContextVar("cognito_session_visit", default=None)
 _reported: set[tuple[str, str]] = set()
 
 
 @contextmanager
-def collecting(visit: Visit) -> Iterator[None]:
+def collecting(request_session: RequestSession) -> Iterator[None]:
     """Note the cookies that managers make, in whatever task or thread of this request, with `visit`."""
-    token = _visit.set(visit)
+    token = _visit.set(request_session)
     try:
-        with known_client(visit):
+        with known_client(request_session):
             yield
     finally:
         _visit.reset(token)
@@ -52,8 +52,8 @@ class known_client:  # noqa: N801 - used as a context manager; a generator would
 
     __slots__ = ("_token", "_visit")
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    def __init__(self, request_session: RequestSession) -> None:
+        self._visit = request_session
 
     def __enter__(self) -> None:
         self._token = client.set(self._visit)
@@ -64,9 +64,9 @@ class known_client:  # noqa: N801 - used as a context manager; a generator would
 
 def made(call: str, cookies: Iterable[str]) -> None:
     """`call` of a manager or of its flows made these Set-Cookie values, which the caller has to send."""
-    visit = _visit.get()
-    if visit is not None:
-        visit.note(call, cookies)
+    request_session = _visit.get()
+    if request_session is not None:
+        request_session.note(call, cookies)
 
 
 def report(adapter: str, call: str) -> None:

@@ -17,22 +17,22 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.web.address import escaped_path, sent_query
+from cognito_session.http.address import escaped_path, sent_query
+from cognito_session.http.error_response import refusal
+from cognito_session.http.request import Request, headers_of
+from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
+from cognito_session.http.swallowed import noting
+from cognito_session.web.aws_lambda.protect import remaining_seconds
 from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.current import visiting
-from cognito_session.web.protect import remaining_seconds
-from cognito_session.web.refusal import refusal
-from cognito_session.web.request import Request, headers_of
-from cognito_session.web.response import cache_control, lacking, overrules_cache_control, vary
-from cognito_session.web.swallowed import noting
-from cognito_session.web.visit import Visit
+from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from cognito_session.http.swallowed import Noted
     from cognito_session.manager import AsyncSessionManager, SessionManager
-    from cognito_session.web.swallowed import Noted
 
 __all__ = ["CognitoSessionMiddleware", "begin_visit", "lambda_context", "request_of", "sent_path", "visit_of"]
 
@@ -72,25 +72,27 @@ class CognitoSessionMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The application's answer with what the browser needs, or the refusal that an error stands for."""
-        visit = begin_visit(environ, self.sessions)
-        with visiting(visit), noting() as noted:
-            answer = _Answer(visit, start_response, noted if self.answers_swallowed else None, self.adapter)
+        request_session = begin_visit(environ, self.sessions)
+        with visiting(request_session), noting() as noted:
+            answer = _Answer(request_session, start_response, noted if self.answers_swallowed else None, self.adapter)
             try:
-                self.admit(visit)
+                self.admit(request_session)
                 return answer.begun(self.app(environ, answer.start))
             except SessionError as error:
                 return answer.refuse(error, self.login_path)
 
-    def admit(self, visit: Visit) -> None:
+    def admit(self, request_session: RequestSession) -> None:
         """Refuse what may not reach the application. Raises SessionForbidden."""
-        visit.check_csrf()
+        request_session.check_csrf()
 
 
 class _Answer:
     """One answer on its way out: whether it has begun, and what is added when it does."""
 
-    def __init__(self, visit: Visit, start_response: StartResponse, noted: Noted | None, adapter: str) -> None:
-        self._visit = visit
+    def __init__(
+        self, request_session: RequestSession, start_response: StartResponse, noted: Noted | None, adapter: str
+    ) -> None:
+        self._visit = request_session
         self._noted = noted
         self._adapter = adapter
         self._swallowed: SessionError | None = None
@@ -169,27 +171,31 @@ def _close(body: Iterable[bytes]) -> None:
         close()
 
 
-def _with_session_headers(visit: Visit, headers: Headers) -> Headers:
+def _with_session_headers(request_session: RequestSession, headers: Headers) -> Headers:
     """The application's headers, with cookies and caching headers exactly where the answer depends on the session."""
-    if not visit.consulted:
+    if not request_session.consulted:
         return headers
     said = {name: ", ".join(values) for name, values in headers_of(headers).items()}
-    cookies = lacking(visit.cookies, [value for name, value in headers if name.lower() == "set-cookie"])
+    cookies = lacking(request_session.cookies, [value for name, value in headers if name.lower() == "set-cookie"])
     return [
         *(
             (name, value)
             for name, value in headers
             if name.lower() not in ("cache-control", "vary") and not overrules_cache_control(name)
         ),
-        ("Cache-Control", cache_control(said.get("cache-control"), sets_cookie=bool(visit.cookies))),
+        ("Cache-Control", cache_control(said.get("cache-control"), sets_cookie=bool(request_session.cookies))),
         ("Vary", vary(said.get("vary"))),
         *(("Set-Cookie", line) for line in cookies),
     ]
 
 
-def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSessionManager | None = None) -> Visit:
+def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSessionManager | None = None) -> RequestSession:
     """The request's Visit for this manager, which may be left out where there is only one. Raises ConfigurationError."""
-    found: list[Visit] = [visit for visit in environ.get(_VISITS, ()) if sessions is None or visit.manager is sessions]
+    found: list[RequestSession] = [
+        request_session
+        for request_session in environ.get(_VISITS, ())
+        if sessions is None or request_session.manager is sessions
+    ]
     if len(found) == 1:
         return found[0]
     if found:
@@ -197,11 +203,13 @@ def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSession
     raise ConfigurationError("no CognitoSessionMiddleware of this manager stands around the application: wrap it in one")
 
 
-def begin_visit(environ: WSGIEnvironment, sessions: SessionManager | AsyncSessionManager) -> Visit:
+def begin_visit(environ: WSGIEnvironment, sessions: SessionManager | AsyncSessionManager) -> RequestSession:
     """A Visit, left in the environ for `visit_of`; it takes the place of an outer one of the same manager."""
-    visit = Visit(sessions, request_of(environ), remaining_seconds=remaining_seconds(lambda_context(environ)))
-    environ[_VISITS] = (visit, *(other for other in environ.get(_VISITS, ()) if other.manager is not sessions))
-    return visit
+    request_session = RequestSession(
+        sessions, request_of(environ), remaining_seconds=remaining_seconds(lambda_context(environ))
+    )
+    environ[_VISITS] = (request_session, *(other for other in environ.get(_VISITS, ()) if other.manager is not sessions))
+    return request_session
 
 
 def request_of(environ: Mapping[str, Any]) -> Request:
@@ -215,7 +223,7 @@ def request_of(environ: Mapping[str, Any]) -> Request:
     headers, client = _headers(environ), str(environ.get("REMOTE_ADDR") or "")
     event, outer = _left_by_lambda(environ, 0), ""
     if event is not None:
-        from cognito_session.web.lambda_event import client_of, cookie_headers, outer_path
+        from cognito_session.web.aws_lambda.event import client_of, cookie_headers, outer_path
 
         outer, client = outer_path(event), client_of(event)
         if "cookie" in headers:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from cognito_session import Session
-from cognito_session.core.devices import SessionInfo
+from cognito_session.core.protocol.devices import SessionInfo
 from cognito_session.local.demo.components import button_form, card, notice
 from cognito_session.local.demo.layout import Answer, page
 from cognito_session.local.demo.markup import Html, html, joined

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cognito_session import Session, SessionManager, SessionPolicy
-from cognito_session.core.keyring import KEY_BYTES, new_entry
+from cognito_session.core.crypto.keyring import KEY_BYTES, new_entry
 from cognito_session.local.demo.account import EDITORS
 from cognito_session.local.demo.app import sample_app
 from cognito_session.local.demo.backstage import Person

@@ -1,0 +1,1 @@
+"""How a call reaches AWS: one interface, libcurl and botocore behind it, and where their credentials come from."""

@@ -1,0 +1,224 @@
+"""The wire on botocore: for injected sessions and clients, for moto, and where libcurl cannot be used.
+
+Rules: clients never retry; a dropped connection is tried once more here, as libcurl does, but never for a `once` call.
+botocore has no limit on a whole call, so `once` calls, documents and forms run in a thread that is abandoned at the
+limit (it ends by itself when its socket or the resolver gives up). Must not know what the calls mean.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode
+
+from botocore import xform_name
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
+
+from cognito_session.aws.transport.access_keys import KEYS_REFUSED
+from cognito_session.aws.transport.answer import refused_document
+from cognito_session.aws.transport.botocore_clients import CONNECT_SECONDS, Clients, Watch, is_guarded, watched
+from cognito_session.aws.transport.botocore_faults import Dropped, translated
+from cognito_session.aws.transport.endpoint import check_address
+from cognito_session.aws.transport.interface import (
+    MAX_DOCUMENT_BYTES,
+    AnswerLost,
+    NotSent,
+    ServiceError,
+    UnknownOperation,
+    basic_authorization,
+)
+from cognito_session.aws.transport.proxy import proxies
+from cognito_session.aws.transport.quiet import quiet
+from cognito_session.aws.transport.server_clock import ServerClock
+from cognito_session.core.arguments import setting
+from cognito_session.core.secret import Secret, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cognito_session.aws.transport.access_keys import Credentials
+    from cognito_session.aws.transport.endpoint import Endpoints
+
+__all__ = ["BotocoreWire"]
+
+_T = TypeVar("_T")
+_OK: Final = 200
+
+
+class BotocoreWire:
+    """`Wire` on botocore. Signs with `credentials`, or with those of the injected session or clients.
+
+    An injected client keeps its own time limits and, outside `once` calls, its own retries. After a fork it is the
+    caller's to replace; clients made here are made anew.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        environ: Mapping[str, str],
+        credentials: Credentials,
+        *,
+        session: Any = None,
+        clients: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._environ = environ
+        self._server_clock = ServerClock()
+        self._credentials = credentials
+        self._injected = frozenset(clients or ())
+        self._has_session = session is not None
+        self._clients = Clients(endpoints, environ, credentials, session=session, injected=clients)
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        payload: Mapping[str, Any],
+        *,
+        timeout_seconds: float,
+        signed: bool = True,
+        once: bool = False,
+    ) -> dict[str, Any]:
+        """See `Wire.call`. What botocore refuses to send is a ServiceError "ValidationException", as the service's."""
+        name = f"{service}.{operation}"
+        _refuse_spent(name, timeout_seconds)
+
+        def call(watch: Watch, seconds: float) -> dict[str, Any]:
+            watch.known = True
+            if signed and not self._has_session and service not in self._injected:
+                watch.keys = self._credentials.read(name, seconds)
+            client = self._clients.get(service, signed=signed, once=once, timeout_seconds=seconds)
+            watch.known = is_guarded(client)
+            try:
+                return _call(client, operation, payload)
+            finally:
+                if once and service not in self._injected:
+                    client.close()  # its idle connection, which the server may be closing just as the next call takes it
+
+        def send(ahead_seconds: float, seconds: float) -> dict[str, Any]:
+            with watched(once=once, ahead_seconds=ahead_seconds) as watch:
+                try:
+                    return translated(name, lambda: call(watch, seconds), watch)
+                except ServiceError as error:
+                    if watch.keys is not None and error.code in KEYS_REFUSED:
+                        self._credentials.refused(watch.keys)
+                    raise
+                finally:
+                    if watch.without_credentials:
+                        self._clients.renew()  # a client made without credentials would never find any
+
+        def exchange(ahead_seconds: float, seconds: float) -> dict[str, Any]:
+            def work() -> dict[str, Any]:
+                return send(ahead_seconds, seconds)
+
+            return _within(name, seconds, work) if once else _resend_dropped(work)
+
+        return self._server_clock.signed(exchange, timeout_seconds) if signed else exchange(0.0, timeout_seconds)
+
+    def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+        """See `Wire.get`."""
+        name = f"GET {check_address(url, 'the address to fetch', self._environ)}"
+        status, body, headers = self._exchange(name, AWSRequest("GET", url), timeout_seconds, max_bytes)
+        if status != _OK:
+            after = headers.get("retry-after", "")
+            raise refused_document(name, status, headers, int(after) if after.isdecimal() else None)
+        return body
+
+    def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, Any],
+        *,
+        timeout_seconds: float,
+        basic: tuple[str, str | Secret[str]] | None = None,
+        once: bool = False,  # noqa: ARG002 - every form is: a fresh connection, one send
+    ) -> tuple[int, bytes]:
+        """See `Wire.post_form`."""
+        name = f"POST {check_address(url, 'the address to post to', self._environ)}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if basic is not None:
+            headers["Authorization"] = basic_authorization(*basic)
+        request = AWSRequest("POST", url, headers, urlencode(plain(fields)))
+        status, body, _ = self._exchange(name, request, timeout_seconds, MAX_DOCUMENT_BYTES)
+        return status, body
+
+    def _exchange(self, name: str, request: Any, timeout_seconds: float, max_bytes: int) -> tuple[int, bytes, dict[str, str]]:
+        """(status, body, headers by lower-case name) over a connection of its own; these calls are too rare to keep one."""
+        _refuse_spent(name, timeout_seconds)
+        request.stream_output = True
+
+        def send() -> tuple[int, bytes, dict[str, str]]:
+            with quiet():
+                return exchange()
+
+        def exchange() -> tuple[int, bytes, dict[str, str]]:
+            prepared = request.prepare()
+            answered = self._clients.answered_by_hook(prepared)
+            if answered is not None:
+                return answered.status_code, answered.content, {key.lower(): value for key, value in answered.headers.items()}
+            session = URLLib3Session(
+                verify=setting(self._environ, "AWS_CA_BUNDLE") or True,
+                proxies=proxies(request.url, self._environ),
+                timeout=(min(CONNECT_SECONDS, timeout_seconds), timeout_seconds),
+            )
+            try:
+                response = session.send(prepared)
+                body: bytes = response.raw.read(max_bytes + 1)
+            finally:
+                session.close()
+            if len(body) > max_bytes:
+                raise AnswerLost(f"{name}: refused an answer of more than {max_bytes} bytes")
+            return response.status_code, body, {key.lower(): value for key, value in response.headers.items()}
+
+        return _within(name, timeout_seconds, lambda: translated(name, send))
+
+
+def _refuse_spent(name: str, timeout_seconds: float) -> None:
+    if timeout_seconds <= 0:
+        raise NotSent(f"{name}: no time left to send it")
+
+
+def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    method = getattr(client, xform_name(operation), None)
+    if method is None:
+        raise UnknownOperation(f"the installed botocore does not know {operation}: install a newer boto3")
+    answer: dict[str, Any] = method(**plain(payload))
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _resend_dropped(send: Callable[[], _T]) -> _T:
+    """One more try after a dropped connection. Whatever becomes of that one, the first may have been done."""
+    try:
+        return send()
+    except Dropped as dropped:
+        first = dropped
+    try:
+        return send()
+    except NotSent:
+        raise first from None
+
+
+def _within(name: str, timeout_seconds: float, work: Callable[[], _T]) -> _T:
+    """`work()` in a thread of its own, abandoned after `timeout_seconds` with AnswerLost.
+
+    The thread is a daemon: the interpreter's end does not wait for a hung resolver, and a fork has no pool to mend.
+    """
+    results: list[_T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
+            errors.append(error)
+
+    context = contextvars.copy_context()  # tracing libraries find their place by context variables
+    thread = threading.Thread(target=context.run, args=(run,), name="cognito-session-once", daemon=True)
+    thread.start()
+    thread.join(timeout_seconds)
+    if results:
+        return results[0]
+    if errors:
+        raise errors[0]
+    raise AnswerLost(f"{name}: no answer within {timeout_seconds:g} s")

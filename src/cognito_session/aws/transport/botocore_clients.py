@@ -1,0 +1,276 @@
+"""botocore clients for the wire: made with explicit limits, kept per setting, never retrying by themselves.
+
+Rules: a client's time limits are fixed when it is made, so limits are rounded down to a few steps; a call marked once
+has a client of its own whose connections are not kept; in a forked child every client is made anew and the inherited
+ones are leaked. Clients and sessions that the caller injected cannot be made anew: what holds for them is theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore import UNSIGNED
+from botocore.client import ClientMeta
+from botocore.config import Config
+from botocore.credentials import Credentials as BotocoreCredentials
+
+from cognito_session.aws.transport.answer import read_object, request_id
+from cognito_session.aws.transport.botocore_chain import new_session
+from cognito_session.aws.transport.botocore_signing import ShiftedAuth
+from cognito_session.aws.transport.endpoint import check_address
+from cognito_session.aws.transport.interface import MAX_ANSWER_BYTES, AnswerLost, ServiceError
+from cognito_session.aws.transport.proxy import proxies
+from cognito_session.aws.transport.quiet import quiet
+from cognito_session.core.arguments import setting
+from cognito_session.fork import leak, renew_in_child
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cognito_session.aws.transport.access_keys import AccessKeys, Credentials
+    from cognito_session.aws.transport.endpoint import Endpoints
+
+__all__ = ["CONNECT_SECONDS", "Clients", "Watch", "is_guarded", "step_down", "watched"]
+
+CONNECT_SECONDS: Final = 1.0
+_STEPS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0)
+_call: ContextVar[Watch | None] = ContextVar("cognito_session_call", default=None)
+"""The call that this thread is in, or this greenlet: a thread-local made before gevent's patches would be shared."""
+
+
+def step_down(seconds: float) -> float:
+    """The largest step not above `seconds`; the first step where there is none."""
+    return max((step for step in _STEPS if step <= seconds), default=_STEPS[0])
+
+
+class Watch:
+    """One call: how many of its requests were `sent` to the network, and how far `ahead_seconds` AWS's clock is.
+
+    `known` is False for a stand-in without botocore's events, which does not tell what was sent. `without_credentials`:
+    credentials or settings could not be resolved.
+    """
+
+    def __init__(self, *, once: bool, ahead_seconds: float) -> None:
+        self.once = once
+        self.ahead_seconds = ahead_seconds
+        self.known = False
+        self.without_credentials = False
+        self.sent = 0
+        self.keys: AccessKeys | None = None  # that it is signed with, where they are the wire's own
+
+
+@contextlib.contextmanager
+def watched(*, once: bool, ahead_seconds: float = 0.0) -> Iterator[Watch]:
+    """Watch what this thread sends on guarded clients. Of a `once` call the second request is refused with AnswerLost."""
+    watch = Watch(once=once, ahead_seconds=ahead_seconds)
+    token = _call.set(watch)
+    try:
+        with quiet():
+            yield watch
+    finally:
+        _call.reset(token)
+
+
+def _choose_no_signer(**_: Any) -> Any:
+    """Where AWS's clock is known to differ, botocore does not sign: `_sign_by_server_clock` does."""
+    watch = _call.get()
+    return UNSIGNED if watch is not None and watch.ahead_seconds else None
+
+
+def _sign_by_server_clock(request: Any, signing_name: str, region_name: str, request_signer: Any, **_: Any) -> None:
+    watch = _call.get()
+    if watch is None or not watch.ahead_seconds:
+        return
+    signing = request.context.get("signing", {})
+    name, region = signing.get("signing_name") or signing_name, signing.get("region") or region_name
+    credentials = request_signer.get_auth_instance(name, region, "v4").credentials
+    ShiftedAuth(credentials, name, region, watch.ahead_seconds).add_auth(request)
+
+
+def _guard_send(request: Any, **_: Any) -> None:
+    """Before each send, resends included: count it, and of a once call do not let its connection be kept."""
+    watch = _call.get()
+    if watch is None:
+        return
+    if watch.once:
+        if watch.sent:
+            raise AnswerLost("sent once without an answer; the client's own retry was refused")
+        request.headers["Connection"] = "close"
+    watch.sent += 1
+
+
+def _check_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
+    """Before botocore reads an answer: it would take a proxy's 200 page for an empty answer, and so for "no item"."""
+    service, status = operation_model.service_model.endpoint_prefix, response_dict["status_code"]
+    name, body = f"{service}.{operation_model.name}", response_dict["body"] or b""
+    if len(body) > MAX_ANSWER_BYTES:
+        raise AnswerLost(f"{name}: refused an answer of more than {MAX_ANSWER_BYTES} bytes")
+    if read_object(service, body) is None:
+        headers = {str(key).lower(): str(value) for key, value in response_dict.get("headers", {}).items()}
+        raise ServiceError(name, f"HTTP{status}", status, request_id=request_id(headers), date=headers.get("date", ""))
+
+
+def _guard(client: Any) -> None:
+    """Watch a client, ours or injected; a stand-in without events needs no guard.
+
+    Before all other hooks: one that answers in place of the network ends the event.
+    """
+    with contextlib.suppress(AttributeError):
+        events = client.meta.events
+        events.register_first("choose-signer", _choose_no_signer, unique_id="cognito-session-signer")
+        events.register_last("before-sign", _sign_by_server_clock, unique_id="cognito-session-sign")
+        events.register_first("before-send", _guard_send, unique_id="cognito-session-once")
+
+
+def is_guarded(client: Any) -> bool:
+    """Whether a Watch tells how far this client's calls have come."""
+    return isinstance(getattr(client, "meta", None), ClientMeta)
+
+
+class Clients:
+    """Clients by service, signing, once and time limit. Thread-safe; new after a fork, except what was injected."""
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        environ: Mapping[str, str],
+        credentials: Credentials,
+        *,
+        session: Any,
+        injected: Mapping[str, Any] | None,
+    ) -> None:
+        self._endpoints = endpoints
+        self._credentials = credentials
+        self._environ = environ
+        self._given_session = session
+        self._injected = dict(injected or {})
+        for client in self._injected.values():
+            _guard(client)
+        self.renew()
+        _alive.add(self)
+
+    def renew(self) -> None:
+        """Forget clients, session and lock; the child of a fork calls it before its first call."""
+        self._session = self._given_session
+        self._made: dict[tuple[str, bool, bool, float], Any] = {}
+        self._making = threading.Lock()
+
+    def inherited(self) -> list[object]:
+        """What a forked child must neither use nor collect."""
+        return [self._session, self._made, self._injected]
+
+    def answered_by_hook(self, request: Any) -> Any:
+        """What a before-send hook answers in place of the network, as moto's mock_aws does; None where none does."""
+        session = self._given_session or next(iter(self._injected.values()), None) or self._own_session()
+        meta = getattr(session, "meta", None)
+        emitter = getattr(meta, "events", None) or getattr(session, "events", None)
+        if emitter is None and hasattr(session, "get_component"):
+            emitter = session.get_component("event_emitter")
+        if emitter is None:  # a stand-in for a client
+            return None
+        return emitter.emit_until_response("before-send.cognito-session.Get", request=request)[1]
+
+    def _own_session(self) -> Any:
+        with self._making:
+            if self._session is None:
+                self._session = self._new_session()
+            return self._session
+
+    def _new_session(self) -> Any:
+        session = new_session(self._environ)
+        session.register_component("credential_provider", _Provider(self._credentials))
+        return session
+
+    def get(self, service: str, *, signed: bool, once: bool, timeout_seconds: float) -> Any:
+        """The client for a call. Raises ConfigurationError and botocore's errors about regions and profiles."""
+        if service in self._injected:
+            return self._injected[service]
+        key = (service, signed, once, step_down(timeout_seconds))
+        client = self._made.get(key)
+        if client is None:
+            with self._making:  # botocore's sessions do not make clients in two threads at once
+                client = self._made.get(key)
+                if client is None:
+                    client = self._made[key] = self._make(*key)
+        return client
+
+    def _make(self, service: str, signed: bool, once: bool, timeout_seconds: float) -> Any:
+        own = self._given_session is None
+        if self._session is None:
+            self._session = self._new_session()
+        make = getattr(self._session, "client", None) or self._session.create_client
+        address, region = self._endpoints.locate(service) if own else self._of_given_session(service)
+        client = make(
+            service,
+            region_name=region,
+            endpoint_url=address,
+            verify=setting(self._environ, "AWS_CA_BUNDLE")
+            or (True if own else None),  # True: not the process's REQUESTS_CA_BUNDLE
+            config=_config(signed, once, timeout_seconds, own=own, proxies=proxies(address or "https://", self._environ)),
+        )
+        check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration", self._environ)
+        client.meta.events.register("before-parse", _check_answer)
+        _guard(client)
+        return client
+
+    def _of_given_session(self, service: str) -> tuple[str | None, str | None]:
+        """What the environment says; None for what a session that was passed in knows itself."""
+        region = self._endpoints.region(service) or getattr(self._session, "region_name", None)
+        return self._endpoints.configured(service), region
+
+
+class _Provider:
+    """botocore's credential provider, which gives the wire's own keys to whoever signs."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def load_credentials(self) -> Any:
+        """Called when a client is made; nothing is resolved before something is signed."""
+        return _Signing(self._credentials)
+
+
+class _Signing(BotocoreCredentials):  # type: ignore[misc]  # botocore publishes no types
+    """The keys of the moment, each time that a request is signed."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__("", "")
+        self._credentials = credentials
+
+    def get_frozen_credentials(self) -> Any:
+        """See botocore. The wire has read them for this call, so that nothing is waited for here."""
+        keys = self._credentials.read("signing", CONNECT_SECONDS)
+        return BotocoreCredentials(keys.key_id, keys.secret, keys.session_token).get_frozen_credentials()
+
+
+def _config(signed: bool, once: bool, timeout_seconds: float, *, own: bool, proxies: Mapping[str, str]) -> Any:
+    """botocore.config.Config with every limit explicit; one attempt, because the wire decides about resending."""
+    settings: dict[str, Any] = {
+        "connect_timeout": min(CONNECT_SECONDS, timeout_seconds),
+        "read_timeout": timeout_seconds,
+        "retries": {"total_max_attempts": 1},
+        "tcp_keepalive": True,
+        "max_pool_connections": 1 if once else 16,
+        "proxies": proxies,
+    }
+    if not signed:
+        settings["signature_version"] = UNSIGNED
+    if own:  # the address is named, and is already the one for these
+        settings |= {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
+    return Config(**settings)
+
+
+_alive: weakref.WeakSet[Clients] = weakref.WeakSet()
+
+
+def _renew_clients() -> None:
+    for clients in list(_alive):
+        leak(clients.inherited())
+        clients.renew()
+
+
+renew_in_child(_renew_clients)

@@ -1,0 +1,159 @@
+"""RenewedKeys: temporary AWS keys, renewed in the background before they expire.
+
+Rules: while keys are valid no call waits for others, and a renewal that fails keeps them; without valid keys all callers
+wait for one renewal, each no longer than its own limit. Keys are resolved anew each time, so nothing of a source (a
+connection, a lock, a cached file) is kept between renewals or crosses a fork. It must not know where keys come from.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import weakref
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cognito_session.aws.transport.access_keys import AccessKeys
+from cognito_session.aws.transport.interface import NotSent
+from cognito_session.aws.transport.quiet import quiet  # not in the thread: a child forked during an import has half a module
+from cognito_session.clock import SystemClock
+from cognito_session.fork import renew_in_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cognito_session.core.protocol.ports import Clock
+
+__all__ = ["RenewedKeys", "Resolved"]
+
+_AHEAD_SECONDS: Final = 900
+"""Before the keys' end a renewal begins. AWS's SDKs begin at 15 minutes; a container's endpoint has newer keys by then."""
+_LAST_SECONDS: Final = 10  # keys this near their end may expire on the way
+_AGAIN_SECONDS: Final = 60  # between renewals while the keys are still valid
+_FAILED_SECONDS: Final = 1  # how long a failure answers everybody, so that a crowd of requests asks the source once
+_HUNG_SECONDS: Final = 60  # a renewal that takes longer no longer holds back another
+_SET_BACK_SECONDS: Final = 60  # a wall clock that went back further says nothing about the keys' end
+
+
+class Resolved(NamedTuple):
+    """Keys, and for how many seconds from now they are valid; infinity where their source names no end."""
+
+    keys: AccessKeys
+    seconds_left: float = math.inf
+
+
+class _Held(NamedTuple):
+    keys: AccessKeys
+    taken_at: float  # epoch seconds, as are the two below
+    renew_at: float
+    ends_at: float
+
+
+class _Renewal:
+    """One attempt, which any number of callers may wait for."""
+
+    def __init__(self, began_at: float) -> None:
+        self.began_at = began_at  # monotonic, as is the one below
+        self.ended_at: float | None = None
+        self.done = threading.Event()
+        self.keys: AccessKeys | None = None
+        self.failure: Exception | None = None
+
+
+class RenewedKeys:
+    """Keys of one source. `resolve` asks the source and may take its time; it runs in a thread of its own."""
+
+    def __init__(self, resolve: Callable[[], Resolved], clock: Clock | None = None) -> None:
+        self._resolve = resolve
+        self._clock = clock or SystemClock()
+        self._held: _Held | None = None
+        self.renew_lock()
+        _alive.add(self)
+
+    def renew_lock(self) -> None:
+        """Forget lock and renewal: a forked child has not the thread that would end them."""
+        self._lock = threading.Lock()
+        self._renewal: _Renewal | None = None
+
+    def read(self, name: str, timeout_seconds: float) -> AccessKeys:
+        """The keys for the call `name`. Raises what the source's failure means, or NotSent when the time is over."""
+        held, now = self._held, self._clock.now()
+        if held is not None and held.taken_at - _SET_BACK_SECONDS <= now < held.renew_at:
+            return held.keys
+        if held is not None and now < held.ends_at - _LAST_SECONDS:
+            self._begin(pause_seconds=_AGAIN_SECONDS)
+            return held.keys
+        return self._wait(name, self._begin(), timeout_seconds)
+
+    def refused(self, keys: AccessKeys) -> None:
+        """AWS refused these keys: they are over, unless they were resolved a moment ago and would be again."""
+        held = self._held
+        if held is not None and held.keys == keys and self._clock.now() - held.taken_at > _LAST_SECONDS:
+            self._held = None
+
+    def _wait(self, name: str, renewal: _Renewal, timeout_seconds: float) -> AccessKeys:
+        if not renewal.done.wait(timeout_seconds):
+            raise NotSent(f"{name}: not sent: AWS credentials were not resolved within {timeout_seconds:g} s")
+        if renewal.keys is None:
+            raise _meaning(name, renewal.failure)
+        return renewal.keys
+
+    def _begin(self, *, pause_seconds: float = 0.0) -> _Renewal:
+        """The renewal that is under way, or a new one; the last one's again within its pause."""
+        with self._lock:
+            last, now = self._renewal, self._clock.monotonic()
+            if last is not None and last.ended_at is None and now - last.began_at < _HUNG_SECONDS:
+                return last
+            if last is not None and last.ended_at is not None:
+                pause = max(pause_seconds, _FAILED_SECONDS if last.keys is None else 0.0)
+                if now - last.ended_at < pause:
+                    return last
+            self._renewal = renewal = _Renewal(now)
+        thread = threading.Thread(target=self._renew, args=(renewal,), name="cognito-session-keys", daemon=True)
+        thread.start()
+        return renewal
+
+    def _renew(self, renewal: _Renewal) -> None:
+        try:
+            with quiet():
+                found = self._resolve()
+        except Exception as error:  # noqa: BLE001 - told to those who wait
+            renewal.failure = error
+            self._tell(error)
+        else:
+            renewal.keys = found.keys
+            if self._renewal is renewal:
+                now = self._clock.now()
+                self._held = _Held(found.keys, now, now + found.seconds_left - _AHEAD_SECONDS, now + found.seconds_left)
+        finally:
+            renewal.ended_at = self._clock.monotonic()
+            renewal.done.set()
+
+    def _tell(self, error: Exception) -> None:
+        """A failure that nobody waits for, in the log: at most one a minute."""
+        held = self._held
+        if held is None:
+            return
+        import logging
+
+        logging.getLogger("cognito_session").warning(
+            "%s; the present keys are used until they expire, in %d s",
+            _meaning("renewing AWS credentials", error),
+            held.ends_at - self._clock.now(),
+        )
+
+
+def _meaning(name: str, error: Exception | None) -> Exception:
+    from cognito_session.aws.transport.credential_faults import credential_failure
+
+    return credential_failure(name, error or RuntimeError())
+
+
+_alive: weakref.WeakSet[RenewedKeys] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for keys in list(_alive):
+        keys.renew_lock()
+
+
+renew_in_child(_renew_locks)

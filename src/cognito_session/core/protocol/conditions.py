@@ -1,0 +1,150 @@
+"""Every write of the protocol, as data: what it sets and removes, and the conditions under which it may.
+
+Rule (protocol.md: General rules): each condition of a refresh, verdict, reuse or logout write holds `sid` and `token` as
+read, so it fails on a missing row and on one whose token somebody else replaced. A condition is a list of clauses that must all
+hold; a clause is a list of tests of which one must. Stores translate clauses, they add none.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from cognito_session.core.redact import redacted_repr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_session.core.protocol.record import Row, SessionKey
+
+__all__ = ["Change", "Clause", "Comparison", "WriteKind", "Written", "absent", "as_read", "either", "equals"]
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+Operator = Literal["=", "<>", "<", ">", "absent", "exists"]
+
+
+class WriteKind(Enum):
+    """What a write is for; crash points, reports and counts are named after it."""
+
+    CREATE = "create"
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    COMMIT = "commit"
+    KEEP = "keep"
+    SUSPECT = "suspect"
+    VERDICT = "verdict"
+    REUSE = "reuse"
+    SEEN = "seen"
+    TOUCH = "touch"
+    DATA = "data"
+    DEVICE = "device"
+    NOT_BEFORE = "not before"
+    LOGOUT = "logout"
+    REMEMBER = "remember"
+
+
+class Comparison(NamedTuple):
+    """One attribute compared with one value. To an absent attribute everything is unequal and nothing else, as in DynamoDB."""
+
+    attr: str
+    op: Operator
+    value: Any = None
+
+    def __repr__(self) -> str:
+        return redacted_repr(self, "value")
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row passes."""
+        if self.op == "absent":
+            return self.attr not in row
+        if self.op == "exists":
+            return self.attr in row
+        if self.attr not in row:
+            return self.op == "<>"
+        found = row[self.attr]
+        same_type = type(found) is type(self.value)
+        if self.op == "=":
+            return same_type and bool(found == self.value)
+        if self.op == "<>":
+            return not same_type or bool(found != self.value)
+        if not same_type:
+            return False
+        return bool(found < self.value) if self.op == "<" else bool(found > self.value)
+
+
+class Clause(NamedTuple):
+    """A named clause: one of its tests must hold."""
+
+    name: str
+    tests: tuple[Comparison, ...]
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row passes."""
+        return any(test.holds(row) for test in self.tests)
+
+
+class Change(NamedTuple):
+    """One conditional write of one row.
+
+    `put` sets attributes, `drop` removes them, `add` adds to a number (absent counts as 0); everything else in the row
+    survives, unless `replace`: then the row becomes exactly `put`.
+    """
+
+    move: WriteKind
+    key: SessionKey
+    when: tuple[Clause, ...]
+    put: Mapping[str, Any] = NOTHING
+    drop: frozenset[str] = frozenset()
+    add: Mapping[str, int] = NOTHING
+    replace: bool = False
+
+    def __repr__(self) -> str:
+        return redacted_repr(self, "put")
+
+    @property
+    def only_checks(self) -> bool:
+        """Whether it writes nothing: a condition in a transaction."""
+        return not (self.put or self.drop or self.add or self.replace)
+
+    def allowed_on(self, row: Mapping[str, Any] | None) -> bool:
+        """Whether the conditions hold; a missing row has no attributes."""
+        return all(clause.holds(row or {}) for clause in self.when)
+
+    def applied_to(self, row: Mapping[str, Any] | None) -> Row:
+        """The row after the write."""
+        after: Row = {} if self.replace or row is None else {k: v for k, v in row.items() if k not in self.drop}
+        after.update({name: (row or {}).get(name, 0) + by for name, by in self.add.items()})
+        after.update(self.put)
+        return after
+
+
+class Written(NamedTuple):
+    """The answer to a write: whether it was applied, and the row as the write found it (None: there was none)."""
+
+    applied: bool
+    found: Row | None
+
+    def __repr__(self) -> str:
+        return redacted_repr(self, "found")
+
+
+def equals(attr: str, value: Any) -> Clause:
+    """The attribute is there and has this value."""
+    return Clause(attr, (Comparison(attr, "=", value),))
+
+
+def absent(attr: str) -> Clause:
+    """The attribute is not there."""
+    return Clause(attr, (Comparison(attr, "absent"),))
+
+
+def as_read(attr: str, value: Any) -> Clause:
+    """The attribute is as it was read, absence included."""
+    return absent(attr) if value is None else equals(attr, value)
+
+
+def either(name: str, *tests: Comparison) -> Clause:
+    """At least one of the tests holds."""
+    return Clause(name, tests)

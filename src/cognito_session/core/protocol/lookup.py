@@ -1,0 +1,100 @@
+"""The row of a credential: by its key, and once by its jti where Cognito changed a session's `origin_jti`; and its token.
+
+Whether `origin_jti` survives rotation is not documented. Where it does not, the record keeps the session id it was made
+with, and a token cookie names another; the user's partition is then searched for the record that knows the token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cognito_session.core.crypto.access_token import AccessToken, parse
+from cognito_session.core.crypto.credential import Credential, TokenCredential
+from cognito_session.core.errors import InvalidClaim, TokenError
+from cognito_session.core.protocol.authenticate import authenticate
+from cognito_session.core.protocol.authenticity import tampered
+from cognito_session.core.protocol.record import Row, SessionKey, SessionRecord
+from cognito_session.core.protocol.sealing import open_secret
+from cognito_session.core.protocol.searched import Searched
+from cognito_session.core.protocol.steps import Flow, Load, LoadAll, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cognito_session.core.protocol.context import FlowContext
+
+_MARKS: Final = ("jti_cur", "jti_prev")
+"""What tells a row that knows a token: the rest of the user's rows is not asked for."""
+
+__all__ = ["find_row", "key_of", "stored_token"]
+
+
+def key_of(credential: Credential) -> SessionKey:
+    """Where the credential's own claims say that its row is."""
+    return SessionKey(credential.sub, credential.sid)
+
+
+def find_row(context: FlowContext, credential: Credential) -> Flow[tuple[SessionKey, Row] | None]:
+    """The row and its key, or None."""
+    key = key_of(credential)
+    row = yield from ask(Load(key))
+    if row is not None:
+        return key, row
+    if context.one_row_per_user or not isinstance(credential, TokenCredential):
+        return None
+    return (yield from _searched_for(context, credential.sub, credential.token.jti))
+
+
+def _searched_for(context: FlowContext, sub: str, jti: str) -> Flow[tuple[SessionKey, Row] | None]:
+    """The row of another session id that knows the token. A worker searches all rows of the user once for each token."""
+    token = (sub, jti)
+    searched = context.searched if context.searched is not None else Searched()
+    if token not in searched:
+        marks = yield from ask(LoadAll(sub, _MARKS))
+        searched.note(token, next((record.sid for record in _records(sub, marks) if _knows(record, jti)), None))
+    sid = searched.sid_of(token)
+    if sid is None:
+        return None
+    key = SessionKey(sub, sid)
+    row = yield from ask(Load(key))
+    return (key, row) if row is not None and _knows(SessionRecord.from_row(key, row), jti) else None
+
+
+def _records(sub: str, rows: Sequence[Row]) -> Iterator[SessionRecord]:
+    return (SessionRecord.from_row(SessionKey(sub, ""), row) for row in rows)
+
+
+def _knows(record: SessionRecord, jti: str) -> bool:
+    return record.sid is not None and (jti == record.jti_cur or jti in record.jti_prev)
+
+
+def stored_token(context: FlowContext, record: SessionRecord) -> Flow[AccessToken]:
+    """The row's access token, expired or not: verified before it was sealed into the row; a plain one is verified now.
+
+    Raises KeysUnavailable; StoreUnavailable for one that was moved, cut or altered, or that is not the token that the row is
+    about: of another user, sign-in or generation, or one that expires at another time. Reports it.
+    """
+    sid = record.sid or record.key.sid
+    try:
+        text = yield from open_secret(context, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
+        sealed = text != record.access_token and not record.unverified
+        if sealed:
+            token: AccessToken = parse(text, context.rules)
+        else:  # an unverified one came from Cognito, to another request
+            token = yield from authenticate(context, text, from_cognito=record.unverified, waits=False)
+        _check_is_the_record_s(token, record)
+        return token
+    except TokenError as error:
+        raise (yield from tampered(record, error)) from error
+
+
+def _check_is_the_record_s(token: AccessToken, record: SessionRecord) -> None:
+    """Whatever a row says: issuer and client are checked with every token, the rest of whose it is here."""
+    if token.sub != record.key.sub:
+        raise InvalidClaim("sub", "the user of the row")
+    if not record.holds(token.origin_jti):
+        raise InvalidClaim("origin_jti", "the sign-in of the row")
+    if token.jti != record.jti_cur:
+        raise InvalidClaim("jti", "the token that the row holds as jti_cur")
+    if token.expires_at != record.access_exp:  # by which it is decided whether it may be served
+        raise InvalidClaim("exp", "the instant that the row holds as access_exp")

@@ -1,0 +1,335 @@
+"""resolve(): the protocol of a session, from a Cookie header to an outcome (protocol.md: Look, Decide, Wait).
+
+1. Nothing is looked up, written or sent because of a claim whose signature or seal has not been checked.
+2. Denied is a value, don't-know an exception; only a denial may end a session.
+3. No rejection clears a cookie.
+4. Every write is conditioned on the row and the token as read (writes.py).
+5. From Acquire to Commit nothing cancels from outside (the drivers), and no yield stands inside a `finally`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cognito_session.core.crypto.access_token import AccessToken
+from cognito_session.core.crypto.credential import Credential, TokenCredential
+from cognito_session.core.errors import LeaseBusy, SessionUnavailable
+from cognito_session.core.policy import (
+    CALL_LIMIT_SECONDS,
+    CLOCK_TOLERANCE_SECONDS,
+    LEASE_SECONDS,
+    PATIENCE_SECONDS,
+)
+from cognito_session.core.protocol import writes
+from cognito_session.core.protocol.authenticate import identify
+from cognito_session.core.protocol.authenticity import admitted, cannot_prove, idle_coded
+from cognito_session.core.protocol.conditions import WriteKind, equals
+from cognito_session.core.protocol.context import next_delay, refresh_window
+from cognito_session.core.protocol.data import data_of
+from cognito_session.core.protocol.device_tracking import confirm_pending
+from cognito_session.core.protocol.generation import CookieGeneration, Previous, judge_previous, standing_of
+from cognito_session.core.protocol.lookup import find_row, stored_token
+from cognito_session.core.protocol.pending_revocations import revoke_for
+from cognito_session.core.protocol.presenting import with_cookie
+from cognito_session.core.protocol.quiet_writes import report_failure, write_quietly
+from cognito_session.core.protocol.record import Row, SessionKey, SessionRecord
+from cognito_session.core.protocol.refresh import Renewal
+from cognito_session.core.protocol.sealing import ring_at_hand
+from cognito_session.core.protocol.session import Active, Outcome, Reason, Rejected, Session
+from cognito_session.core.protocol.sign_out import revoke_stored
+from cognito_session.core.protocol.steps import Flow, Load, Report, Sleep, Write, ask
+
+if TYPE_CHECKING:
+    from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.protocol.context import FlowContext
+
+__all__ = ["Resolution", "resolve"]
+
+
+def resolve(
+    context: FlowContext, headers: CookieHeaders, *, deadline: float | None = None, extend: bool = True
+) -> Flow[Outcome]:
+    """Who is asking. `deadline` is the monotonic instant at which this worker will be stopped, if one is known; without
+    `extend` the session's idle end stays where it is (polling).
+
+    Raises SessionUnavailable (503) where it could not be found out and ConfigurationError (500).
+    """
+    arrived = context.now()
+    credential = yield from identify(context, headers)
+    if isinstance(credential, Rejected):
+        return credential
+    return (yield from Resolution(context, credential, arrived, deadline, extend=extend).run())
+
+
+class Resolution:
+    """One request's way through the protocol: look, decide, renew or wait, until it is served or denied."""
+
+    __slots__ = (
+        "arrived",
+        "context",
+        "credential",
+        "deadline",
+        "delay",
+        "extend",
+        "first_read",
+        "key",
+        "patience_until",
+        "until",
+    )
+
+    def __init__(
+        self, context: FlowContext, credential: Credential, arrived: int, deadline: float | None, *, extend: bool = True
+    ) -> None:
+        self.context = context
+        self.credential = credential
+        self.arrived = arrived
+        self.deadline = deadline
+        self.extend = extend
+        self.first_read = True
+        self.key: SessionKey | None = None
+        self.patience_until: float | None = None
+        self.delay = 0.0
+        self.until = 0
+
+    def run(self) -> Flow[Outcome]:
+        """Until served or denied; every further look is preceded by a pause that patience limits."""
+        while True:
+            outcome = yield from self._look()
+            if outcome is not None and self._still_true(outcome):
+                return outcome
+            self.first_read = False
+            yield from self._pause()
+
+    def _still_true(self, outcome: Outcome) -> bool:
+        """Whether what is served is fresh now: the store, the keys, Cognito or a frozen worker may have taken their time."""
+        return not isinstance(outcome, Active) or self.context.clock.now() < outcome.session.token_expires_at
+
+    # --- protocol.md: Look
+
+    def _look(self) -> Flow[Outcome | None]:
+        found = yield from self._read()
+        if found is None:
+            return Rejected(Reason.UNKNOWN_SESSION)
+        record = SessionRecord.from_row(*found)
+        if record.holds_session:  # what holds no session takes rights away, and needs no proof
+            refused = yield from admitted(self.context, record)
+            if refused is not None:
+                return refused
+        return (yield from self._judge(record))
+
+    def _judge(self, record: SessionRecord) -> Flow[Outcome | None]:
+        """What the credential's place in the record's history allows."""
+        generation = standing_of(self.credential, record)
+        if generation is CookieGeneration.BARE:
+            if record.token is None:
+                return Rejected(Reason.UNKNOWN_SESSION)
+            return (yield from self._decide(record, generation))
+        refusal = self._refusal(record, generation)
+        if refusal is not None:
+            if record.ended and record.unrevoked:
+                yield from revoke_for(self.context, record)
+            return refusal
+        if generation is CookieGeneration.OLDER:
+            return (yield from self._reuse(record))
+        if generation is CookieGeneration.PREVIOUS:
+            judgement = judge_previous(self.credential, record, self.arrived)
+            if judgement is Previous.REJECT:
+                return Rejected(Reason.SUPERSEDED)
+            if judgement is Previous.REUSE:
+                return (yield from self._reuse(record))
+        return (yield from self._decide(record, generation))
+
+    def _read(self) -> Flow[tuple[SessionKey, Row] | None]:
+        """The row, searched for at the first read and read by its key from then on."""
+        if self.key is None:
+            found = yield from find_row(self.context, self.credential)
+            self.key = found[0] if found is not None else None
+            return found
+        row = yield from ask(Load(self.key))
+        return None if row is None else (self.key, row)
+
+    def _refusal(self, record: SessionRecord, generation: CookieGeneration) -> Rejected | None:
+        """What denies whatever the tokens are worth."""
+        now = self.context.now()
+        if record.ended:
+            return Rejected(Reason.SESSION_ENDED)
+        if generation is CookieGeneration.DISPLACED:
+            return Rejected(Reason.DISPLACED)
+        if generation is CookieGeneration.UNKNOWN_GENERATION or record.token is None:
+            return Rejected(Reason.UNKNOWN_SESSION)
+        if record.idle_exp is not None and now >= record.idle_exp:
+            return Rejected(Reason.IDLE_TIMEOUT)
+        if record.abs_exp is not None and now >= record.abs_exp:
+            return Rejected(Reason.ABSOLUTE_TIMEOUT)
+        return None
+
+    def _reuse(self, record: SessionRecord) -> Flow[Outcome]:
+        """Judge reuse (protocol.md: Reuse). Judged once, at the first read: a request that has waited is never reuse."""
+        if not self.first_read:
+            return Rejected(Reason.SUPERSEDED)
+        yield from ask(Report("reuse", record.key.sub, record.sid))
+        if self.context.policy.on_reuse == "reject":
+            return Rejected(Reason.REUSE)
+        change = writes.end(record, WriteKind.REUSE, Reason.REUSE, now=self.context.now())
+        written = yield from ask(Write(change))
+        if written.applied and record.token is not None:
+            yield from revoke_stored(self.context, record, record.token)
+        return Rejected(Reason.REUSE)
+
+    # --- protocol.md: Decide
+
+    def _decide(self, record: SessionRecord, generation: CookieGeneration) -> Flow[Outcome | None]:
+        now = self.context.clock.now()
+        issued_at, expires_at = self._lifetime(record, generation)
+        self.until = expires_at
+        valid = now < expires_at
+        due = expires_at - now <= refresh_window(record.sid or record.key.sid, expires_at - issued_at)
+        if valid and not due:
+            return (yield from self._serve(record, generation))
+        if valid and record.device_pending is not None:  # Cognito would refuse to refresh, and the session would end
+            return (yield from self._serve(record, generation, due=True))
+        if not record.stale_marks:
+            if record.suspect_at is not None:
+                return (yield from self._under_suspicion(record, generation))
+            if record.retry_at is not None and now < record.retry_at:
+                return (yield from self._cooling(record, generation, retry_at=record.retry_at))
+        if record.lease_is_live(now):
+            return (yield from self._serve(record, generation, due=True)) if valid else None
+        if not self._time_to_refresh():
+            if valid:
+                return (yield from self._serve(record, generation, due=True))
+            raise SessionUnavailable(
+                "not enough of the function's time left to refresh: give the function a timeout of 10 seconds or more",
+                reason="function_timeout",
+            )
+        return (yield from self._renew(record, generation))
+
+    def _valid(self) -> bool:
+        """Whether the token that this request would be served with is fresh; asked again after every wait."""
+        return self.context.clock.now() < self.until
+
+    def _lifetime(self, record: SessionRecord, generation: CookieGeneration) -> tuple[int, int]:
+        """Issue and expiry of the token this request would be served with."""
+        if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.BARE):
+            return self.credential.token.issued_at, self.credential.token.expires_at
+        expires_at = record.access_exp or 0
+        return record.access_iat or expires_at, expires_at
+
+    def _time_to_refresh(self) -> bool:
+        return self.deadline is None or self.deadline - self.context.clock.monotonic() >= CALL_LIMIT_SECONDS + 2
+
+    def _under_suspicion(self, record: SessionRecord, generation: CookieGeneration) -> Flow[Outcome | None]:
+        """Time confirms an unconfirmed verdict, unless a slower worker commits meanwhile (protocol.md: Verdict)."""
+        now = self.context.now()
+        if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
+            unchanged = equals("suspect_at", record.suspect_at)
+            reason = Reason.DEVICE_REFUSED if record.reason == Reason.DEVICE_REFUSED else Reason.REFRESH_LOST
+            change = writes.end(record, WriteKind.VERDICT, reason, now=now, also=unchanged)
+            try:
+                written = yield from ask(Write(change))
+            except Exception as error:  # a token that is still valid is served, as while the verdict was open
+                if not self._valid():
+                    raise
+                yield from report_failure(error, record.key.sub, record.sid, change.move.value)
+                return (yield from self._serve(record, generation, due=True))
+            if not written.applied:
+                return None
+            yield from ask(Report("ended", record.key.sub, record.sid, reason.value))
+            return Rejected(reason)
+        return (yield from self._serve(record, generation, due=True)) if self._valid() else None
+
+    def _cooling(self, record: SessionRecord, generation: CookieGeneration, *, retry_at: int) -> Flow[Outcome | None]:
+        now = self.context.now()
+        if self._valid():
+            return (yield from self._serve(record, generation, due=True))
+        raise SessionUnavailable("Cognito did not refresh this session a moment ago", retry_after=max(1, retry_at - now))
+
+    # --- serve
+
+    def _serve(self, record: SessionRecord, generation: CookieGeneration, *, due: bool = False) -> Flow[Outcome]:
+        """With the token at hand. Healing hands the browser the current cookie, unless a newer one is due (`due`)."""
+        if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.BARE):
+            if generation is CookieGeneration.CURRENT:
+                yield from self._after_serving(record, self.credential.token)
+            return Active((yield from self._session(record, self.credential.token)))
+        token = yield from stored_token(self.context, record)
+        session = yield from self._session(record, token)
+        if due or generation is CookieGeneration.CURRENT:
+            if generation is CookieGeneration.CURRENT:
+                yield from self._after_serving(record, token)
+            return Active(session)
+        return Active((yield from with_cookie(self.context, session, record.generation)))
+
+    def _session(self, record: SessionRecord, token: AccessToken) -> Flow[Session]:
+        expires_at = None if record.foreign_token else record.abs_exp
+        auth_time = None if record.foreign_token else record.auth_time
+        return Session.of(
+            token,
+            sid=record.sid or self.credential.sid,
+            auth_time=auth_time,
+            expires_at=expires_at,
+            now=self.context.now(),
+            alarm=self.context.alarm,
+            data=(yield from data_of(self.context, record)),
+            data_version=record.data_version,
+        )
+
+    def _after_serving(self, record: SessionRecord, token: AccessToken) -> Flow[None]:
+        """What a request with the current generation brings about besides its answer."""
+        yield from self._mark_seen(record)
+        if record.device_pending is not None and self._time_to_refresh():
+            yield from confirm_pending(self.context, record, token)
+
+    def _mark_seen(self, record: SessionRecord) -> Flow[None]:
+        """Mark the generation as seen and move the idle end (protocol.md: Seen). A failure changes no answer."""
+        now, policy = self.context.now(), self.context.policy
+        extends = self.extend and not cannot_prove(self.context, record)
+        slides = extends and policy.slides(now, record.idle_exp, record.abs_exp)
+        idle_exp = policy.idle_end(now, record.abs_exp) if slides else None
+        if record.seen_at is None:
+            change = writes.mark_seen(record, now=now, idle_exp=idle_exp)
+        elif idle_exp is not None:
+            change = writes.touch(record, now=now, idle_exp=idle_exp)
+        else:
+            return
+        if idle_exp is not None:
+            change = idle_coded(self.context, (yield from ring_at_hand(self.context)), change, record.sid)
+        yield from write_quietly(change, record.sid)
+
+    # --- renewal.py has Acquire, Call and Verdict, commit.py has Commit
+
+    def _renew(self, record: SessionRecord, generation: CookieGeneration) -> Flow[Outcome | None]:
+        """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
+        renewal = Renewal(self.context, self.credential, self._patience(), extend=self.extend, deadline=self.deadline)
+        try:
+            outcome = yield from renewal.run(record)
+        except SessionUnavailable:
+            if not self._valid():
+                raise
+            outcome = None
+        except Exception as error:  # a token that is still valid is served, whatever the refresh ahead of time met
+            yield from report_failure(error, record.key.sub, record.sid, "refresh")
+            if not self._valid():
+                raise
+            outcome = None
+        if isinstance(outcome, Active):
+            yield from revoke_for(self.context, record)
+            return outcome
+        if outcome is None and self._valid():
+            return (yield from self._serve(record, generation, due=True))
+        return outcome
+
+    def _patience(self) -> float:
+        """The monotonic instant at which waiting ends: 12 s after it began, 1 s before the worker is stopped."""
+        if self.patience_until is None:
+            self.patience_until = self.context.clock.monotonic() + PATIENCE_SECONDS
+            if self.deadline is not None:
+                self.patience_until = min(self.patience_until, self.deadline - 1)
+        return self.patience_until
+
+    def _pause(self) -> Flow[None]:
+        """Wait before the next look (protocol.md: Wait). Raises LeaseBusy when patience is over."""
+        if self.context.clock.monotonic() >= self._patience():
+            raise LeaseBusy("another worker is refreshing this session and did not finish in time")
+        self.delay = next_delay(self.delay, self.context.entropy)
+        yield from ask(Sleep(self.delay))

@@ -1,0 +1,249 @@
+"""Visit: one request at a front door. Who asks is found out at most once, when somebody first wants to know.
+
+Every front door makes one per request, asks it for the session, and adds to the response what `cookies` says. A request
+that nobody asks about costs nothing and its response is left alone. What could not be found out is raised each time it is
+asked for, so that a page which needs no session is served in an outage too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cognito_session.core.errors import SessionError, SessionRequired, TokenError
+from cognito_session.core.protocol.sealing import open_value, seal_value
+from cognito_session.core.protocol.session import Reason, Rejected
+from cognito_session.core.protocol.steps import Report, ask
+from cognito_session.drivers.sync import run
+from cognito_session.http.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
+from cognito_session.http.response import cookie_name
+from cognito_session.web.unsent import known_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cognito_session.core.protocol.context import FlowContext
+    from cognito_session.core.protocol.session import Outcome, Session
+    from cognito_session.core.protocol.steps import Flow
+    from cognito_session.http.request import Request
+    from cognito_session.manager import AsyncSessionManager, SessionManager
+
+__all__ = ["RequestSession", "csrf_token"]
+
+_CSRF = "csrf"
+_CROSS_SITE = Report("cross_site_refused", "", None, limited=True)
+_REFUSES = 400
+"""From this status on a response has given up what the request began."""
+_SERVES = frozenset({"resolve", "session"})
+"""Calls whose cookie is one of the session that the request brought: an adapter that serves the session sends it as well."""
+_ASKED = (
+    "the session was first asked for: it has neither Cache-Control: no-store nor a refreshed cookie. Ask before the"
+    " response begins, not in a streamed body or a background task"
+)
+
+
+class RequestSession:
+    """One request's session, found out when first asked for.
+
+    `manager` may be of either kind: the sync methods run its flows in this thread, those that begin with "a" in the
+    threads of the asynchronous driver. Sharing one Visit between threads is harmless: they may ask twice.
+    """
+
+    sends_cookies = True
+    """Whether the response to this kind of request can set a cookie."""
+
+    def __init__(
+        self, manager: SessionManager | AsyncSessionManager, request: Request, *, remaining_seconds: float | None = None
+    ) -> None:
+        self.manager = manager
+        self.request = request
+        self.remaining_seconds = remaining_seconds
+        self.context = manager.context.with_time_left(remaining_seconds)
+        self._outcome: Outcome | SessionError | None = None
+        self._sent: dict[str, str] = {}
+        self._noted: dict[str, str] = {}
+        self._response_begun = False
+
+    def __repr__(self) -> str:
+        return f"Visit({self.request!r}, asked={self.consulted})"
+
+    @property
+    def consulted(self) -> bool:
+        """Whether the response depends on the cookie or sets one: then nobody else may be given it."""
+        return self._outcome is not None or bool(self._sent)
+
+    @property
+    def cookies(self) -> tuple[str, ...]:
+        """The Set-Cookie values that the response needs: what a sign-in or sign-out sent, else what serving asked for."""
+        served = self.found.set_cookies if self.found is not None else ()
+        return tuple(({cookie_name(line): line for line in served} | self._sent).values())
+
+    @property
+    def found(self) -> Session | None:
+        """The session where somebody has asked and there is one. Asks nothing and raises nothing."""
+        outcome = self._outcome
+        return None if outcome is None or isinstance(outcome, Rejected | SessionError) else outcome.session
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody has asked: then `session` answers at once, be it with an error."""
+        return self._outcome is not None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why there is no session, once somebody has asked; None where there is one."""
+        return self._outcome.reason if isinstance(self._outcome, Rejected) else None
+
+    def send(self, cookies: Iterable[str]) -> None:
+        """Send these Set-Cookie values with the response, whatever the request's old cookie would have asked for."""
+        self._sent |= {cookie_name(line): line for line in cookies}
+
+    def note(self, call: str, cookies: Iterable[str]) -> None:
+        """The application made these Set-Cookie values by `call` of a manager, and has to send them.
+
+        Of several values for one cookie the last one counts, but never the served session's after those of a new one.
+        """
+        if self.sends_cookies and not self._response_begun:
+            made = {cookie_name(line): call for line in cookies}
+            self._noted = made | self._noted if call in _SERVES else self._noted | made
+
+    @property
+    def has_noted(self) -> bool:
+        """Whether the application made cookies that it has to send."""
+        return bool(self._noted)
+
+    def check_sent(self, adapter: str, status: int, present: Callable[[], Iterable[str]]) -> None:
+        """Log a call whose cookies are neither in `present`, the application's Set-Cookie values, nor among our own.
+
+        The refreshed cookie of the session that is served does not count for a session that begins or ends meanwhile.
+        """
+        if not self._noted or status >= _REFUSES:
+            return
+        from cognito_session.web.unsent import report
+
+        served = frozenset(self.found.set_cookies if self.found is not None else ())
+        sent = {cookie_name(line) for line in (*present(), *self._sent.values()) if line not in served}
+        serving = sent | {cookie_name(line) for line in served}
+        for call in sorted({call for name, call in self._noted.items() if name not in (serving if call in _SERVES else sent)}):
+            report(adapter, call)
+
+    def response_begins(self) -> None:
+        """The headers go out: from now on no cookie and no caching header can be added."""
+        self._response_begun = True
+
+    def report_if_late(self, event: str, what: str) -> Flow[None]:
+        """Tell the operator where the response has begun: a streamed body or a background task did something too late."""
+        if self._response_begun:
+            yield from ask(Report(event, "", None, f"the response had begun when {what}"))
+
+    def session(self) -> Session | None:
+        """The session, or None. Raises SessionUnavailable or ConfigurationError."""
+        if self._outcome is None:
+            try:
+                with known_client(self):
+                    self._outcome = run(self._flow(), self.manager.ports)
+            except SessionError as error:
+                self._outcome = error
+        return self._answer()
+
+    async def asession(self) -> Session | None:
+        """As `session`."""
+        from cognito_session.drivers import aio
+
+        if self._outcome is None:
+            try:
+                with known_client(self):
+                    self._outcome = await aio.run(self._flow(), self.manager.ports)
+            except SessionError as error:
+                self._outcome = error
+        return self._answer()
+
+    def required(self) -> Session:
+        """The session. Raises SessionRequired with the reason, and as `session` does."""
+        return self.required_of(self.session())
+
+    async def arequired(self) -> Session:
+        """As `required`."""
+        return self.required_of(await self.asession())
+
+    def required_of(self, me: Session | None) -> Session:
+        """`me`, where somebody is signed in. Raises SessionRequired."""
+        if me is None:
+            raise SessionRequired("no usable session", reason=self.reason)
+        return me
+
+    def check_csrf(self) -> None:
+        """Refuse a request that changes something and does not come from our own pages. Raises SessionForbidden."""
+        proof = self._proof()
+        if proof is False:
+            self.tell_cross_site()
+            raise csrf_refusal()
+        if proof:
+            me = self.session()
+            if me is None or not run(_token_holds(self.manager.context, me.sid, self._token()), self.manager.ports):
+                self.tell_cross_site()
+                raise csrf_refusal()
+
+    async def acheck_csrf(self) -> None:
+        """As `check_csrf`."""
+        proof = self._proof()
+        if proof is False:
+            await self.atell_cross_site()
+            raise csrf_refusal()
+        if proof:
+            from cognito_session.drivers import aio
+
+            me = await self.asession()
+            if me is None or not await aio.run(_token_holds(self.manager.context, me.sid, self._token()), self.manager.ports):
+                await self.atell_cross_site()
+                raise csrf_refusal()
+
+    def _proof(self) -> bool | None:
+        """None: nothing is to be proved. True: only the session's own token can still speak for the request. False: nothing."""
+        verdict = self.manager.csrf.verdict(self.request)
+        if verdict is CsrfVerdict.PASSES:
+            return None
+        return verdict is CsrfVerdict.SILENT and self.manager.csrf.header_token and bool(self._token())
+
+    @property
+    def client_address(self) -> str:
+        """The client's address, as far as the adapter knows it and the operator's proxies are believed."""
+        return self.request.client_address(getattr(self.manager, "trusted_proxies", 0))
+
+    def tell_cross_site(self) -> None:
+        """Tell the operator of a request that did not come from our own pages, with its address and nothing of its content."""
+        from cognito_session.drivers.alarms import raise_alarm
+
+        with known_client(self):
+            raise_alarm(_CROSS_SITE, self.manager.ports)
+
+    async def atell_cross_site(self) -> None:
+        """As `tell_cross_site`."""
+        from cognito_session.drivers.alarms import raise_alarm_async
+
+        with known_client(self):
+            await raise_alarm_async(_CROSS_SITE, self.manager.ports)
+
+    def _token(self) -> str:
+        return self.request.header(TOKEN_HEADER) or ""
+
+    def _flow(self) -> Flow[Outcome]:
+        yield from self.report_if_late("asked_too_late", _ASKED)
+        return (yield from self.manager.flow(self.request.cookie_headers, remaining_seconds=self.remaining_seconds))
+
+    def _answer(self) -> Session | None:
+        if isinstance(self._outcome, SessionError):
+            raise self._outcome
+        return None if self._outcome is None or isinstance(self._outcome, Rejected) else self._outcome.session
+
+
+def csrf_token(context: FlowContext, sid: str) -> Flow[str]:
+    """A token that only pages served to this session know; another text each time. Raises ConfigurationError without keys."""
+    return (yield from seal_value(context, b"", purpose=_CSRF, bound_to=(sid,)))
+
+
+def _token_holds(context: FlowContext, sid: str, token: str) -> Flow[bool]:
+    try:
+        opened: Any = yield from open_value(context, token, purpose=_CSRF, bound_to=(sid,))
+    except TokenError:
+        return False
+    return bool(opened == b"")
