@@ -25,11 +25,11 @@ KEY = SessionKey("user", "sign-in")
 SECRET = "refresh-token-canary"
 PREAMBLE = """
 import json, os, sys, threading, time
-from cognito_session.core.protocol.conditions import Change, Move, absent, equals
+from cognito_session.core.protocol.conditions import Change, WriteKind, absent, equals
 from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite_store import SQLiteStore
 def put(store, sub, **attributes):
-    return store.write(Change(Move.TOUCH, SessionKey(sub, "s"), (), put=attributes))
+    return store.write(Change(WriteKind.TOUCH, SessionKey(sub, "s"), (), put=attributes))
 def say(*words):
     print(*words, flush=True)
 """
@@ -78,10 +78,10 @@ store = SQLiteStore(path)
 won = []
 for n in range(rounds):
     here = SessionKey(f"round-{n}", "barrier")
-    store.write(Change(Move.TOUCH, here, (), add={"here": 1}))
+    store.write(Change(WriteKind.TOUCH, here, (), add={"here": 1}))
     while store.load(here)["here"] < crowd:
         time.sleep(0.002)
-    lease = Change(Move.ACQUIRE, SessionKey(f"round-{n}", "s"), (absent("lease_id"),), put={"lease_id": me})
+    lease = Change(WriteKind.ACQUIRE, SessionKey(f"round-{n}", "s"), (absent("lease_id"),), put={"lease_id": me})
     written = store.write(lease)
     if written.applied:
         won.append(n)
@@ -249,7 +249,7 @@ stop = threading.Event()
 counts = [0] * 4
 def write(me):
     while not stop.is_set():
-        store.write(Change(Move.TOUCH, SessionKey("n", "s"), (), add={"n": 1}))
+        store.write(Change(WriteKind.TOUCH, SessionKey("n", "s"), (), add={"n": 1}))
         counts[me] += 1
 threads = [threading.Thread(target=write, args=(me,)) for me in range(4)]
 for thread in threads: thread.start()
@@ -258,7 +258,7 @@ for n in range(12):
     child = os.fork()
     if not child:
         for _ in range(5):
-            store.write(Change(Move.TOUCH, SessionKey("n", "s"), (), add={"n": 1}))
+            store.write(Change(WriteKind.TOUCH, SessionKey("n", "s"), (), add={"n": 1}))
         sys.exit(0)               # an orderly end: the interpreter takes everything apart
     children.append(child)
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 12

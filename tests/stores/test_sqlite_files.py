@@ -24,7 +24,7 @@ KEY = SessionKey("user", "sign-in")
 NEW = SessionKey("another", "sign-in")
 OTHERS = """
 import os, sys
-from cognito_session.core.protocol.conditions import Change, Move
+from cognito_session.core.protocol.conditions import Change, WriteKind
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite_store import SQLiteStore
@@ -36,7 +36,7 @@ def outcome(call):
     except (ConfigurationError, StoreUnavailable) as error:
         return f"{type(error).__name__} {path in str(error)}"
 def put(store, key, **attributes):
-    return store.write(Change(Move.TOUCH, key, (), put=attributes)).applied
+    return store.write(Change(WriteKind.TOUCH, key, (), put=attributes)).applied
 def say(*words):
     print(*words, flush=True)
 """

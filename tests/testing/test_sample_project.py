@@ -132,7 +132,7 @@ PASSED = 6 + 6
 NOT_LEFT_BEHIND = """
 import shop
 
-BEFORE = shop.sessions.case, shop.sessions.ports
+BEFORE = shop.sessions.context, shop.sessions.ports
 
 
 def test_one(cognito):
@@ -141,7 +141,7 @@ def test_one(cognito):
 
 
 def test_two():
-    assert (shop.sessions.case, shop.sessions.ports) == BEFORE
+    assert (shop.sessions.context, shop.sessions.ports) == BEFORE
 """
 
 

@@ -49,7 +49,7 @@ EVENTS = {
 }
 
 
-PATHS = {"PYTHONPATH": str(Path(protect_module.__file__).parents[2])}
+PATHS = {"PYTHONPATH": str(Path(protect_module.__file__).parents[3])}
 
 
 class Context:

@@ -1,4 +1,4 @@
-"""Desk: where signing in without redirect is done: one manager's settings, its user pool, and how a call is put.
+"""PoolContext: where signing in without redirect is done: one manager's settings, its user pool, and how a call is put.
 
 A flow asks for outside calls by `call`; the app client's id is added here, SECRET_HASH by the user pool, over the user name
 that a payload holds: which one that is, is the caller's to say.

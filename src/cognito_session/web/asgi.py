@@ -1,4 +1,4 @@
-"""The ASGI middleware: each request gets a Visit, each response what that visit needs. Knows no framework.
+"""The ASGI middleware: each request gets a RequestSession, each response what that visit needs. Knows no framework.
 
 1. Nobody is asked for until the application asks: a public page is served in an outage and is left as it is.
 2. What changes something is checked for its origin before the application runs, and so is every WebSocket handshake.
@@ -133,7 +133,7 @@ class CognitoSessionMiddleware:
 def visit_of(
     scope: Scope, sessions: SessionManager | AsyncSessionManager | None = None, *, scope_key: str = _SCOPE_KEY
 ) -> RequestSession:
-    """The connection's Visit for this manager, which may be left out where there is only one.
+    """The connection's RequestSession for this manager, which may be left out where there is only one.
 
     Raises ConfigurationError where no middleware has made one.
     """

@@ -215,7 +215,7 @@ async def _aguarded(
 
 
 def visit_of(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> RequestSession:
-    """The request's Visit. Raises ConfigurationError where no middleware has made one."""
+    """The request's RequestSession. Raises ConfigurationError where no middleware has made one."""
     return call_of(request, attribute).request_session
 
 

@@ -117,7 +117,7 @@ def session_manager() -> SessionManager | AsyncSessionManager:
 
 
 def current_visit() -> RequestSession:
-    """The request's Visit. Raises ConfigurationError where the application has no CognitoSession."""
+    """The request's RequestSession. Raises ConfigurationError where the application has no CognitoSession."""
     environ, manager = flask.request.environ, session_manager()
     try:
         return wsgi.visit_of(environ, manager)

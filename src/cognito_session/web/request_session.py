@@ -1,4 +1,4 @@
-"""Visit: one request at a front door. Who asks is found out at most once, when somebody first wants to know.
+"""RequestSession: one request at a front door. Who asks is found out at most once, when somebody first wants to know.
 
 Every front door makes one per request, asks it for the session, and adds to the response what `cookies` says. A request
 that nobody asks about costs nothing and its response is left alone. What could not be found out is raised each time it is
@@ -45,7 +45,7 @@ class RequestSession:
     """One request's session, found out when first asked for.
 
     `manager` may be of either kind: the sync methods run its flows in this thread, those that begin with "a" in the
-    threads of the asynchronous driver. Sharing one Visit between threads is harmless: they may ask twice.
+    threads of the asynchronous driver. Sharing one RequestSession between threads is harmless: they may ask twice.
     """
 
     sends_cookies = True
@@ -64,7 +64,7 @@ class RequestSession:
         self._response_begun = False
 
     def __repr__(self) -> str:
-        return f"Visit({self.request!r}, asked={self.consulted})"
+        return f"RequestSession({self.request!r}, asked={self.consulted})"
 
     @property
     def consulted(self) -> bool:

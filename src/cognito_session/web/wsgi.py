@@ -190,7 +190,7 @@ def _with_session_headers(request_session: RequestSession, headers: Headers) -> 
 
 
 def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSessionManager | None = None) -> RequestSession:
-    """The request's Visit for this manager, which may be left out where there is only one. Raises ConfigurationError."""
+    """The RequestSession for this manager, which may be left out if there is only one. Raises ConfigurationError."""
     found: list[RequestSession] = [
         request_session
         for request_session in environ.get(_VISITS, ())
@@ -204,7 +204,7 @@ def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSession
 
 
 def begin_visit(environ: WSGIEnvironment, sessions: SessionManager | AsyncSessionManager) -> RequestSession:
-    """A Visit, left in the environ for `visit_of`; it takes the place of an outer one of the same manager."""
+    """A RequestSession, left in the environ for `visit_of`; it takes the place of an outer one of the same manager."""
     request_session = RequestSession(
         sessions, request_of(environ), remaining_seconds=remaining_seconds(lambda_context(environ))
     )

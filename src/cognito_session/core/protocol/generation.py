@@ -1,6 +1,6 @@
 """Which generation of a record a credential stands for (protocol.md: Which cookie may still be used).
 
-Pure and total: credential and record in, Standing out; what follows from it is the flow's decision.
+Pure and total: credential and record in, CookieGeneration out; what follows from it is the flow's decision.
 """
 
 from __future__ import annotations
