@@ -64,7 +64,7 @@ def cold(environment: dict[str, str], token: str, rounds: int) -> None:
         line(f"cold: interpreter to first checked session, {kind} (ms)", ours * 1e3, theirs * 1e3, budget=0.40)
         line(f"cold, sealed cookie, {kind} (ms)", sealed * 1e3, theirs * 1e3, budget=0.28)
     bare = statistics.median(t[0] for t in times["bare"])
-    print(f"{'      of which a bare interpreter, wall (ms)':<58}{bare * 1e3:>12.1f}{bare * 1e3:>12.1f}")
+    print(f"{'      share of a bare interpreter, wall (ms)':<58}{bare * 1e3:>12.1f}{bare * 1e3:>12.1f}")
 
 
 def whole_process(script: str, environment: dict[str, str], token: str) -> tuple[float, float]:

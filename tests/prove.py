@@ -206,8 +206,8 @@ def page(sections: dict[str, list[Figure]], seconds: float) -> str:
         "rolled out, tokens whose life ends during a request, throttles, and clocks that differ by up to the tolerance.",
         "Scenarios named after a writer add an attacker who changes a row of the table at any moment.",
         "",
-        "What the model leaves open is listed in the README under what cannot be saved: a crash with a grace of 0, nobody",
-        "asking within the grace after a crash under rotation, a request that Cognito handles later than a lease and the clock",
+        "What the model leaves open is listed in the README under what cannot be saved: a crash with a grace of 0, no",
+        "request within the grace after a crash under rotation, a request that Cognito handles later than a lease and the clock",
         "tolerance (8 s) while the newest token supersedes its siblings.",
         "",
     ]

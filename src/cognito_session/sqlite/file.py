@@ -37,7 +37,7 @@ _PATIENCE_SECONDS: Final = 5.0
 _BUSY_SECONDS: Final = 0.05  # short, because SQLite's own waiting grows to 100 ms a step and starves who waits long
 _PAUSE_SECONDS: Final = 0.01
 # https://www.sqlite.org/rescode.html
-_BUSY: Final = frozenset({5, 6, 15})  # SQLITE_BUSY, _LOCKED, _PROTOCOL: somebody else is at work
+_BUSY: Final = frozenset({5, 6, 15})  # SQLITE_BUSY, _LOCKED, _PROTOCOL: another connection is at work
 _SET_UP_WRONG: Final = frozenset({3, 8, 14, 23})  # SQLITE_PERM, _READONLY, _CANTOPEN, _AUTH
 _NO_DATABASE: Final = 26
 
@@ -67,7 +67,7 @@ class SQLiteFile:
         self._prove()
 
     def read(self, work: Callable[[Connection, Rows], T]) -> T:
-        """What `work` finds. It may be run again where somebody else was at work. Raises StoreUnavailable."""
+        """What `work` finds. It runs again if another connection was at work. Raises StoreUnavailable."""
 
         def checked(connection: Connection) -> T:
             self._check(connection)
@@ -95,7 +95,7 @@ class SQLiteFile:
         return self._patiently(transaction)
 
     def close(self) -> None:
-        """Close the connections that nobody uses; the next call opens another."""
+        """Close the idle connections; the next call opens another."""
         _close(self._idle, self._open, self._presence)
 
     # --- an operation

@@ -21,7 +21,7 @@ class Guarded(Protocol):
     """Something that holds connections."""
 
     def close(self) -> None:
-        """Close every connection that nobody uses."""
+        """Close every idle connection."""
         ...
 
     def notice_fork(self) -> None:
@@ -66,7 +66,7 @@ class _Gate:
         self._condition.release()
 
     def after_fork_in_child(self) -> None:
-        """Start anew: the lock may be held by a thread that this process does not have."""
+        """Start again: a thread that this process does not have may hold the lock."""
         self._renew()
         for holder in list(self.guarded):
             holder.notice_fork()
