@@ -207,8 +207,8 @@ def page(sections: dict[str, list[Figure]], seconds: float) -> str:
         "Scenarios named after a writer add an attacker who changes a row of the table at any moment.",
         "",
         "What the model leaves open is listed in the README under what cannot be saved: a crash with a grace of 0, no",
-        "request within the grace after a crash under rotation, a request that Cognito handles later than a lease and the clock",
-        "tolerance (8 s) while the newest token supersedes its siblings.",
+        "request within the grace after a crash under rotation, a request that Cognito handles later than a lease and the",
+        "clock tolerance (8 s) while the newest token supersedes its siblings.",
         "",
     ]
     for title, figures in sections.items():

@@ -21,10 +21,12 @@ KEPT_OUT = {
     "say Server configuration error": r"\bnot set up right\b",
     "say Sign in again": r"\bbegin anew\b",
 }
-OPEN = tuple(
-    f"src/cognito_session/{each}/"
-    for each in ("aws", "cli", "core", "drivers", "http", "local", "manager", "ops", "signin", "testing", "web")
-) + ("src/cognito_session/assembly.py", "src/cognito_session/fork.py")
+OPEN = (
+    *("src/cognito_session/aws/", "src/cognito_session/cli/", "src/cognito_session/core/", "src/cognito_session/drivers/"),
+    *("src/cognito_session/http/", "src/cognito_session/local/", "src/cognito_session/manager/", "src/cognito_session/ops/"),
+    *("src/cognito_session/signin/", "src/cognito_session/testing/", "src/cognito_session/web/"),
+    *("src/cognito_session/assembly.py", "src/cognito_session/fork.py"),
+)
 """What is still to be rewritten."""
 PAGES = sorted(
     path
