@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 ARGS ?=
 SELECTED := tests/core tests/drivers tests/aws tests/stores tests/web tests/doors tests/signin tests/cli tests/test_public_api.py
 
-.PHONY: demo test lint types tests browser fuzz prove bench partitions lowest versions lock audit mutants clean
+.PHONY: demo test test-fast lint types tests browser fuzz prove bench partitions lowest versions lock audit mutants clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
@@ -22,6 +22,9 @@ types: $(STAMP)
 
 tests: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(STAMP)  ## core, drivers, aws and web without the embedded stack, on every core: under a minute
+	$(BIN)/python -m pytest -q -n logical -m "not stack" tests/core tests/drivers tests/aws tests/web $(ARGS)
 
 browser: $(STAMP)  ## Chromium for the browser tests: installed where that is possible, else a word on how to
 	@sh tests/browser/chromium.sh $(BIN)/python

@@ -24,3 +24,15 @@ def stranger() -> Issuer:
 def clock() -> ManualClock:
     """A clock at the instant at which `issuer`'s tokens are issued."""
     return ManualClock()
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what starts the embedded stack, itself or through a fixture, so that `make test-fast` goes without."""
+    for item in items:
+        fixtures = [definition.func for found in item._fixtureinfo.name2fixturedefs.values() for definition in found]
+        if any(
+            "shared_stack" in function.__code__.co_names
+            for function in [item.function, *fixtures]
+            if hasattr(function, "__code__")
+        ):
+            item.add_marker("stack")

@@ -21,7 +21,11 @@ ADAPTERS = {
 }
 
 
-@pytest.mark.parametrize("value", [SessionManager, AsyncSessionManager, object(), "sessions", {}], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [SessionManager, AsyncSessionManager, object(), "sessions", {}],
+    ids=["class", "asynchronous class", "object", "text", "mapping"],
+)
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_what_is_no_manager_is_refused_at_the_start(adapter, value):
     """A class, another object, a text: the error says what was expected."""
