@@ -95,4 +95,4 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-version $(VENV)-audit mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-version $(VENV)-audit .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -1,22 +1,25 @@
 """`make mutants`: changes the security code in small ways and runs the tests on each change; writes docs/security/mutants.md.
 
 A mutant that every test accepts is a survivor. It fails the run, unless tests/survivors.toml says why no test can or should
-notice it, or only the wording of a message differs. mutmut makes and runs the mutants; its settings are in pyproject.toml. A
-run takes the mutants whose number ends in one of `--digits`, by default every mutant. After tests were added, `--survivors`
-runs those again that no test noticed in the run before, and reports on the whole of it.
+notice it, or only the wording of a message differs. mutmut makes and runs the mutants of each part in a copy of the tree, on
+the tests of that part. What the unit tests leave without an explanation runs once more on the journeys over HTTP. A run
+takes the mutants whose number ends in one of `--digits`, by default every mutant. After tests were added, `--survivors` runs
+those again that no test noticed in the run before, and reports on the whole of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import re
+import shutil
 import subprocess
 import sys
 import time
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +30,42 @@ EXPLAINED = ROOT / "tests" / "survivors.toml"
 WORDING = "only the wording of a message differs"
 UNTESTED = ("survived", "no tests", "suspicious")
 """mutmut's words for a mutant that no test noticed. A timeout is a test that noticed."""
+
+
+class Part(NamedTuple):
+    """Files whose mutants run on the same tests, in a copy of the tree of their own."""
+
+    name: str
+    mutated: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    @property
+    def copy(self) -> Path:
+        """The copy of the tree that mutmut works in. It keeps mutmut's results from one run to the next."""
+        return ROOT / ".mutants" / self.name
+
+
+CORE = ("core/*.py", "drivers/*.py", "web/csrf.py")
+PARTS = (
+    Part("units", CORE, ("tests/core", "tests/drivers", "tests/test_given.py", "tests/web/test_csrf.py")),
+    Part("signin", ("signin/*.py",), ("tests/signin",)),
+    Part(
+        "transport", ("aws/wire*.py",), ("tests/aws/test_wire.py", "tests/aws/test_wire_botocore.py", "tests/aws/test_tls.py")
+    ),
+)
+JOURNEYS = Part("journeys", CORE, ("tests/managed", "tests/signin", "tests/stores"))
+"""What is left of the units: seconds for each mutant, so that only those run that no unit test noticed."""
+SOURCE_READERS = (
+    "tests/core/test_partition.py::test_the_table_is_what_botocore_says",
+    "tests/web/test_csrf.py::test_each_check_matters",
+)
+"""Tests that read the source's own text, which mutmut adds to."""
+ALSO_COPIED = ("README.md", "docs", "requirements", "Makefile", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench")
+SHOW = """
+import json, sys
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+print(json.dumps({name: get_diff_for_mutant(name) for name in json.load(sys.stdin)}))
+"""
 
 
 class Measured(NamedTuple):
@@ -55,7 +94,7 @@ def main() -> int:
     """The command; 1 where a survivor is not explained."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--digits", default="0123456789", help="last digits of the mutants to run, like 05 for a fifth of them")
-    parser.add_argument("--only", default="*", help="glob of mutants, like cognito_session.core.protocol.commit.*")
+    parser.add_argument("--only", default="*", help="glob of mutants, like cognito_session.core.commit.*")
     parser.add_argument("--children", type=int, default=2, help="mutants at a time")
     parser.add_argument("--survivors", action="store_true", help="run again what survived the run before")
     parser.add_argument("--report", type=Path, default=REPORT)
@@ -71,52 +110,113 @@ def measure(
 ) -> Measured:
     """Run the mutants, and write the report `to` a file."""
     began = time.monotonic()
-    names = [f"{only}__mutmut_*[{digits}]"]
-    if survivors:
-        names = [name for name, status in results(digits, only).items() if status in UNTESTED]
-    if names:
-        subprocess.run([MUTMUT, "run", "--max-children", str(children), *names], cwd=ROOT, check=False)
-    known, statuses = len(results("0123456789", "*", run=False)), results(digits, only)
+    reasons, known = explanations(), 0
+    statuses: dict[str, str] = {}
+    open_ones: dict[str, Survivor] = {}
+    explained: Counter[str] = Counter()
+    for part in PARTS:
+        prepare(part)
+        names = [f"{only}__mutmut_*[{digits}]"]
+        if survivors:
+            names = [name for name, status in results(part, digits, only).items() if status in UNTESTED]
+        run(part, names, children)
+        found = results(part, digits, only)
+        statuses |= found
+        known += len(results(part, "0123456789", "*", run=False))
+        for survivor in shown(part, [name for name, status in found.items() if status in UNTESTED]):
+            reason = why(survivor, reasons)
+            if reason is None:
+                open_ones[survivor.name] = survivor
+            else:
+                explained[reason] += 1
     if not statuses:
         print("no mutant was run: read mutmut's messages above")
         return Measured(0, 0, 0, 0)
-    os.chdir(ROOT)  # mutmut's own functions read its settings and its files there
-    reasons = explanations()
-    explained: Counter[str] = Counter()
-    open_ones = []
-    for name in sorted(name for name, status in statuses.items() if status in UNTESTED):
-        survivor = shown(name)
-        reason = why(survivor, reasons)
-        if reason is None:
-            open_ones.append(survivor)
-        else:
-            explained[reason] += 1
+    on_journeys = sorted(name for name in open_ones if covers(JOURNEYS, name))
+    prepare(JOURNEYS)
+    run(JOURNEYS, on_journeys, children)
+    noticed_later = {name for name, status in results(JOURNEYS).items() if name in open_ones and status not in UNTESTED}
+    statuses |= dict.fromkeys(noticed_later, "killed")
+    left = [open_ones[name] for name in sorted(open_ones.keys() - noticed_later)]
     minutes = round((time.monotonic() - began) / 60)
-    to.write_text(report(statuses, explained, open_ones, minutes, known), encoding="utf-8")
-    for survivor in open_ones:
+    to.write_text(report(statuses, explained, left, minutes, known), encoding="utf-8")
+    for survivor in left:
         print(f"{survivor.name}\n  - {survivor.was}\n  + {survivor.now}")
-    print(f"{to.name} written: {len(statuses)} mutants, {len(open_ones)} survivors without an explanation")
+    print(f"{to.name} written: {len(statuses)} mutants, {len(left)} survivors without an explanation")
     noticed = sum(status not in UNTESTED for status in statuses.values())
-    return Measured(len(statuses), noticed, explained.total(), len(open_ones))
+    return Measured(len(statuses), noticed, explained.total(), len(left))
 
 
-def results(digits: str, only: str, *, run: bool = True) -> dict[str, str]:
+def prepare(part: Part) -> None:
+    """Bring the copy of the tree up to date; files that did not change keep their time, and mutmut its results of them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    wanted = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
+    for name in wanted:
+        source, target = ROOT / name, part.copy / name
+        if not target.is_file() or target.read_bytes() != source.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    for stale in [*(part.copy / "src").rglob("*.py"), *(part.copy / "tests").rglob("*.py")]:
+        if stale.relative_to(part.copy).as_posix() not in wanted:
+            stale.unlink()
+    (part.copy / "setup.cfg").write_text(settings(part), encoding="utf-8")
+
+
+def settings(part: Part) -> str:
+    """Mutmut's settings. Lines that no test runs are changed as well: they count as survivors."""
+    several = {
+        "only_mutate": [f"src/cognito_session/{each}" for each in part.mutated],
+        "do_not_mutate": ["src/cognito_session/core/partition_table.py"],
+        "also_copy": ALSO_COPIED,
+        "pytest_add_cli_args_test_selection": part.tests,
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", *(f"--deselect={test}" for test in SOURCE_READERS)],
+    }
+    lines = [f"{name} =\n    " + "\n    ".join(values) for name, values in several.items()]
+    single = "source_paths = src\nuse_git_change_detection = false\ntrack_dependencies = false"
+    return f"[mutmut]\n{single}\n" + "\n".join(lines) + "\n"
+
+
+def run(part: Part, names: list[str], children: int) -> None:
+    """Run the mutants of these names or globs."""
+    if names:
+        subprocess.run([MUTMUT, "run", "--max-children", str(children), *names], cwd=part.copy, check=True)
+
+
+def covers(part: Part, name: str) -> bool:
+    """Whether the mutant lies in a file of this part."""
+    file = name.removeprefix("cognito_session.").rpartition("__mutmut_")[0].rpartition(".")[0].replace(".", "/") + ".py"
+    return any(fnmatch(file, each) for each in part.mutated)
+
+
+def results(part: Part, digits: str = "0123456789", only: str = "*", *, run: bool = True) -> dict[str, str]:
     """The status of each mutant by its name; `run`: of those alone that were run."""
-    output = subprocess.run([MUTMUT, "results", "--all", "true"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    command = [MUTMUT, "results", "--all", "true"]
+    output = subprocess.run(command, cwd=part.copy, check=True, capture_output=True, text=True).stdout
     lines = re.findall(r"^\s*(\S+__mutmut_\d+): (.+)$", output, re.MULTILINE)
-    chosen = re.compile(only.replace(".", r"\.").replace("*", ".*"))
     return {
         name: status
         for name, status in lines
-        if name[-1] in digits and chosen.match(name) and not (run and status in ("not checked", "skipped"))
+        if name[-1] in digits and fnmatch(name, only + "*") and not (run and status in ("not checked", "skipped"))
     }
 
 
-def shown(name: str) -> Survivor:
-    """The change that a mutant makes. Asked in this process: the command would load mutmut for each."""
-    from mutmut.mutation.diff_apply import get_diff_for_mutant  # installed by `make mutants` alone
+def shown(part: Part, names: list[str]) -> list[Survivor]:
+    """The changes that these mutants make."""
+    asked = subprocess.run(
+        [sys.executable, "-c", SHOW], cwd=part.copy, input=json.dumps(names), check=True, capture_output=True, text=True
+    )
+    return [survivor(name, diff) for name, diff in json.loads(asked.stdout.splitlines()[-1]).items()]
 
-    body = get_diff_for_mutant(name).partition("\n@@")[2].splitlines()[1:]
+
+def survivor(name: str, diff: str) -> Survivor:
+    """The removed and the added lines of a unified diff."""
+    body = diff.partition("\n@@")[2].splitlines()[1:]
     was = " ".join(line[1:].strip() for line in body if line.startswith("-"))
     now = " ".join(line[1:].strip() for line in body if line.startswith("+"))
     return Survivor(name, was, now)
@@ -144,7 +244,7 @@ def without_wording(line: str) -> str:
 
 
 def function_of(name: str) -> str:
-    """`cognito_session.core.protocol.commit.xǁCommitǁ_lost__mutmut_3` as `core.commit.Commit._lost`."""
+    """`cognito_session.core.commit.xǁCommitǁ_lost__mutmut_3` as `core.commit.Commit._lost`."""
     module, _, function = name.removeprefix("cognito_session.").rpartition("__mutmut_")[0].rpartition(".")
     return f"{module}.{function.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
 
@@ -159,9 +259,9 @@ def report(statuses: dict[str, str], explained: Counter[str], open_ones: list[Su
     lines = [
         "# Mutants",
         "",
-        "Which small changes of the code the unit tests notice, and why they need not notice the others. Written by `make",
-        f"mutants`, over {share} of `core/`, `drivers/` and `http/csrf.py`. A run that leaves a survivor without an",
-        f"explanation fails. Its last part took {minutes} minutes.",
+        "Which small changes of the code the tests notice, and why they need not notice the others. Written by `make mutants`,",
+        f"over {share} of `core/`, `drivers/`, `signin/`, `web/csrf.py` and `aws/wire*`. A run that leaves a",
+        f"survivor without an explanation fails. It took {minutes} minutes.",
         "",
         (
             f"{len(statuses):,} mutants, {sum(found['noticed'] for found in by_file.values()):,} noticed by a test,"

@@ -28,6 +28,7 @@ from cognito_session.web.flask import CognitoSession
 from cognito_session.web.flask import session_required as flask_session_required
 from cognito_session.web.powertools import session_middleware
 from cognito_session.web.wsgi import CognitoSessionMiddleware as WSGIMiddleware
+from support.case_id import case_id
 from support.sealing_keys import ring
 
 SETTINGS = {
@@ -150,7 +151,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("kind", [SessionManager, AsyncSessionManager])
-@pytest.mark.parametrize(("method", "parameter", "value", "expected"), WRONG, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("method", "parameter", "value", "expected"), WRONG, ids=case_id)
 def test_wrong_values_of_the_managers(kind, method, parameter, value, expected):
     """Events for headers, sessions for ids, texts for lists, bytes for texts: refused by name, by both managers."""
     refuses(instance_of(kind), method, parameter, value, expected)

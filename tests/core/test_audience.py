@@ -10,6 +10,7 @@ from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import InvalidClaim
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
+from support.case_id import case_id
 from support.tokens import CLIENT_ID, ISSUED_AT, POOL_ID
 
 OURS, THEIRS = "https://api.example", "https://billing.example"
@@ -46,7 +47,7 @@ def test_a_token_for_another_resource_is_refused(issuer, aud):
 
 
 @pytest.mark.parametrize("audiences", [None, [OURS]])
-@pytest.mark.parametrize("aud", WRONG_TYPES, ids=repr)
+@pytest.mark.parametrize("aud", WRONG_TYPES, ids=case_id)
 def test_a_wrong_type_is_refused(issuer, audiences, aud):
     """With and without the setting, verified or parsed."""
     with pytest.raises(InvalidClaim, match="aud"):

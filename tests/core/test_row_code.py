@@ -12,6 +12,7 @@ from cognito_session.core.protocol.conditions import Change, WriteKind
 from cognito_session.core.protocol.record import SessionKey, SessionRecord, token_hash
 from cognito_session.core.protocol.row_code import COVERED, IDLE, Binding, check_codes, with_idle_code, with_row_code
 from managed.scene import ring
+from support.case_id import case_id
 
 KEY = SessionKey("user-1", "sid-1")
 RING = Keyring.parse(ring(1))
@@ -101,7 +102,7 @@ def test_empty_and_absent_are_one(changes, unchanged):
         {"active_at": None},
         {"idle_exp": 50, "active_at": 60},
     ],
-    ids=str,
+    ids=case_id,
 )
 def test_a_changed_row_does_not(changes):
     """Each is refused, however the code is spelled."""

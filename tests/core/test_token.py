@@ -27,6 +27,7 @@ from cognito_session.core.errors import (
     TokenError,
     UnknownKey,
 )
+from support.case_id import case_id
 from support.tokens import CLIENT_ID, ISSUED_AT, LIFE_SECONDS, POOL_ID, SUB, Issuer, b64url, flipped
 
 DAY = 86_400
@@ -327,7 +328,7 @@ ALGORITHMS += ["ES256", "EdDSA", "rs256", "Rs256", "RS256 ", " RS256", "RS256\x0
 ALGORITHMS += [None, 256, True, ["RS256"], {"alg": "RS256"}, ...]
 
 
-@pytest.mark.parametrize("alg", ALGORITHMS, ids=repr)
+@pytest.mark.parametrize("alg", ALGORITHMS, ids=case_id)
 def test_only_rs256_is_an_algorithm(issuer, alg):
     """Under any other alg, in any case or type, a token is malformed although its RS256 signature is right."""
     text = issuer.mint(issuer.claims(), {"alg": alg})
@@ -387,7 +388,7 @@ def test_tokens_of_another_type_are_refused(issuer, typ):
     assert refusal(issuer, issuer.mint(issuer.claims(), {"typ": typ})).reason == "malformed_token"
 
 
-@pytest.mark.parametrize("kid", [..., None, "", 7, 1.5, True, ["key-1"], {"kid": "key-1"}, "k" * 257], ids=repr)
+@pytest.mark.parametrize("kid", [..., None, "", 7, 1.5, True, ["key-1"], {"kid": "key-1"}, "k" * 257], ids=case_id)
 def test_a_kid_is_a_text_of_1_to_256_characters(issuer, kid):
     """A token that names its key in any other way is malformed, before any key is asked for."""
     text = issuer.mint(issuer.claims(), {"kid": kid})

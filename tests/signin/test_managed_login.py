@@ -13,6 +13,7 @@ from cognito_session import Active, ConfigurationError, Rejected, SessionPolicy
 from cognito_session.core.protocol.session import Reason
 from managed.scene import Reports, ring, session_rows
 from signin.browser import BASE_URL, Site, location, own_path_of, query_of, with_query
+from support.case_id import case_id
 from support.clocks import OtherClock
 from support.stack import done
 
@@ -208,7 +209,7 @@ def test_a_callback_in_another_browser_signs_nobody_in(site):
 # --- what comes back is wrong
 
 
-@pytest.mark.parametrize("state", ["", "0" * 32, "r" + "0" * 32, "x" * 5000, "../evil", "0" * 31 + "\n"], ids=repr)
+@pytest.mark.parametrize("state", ["", "0" * 32, "r" + "0" * 32, "x" * 5000, "../evil", "0" * 31 + "\n"], ids=case_id)
 def test_a_forged_state_redeems_nothing(site, state):
     """No flow of this browser has it: begun anew or stopped, no call, no session."""
     back = site.sign_in_at_cognito(site.start(), site.app.user())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cognito_session.http.request import Request
 from cognito_session.signin.return_to import safe_return_to, wanted_return_to
+from support.case_id import case_id
 
 OWN = [
     "/",
@@ -88,7 +89,7 @@ SPELLED = {
 }
 
 
-@pytest.mark.parametrize("path", SPELLED, ids=lambda path: ascii(path)[:40])
+@pytest.mark.parametrize("path", SPELLED, ids=case_id)
 def test_a_path_is_spelled_as_a_browser_sends_it(path):
     """Spaces, quotes and non-ASCII characters become escapes (WHATWG URL), escapes stay; at most 2,048 characters of that."""
     assert safe_return_to(path, "/default") == SPELLED[path]
@@ -122,7 +123,7 @@ def test_next_is_followed_under_the_same_rules(query):
     assert safe_return_to(wanted_return_to(Request("GET", "/login", query, {}), ORIGIN), "/default") == NEXT[query]
 
 
-@pytest.mark.parametrize("path", EVIL, ids=ascii)
+@pytest.mark.parametrize("path", EVIL, ids=case_id)
 def test_anything_else_becomes_the_default(path):
     """Not repaired but replaced: what a browser could read as another site, control characters, and their encodings."""
     assert safe_return_to(path, "/default") == "/default"
