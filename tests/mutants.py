@@ -3,7 +3,7 @@
 A mutant that every test accepts is a survivor. It fails the run, unless tests/survivors.toml says why no test can or should
 notice it, or only the wording of a message differs. mutmut makes and runs the mutants of each part in a copy of the tree, on
 the tests of that part. What the unit tests leave without an explanation runs once more on the journeys over HTTP. A run
-takes the mutants whose number ends in one of `--digits`, by default every mutant. After tests were added, `--survivors` runs
+takes the mutants whose number ends in one of `--digits`, by default every mutant, and goes on where the last one stopped. After tests were added, `--survivors` runs
 those again that no test noticed in the run before, and reports on the whole of it.
 """
 
@@ -30,6 +30,7 @@ EXPLAINED = ROOT / "tests" / "survivors.toml"
 WORDING = "only the wording of a message differs"
 UNTESTED = ("survived", "no tests", "suspicious")
 """mutmut's words for a mutant that no test noticed. A timeout is a test that noticed."""
+NOT_RUN = ("not checked", "skipped")
 
 
 class Part(NamedTuple):
@@ -58,8 +59,9 @@ JOURNEYS = Part("journeys", CORE, ("tests/managed", "tests/signin", "tests/store
 SOURCE_READERS = (
     "tests/core/test_partition.py::test_the_table_is_what_botocore_says",
     "tests/web/test_csrf.py::test_each_check_matters",
+    "tests/signin/test_frames.py",
 )
-"""Tests that read the source's own text, which mutmut adds to."""
+"""Tests that read the source's own text or its frames, which mutmut adds to."""
 ALSO_COPIED = ("README.md", "docs", "requirements", "Makefile", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench")
 SHOW = """
 import json, sys
@@ -116,10 +118,9 @@ def measure(
     explained: Counter[str] = Counter()
     for part in PARTS:
         prepare(part)
-        names = [f"{only}__mutmut_*[{digits}]"]
-        if survivors:
-            names = [name for name, status in results(part, digits, only).items() if status in UNTESTED]
-        run(part, names, children)
+        before = results(part, digits, only, run=False)
+        names = [name for name, status in before.items() if status in (UNTESTED if survivors else NOT_RUN)]
+        run(part, names if before else [f"{only}__mutmut_*[{digits}]"], children)
         found = results(part, digits, only)
         statuses |= found
         known += len(results(part, "0123456789", "*", run=False))
@@ -202,7 +203,7 @@ def results(part: Part, digits: str = "0123456789", only: str = "*", *, run: boo
     return {
         name: status
         for name, status in lines
-        if name[-1] in digits and fnmatch(name, only + "*") and not (run and status in ("not checked", "skipped"))
+        if name[-1] in digits and fnmatch(name, only + "*") and not (run and status in NOT_RUN)
     }
 
 
