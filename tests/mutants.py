@@ -3,8 +3,8 @@
 A mutant that every test accepts is a survivor. It fails the run, unless tests/survivors.toml says why no test can or should
 notice it, or only the wording of a message differs. mutmut makes and runs the mutants of each part in a copy of the tree, on
 the tests of that part. What the unit tests leave without an explanation runs once more on the journeys over HTTP. A run
-takes the mutants whose number ends in one of `--digits`, by default every mutant, and goes on where the last one stopped. After tests were added, `--survivors` runs
-those again that no test noticed in the run before, and reports on the whole of it.
+takes the mutants whose number ends in one of `--digits`, by default every mutant, and goes on where the last one stopped.
+After tests were added, `--survivors` runs those again that no test noticed in the run before, and reports on the whole.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Part(NamedTuple):
         return ROOT / ".mutants" / self.name
 
 
-CORE = ("core/*.py", "drivers/*.py", "web/csrf.py")
+CORE = ("core/*.py", "drivers/*.py", "http/csrf.py")
+"""Globs, whose star takes folders along."""
+TRANSPORT = tuple(f"aws/transport/{name}.py" for name in ("interface", "open", "curl", "botocore"))
 PARTS = (
     Part("units", CORE, ("tests/core", "tests/drivers", "tests/test_given.py", "tests/web/test_csrf.py")),
     Part("signin", ("signin/*.py",), ("tests/signin",)),
-    Part(
-        "transport", ("aws/wire*.py",), ("tests/aws/test_wire.py", "tests/aws/test_wire_botocore.py", "tests/aws/test_tls.py")
-    ),
+    Part("transport", TRANSPORT, ("tests/aws/test_wire.py", "tests/aws/test_wire_botocore.py", "tests/aws/test_tls.py")),
 )
 JOURNEYS = Part("journeys", CORE, ("tests/managed", "tests/signin", "tests/stores"))
 """What is left of the units: seconds for each mutant, so that only those run that no unit test noticed."""
@@ -191,8 +191,7 @@ def run(part: Part, names: list[str], children: int) -> None:
 
 def covers(part: Part, name: str) -> bool:
     """Whether the mutant lies in a file of this part."""
-    file = name.removeprefix("cognito_session.").rpartition("__mutmut_")[0].rpartition(".")[0].replace(".", "/") + ".py"
-    return any(fnmatch(file, each) for each in part.mutated)
+    return any(fnmatch(module_of(name).replace(".", "/") + ".py", each) for each in part.mutated)
 
 
 def results(part: Part, digits: str = "0123456789", only: str = "*", *, run: bool = True) -> dict[str, str]:
@@ -250,18 +249,23 @@ def function_of(name: str) -> str:
     return f"{module}.{function.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
 
 
+def module_of(name: str) -> str:
+    """`cognito_session.core.commit.xǁCommitǁ_lost__mutmut_3` as `core.commit`."""
+    return name.removeprefix("cognito_session.").rpartition("__mutmut_")[0].rpartition(".")[0]
+
+
 def report(statuses: dict[str, str], explained: Counter[str], open_ones: list[Survivor], minutes: int, known: int) -> str:
     """The text of docs/security/mutants.md."""
     by_file: dict[str, Counter[str]] = defaultdict(Counter)
     for name, status in statuses.items():
-        module = ".".join(function_of(name).split(".")[:2])
+        module = module_of(name)
         by_file[module]["noticed" if status not in UNTESTED else "survived"] += 1
     share = "all mutants" if len(statuses) == known else f"{len(statuses):,} of {known:,} mutants"
     lines = [
         "# Mutants",
         "",
         "Which small changes of the code the tests notice, and why they need not notice the others. Written by `make mutants`,",
-        f"over {share} of `core/`, `drivers/`, `signin/`, `web/csrf.py` and `aws/wire*`. A run that leaves a",
+        f"over {share} of `core/`, `drivers/`, `signin/`, `http/csrf.py` and `aws/transport/`. A run that leaves a",
         f"survivor without an explanation fails. It took {minutes} minutes.",
         "",
         (
