@@ -58,6 +58,8 @@ def main() -> int:
     began = time.monotonic()
     if arguments.only_schedules:
         figures = list(schedules(arguments.limit))
+        for figure in figures:
+            print(f"{figure.what}: {figure.measured}")
         replace_section(arguments.report, "Schedules", figures)
         return 0 if all(figure.holds for figure in figures) else 1
     sections = {
@@ -224,8 +226,9 @@ def section(title: str, figures: list[Figure]) -> list[str]:
 
 
 def replace_section(report: Path, title: str, figures: list[Figure]) -> None:
-    """Write one part of an existing report anew."""
-    before, _, rest = report.read_text(encoding="utf-8").partition(f"## {title}\n")
+    """Write one part of the report again, and of a new one that part alone."""
+    written = report.read_text(encoding="utf-8") if report.exists() else f"# Proof\n\n## {title}\n"
+    before, _, rest = written.partition(f"## {title}\n")
     after = rest.partition("\n## ")[2]
     report.write_text(before + "\n".join(section(title, figures)) + f"\n## {after}", encoding="utf-8")
 
