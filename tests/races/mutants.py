@@ -201,7 +201,7 @@ CLAUSES = (
         Scenario(
             "commit without token",
             OFF,
-            bare=True,
+            foreign_token=True,
             others=("foreign-set",),
             dropped_clauses=without((WriteKind.COMMIT, "token")),
         )

@@ -135,7 +135,7 @@ class Scenario:
     skews: tuple[int, ...] = (0, 0, 0)
     life_left: int = -1
     ticks: int = 8
-    bare: bool = False
+    foreign_token: bool = False
     policy: SessionPolicy = field(default_factory=SessionPolicy)
     dropped_clauses: frozenset[tuple[WriteKind, str]] = frozenset()
     survives: bool = True
