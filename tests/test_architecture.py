@@ -28,9 +28,11 @@ def order_of(folder: ModuleType) -> list[str]:
 
 CORE_ORDER = [path for folder in (core, crypto, protocol) for path in order_of(folder)]
 
-BELOW = {"core", "configuration", "clock", "http"}
+BELOW = {"core", "configuration", "clock", "http", "_lazy"}
 MAY_IMPORT = {
-    "": {"core"},  # the public package; managers are loaded when they are first named
+    "": {"core", "_lazy"},  # the public package; managers are loaded when they are first named
+    "_lazy": set(),
+    "store": {"core", "_lazy"},  # public names only
     "core": {"core"},
     "configuration": {"core"},
     "clock": {"core"},
@@ -49,7 +51,12 @@ MAY_IMPORT = {
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},
     "cli": BELOW | {"drivers", "aws", "web", "signin", "local", "manager", "ops", "cli", ""},
 }
-FOR_TYPES_ONLY = {"": {"manager", "signin", "web"}, "web": {"manager"}, "signin": {"manager"}}
+FOR_TYPES_ONLY = {
+    "": {"http", "manager", "signin", "web"},
+    "store": {"aws", "sqlite_store"},
+    "web": {"manager"},
+    "signin": {"manager"},
+}
 NOT_IN_CORE = {"time", "datetime", "os", "random", "secrets", "socket", "threading", "asyncio", "logging", "subprocess", "uuid"}
 WHEN_USED = {"core.crypto.access_token": {"joserfc"}, "core.crypto.aead": {"cryptography"}}
 

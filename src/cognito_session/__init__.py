@@ -5,26 +5,35 @@ A request's journey:
           --core.flow--> load the record --> serve | refresh under a lease (core.renewal) | reject
           --> outcome --core.cookie--> Set-Cookie --web--> response
 
-The core thinks and touches nothing; `drivers` carry its questions to `aws` (behind us), `web` stands in front of us, and
-`manager` puts the parts together. `local` is the embedded stack, `testing` the kit for your own tests.
+Public are the names of this package and those of `signin`, `store`, `testing` and the adapters in `web`; docs/api.md lists
+them. Everything else may change in any release.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cognito_session._lazy import lazy_names
 from cognito_session.core.errors import (
     ConfigurationError,
+    KeysUnavailable,
+    LeaseBusy,
+    ProviderUnavailable,
     SessionConflict,
     SessionError,
     SessionForbidden,
     SessionRequired,
     SessionUnavailable,
+    StaleSignIn,
+    StoreUnavailable,
 )
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.protocol.session import Active, Refreshed, Rejected, Session
+from cognito_session.core.protocol.session import Active, Outcome, Reason, Refreshed, Rejected, Session
 
 if TYPE_CHECKING:
+    from cognito_session.core.protocol.devices import SessionInfo
+    from cognito_session.core.protocol.steps import Report
+    from cognito_session.http.csrf import Csrf
     from cognito_session.manager import AsyncSessionManager, SessionManager, session
     from cognito_session.signin.decode import decode_token
     from cognito_session.web.current import current_session
@@ -33,39 +42,45 @@ __all__ = [
     "Active",
     "AsyncSessionManager",
     "ConfigurationError",
+    "Csrf",
+    "KeysUnavailable",
+    "LeaseBusy",
+    "Outcome",
+    "ProviderUnavailable",
+    "Reason",
     "Refreshed",
     "Rejected",
+    "Report",
     "Session",
     "SessionConflict",
     "SessionError",
     "SessionForbidden",
+    "SessionInfo",
     "SessionManager",
     "SessionPolicy",
     "SessionRequired",
     "SessionUnavailable",
+    "StaleSignIn",
+    "StoreUnavailable",
     "current_session",
     "decode_token",
     "session",
 ]
 
+# `except SessionError` alone should not pay for a manager: the test of cold starts measures it
 _LAZY = {
     "AsyncSessionManager": "cognito_session.manager",
+    "Csrf": "cognito_session.http.csrf",
+    "Report": "cognito_session.core.protocol.steps",
+    "SessionInfo": "cognito_session.core.protocol.devices",
     "SessionManager": "cognito_session.manager",
-    "session": "cognito_session.manager",
     "current_session": "cognito_session.web.current",
     "decode_token": "cognito_session.signin.decode",
+    "session": "cognito_session.manager",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a manager when it is first named: `except SessionError` alone should not pay for one."""
-    if name in _LAZY:
-        from importlib import import_module
-
-        value = getattr(import_module(_LAZY[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(globals(), _LAZY)
 
 
 def __dir__() -> list[str]:

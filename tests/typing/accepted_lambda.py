@@ -12,20 +12,30 @@ from cognito_session import (
     Active,
     AsyncSessionManager,
     ConfigurationError,
+    Csrf,
+    KeysUnavailable,
+    LeaseBusy,
+    Outcome,
+    ProviderUnavailable,
+    Reason,
     Refreshed,
     Rejected,
+    Report,
     Session,
+    SessionConflict,
     SessionError,
     SessionForbidden,
+    SessionInfo,
     SessionManager,
     SessionPolicy,
     SessionRequired,
     SessionUnavailable,
+    StaleSignIn,
+    StoreUnavailable,
     current_session,
     decode_token,
     session,
 )
-from cognito_session.http.csrf import Csrf
 from cognito_session.web.powertools import session_middleware
 
 sessions = SessionManager.from_env()
@@ -107,23 +117,34 @@ def seed(event: dict[str, Any], context: LambdaContext) -> Any:
     return me.respond(200, {"hello": me.username, "new": tokens is not None})
 
 
+def hook(event: Report) -> None:
+    """An event hook that is a function of its own."""
+    names: list[str] = [event.event, event.sub, event.sid or "", event.detail, event.address]
+    print(names)
+
+
+hooked = SessionManager.from_env(on_event=hook)
+
+
 def who(cookie_header: str | list[str] | None) -> str:
     """Values, each of its own type; nothing else is possible."""
-    outcome = sessions.resolve(cookie_header, remaining_seconds=3.0, extend=False)
+    outcome: Outcome = sessions.resolve(cookie_header, remaining_seconds=3.0, extend=False)
     match outcome:
         case Refreshed(session=me):
             return me.sub
         case Active(session=me):
             return me.sub + ",".join(me.groups)
         case Rejected(reason=why):
-            return why.value
+            reason: Reason = why
+            return reason.value
 
 
 def life(tokens: dict[str, Any], header: str) -> tuple[str, ...]:
     """From sign-in to sign-out."""
     me = sessions.establish(tokens, cookie_header=header, user_agent="x")
     me = sessions.save_data(me, {"theme": "dark"})
-    for each in sessions.sessions_of(me.sub, current=me.sid):
+    devices: list[SessionInfo] = sessions.sessions_of(me.sub, current=me.sid)
+    for each in devices:
         print(each.device, each.created_at, each.current)
     ended: bool = sessions.revoke(me.sub, me.sid)
     others: int = sessions.revoke_all(me.sub, keep=me.sid)
@@ -146,6 +167,21 @@ async def asynchronous(tokens: dict[str, Any], header: str) -> None:
 def errors() -> list[SessionError]:
     """Each with what it carries."""
     return [SessionRequired("x"), SessionForbidden(reason="y"), SessionUnavailable(retry_after=1), ConfigurationError("z")]
+
+
+def told(error: SessionError) -> float | bool | int | None:
+    """Errors that carry more than the others."""
+    match error:
+        case StaleSignIn():
+            return error.max_age
+        case StoreUnavailable() | KeysUnavailable() | LeaseBusy():
+            return error.retry_after
+        case ProviderUnavailable():
+            return error.sent
+        case SessionConflict():
+            return error.status
+        case _:
+            return None
 
 
 app = APIGatewayRestResolver()

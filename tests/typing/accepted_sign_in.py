@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from cognito_session import AsyncSessionManager, Session, SessionManager
-from cognito_session.signin.outcome import (
+from cognito_session.signin import (
     ChallengeRequired,
     CodeSent,
     Done,

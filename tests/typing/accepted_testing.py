@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from cognito_session import AsyncSessionManager, Session, SessionManager
-from cognito_session.core.protocol.conditions import Change, Written
-from cognito_session.core.protocol.ports import SessionStore
-from cognito_session.core.protocol.record import Row, SessionKey
+from cognito_session.store import Change, Row, SessionKey, SessionStore, Written
 from cognito_session.testing import FORMS, Call, Cognito, EventForm, ManualClock, MemoryStore, Run, StoreContract
 from cognito_session.web.aws_lambda.websocket import connected_session
 

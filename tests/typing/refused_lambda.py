@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from cognito_session import Active, Rejected, Session, SessionManager, SessionPolicy, current_session, session
-from cognito_session.http.csrf import Csrf
+import cognito_session
+from cognito_session import Active, Csrf, Rejected, Report, Session, SessionManager, SessionPolicy, current_session, session
 
 sessions = SessionManager.from_env()
+print(cognito_session.SesionManager)  # refused
+
+
+def hook(event: Report) -> None:
+    """Reads what an event does not have."""
+    print(event.token)  # refused
+
+
+SessionManager.from_env(on_event=lambda: None)  # refused
 
 SessionManager.from_env(cookie_nam="__Host-x")  # refused
 SessionManager.from_env(cookie="sealde")  # refused

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cognito_session import AsyncSessionManager, SessionManager
-from cognito_session.signin.outcome import ChallengeRequired, Established, Refused
+from cognito_session import AsyncSessionManager, SessionManager, signin
+from cognito_session.signin import ChallengeRequired, Established, Refused
 
 sessions = SessionManager.from_env()
+print(signin.Establised)  # refused
 sessions.managed_login("https://app.example")  # refused
 sessions.managed_login(callback="/back")  # refused
 sessions.managed_login(scopes=7)  # refused

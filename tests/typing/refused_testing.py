@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from cognito_session import SessionManager
+from collections.abc import Sequence
+
+from cognito_session import SessionManager, store, testing
+from cognito_session.store import Change, Row, SessionKey, SessionStore, SQLiteStore, Written
 from cognito_session.testing import Cognito, ManualClock, MemoryStore
+
+print(testing.Cognitos)  # refused
+print(store.Chang)  # refused
 
 
 def test_handler(cognito: Cognito) -> None:
@@ -26,6 +32,33 @@ class NoStore:
     one_row_per_user = False
 
 
+class WrongResult:
+    """Its `write` returns no `Written`."""
+
+    one_row_per_user = False
+
+    def load(self, key: SessionKey) -> Row | None:
+        """The row."""
+        print(key.sub, key.user)  # refused
+        return None
+
+    def write(self, change: Change) -> bool:
+        """Whether it was applied, without the row that it found."""
+        print(change.kind)  # refused
+        return change.allowed_on(None)
+
+    def write_all(self, changes: Sequence[Change]) -> bool:
+        """Apply all."""
+        print(Written(True))  # refused
+        return bool(changes)
+
+    def rows_of(self, sub: str) -> list[Row]:
+        """All rows."""
+        return [{"sub": sub}]
+
+
+own: SessionStore = WrongResult()  # refused
+SQLiteStore()  # refused
 SessionManager.from_env(store=NoStore())  # refused
 SessionManager.from_env(store=MemoryStore)  # refused
 SessionManager.from_env(clock=7)  # refused

@@ -19,7 +19,9 @@ Without pytest: `with Cognito() as cognito: ...`. These names are stable; what t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cognito_session._lazy import lazy_names
 
 if TYPE_CHECKING:
     from cognito_session.testing.browser import Browser
@@ -67,15 +69,9 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a part when it is first named: the plugin must cost nothing where no test asks for it."""
-    if name in _LAZY:
-        from importlib import import_module
-
-        value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# the plugin must cost nothing where no test uses it
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(globals(), {name: f"{__name__}.{module}" for name, module in _LAZY.items()})
 
 
 def __dir__() -> list[str]:
