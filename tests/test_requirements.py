@@ -55,6 +55,7 @@ VULNERABLE = {
     "click": ("8.3.2", "CVE-2026-7246"),
     "tqdm": ("4.66.2", "CVE-2024-34062"),
     "pytest": ("9.0.2", "CVE-2025-71176"),
+    "jinja2": ("3.1.5", "CVE-2025-27516"),
 }
 """The last version with a published vulnerability, by package."""
 
