@@ -351,7 +351,7 @@ def _wire_opener(
 
     def wire() -> Wire:
         if not opened:
-            from cognito_session.aws.transport.interface import open_wire
+            from cognito_session.aws.transport.open import open_wire
 
             opened.append(
                 open_wire(

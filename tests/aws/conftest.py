@@ -5,7 +5,7 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from support.stack import fresh, shared_stack
 
 

@@ -18,7 +18,7 @@ import pytest
 from aws.echo_server import EchoServer
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.oauth import CognitoAuthorizationServer
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.protocol.ports import CodeGrant, GrantRefused
 from support.stack import PASSWORD

@@ -20,8 +20,8 @@ from cognito_session.aws.dynamodb_codes import DYNAMODB, a_condition_failed, tab
 from cognito_session.aws.secrets_codes import SECRETS_MANAGER, secret_failure
 from cognito_session.aws.stored_secret import StoredSecret
 from cognito_session.aws.token_refresh import CognitoProvider
-from cognito_session.aws.transport.interface import ServiceError, open_wire
-from cognito_session.aws.transport.sentence import MAX_SENTENCE_CHARS, one_line
+from cognito_session.aws.transport.interface import MAX_SENTENCE_CHARS, ServiceError, one_line
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.clock import SystemClock
 from cognito_session.core.errors import (
     ConfigurationError,

@@ -11,7 +11,8 @@ import pytest
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
 from cognito_session.aws.token_refresh import CognitoProvider
 from cognito_session.aws.transport import botocore as wire_botocore
-from cognito_session.aws.transport.interface import ServiceError, open_wire
+from cognito_session.aws.transport.interface import ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.crypto.access_token import parse
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS

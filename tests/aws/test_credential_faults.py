@@ -18,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.transport.credential_faults import credential_failure
-from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, open_wire
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.core.protocol.record import SessionKey
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.transport.interface import ServiceError, open_wire
+from cognito_session.aws.transport.interface import ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.crypto.access_token import AccessToken
 from cognito_session.core.errors import ConfigurationError, StoreUnavailable
 from cognito_session.core.protocol import writes

@@ -27,7 +27,7 @@ TOGETHER = """
 import logging, os, signal
 signal.alarm(40)
 logging.basicConfig(format="%(message)s", level=logging.INFO, filename=os.environ["LOG"])
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 wire = open_wire(environ=dict(os.environ))
 found = []
 def check(number):
@@ -40,7 +40,7 @@ print(type(wire).__name__, sum(found))
 WITHOUT_BOTOCORE = """
 import os, sys
 sys.modules.update(botocore=None, boto3=None)
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError
 try: open_wire(environ=dict(os.environ))
 except ConfigurationError as error: print(error)

@@ -16,7 +16,7 @@ import pytest
 from aws.echo_server import EchoServer
 from cognito_session import Active, SessionPolicy
 from cognito_session.aws.jwks import CognitoKeySource
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError, KeysUnavailable
 from cognito_session.testing.clock import ManualClock
 from support.stack import eventually, in_thread, joined, make_app, make_pool, shared_stack

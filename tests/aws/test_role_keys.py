@@ -14,12 +14,14 @@ import pytest
 
 from aws.echo_server import EchoServer
 from aws.key_servers import SESSION_TOKEN, Container, Instance, Sso, Sts
-from cognito_session.aws.transport.access_keys import AccessKeys, Credentials, keys_in
+from cognito_session.aws.transport.access_keys import AccessKeys, keys_in
 from cognito_session.aws.transport.botocore import BotocoreWire
 from cognito_session.aws.transport.botocore_chain import file_settings, new_session, resolve_keys
+from cognito_session.aws.transport.credentials import Credentials
 from cognito_session.aws.transport.curl import CurlWire
 from cognito_session.aws.transport.endpoint import Endpoints
-from cognito_session.aws.transport.interface import NotSent, ServiceError, open_wire
+from cognito_session.aws.transport.interface import NotSent, ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.aws.transport.renewed_keys import RenewedKeys, Resolved
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError

@@ -15,7 +15,8 @@ from botocore.awsrequest import AWSRequest
 from aws.echo_server import EchoServer
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.transport.interface import ServiceError, open_wire
+from cognito_session.aws.transport.interface import ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.aws.transport.server_clock import ServerClock, amz_date
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.protocol.conditions import Change, WriteKind

@@ -16,7 +16,8 @@ both = pytest.mark.parametrize("kind", ["curl", "botocore"])
 
 CALLS = """
 import sys
-from cognito_session.aws.transport.interface import NotSent, open_wire
+from cognito_session.aws.transport.interface import NotSent
+from cognito_session.aws.transport.open import open_wire
 if sys.argv[1] == "botocore":
     sys.modules["pycurl"] = None
 environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}

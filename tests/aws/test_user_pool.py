@@ -11,7 +11,7 @@ import pytest
 from aws.echo_server import EchoServer
 from cognito_session.aws import user_pool
 from cognito_session.aws.client_secret import ClientSecret, secret_hash
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.aws.user_pool import CognitoUserPool
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.protocol.ports import PoolRefusal

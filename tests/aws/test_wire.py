@@ -18,11 +18,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from aws.echo_server import EchoServer, write_certificate
-from cognito_session.aws.transport.access_keys import Credentials
 from cognito_session.aws.transport.botocore import BotocoreWire
+from cognito_session.aws.transport.credentials import Credentials
 from cognito_session.aws.transport.curl import CurlWire
-from cognito_session.aws.transport.endpoint import Endpoints, check_address
-from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, endpoint_for, open_wire
+from cognito_session.aws.transport.endpoint import Endpoints, check_address, endpoint_for
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError
 from support.stack import eventually
 
@@ -491,13 +492,15 @@ int getaddrinfo(const char *n, const char *s, const struct addrinfo *h, struct a
 
 HUNG = """
 import sys, time
-from cognito_session.aws.transport import interface as wire, curl as wire_curl
+from cognito_session.aws.transport import curl as wire_curl
+from cognito_session.aws.transport.interface import NotSent
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError
 if sys.argv[1] == "control": wire_curl._HAS_QUICK_EXIT = False
-link = wire.open_wire(environ={"AWS_REGION": "x1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+link = open_wire(environ={"AWS_REGION": "x1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
 started = time.monotonic()
 try: link.call("cognito-idp", "InitiateAuth", {}, timeout_seconds=0.3, signed=False, once=True)
-except wire.NotSent: print("NotSent", time.monotonic() - started)
+except NotSent: print("NotSent", time.monotonic() - started)
 """
 
 
@@ -523,6 +526,7 @@ def test_hung_resolver(tmp_path, mode, low, high):
 IMPORTS = """
 import sys
 import cognito_session.aws.transport.interface
+import cognito_session.aws.transport.open
 heavy = {"pycurl", "botocore", "boto3", "asyncio", "http.client", "urllib.request", "ssl", "logging", "email"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -530,7 +534,7 @@ print(sorted(heavy & set(sys.modules)))
 CHOICE = """
 import sys
 for name in sys.argv[2].split(","): sys.modules[name] = None
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError
 keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"} if sys.argv[1] == "keys" else {}
 class Client: get_item = lambda self, **payload: {"Item": payload}

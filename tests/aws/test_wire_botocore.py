@@ -15,7 +15,8 @@ from botocore.config import Config
 
 from aws.echo_server import EchoServer
 from cognito_session.aws.transport.botocore_clients import step_down
-from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, open_wire
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError
 
 ENVIRON = {"AWS_REGION": "eu-central-1"}

@@ -18,7 +18,7 @@ import os, sys, signal, threading, time
 kind, url, rule, bundle = sys.argv[1:]
 if rule == "off": os.register_at_fork = lambda **_: None
 signal.alarm(20)
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "x1", "AWS_ENDPOINT_URL": url}
 os.environ.update(environ)
 if kind == "botocore": sys.modules["pycurl"] = None

@@ -8,7 +8,8 @@ from itertools import count
 import pytest
 
 from cognito_session.aws.refresh_probe import impossible_token
-from cognito_session.aws.transport.interface import NotSent, ServiceError, open_wire
+from cognito_session.aws.transport.interface import NotSent, ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.ops.app_client import Expected, check_app_client, grace_seconds

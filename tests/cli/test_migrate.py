@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
-from cognito_session.aws.transport.interface import AnswerLost, ServiceError, open_wire
+from cognito_session.aws.transport.interface import AnswerLost, ServiceError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.protocol.record import USER_SID

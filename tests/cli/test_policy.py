@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 import cognito_session
-from cognito_session.aws.transport import interface as wire
+from cognito_session.aws.transport import open as transport
 from cognito_session.core.protocol import conditions as writes
 from cognito_session.core.protocol.conditions import Change, WriteKind
 from cognito_session.core.protocol.record import SessionKey
@@ -72,8 +72,8 @@ def test_a_recorded_run_needs_nothing_else(stack, monkeypatch, sort_key):
         recorders.append(Recorder(open_wire(**settings)))
         return recorders[-1]
 
-    open_wire = wire.open_wire
-    monkeypatch.setattr(wire, "open_wire", recorded)
+    open_wire = transport.open_wire
+    monkeypatch.setattr(transport, "open_wire", recorded)
     app = make_app(stack, sort_key=sort_key)
     manager, user = app.manager(), app.user()
     cookie = cookie_of(manager.establish(app.sign_in(user)))

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.local.faults import Fault, Faults
 from cognito_session.local.stack import CallRefusedError, StackError
 

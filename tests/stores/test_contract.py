@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import SessionError
 from cognito_session.core.protocol.conditions import Change, WriteKind, Written
 from cognito_session.core.protocol.record import SessionKey

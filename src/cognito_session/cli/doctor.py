@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from cognito_session.aws.transport.interface import open_wire
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.ops.doctor import Doctor, Paths

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from cognito_session.aws.transport.interface import WireError, open_wire
+from cognito_session.aws.transport.interface import WireError
+from cognito_session.aws.transport.open import open_wire
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import SessionError
 from cognito_session.ops.table import Layout, Tables

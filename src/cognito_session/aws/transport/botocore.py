@@ -38,8 +38,9 @@ from cognito_session.core.secret import Secret, plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cognito_session.aws.transport.access_keys import Credentials
+    from cognito_session.aws.transport.credentials import Credentials
     from cognito_session.aws.transport.endpoint import Endpoints
+    from cognito_session.aws.transport.interface import JsonAnswer, JsonPayload
 
 __all__ = ["BotocoreWire"]
 
@@ -74,17 +75,17 @@ class BotocoreWire:
         self,
         service: str,
         operation: str,
-        payload: Mapping[str, Any],
+        payload: JsonPayload,
         *,
         timeout_seconds: float,
         signed: bool = True,
         once: bool = False,
-    ) -> dict[str, Any]:
+    ) -> JsonAnswer:
         """See `Wire.call`. What botocore refuses to send is a ServiceError "ValidationException", as the service's."""
         name = f"{service}.{operation}"
         _refuse_spent(name, timeout_seconds)
 
-        def call(watch: Watch, seconds: float) -> dict[str, Any]:
+        def call(watch: Watch, seconds: float) -> JsonAnswer:
             watch.known = True
             if signed and not self._has_session and service not in self._injected:
                 watch.keys = self._credentials.read(name, seconds)
@@ -96,7 +97,7 @@ class BotocoreWire:
                 if once and service not in self._injected:
                     client.close()  # its idle connection, which the server may be closing just as the next call takes it
 
-        def send(ahead_seconds: float, seconds: float) -> dict[str, Any]:
+        def send(ahead_seconds: float, seconds: float) -> JsonAnswer:
             with watched(once=once, ahead_seconds=ahead_seconds) as watch:
                 try:
                     return translated(name, lambda: call(watch, seconds), watch)
@@ -108,8 +109,8 @@ class BotocoreWire:
                     if watch.without_credentials:
                         self._clients.renew()  # a client made without credentials would never find any
 
-        def exchange(ahead_seconds: float, seconds: float) -> dict[str, Any]:
-            def work() -> dict[str, Any]:
+        def exchange(ahead_seconds: float, seconds: float) -> JsonAnswer:
+            def work() -> JsonAnswer:
                 return send(ahead_seconds, seconds)
 
             return _within(name, seconds, work) if once else _resend_dropped(work)
@@ -179,7 +180,7 @@ def _refuse_spent(name: str, timeout_seconds: float) -> None:
         raise NotSent(f"{name}: no time left to send it")
 
 
-def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> JsonAnswer:
     method = getattr(client, xform_name(operation), None)
     if method is None:
         raise UnknownOperation(f"the installed botocore does not know {operation}: install a newer boto3")

@@ -31,7 +31,8 @@ from cognito_session.fork import leak, renew_in_child
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cognito_session.aws.transport.access_keys import AccessKeys, Credentials
+    from cognito_session.aws.transport.access_keys import AccessKeys
+    from cognito_session.aws.transport.credentials import Credentials
     from cognito_session.aws.transport.endpoint import Endpoints
 
 __all__ = ["CONNECT_SECONDS", "Clients", "Watch", "is_guarded", "step_down", "watched"]

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 import botocore.exceptions as faults
 
-from cognito_session.aws.transport.interface import NotSent, WireError
-from cognito_session.aws.transport.sentence import one_line
+from cognito_session.aws.transport.interface import NotSent, WireError, one_line
 from cognito_session.core.errors import ConfigurationError
 
 __all__ = ["credential_failure"]

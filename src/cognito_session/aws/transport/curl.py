@@ -33,8 +33,10 @@ from cognito_session.core.secret import Secret, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cognito_session.aws.transport.access_keys import AccessKeys, Credentials
+    from cognito_session.aws.transport.access_keys import AccessKeys
+    from cognito_session.aws.transport.credentials import Credentials
     from cognito_session.aws.transport.endpoint import Endpoints
+    from cognito_session.aws.transport.interface import JsonAnswer, JsonPayload
 
 __all__ = ["CurlWire"]
 
@@ -99,15 +101,15 @@ class CurlWire:
         self,
         service: str,
         operation: str,
-        payload: Mapping[str, Any],
+        payload: JsonPayload,
         *,
         timeout_seconds: float,
         signed: bool = True,
         once: bool = False,
-    ) -> dict[str, Any]:
+    ) -> JsonAnswer:
         """See `Wire.call`."""
 
-        def send(ahead_seconds: float, seconds: float) -> dict[str, Any]:
+        def send(ahead_seconds: float, seconds: float) -> JsonAnswer:
             return self._call(service, operation, payload, ahead_seconds, seconds, signed=signed, once=once)
 
         return self._server_clock.signed(send, timeout_seconds) if signed else send(0.0, timeout_seconds)
@@ -116,13 +118,13 @@ class CurlWire:
         self,
         service: str,
         operation: str,
-        payload: Mapping[str, Any],
+        payload: JsonPayload,
         ahead_seconds: float,
         timeout_seconds: float,
         *,
         signed: bool,
         once: bool,
-    ) -> dict[str, Any]:
+    ) -> JsonAnswer:
         """One request, signed by a clock that is so far ahead of the machine's."""
         address, region = self._endpoints.locate(service)
         target, version = _PROTOCOLS[service]
