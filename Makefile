@@ -9,13 +9,13 @@ SELECTED := tests/core tests/drivers tests/aws tests/stores tests/web tests/door
 .PHONY: demo test test-fast lint types tests browser fuzz prove bench partitions lowest versions lock audit mutants clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
-	@$(BIN)/python -m cognito_session.local.demo $(ARGS)
+	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: lint types browser tests  ## everything that must pass before a commit
 
 lint: $(STAMP)
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff format --check src tests bench examples
 
 types: $(STAMP)
 	$(BIN)/mypy

@@ -51,6 +51,10 @@ MAY_IMPORT = {
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},
     "cli": BELOW | {"drivers", "aws", "web", "signin", "local", "manager", "ops", "cli", ""},
 }
+IN_EXAMPLES = {"signin", "store", "testing", "web", "local", ""}
+"""The layers that an example may import."""
+EXCEPT_IN_EXAMPLES = {"core.crypto.keyring.KEY_BYTES", "core.crypto.keyring.new_entry"}
+"""The demo makes the keys of its own deployment."""
 FOR_TYPES_ONLY = {
     "": {"http", "manager", "signin", "web"},
     "store": {"aws", "sqlite_store"},
@@ -103,9 +107,15 @@ def faults_in(module: str, source: str) -> list[str]:
                 faults.append(f"imports {found}")
             elif layer == "core" and not _is_above(path, module):
                 faults.append(f"imports {found}, which is not above it")
-        elif layer == "core" and root not in _outside_of_core(module, place):
+        elif root == "examples" or (layer == "core" and root not in _outside_of_core(module, place)):
             faults.append(f"imports {found}")
     return faults
+
+
+def faults_in_example(source: str) -> list[str]:
+    """The imports of an example that an application has no reason to copy."""
+    ours = [found.partition(".")[2] for found, _ in imports_of(ast.parse(source)) if found.partition(".")[0] == PACKAGE]
+    return [f"imports {path}" for path in ours if layer_of(path) not in IN_EXAMPLES and path not in EXCEPT_IN_EXAMPLES]
 
 
 def _outside_of_core(module: str, place: str) -> set[str]:
@@ -143,6 +153,21 @@ def test_every_part_has_a_layer():
     assert parts - {"__init__"} <= set(MAY_IMPORT)
 
 
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: "/".join(path.parts[-2:]))
+def test_examples_import_what_an_application_may(path):
+    """An example uses the package, its sign-in, adapters and test kit, and the embedded stack."""
+    assert faults_in_example(path.read_text(encoding="utf-8")) == []
+
+
+def test_the_checker_of_examples_bites():
+    """An example that imports the inside of the package is found, also inside a function."""
+    assert len(faults_in_example("from cognito_session.core.protocol import record\nimport cognito_session.aws.dynamodb")) == 2
+    assert len(faults_in_example("def f():\n    from cognito_session.assembly import assemble")) == 1
+
+
 BAD = [
     ("core.protocol.resolve", "import time"),
     ("core.protocol.resolve", "from datetime import datetime"),
@@ -175,7 +200,8 @@ BAD = [
     ("manager", "from cognito_session.testing.clock import ManualClock"),
     ("manager", "from cognito_session.local.stack import LocalStack"),
     ("testing.clock", "from cognito_session.local.stack import LocalStack"),
-    ("local.demo.app", "from cognito_session.manager import SessionManager"),
+    ("local.stack", "from examples.demo.app import sample_app"),
+    ("local.stack", "from cognito_session.manager import SessionManager"),
     ("", "from cognito_session.manager import SessionManager"),
     ("configuration", "x = 1\nassert x"),
     ("core.protocol.resolve", "def f(x):\n    assert x"),
@@ -197,7 +223,7 @@ GOOD = [
     ("core.protocol.resolve", "import json, re\nfrom hashlib import sha256\nfrom collections.abc import Mapping"),
     ("web.flask", "import flask\nif TYPE_CHECKING:\n    from cognito_session.manager import SessionManager"),
     ("manager", "import time\ndef f():\n    from cognito_session.web.aws_lambda.protect import protect"),
-    ("local.demo.app", "from cognito_session import SessionManager"),
+    ("local.stack", "from cognito_session import SessionManager"),
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from browser.chromium import chromium_of
 from browser.site import Site
 from browser.visitor import Visitor
-from cognito_session.local.demo.world import World
+from examples.demo.world import World
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from cognito_session.local.demo.backstage import Person
-from cognito_session.local.demo.tally import Tally
-from cognito_session.local.demo.world import World, base_url
 from cognito_session.local.gateway import Gateway
+from examples.demo.backstage import Person
+from examples.demo.tally import Tally
+from examples.demo.world import World, base_url
 
 __all__ = ["NEW_PASSWORD", "PASSWORD", "Site"]
 

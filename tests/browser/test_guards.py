@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.site import NEW_PASSWORD, PASSWORD
-from cognito_session.local.demo.account import MAX_AGE_SECONDS
-from cognito_session.local.demo.recent import RECENT_SECONDS
 from cognito_session.local.gateway import Gateway
+from examples.demo.account import MAX_AGE_SECONDS
+from examples.demo.recent import RECENT_SECONDS
 
 FORM = """<!doctype html><title>Elsewhere</title>
 <form method="post" action="{action}">{fields}<button>Win a prize</button></form>

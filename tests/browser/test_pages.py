@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.looks import faults_in
-from cognito_session.local.demo.account import MAX_AGE_SECONDS
-from cognito_session.local.demo.layout import ACCENTS
+from examples.demo.account import MAX_AGE_SECONDS
+from examples.demo.layout import ACCENTS
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 SCHEMES = ("light", "dark")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.visitor import COOKIE
-from cognito_session.local.demo.world import ACCESS_TOKEN_SECONDS
+from examples.demo.world import ACCESS_TOKEN_SECONDS
 
 PARALLEL = 20
 AT_ONCE = f"""async () => {{

@@ -3,18 +3,18 @@
 from typing import Any
 
 from cognito_session import Session, SessionManager
-from cognito_session.local.demo import pages_refused
-from cognito_session.local.demo.backstage import Backstage
-from cognito_session.local.demo.form import Form, query_of, with_query
-from cognito_session.local.demo.guard import SIGN_IN, Event, Guard
-from cognito_session.local.demo.layout import Answer, see_other
-from cognito_session.local.demo.pages_challenge import challenge_page
-from cognito_session.local.demo.pages_sign_in import sign_in_page
 from cognito_session.local.gateway import Handler
 from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.managed_login import ManagedLogin
 from cognito_session.signin.outcome import ChallengeRequired, Established, Refusal, Refused, SignInOutcome
 from cognito_session.signin.sign_out import Where
+from examples.demo import pages_refused
+from examples.demo.backstage import Backstage
+from examples.demo.form import Form, query_of, with_query
+from examples.demo.guard import SIGN_IN, Event, Guard
+from examples.demo.layout import Answer, see_other
+from examples.demo.pages_challenge import challenge_page
+from examples.demo.pages_sign_in import sign_in_page
 
 __all__ = ["CALLBACK", "Doors"]
 

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from cognito_session import SessionManager
-from cognito_session.local.demo import pages_refused
-from cognito_session.local.demo.account import Account
-from cognito_session.local.demo.backstage import Backstage
-from cognito_session.local.demo.credentials import Credentials
-from cognito_session.local.demo.doors import Doors
-from cognito_session.local.demo.guard import Guard
-from cognito_session.local.demo.journal import Journal
-from cognito_session.local.demo.static_files import PATHS, static_file
 from cognito_session.local.gateway import Handler
+from examples.demo import pages_refused
+from examples.demo.account import Account
+from examples.demo.backstage import Backstage
+from examples.demo.credentials import Credentials
+from examples.demo.doors import Doors
+from examples.demo.guard import Guard
+from examples.demo.journal import Journal
+from examples.demo.static_files import PATHS, static_file
 
 __all__ = ["sample_app"]
 

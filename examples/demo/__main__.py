@@ -1,4 +1,4 @@
-"""`python -m cognito_session.local.demo`: serve the sample app, or with --script go through it and check every step."""
+"""`python -m examples.demo`: serve the sample app, or with --script go through it and check every step."""
 
 import argparse
 import errno
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final, TextIO
 
-from cognito_session.local.demo.script import run
-from cognito_session.local.demo.world import ACCESS_TOKEN_SECONDS, World, base_url
 from cognito_session.local.gateway import Gateway
 from cognito_session.local.stack import StackError
+from examples.demo.script import run
+from examples.demo.world import ACCESS_TOKEN_SECONDS, World, base_url
 
 __all__ = ["main"]
 

@@ -5,12 +5,12 @@ Which challenge it is stands in a sealed cookie; its name in the form only keeps
 
 from typing import Final
 
-from cognito_session.local.demo.backstage import authenticator, mailbox
-from cognito_session.local.demo.components import card, field, form, hidden, problem
-from cognito_session.local.demo.layout import Answer, page
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.words import sentence
 from cognito_session.signin.outcome import ChallengeRequired, Prompt, Refusal
+from examples.demo.backstage import authenticator, mailbox
+from examples.demo.components import card, field, form, hidden, problem
+from examples.demo.layout import Answer, page
+from examples.demo.markup import Html, html, joined
+from examples.demo.words import sentence
 
 __all__ = ["challenge_page", "setup_steps"]
 

@@ -3,9 +3,9 @@
 from typing import Final
 
 from cognito_session import Session
-from cognito_session.local.demo.components import card, field, form, notice
-from cognito_session.local.demo.layout import Answer, page
-from cognito_session.local.demo.markup import html, joined
+from examples.demo.components import card, field, form, notice
+from examples.demo.layout import Answer, page
+from examples.demo.markup import html, joined
 
 __all__ = ["MOST_MARBLES", "editors_page", "transfer_page"]
 

@@ -3,9 +3,9 @@
 from typing import Final
 
 from cognito_session import Session
-from cognito_session.local.demo.components import card
-from cognito_session.local.demo.layout import UNKNOWN, Answer, Unknown, page
-from cognito_session.local.demo.markup import Html, html
+from examples.demo.components import card
+from examples.demo.layout import UNKNOWN, Answer, Unknown, page
+from examples.demo.markup import Html, html
 
 __all__ = ["KNOWN", "bad_form", "not_found", "not_this_way", "only_for_group", "refused", "stale_sign_in"]
 

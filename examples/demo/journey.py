@@ -11,10 +11,10 @@ from http import HTTPStatus
 from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from cognito_session.local.demo.account import MAX_AGE_SECONDS
-from cognito_session.local.demo.browser import Browser, Reply
-from cognito_session.local.demo.tally import Tally
-from cognito_session.local.demo.world import ACCESS_TOKEN_SECONDS, ALICE, BOB, World
+from examples.demo.account import MAX_AGE_SECONDS
+from examples.demo.browser import Browser, Reply
+from examples.demo.tally import Tally
+from examples.demo.world import ACCESS_TOKEN_SECONDS, ALICE, BOB, World
 
 __all__ = ["COOKIE", "PARALLEL", "Journey", "UnexpectedError"]
 

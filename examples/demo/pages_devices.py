@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from cognito_session import Session
-from cognito_session.core.protocol.devices import SessionInfo
-from cognito_session.local.demo.components import button_form, card, notice
-from cognito_session.local.demo.layout import Answer, page
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.pages_profile import instant
-from cognito_session.local.demo.tally import counted
+from cognito_session import Session, SessionInfo
+from examples.demo.components import button_form, card, notice
+from examples.demo.layout import Answer, page
+from examples.demo.markup import Html, html, joined
+from examples.demo.pages_profile import instant
+from examples.demo.tally import counted
 
 __all__ = ["devices_page"]
 

@@ -12,14 +12,14 @@ from typing import Final
 
 from cognito_session import Session, SessionManager, SessionPolicy
 from cognito_session.core.crypto.keyring import KEY_BYTES, new_entry
-from cognito_session.local.demo.account import EDITORS
-from cognito_session.local.demo.app import sample_app
-from cognito_session.local.demo.backstage import Person
-from cognito_session.local.demo.doors import CALLBACK
-from cognito_session.local.demo.recent import RECENT_SECONDS
-from cognito_session.local.demo.tally import Meter
 from cognito_session.local.gateway import Gateway, Handler
 from cognito_session.local.stack import LocalStack, Pool, User
+from examples.demo.account import EDITORS
+from examples.demo.app import sample_app
+from examples.demo.backstage import Person
+from examples.demo.doors import CALLBACK
+from examples.demo.recent import RECENT_SECONDS
+from examples.demo.tally import Meter
 
 __all__ = ["ACCESS_TOKEN_SECONDS", "ALICE", "BOB", "PEOPLE", "TABLE", "World", "base_url"]
 

@@ -14,9 +14,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.tally import Meter, Tally
 from cognito_session.local.gateway import Handler
+from examples.demo.markup import Html, html, joined
+from examples.demo.tally import Meter, Tally
 
 __all__ = ["PANEL", "Journal"]
 

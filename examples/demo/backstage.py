@@ -7,9 +7,9 @@ sent by email, the six digits of an authenticator app.
 from typing import NamedTuple, Protocol
 
 from cognito_session import Session
-from cognito_session.local.demo.components import card
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.tally import Meter
+from examples.demo.components import card
+from examples.demo.markup import Html, html, joined
+from examples.demo.tally import Meter
 
 __all__ = ["Backstage", "Person", "authenticator", "mailbox", "people_card"]
 

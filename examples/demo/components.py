@@ -6,7 +6,7 @@ they come from our own pages is checked by the library.
 
 from typing import Final
 
-from cognito_session.local.demo.markup import Html, html, joined
+from examples.demo.markup import Html, html, joined
 
 __all__ = ["button_form", "card", "field", "form", "hidden", "notice", "problem"]
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cognito_session import Session
-from cognito_session.local.demo.components import button_form, card, field, form, hidden, notice
-from cognito_session.local.demo.layout import ACCENTS, Answer, page
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.pages_challenge import setup_steps
-from cognito_session.local.demo.words import sentence
 from cognito_session.signin.outcome import Refusal, TotpSecret
+from examples.demo.components import button_form, card, field, form, hidden, notice
+from examples.demo.layout import ACCENTS, Answer, page
+from examples.demo.markup import Html, html, joined
+from examples.demo.pages_challenge import setup_steps
+from examples.demo.words import sentence
 
 __all__ = ["NOTE_CHARS", "instant", "password_page", "profile", "totp_page"]
 

@@ -3,8 +3,8 @@
 from typing import Final
 
 from cognito_session import Session, SessionForbidden
-from cognito_session.local.demo import pages_refused
-from cognito_session.local.demo.layout import Answer
+from examples.demo import pages_refused
+from examples.demo.layout import Answer
 
 __all__ = ["RECENT_SECONDS", "not_recent", "stale"]
 

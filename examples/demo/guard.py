@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cognito_session import SessionManager
-from cognito_session.local.demo import pages_refused
-from cognito_session.local.demo.journal import PANEL
-from cognito_session.local.demo.layout import Answer
 from cognito_session.local.gateway import Handler
+from examples.demo import pages_refused
+from examples.demo.journal import PANEL
+from examples.demo.layout import Answer
 
 __all__ = ["SIGN_IN", "Event", "Guard", "View"]
 

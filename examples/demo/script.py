@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from cognito_session.local.demo.browser import Browser
-from cognito_session.local.demo.journey import Journey, UnexpectedError
-from cognito_session.local.demo.world import ACCESS_TOKEN_SECONDS, World, base_url
+from examples.demo.browser import Browser
+from examples.demo.journey import Journey, UnexpectedError
+from examples.demo.world import ACCESS_TOKEN_SECONDS, World, base_url
 
 __all__ = ["run"]
 

@@ -3,15 +3,15 @@
 from typing import Any
 
 from cognito_session import Session
-from cognito_session.local.demo import pages_profile, pages_sign_in
-from cognito_session.local.demo.backstage import Backstage, authenticator
-from cognito_session.local.demo.form import Form, query_of, with_query
-from cognito_session.local.demo.guard import SIGN_IN, Event, Guard
-from cognito_session.local.demo.layout import Answer, see_other
-from cognito_session.local.demo.recent import not_recent, stale
 from cognito_session.local.gateway import Handler
 from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.outcome import Done, Refusal, Refused, TotpSecret
+from examples.demo import pages_profile, pages_sign_in
+from examples.demo.backstage import Backstage, authenticator
+from examples.demo.form import Form, query_of, with_query
+from examples.demo.guard import SIGN_IN, Event, Guard
+from examples.demo.layout import Answer, see_other
+from examples.demo.recent import not_recent, stale
 
 __all__ = ["Credentials"]
 

@@ -4,13 +4,13 @@ import json
 from typing import Any, Final
 
 from cognito_session import Active, Rejected, Session, SessionConflict, SessionForbidden, SessionManager, SessionUnavailable
-from cognito_session.local.demo import pages_devices, pages_guarded, pages_home, pages_profile, pages_refused
-from cognito_session.local.demo.backstage import Backstage
-from cognito_session.local.demo.form import Form, query_of
-from cognito_session.local.demo.guard import Event, Guard
-from cognito_session.local.demo.layout import ACCENTS, Answer, see_other
-from cognito_session.local.demo.recent import stale
 from cognito_session.local.gateway import Handler
+from examples.demo import pages_devices, pages_guarded, pages_home, pages_profile, pages_refused
+from examples.demo.backstage import Backstage
+from examples.demo.form import Form, query_of
+from examples.demo.guard import Event, Guard
+from examples.demo.layout import ACCENTS, Answer, see_other
+from examples.demo.recent import stale
 
 __all__ = ["EDITORS", "MAX_AGE_SECONDS", "Account"]
 

@@ -9,9 +9,9 @@ from enum import Enum
 from typing import Any, Final
 
 from cognito_session import Session
-from cognito_session.local.demo.journal import PANEL
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.static_files import address_of
+from examples.demo.journal import PANEL
+from examples.demo.markup import Html, html, joined
+from examples.demo.static_files import address_of
 
 __all__ = ["ACCENTS", "UNKNOWN", "Answer", "Unknown", "page", "see_other"]
 

@@ -5,13 +5,13 @@ What was typed is shown again, passwords never. No page says whether a user name
 
 from typing import Final
 
-from cognito_session.local.demo.backstage import Person, mailbox, people_card
-from cognito_session.local.demo.components import card, field, form, hidden, notice
-from cognito_session.local.demo.form import with_query
-from cognito_session.local.demo.layout import Answer, page
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.words import sentence
 from cognito_session.signin.outcome import Refusal
+from examples.demo.backstage import Person, mailbox, people_card
+from examples.demo.components import card, field, form, hidden, notice
+from examples.demo.form import with_query
+from examples.demo.layout import Answer, page
+from examples.demo.markup import Html, html, joined
+from examples.demo.words import sentence
 
 __all__ = ["confirm_page", "forgot_page", "reset_page", "sign_in_page", "sign_up_page"]
 

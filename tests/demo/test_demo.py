@@ -13,25 +13,28 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
+from zipfile import ZipFile
 
 import pytest
 
 from cognito_session.local.calls import Call
-from cognito_session.local.demo.__main__ import main
-from cognito_session.local.demo.browser import Browser
-from cognito_session.local.demo.form import Form, query_of, with_query
-from cognito_session.local.demo.journal import PANEL, Journal
-from cognito_session.local.demo.journey import COOKIE, Journey
-from cognito_session.local.demo.markup import Html, html, joined
-from cognito_session.local.demo.script import run
-from cognito_session.local.demo.tally import Meter, Tally
-from cognito_session.local.demo.words import sentence
-from cognito_session.local.demo.world import ALICE, PEOPLE, World, base_url
 from cognito_session.local.gateway import Gateway
 from cognito_session.signin.outcome import Refusal
+from examples.demo.__main__ import main
+from examples.demo.browser import Browser
+from examples.demo.form import Form, query_of, with_query
+from examples.demo.journal import PANEL, Journal
+from examples.demo.journey import COOKIE, Journey
+from examples.demo.markup import Html, html, joined
+from examples.demo.script import run
+from examples.demo.tally import Meter, Tally
+from examples.demo.words import sentence
+from examples.demo.world import ALICE, PEOPLE, World, base_url
 
-COMMAND = [sys.executable, "-m", "cognito_session.local.demo"]
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "examples.demo"]
 ADDRESS = "http://localhost:8000"
 TITLES = [
     *("open the site", "wrong password", "sign in by form", "first request", "ordinary request", "time passes"),
@@ -106,19 +109,34 @@ def steps_of(text):
     return [(mark, title.strip()) for mark, title in found]
 
 
+def script(**more):
+    """The finished process of `python -m examples.demo --script`."""
+    command = [*COMMAND, "--script"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **more)
+
+
 def test_the_script_goes_all_the_way():
     """`make demo ARGS=--script` prints every step with a tick and exits with 0, silent on stderr."""
-    done = subprocess.run([*COMMAND, "--script"], capture_output=True, text=True, timeout=60, check=False)
+    done = script()
     assert (done.returncode, done.stderr) == (0, "")
     assert steps_of(done.stdout) == [("✓", title) for title in TITLES]
     assert "50 served, 1 refresh call to Cognito" in done.stdout
     assert "All 15 steps as expected" in done.stdout
 
 
+def test_the_wheel_does_not_contain_the_demo(tmp_path):
+    """The built wheel has the package and its metadata, and neither the examples nor their pages."""
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(build, capture_output=True, timeout=120, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = ZipFile(wheel).namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"cognito_session"}
+    assert [name for name in names if "demo" in name or name.endswith((".html", ".css", ".js"))] == []
+
+
 def test_a_terminal_without_ticks_does_not_stop_the_script():
     """Where the output cannot show a tick, a question mark stands for it."""
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([*COMMAND, "--script"], capture_output=True, text=True, timeout=60, check=False, env=environment)
+    done = script(env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "? " in done.stdout
 
@@ -232,7 +250,7 @@ def test_a_post_from_another_site_is_refused(world, app, path, headers):
 
 def test_every_form_is_in_that_test(monkeypatch, world):
     """FORMS are all paths that take a POST, and a GET of one that takes nothing else is a 405."""
-    from cognito_session.local.demo import app as module
+    from examples.demo import app as module
 
     seen, routed = [], module._routed
     monkeypatch.setattr(module, "_routed", lambda routes: seen.append(routes) or routed(routes))
@@ -437,7 +455,7 @@ def test_every_refusal_has_its_sentence():
 
 def started(*arguments):
     """A served demo, and what it has said until it was ready."""
-    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     said = ""
     while "Ctrl-C" not in said:
         line = process.stdout.readline()
@@ -472,7 +490,7 @@ def test_a_taken_port_is_said_plainly():
     """Asked for a port that is taken, the demo names it and exits with 1, without a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     assert done.returncode == 1
     assert f"Port {port} is taken." in done.stdout
     assert done.stderr.startswith("The demo cannot run: no free port")
@@ -481,7 +499,7 @@ def test_a_taken_port_is_said_plainly():
 
 def test_without_being_asked_the_next_free_port_is_taken(monkeypatch, world):
     """Where the usual port is taken, the demo says so and serves on the next one."""
-    from cognito_session.local.demo import __main__ as demo
+    from examples.demo import __main__ as demo
 
     out = io.StringIO()
     with Gateway(lambda event, context: "taken") as first:
@@ -495,7 +513,7 @@ WITHOUT_PYCURL = """
 import runpy, sys
 sys.modules["pycurl"] = None
 sys.argv = ["demo", "--script"]
-runpy.run_module("cognito_session.local.demo", run_name="__main__")
+runpy.run_module("examples.demo", run_name="__main__")
 """
 
 
