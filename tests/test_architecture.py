@@ -40,12 +40,13 @@ MAY_IMPORT = {
     "drivers": {"core", "drivers"},
     "aws": {"core", "clock", "fork", "aws"},
     "http": {"core", "http"},
-    "web": BELOW | {"drivers", "web"},
-    "signin": BELOW | {"drivers", "web", "signin"},
+    "engine": {"core", "drivers", "http"},
+    "web": BELOW | {"drivers", "engine", "web"},
+    "signin": BELOW | {"drivers", "engine", "web", "signin"},
     "sqlite": {"core", "fork", "aws", "sqlite"},
     "sqlite_store": {"core", "fork", "aws", "sqlite"},
-    "assembly": BELOW | {"drivers", "aws", "web", "signin", "sqlite_store"},
-    "manager": BELOW | {"drivers", "web", "signin", "assembly", "manager"},
+    "assembly": BELOW | {"drivers", "engine", "aws", "web", "signin", "sqlite_store"},
+    "manager": BELOW | {"drivers", "engine", "web", "signin", "assembly", "manager"},
     "ops": BELOW | {"drivers", "aws", "sqlite_store", "manager", "ops", ""},
     "testing": BELOW | {"drivers", "aws", "web", "signin", "manager", "testing", ""},
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},
@@ -55,12 +56,7 @@ IN_EXAMPLES = {"signin", "store", "testing", "web", "local", ""}
 """The layers that an example may import."""
 EXCEPT_IN_EXAMPLES = {"core.crypto.keyring.KEY_BYTES", "core.crypto.keyring.new_entry"}
 """The demo makes the keys of its own deployment."""
-FOR_TYPES_ONLY = {
-    "": {"http", "manager", "signin", "web"},
-    "store": {"aws", "sqlite_store"},
-    "web": {"manager"},
-    "signin": {"manager"},
-}
+FOR_TYPES_ONLY = {"": {"http", "manager", "signin", "web"}, "store": {"aws", "sqlite_store"}}
 NOT_IN_CORE = {"time", "datetime", "os", "random", "secrets", "socket", "threading", "asyncio", "logging", "subprocess", "uuid"}
 WHEN_USED = {"core.crypto.access_token": {"joserfc"}, "core.crypto.aead": {"cryptography"}}
 
@@ -197,6 +193,7 @@ BAD = [
     ("web.flask", "if not TYPE_CHECKING:\n    pass\nelse:\n    from cognito_session.aws.transport.interface import Wire"),
     ("web.flask", "if TYPE_CHECKING:\n    from cognito_session.aws.transport.interface import Wire"),
     ("web.flask", "from cognito_session import SessionManager"),
+    ("web.flask", "if TYPE_CHECKING:\n    from cognito_session.manager import SessionManager"),
     ("manager", "from cognito_session.testing.clock import ManualClock"),
     ("manager", "from cognito_session.local.stack import LocalStack"),
     ("testing.clock", "from cognito_session.local.stack import LocalStack"),
@@ -221,7 +218,7 @@ GOOD = [
         "from cognito_session.core import errors\nfrom cognito_session.core.crypto.key_set import KeySet",
     ),
     ("core.protocol.resolve", "import json, re\nfrom hashlib import sha256\nfrom collections.abc import Mapping"),
-    ("web.flask", "import flask\nif TYPE_CHECKING:\n    from cognito_session.manager import SessionManager"),
+    ("web.flask", "import flask\nif TYPE_CHECKING:\n    from cognito_session.engine import AnySessionManager"),
     ("manager", "import time\ndef f():\n    from cognito_session.web.aws_lambda.protect import protect"),
     ("local.stack", "from cognito_session import SessionManager"),
 ]

@@ -28,11 +28,10 @@ from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol.context import FlowContext
-from cognito_session.core.protocol.resolve import resolve
 from cognito_session.core.protocol.searched import Searched
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports
-from cognito_session.http.base_path import base_path_of
+from cognito_session.engine import Engine
 from cognito_session.http.csrf import Csrf, origin_of
 from cognito_session.web.checked import checked
 
@@ -41,10 +40,8 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from cognito_session.aws.transport.interface import Wire
-    from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.protocol.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
-    from cognito_session.core.protocol.session import Outcome
-    from cognito_session.core.protocol.steps import Flow, Report
+    from cognito_session.core.protocol.steps import Report
     from cognito_session.signin.login_site import LoginSite
 
     class ManagerSettings(TypedDict, total=False):
@@ -95,7 +92,7 @@ def _sleep(seconds: float) -> None:
 
 @checked
 class Assembly:
-    """One application's parts. `ports` is what a flow's questions are answered with, `case` what it may consult."""
+    """One application's parts. `engine` is what adapters and sign-in flows get of them."""
 
     def __init__(
         self,
@@ -119,7 +116,6 @@ class Assembly:
         websocket_recheck_seconds: float = 30,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self.trusted_proxies = trusted_proxies
         environ = os.environ if environ is None else environ
         self.configuration = check_kind(
             "configuration", configuration, Configuration, f"a Configuration, which {type(self).__name__}.from_env() makes"
@@ -139,15 +135,11 @@ class Assembly:
                 "websocket_api: needs SESSION_KEYS, because whose a connection is must be sealed: who may invoke the function"
                 " can write any event. `cognito-session keys new` prints an entry"
             )
-        self.websocket_api = websocket_api
-        self.websocket_recheck_seconds = websocket_recheck_seconds
-        self.csrf = _csrf(csrf or Csrf(), configuration.app_base_url)
-        self.base_path = base_path_of(configuration.app_base_url)
         store = store or self._store()
         policy = policy or SessionPolicy()
         if configuration.session_accept_unsealed_rows == "true":
             policy = replace(policy, accept_unsealed_rows=True)
-        self.context = FlowContext(
+        context = FlowContext(
             policy=policy,
             rules=TokenRules.of_pool(configuration.user_pool_id, configuration.client_id, policy.audiences),
             cookie=Cookie(_COOKIE_NAMES[cookie] if cookie_name is None else cookie_name, same_site),
@@ -157,12 +149,11 @@ class Assembly:
             sealed_cookie=cookie == "sealed",
             seals=keyrings is not None,
             searched=Searched(),
-            alarm=self._alarm,
         )
-        self.ports = Ports(
+        ports = Ports(
             store=store,
             provider=provider or self._cognito(clock),
-            keys=keys or self._key_source(clock, environ, self.context.policy),
+            keys=keys or self._key_source(clock, environ, policy),
             clock=clock,
             sleep=_sleep,
             on_event=on_event,
@@ -171,7 +162,34 @@ class Assembly:
             authorization_server=self._authorization_server(environ),
             notices=Notices(),
         )
-        _warn_of(self.context)
+        self.engine = Engine(
+            context,
+            ports,
+            _csrf(csrf or Csrf(), configuration.app_base_url),
+            base_url=configuration.app_base_url,
+            trusted_proxies=trusted_proxies,
+            websocket_api=websocket_api,
+            websocket_recheck_seconds=websocket_recheck_seconds,
+        )
+        _warn_of(context)
+
+    @property
+    def context(self) -> FlowContext:
+        """The engine's, which may be replaced."""
+        return self.engine.context
+
+    @context.setter
+    def context(self, context: FlowContext) -> None:
+        self.engine.context = context
+
+    @property
+    def ports(self) -> Ports:
+        """The engine's, which may be replaced."""
+        return self.engine.ports
+
+    @ports.setter
+    def ports(self, ports: Ports) -> None:
+        self.engine.ports = ports
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(table={self.configuration.session_table!r}, cookie={self.context.cookie.name!r})"
@@ -180,13 +198,6 @@ class Assembly:
         raise TypeError(
             f"{type(self).__name__} cannot be pickled or copied, since it holds keys and connections: make one in each process"
         )
-
-    def _alarm(self, event: str, sub: str, sid: str | None, detail: str) -> None:
-        """Tell of what a served session was refused."""
-        from cognito_session.core.protocol.steps import Report
-        from cognito_session.drivers.alarms import raise_alarm
-
-        raise_alarm(Report(event, sub, sid, detail, limited=True), self.ports)
 
     def _store(self) -> SessionStore:
         """DynamoDB, or the file that SESSION_STORE names."""
@@ -268,14 +279,6 @@ class Assembly:
             max_age_seconds=policy.key_set_max_age_seconds,
             outage_seconds=policy.key_set_outage_seconds,
         )
-
-    def flow(
-        self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True
-    ) -> Flow[Outcome]:
-        """The question "who is asking?" as a flow that a driver can run."""
-        left = remaining_seconds
-        deadline = None if left is None else self.context.clock.monotonic() + left
-        return resolve(self.context, cookie_header, deadline=deadline, extend=extend)
 
     @classmethod
     def _configured(

@@ -172,7 +172,7 @@ def test_an_authorizer_answers_every_event_or_raises_what_the_gateway_knows(even
     from cognito_session.web.aws_lambda.authorizer import authorizer
 
     try:
-        made = authorizer(kit().manager, any_group=groups, simple=simple)(event)
+        made = authorizer(kit().manager.engine, any_group=groups, simple=simple)(event)
     except SessionError:
         return "raises"
     assert all(type(value) in (str, int, bool) for value in made["context"].values())

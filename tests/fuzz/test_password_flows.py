@@ -178,7 +178,7 @@ def _site(answers):
     wire = Wire(answers)
     pool = CognitoUserPool(lambda: wire, client_id="client", client_secret=ClientSecret("secret"))
     manager.ports = manager.ports._replace(user_pool=pool)
-    return manager, wire, PasswordFlows(manager, None)
+    return manager, wire, PasswordFlows(manager.engine, None)
 
 
 OPERATIONS = {
@@ -298,7 +298,7 @@ def test_any_challenge_cookie(header):
     assert found is not None
     left_out = found.prompt.credential_request is None
     assert found == challenge or (left_out and found.prompt == challenge.prompt._replace(credential_request=None))
-    assert PasswordFlows(manager, None).pending(text).name == challenge.name
+    assert PasswordFlows(manager.engine, None).pending(text).name == challenge.name
     return "waits"
 
 

@@ -120,7 +120,7 @@ def test_a_request_that_proves_itself_by_the_session_s_token(given, cookie):
     """Without Origin and Sec-Fetch-Site only the session's own token lets a change through, and only with its cookie."""
     token, own = given
     header = f"{COOKIE}={kit().cookie if cookie is None else cookie}"
-    visit = RequestSession(kit().manager, asked("POST", "/", ("cookie", header), ("x-csrf-token", token)))
+    visit = RequestSession(kit().manager.engine, asked("POST", "/", ("cookie", header), ("x-csrf-token", token)))
     try:
         visit.check_csrf()
     except SessionForbidden:

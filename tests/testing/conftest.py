@@ -46,4 +46,4 @@ def protected(manager):
     async def coroutine(event, context, me):
         return plain(event, context, me)
 
-    return protect(manager, coroutine if isinstance(manager, AsyncSessionManager) else plain)
+    return protect(manager.engine, coroutine if isinstance(manager, AsyncSessionManager) else plain)

@@ -183,7 +183,7 @@ def protect_async(manager):
     async def handler(event, context, me):
         return {"statusCode": 200}
 
-    return protect(manager, handler)
+    return protect(manager.engine, handler)
 
 
 def test_two_applications_are_apart(cognito, environ):

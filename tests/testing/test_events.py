@@ -93,7 +93,7 @@ def test_bodies(cognito, attached, form):
 def test_what_changes_something_comes_from_our_own_pages(cognito, attached, form, method):
     """By default the CSRF check passes; from another site, or from a program that says nothing, it does not."""
     verdicts = {
-        site: attached.csrf.verdict(request_of(cognito.event(form, method=method, site=site)))
+        site: attached.engine.csrf.verdict(request_of(cognito.event(form, method=method, site=site)))
         for site in ("same-origin", "none", "same-site", "cross-site", None)
     }
     assert verdicts == {
@@ -113,7 +113,7 @@ def test_origin_alone_is_right_too(cognito, attached, form):
         for name in [name for name in source or {} if name.lower() == "sec-fetch-site"]:
             del source[name]
     assert request_of(event).header("sec-fetch-site") is None
-    assert attached.csrf.verdict(request_of(event)) is CsrfVerdict.PASSES
+    assert attached.engine.csrf.verdict(request_of(event)) is CsrfVerdict.PASSES
 
 
 @pytest.mark.parametrize("form", CONNECTS)

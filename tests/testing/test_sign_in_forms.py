@@ -215,7 +215,7 @@ def test_managed_login_from_start_to_session(cognito, login, form):
     assert [call.operation for call in cognito.calls if call.service == "cognito"] == ["/oauth2/token"]
     assert "__Host-session=" in cognito.cookie_header
     manager = cognito._attachments[0]
-    outcome = manager.run(manager.manager.flow(cognito.cookie_header))
+    outcome = manager.run(manager.manager.engine.resolve(cognito.cookie_header))
     assert (outcome.session.username, outcome.session.groups) == ("bob", ("staff",))
 
 

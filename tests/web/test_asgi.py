@@ -637,13 +637,13 @@ async def test_a_scope_key_of_one_s_own(sessions):
     seen = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(visit_of(scope, sessions, scope_key="mine").manager)
+        seen.append(visit_of(scope, sessions, scope_key="mine").engine)
         with pytest.raises(ConfigurationError, match="CognitoSessionMiddleware"):
             visit_of(scope, sessions)
         await answering()(scope, receive, send)
 
     await ask(CognitoSessionMiddleware(application, sessions, scope_key="mine"), scope_of())
-    assert seen == [sessions]
+    assert seen == [sessions.engine]
 
 
 def test_without_the_middleware_it_says_what_to_do(sessions):

@@ -199,9 +199,9 @@ def test_an_origin_against_the_host(origin, host, passes):
 def test_the_site_s_address_is_known_better_than_by_host(app):
     """With APP_BASE_URL, Host (which a proxy may have changed) decides nothing any more."""
     manager = app.manager(app_base_url="https://Public.Example.test:443/app")
-    assert manager.csrf.own_origin == "https://public.example.test"
-    assert manager.csrf.verdict(request(origin="https://public.example.test", host="inner")) is CsrfVerdict.PASSES
-    assert manager.csrf.verdict(request(origin=OURS)) is CsrfVerdict.REFUSED
+    assert manager.engine.csrf.own_origin == "https://public.example.test"
+    assert manager.engine.csrf.verdict(request(origin="https://public.example.test", host="inner")) is CsrfVerdict.PASSES
+    assert manager.engine.csrf.verdict(request(origin=OURS)) is CsrfVerdict.REFUSED
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ from cognito_session.core.crypto.access_token import verify
 from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import StoreUnavailable
 from cognito_session.core.protocol.session import Reason
-from cognito_session.drivers.sync import Ports
+from cognito_session.drivers import aio
+from cognito_session.drivers.sync import Ports, run
 from cognito_session.http.csrf import Csrf
 from cognito_session.testing.memory_store import MemoryStore
 from cognito_session.web.aws_lambda import protect as protect_module
@@ -62,7 +63,7 @@ class Context:
         return self.milliseconds
 
 
-class FixedManager:
+class FixedEngine:
     """Resolves every request to one outcome, or raises one fault; remembers what it was asked."""
 
     def __init__(self, outcome: Any) -> None:
@@ -73,15 +74,21 @@ class FixedManager:
         self.context = SimpleNamespace(with_time_left=lambda _seconds: None)  # no flow of the core runs here
         self.ports = Ports(store=None, provider=None, keys=None, clock=None, sleep=None)
 
-    def resolve(self, cookie_header: Any, *, remaining_seconds: float | None = None) -> Any:
+    def _found(self, cookie_header: Any, remaining_seconds: float | None) -> Any:
         self.asked.append((cookie_header, remaining_seconds))
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
 
-    def flow(self, cookie_header: Any, *, remaining_seconds: float | None = None) -> Any:
-        return self.resolve(cookie_header, remaining_seconds=remaining_seconds)
+    def resolve(self, cookie_header: Any, *, remaining_seconds: float | None = None) -> Any:
+        return self._found(cookie_header, remaining_seconds)
         yield  # a flow is a generator, this one asks nothing
+
+    def run(self, flow: Any) -> Any:
+        return run(flow, self.ports)
+
+    async def arun(self, flow: Any) -> Any:
+        return await aio.run(flow, self.ports)
 
 
 @pytest.fixture
@@ -92,21 +99,21 @@ def me(issuer) -> Session:
 
 
 @pytest.fixture
-def active(me) -> FixedManager:
+def active(me) -> FixedEngine:
     """Serves the session."""
-    return FixedManager(Active(me))
+    return FixedEngine(Active(me))
 
 
 @pytest.fixture
-def refreshed(me) -> FixedManager:
+def refreshed(me) -> FixedEngine:
     """Has refreshed, and has a cookie to set."""
-    return FixedManager(Refreshed(replace(me, set_cookies=(COOKIE,))))
+    return FixedEngine(Refreshed(replace(me, set_cookies=(COOKIE,))))
 
 
 @pytest.fixture
-def rejected() -> FixedManager:
+def rejected() -> FixedEngine:
     """Denies."""
-    return FixedManager(Rejected(Reason.IDLE_TIMEOUT))
+    return FixedEngine(Rejected(Reason.IDLE_TIMEOUT))
 
 
 @pytest.fixture
@@ -122,7 +129,7 @@ def unwarned() -> Iterator[None]:
 def made(request):
     """Protects a plain body as a sync or an async handler: every promise holds for both."""
 
-    def make(manager: FixedManager, body: Any, *, optional: bool = False) -> Any:
+    def make(engine: FixedEngine, body: Any, *, optional: bool = False) -> Any:
         def handler(event, context, me):
             return body(event, context, me)
 
@@ -130,7 +137,7 @@ def made(request):
             await asyncio.sleep(0)
             return body(event, context, me)
 
-        return protect(manager, coroutine if request.param == "async" else handler, optional=optional)
+        return protect(engine, coroutine if request.param == "async" else handler, optional=optional)
 
     return make
 
@@ -175,7 +182,7 @@ def test_without_a_session_nobody_is_called(made, rejected, event):
 
 def test_an_outage_is_a_503(made):
     """Not finding out answers 503 with Retry-After: no handler, no cookie, and no word of the store."""
-    response = made(FixedManager(StoreUnavailable("table secret-name", retry_after=3)), never)(EVENTS["v2"], None)
+    response = made(FixedEngine(StoreUnavailable("table secret-name", retry_after=3)), never)(EVENTS["v2"], None)
     assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "3")
     assert cookies_of(response) == []
     assert "secret-name" not in json.dumps(response)
@@ -192,7 +199,7 @@ def test_optional_calls_with_none(made, rejected):
 
 def test_optional_is_no_excuse_for_an_outage(made):
     """Whether there is a session could not be found out: also an optional one answers 503, nobody is taken for a guest."""
-    assert made(FixedManager(StoreUnavailable("x")), never, optional=True)(EVENTS["v2"], None)["statusCode"] == 503
+    assert made(FixedEngine(StoreUnavailable("x")), never, optional=True)(EVENTS["v2"], None)["statusCode"] == 503
 
 
 def test_optional_with_a_session_calls_with_it(made, active, me):
@@ -286,7 +293,7 @@ def test_current_session_is_reset_after_an_error(made, active):
 
 def test_nested_handlers_see_their_own_session(active, me):
     """An inner call with another session does not replace the outer one's."""
-    other = FixedManager(Active(replace(me, sub="other")))
+    other = FixedEngine(Active(replace(me, sub="other")))
     inner = protect(other, lambda *_: current_session().sub, optional=False)
 
     def body(event, context, me):
@@ -306,7 +313,7 @@ async def test_parallel_coroutines_see_their_own_session(me):
         turn.set()
         return current_session().sub
 
-    handlers = [protect(FixedManager(Active(replace(me, sub=sub))), body, optional=False) for sub in ("first", "second")]
+    handlers = [protect(FixedEngine(Active(replace(me, sub=sub))), body, optional=False) for sub in ("first", "second")]
     answers = await asyncio.gather(*(handler.aio(EVENTS["v2"], None) for handler in handlers))
     assert [found["body"] for found in answers] == ["first", "second"]
     assert current_session() is None
@@ -421,7 +428,7 @@ def test_resolve_event_returns_a_session_that_answers(refreshed, event):
 def test_resolve_event_raises_an_error_that_answers(event, outcome):
     """What is raised answers in the event's form: a denial with its reason, an outage with Retry-After."""
     with pytest.raises((SessionRequired, StoreUnavailable)) as caught:
-        resolve_event(FixedManager(outcome), event, None)
+        resolve_event(FixedEngine(outcome), event, None)
     response = caught.value.respond()
     assert response["statusCode"] == caught.value.status
     assert json.loads(response["body"])["reason"] == caught.value.reason
@@ -474,7 +481,7 @@ def test_from_sign_in_to_handler_with_a_real_manager(made, issuer, clock, kind):
         headers = {"Cookie": "; ".join(cookies)} if kind == "v1" else {}
         return {**EVENTS[kind], "headers": headers, "cookies": [] if kind == "v1" else list(cookies)}
 
-    handler = made(manager, lambda _e, _c, me: me.respond(200, {"sub": me.sub}))
+    handler = made(manager.engine, lambda _e, _c, me: me.respond(200, {"sub": me.sub}))
     assert json.loads(handler(event(cookie), None)["body"]) == {"sub": SUB}
     assert handler(event(forged), None)["statusCode"] == 401
     assert handler(event(), None)["statusCode"] == 401

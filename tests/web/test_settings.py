@@ -53,10 +53,10 @@ def test_a_policy_and_csrf_may_be_mappings(environ):
     given = {"environ": environ, "cookie": "token"}
     made = {"POLICY": {"IDLE_SECONDS": 60}, "CSRF": {"exempt": ["/hooks/*"]}}
     manager = Settings.of({**given, **made}, spelled=SPELLED).manager
-    assert (manager.context.policy.idle_seconds, manager.csrf.exempt) == (60, ("/hooks/*",))
+    assert (manager.context.policy.idle_seconds, manager.engine.csrf.exempt) == (60, ("/hooks/*",))
     ours = {"policy": SessionPolicy(idle_seconds=61), "csrf": Csrf(exempt=["/own"])}
     manager = Settings.of({**given, **ours}, spelled=SPELLED).manager
-    assert (manager.context.policy.idle_seconds, manager.csrf.exempt) == (61, ("/own",))
+    assert (manager.context.policy.idle_seconds, manager.engine.csrf.exempt) == (61, ("/own",))
     with pytest.raises(ConfigurationError, match="COGNITO_SESSION_POLICY: expected the keywords of SessionPolicy"):
         Settings.of({**given, "policy": {"idle": 60}}, spelled=SPELLED)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from cognito_session.assembly import Assembly
 from cognito_session.core.protocol.data import save_data
@@ -23,13 +23,10 @@ if TYPE_CHECKING:
     from cognito_session.assembly import ManagerSettings
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.protocol.session import Outcome
-    from cognito_session.core.protocol.steps import Flow
     from cognito_session.signin.flows_async import AsyncPasswordFlows
     from cognito_session.signin.managed_login import AsyncManagedLogin
 
 __all__ = ["AsyncSessionManager"]
-
-T = TypeVar("T")
 
 
 @checked
@@ -49,7 +46,7 @@ class AsyncSessionManager(Assembly):
         self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True
     ) -> Outcome:
         """As SessionManager.resolve. A cancelled call still commits a refresh it has begun."""
-        outcome = await self._run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
+        outcome = await self.engine.arun(self.engine.resolve(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
         if not isinstance(outcome, Rejected):
             made("resolve", outcome.session.set_cookies)
         return outcome
@@ -65,32 +62,32 @@ class AsyncSessionManager(Assembly):
         """As SessionManager.establish."""
         context = self.context.with_time_left(remaining_seconds)
         flow = establish(context, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        session = admitted(await self._run(flow))
+        session = admitted(await self.engine.arun(flow))
         made("establish", session.set_cookies)
         return session
 
     async def sign_out(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None) -> tuple[str, ...]:
         """As SessionManager.sign_out."""
-        await self._run(log_out(self.context.with_time_left(remaining_seconds), cookie_header))
+        await self.engine.arun(log_out(self.context.with_time_left(remaining_seconds), cookie_header))
         cookies = (self.context.cookie.delete_line(), *signed_out_device(self.context, cookie_header))
         made("sign_out", cookies)
         return cookies
 
     async def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """As SessionManager.sessions_of."""
-        return await self._run(sessions_of(self.context, sub, current=current))
+        return await self.engine.arun(sessions_of(self.context, sub, current=current))
 
     async def revoke(self, sub: str, sid: str, *, remaining_seconds: float | None = None) -> bool:
         """As SessionManager.revoke."""
-        return await self._run(revoke(self.context.with_time_left(remaining_seconds), sub, sid))
+        return await self.engine.arun(revoke(self.context.with_time_left(remaining_seconds), sub, sid))
 
     async def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
         """As SessionManager.revoke_all."""
-        return await self._run(revoke_all(self.context.with_time_left(remaining_seconds), sub, keep=keep))
+        return await self.engine.arun(revoke_all(self.context.with_time_left(remaining_seconds), sub, keep=keep))
 
     async def save_data(self, me: Session, data: Mapping[str, Any], *, remaining_seconds: float | None = None) -> Session:
         """As SessionManager.save_data."""
-        return me.with_data(data, await self._run(save_data(self.context.with_time_left(remaining_seconds), me, data)))
+        return me.with_data(data, await self.engine.arun(save_data(self.context.with_time_left(remaining_seconds), me, data)))
 
     def managed_login(
         self,
@@ -112,21 +109,16 @@ class AsyncSessionManager(Assembly):
             "after_sign_in": after_sign_in,
             "after_sign_out": after_sign_out,
         }
-        return AsyncManagedLogin(self, self._login_site(base_url, paths, scopes, clear_site_data))
+        return AsyncManagedLogin(self.engine, self._login_site(base_url, paths, scopes, clear_site_data))
 
     def password_flows(self, *, issuer: str | None = None) -> AsyncPasswordFlows:
         """As SessionManager.password_flows."""
         from cognito_session.signin.flows_async import AsyncPasswordFlows
 
-        return AsyncPasswordFlows(self, issuer)
+        return AsyncPasswordFlows(self.engine, issuer)
 
     async def csrf_token(self, me: Session) -> str:
         """As SessionManager.csrf_token."""
         from cognito_session.web.request_session import csrf_token
 
-        return await self._run(csrf_token(self.context, me.sid))
-
-    async def _run(self, flow: Flow[T]) -> T:
-        from cognito_session.drivers import aio
-
-        return await aio.run(flow, self.ports)
+        return await self.engine.arun(csrf_token(self.context, me.sid))

@@ -36,7 +36,7 @@ def session(cookie_name: str, event: Mapping[str, Any], context: Any = None) -> 
 
     check_text("session: cookie_name", cookie_name)
     try:
-        me = resolve_event(default_manager(cookie_name), event, context)
+        me = resolve_event(default_manager(cookie_name).engine, event, context)
     except SessionError as error:
         error.responder = error.responder or functools.partial(refuse_unread, event)
         raise

@@ -12,7 +12,6 @@ from cognito_session.core.protocol.devices import SessionInfo, revoke, revoke_al
 from cognito_session.core.protocol.establish import SignedIn, establish
 from cognito_session.core.protocol.session import Rejected, Session, admitted
 from cognito_session.core.protocol.sign_out import log_out
-from cognito_session.drivers.sync import run
 from cognito_session.http.device_label import device_label
 from cognito_session.web.checked import checked
 from cognito_session.web.unsent import made
@@ -63,7 +62,7 @@ class SessionManager(Assembly):
         """Who is asking. `remaining_seconds` is what is left of the function's time, if limited; with `extend=False` the
         session's idle end stays where it is (polling).
         """
-        outcome = run(self.flow(cookie_header, remaining_seconds=remaining_seconds, extend=extend), self.ports)
+        outcome = self.engine.run(self.engine.resolve(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
         if not isinstance(outcome, Rejected):
             made("resolve", outcome.session.set_cookies)
         return outcome
@@ -86,7 +85,7 @@ class SessionManager(Assembly):
         """
         context = self.context.with_time_left(remaining_seconds)
         flow = establish(context, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        session = admitted(run(flow, self.ports))
+        session = admitted(self.engine.run(flow))
         made("establish", session.set_cookies)
         return session
 
@@ -95,21 +94,21 @@ class SessionManager(Assembly):
 
         `remaining_seconds` is what is left of the function's time, if limited. Raises SessionUnavailable.
         """
-        run(log_out(self.context.with_time_left(remaining_seconds), cookie_header), self.ports)
+        self.engine.run(log_out(self.context.with_time_left(remaining_seconds), cookie_header))
         cookies = (self.context.cookie.delete_line(), *signed_out_device(self.context, cookie_header))
         made("sign_out", cookies)
         return cookies
 
     def sessions_of(self, sub: str, *, current: str | None = None) -> list[SessionInfo]:
         """The user's live sessions, newest first, without secrets; `current` is the asking session's `sid`."""
-        return run(sessions_of(self.context, sub, current=current), self.ports)
+        return self.engine.run(sessions_of(self.context, sub, current=current))
 
     def revoke(self, sub: str, sid: str, *, remaining_seconds: float | None = None) -> bool:
         """End one session and revoke its tokens; False where there was none. Raises SessionUnavailable.
 
         `remaining_seconds` is what is left of the function's time, if limited.
         """
-        return run(revoke(self.context.with_time_left(remaining_seconds), sub, sid), self.ports)
+        return self.engine.run(revoke(self.context.with_time_left(remaining_seconds), sub, sid))
 
     def revoke_all(self, sub: str, *, keep: str | None = None, remaining_seconds: float | None = None) -> int:
         """Sign the user out everywhere, or everywhere but in `keep`; how many sessions ended. Raises SessionUnavailable.
@@ -119,7 +118,7 @@ class SessionManager(Assembly):
         sessions end that exist, and no sign-in is refused. `remaining_seconds` is what is left of the function's time, if
         limited.
         """
-        return run(revoke_all(self.context.with_time_left(remaining_seconds), sub, keep=keep), self.ports)
+        return self.engine.run(revoke_all(self.context.with_time_left(remaining_seconds), sub, keep=keep))
 
     def save_data(self, me: Session, data: Mapping[str, Any], *, remaining_seconds: float | None = None) -> Session:
         """Replace the session's data, written only if it differs; the session with its new data.
@@ -127,7 +126,7 @@ class SessionManager(Assembly):
         Raises SessionConflict (409) where another request changed it since `me` was served, SessionRequired where the
         session has ended, ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
         """
-        return me.with_data(data, run(save_data(self.context.with_time_left(remaining_seconds), me, data), self.ports))
+        return me.with_data(data, self.engine.run(save_data(self.context.with_time_left(remaining_seconds), me, data)))
 
     def csrf_token(self, me: Session) -> str:
         """A token for X-CSRF-Token, for pages of browsers too old for Sec-Fetch-Site and Origin (`Csrf(header_token=True)`).
@@ -136,7 +135,7 @@ class SessionManager(Assembly):
         """
         from cognito_session.web.request_session import csrf_token
 
-        return run(csrf_token(self.context, me.sid), self.ports)
+        return self.engine.run(csrf_token(self.context, me.sid))
 
     def managed_login(
         self,
@@ -165,7 +164,7 @@ class SessionManager(Assembly):
             "after_sign_in": after_sign_in,
             "after_sign_out": after_sign_out,
         }
-        return ManagedLogin(self, self._login_site(base_url, paths, scopes, clear_site_data))
+        return ManagedLogin(self.engine, self._login_site(base_url, paths, scopes, clear_site_data))
 
     def password_flows(self, *, issuer: str | None = None) -> PasswordFlows:
         """Signing up and in on your own pages, without a redirect; see cognito_session.signin.flows.
@@ -174,7 +173,7 @@ class SessionManager(Assembly):
         """
         from cognito_session.signin.flows import PasswordFlows
 
-        return PasswordFlows(self, issuer)
+        return PasswordFlows(self.engine, issuer)
 
     def password_reset_trigger(self) -> Callable[[Any, Any], Any]:
         """A Lambda handler for the user pool's post confirmation trigger: a reset password ends the user's sessions.
@@ -184,7 +183,7 @@ class SessionManager(Assembly):
         """
         from cognito_session.signin.trigger import password_reset_trigger
 
-        return password_reset_trigger(self)
+        return password_reset_trigger(self.engine)
 
     @overload
     def protect(
@@ -260,7 +259,7 @@ class SessionManager(Assembly):
         """
         from cognito_session.web.aws_lambda.protect import protect
 
-        return protect(self, handler, optional=optional, login_path=login_path, other_events=other_events)
+        return protect(self.engine, handler, optional=optional, login_path=login_path, other_events=other_events)
 
     def authorizer(
         self,
@@ -273,4 +272,4 @@ class SessionManager(Assembly):
         """A Lambda authorizer for REST, HTTP and WebSocket APIs, as a handler; see web/aws_lambda/authorizer.py."""
         from cognito_session.web.aws_lambda.authorizer import authorizer
 
-        return authorizer(self, any_group=any_group, all_groups=all_groups, scopes=scopes, simple=simple)
+        return authorizer(self.engine, any_group=any_group, all_groups=all_groups, scopes=scopes, simple=simple)

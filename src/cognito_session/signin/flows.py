@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.drivers.sync import run
 from cognito_session.http.device_label import device_label
 from cognito_session.signin import account, answering, passwords
 from cognito_session.signin.pool_context import PoolContext
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.protocol.session import Session
-    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.engine import Engine
     from cognito_session.signin.outcome import (
         ChallengeRequired,
         CodeSent,
@@ -48,21 +47,21 @@ Sent = TypeVar("Sent", "SignInOutcome", "PasswordReset | Refused")
 
 
 class FlowsDesk:
-    """What both classes hold: the manager, whose parts are read anew at each call."""
+    """What both classes hold: the engine, whose parts are read at each call."""
 
-    def __init__(self, manager: SessionManager | AsyncSessionManager, issuer: str | None) -> None:
-        self._manager = manager
-        self._issuer = issuer or urlsplit(manager.configuration.app_base_url or "").hostname or "cognito-session"
+    def __init__(self, engine: Engine, issuer: str | None) -> None:
+        self._engine = engine
+        self._issuer = issuer or urlsplit(engine.base_url or "").hostname or "cognito-session"
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._manager!r})"
+        return f"{type(self).__name__}({self._engine!r})"
 
     @property
     def _desk(self) -> PoolContext:
-        pool = self._manager.ports.user_pool
+        pool = self._engine.ports.user_pool
         if pool is None:
             raise ConfigurationError("this manager's ports have no user_pool to sign in at")
-        return PoolContext(self._manager.context, pool, self._issuer)
+        return PoolContext(self._engine.context, pool, self._issuer)
 
 
 def noted(call: str, outcome: Sent) -> Sent:
@@ -86,7 +85,7 @@ class PasswordFlows(FlowsDesk):
         the next step. Cognito itself tells here who has an account, unless people sign up by an alias, whose owner is told
         by email.
         """
-        return run(passwords.register(self._desk, username, password, attributes or {}), self._manager.ports)
+        return self._engine.run(passwords.register(self._desk, username, password, attributes or {}))
 
     def confirm(self, username: str | None, code: str | None) -> Done | Refused:
         """Confirm a sign-up with the code that was sent. It signs nobody in.
@@ -94,11 +93,11 @@ class PasswordFlows(FlowsDesk):
         Refused: wrong_code, also for one that has expired, was used or is for nobody; username_exists, where another user
         has confirmed this email or phone number; too_many_attempts.
         """
-        return run(passwords.confirm(self._desk, username, code), self._manager.ports)
+        return self._engine.run(passwords.confirm(self._desk, username, code))
 
     def resend(self, username: str | None) -> CodeSent:
         """Send the code of a sign-up again. The same answer whoever it is, and whether or not anything was sent."""
-        return run(passwords.resend(self._desk, username), self._manager.ports)
+        return self._engine.run(passwords.resend(self._desk, username))
 
     def sign_in(
         self, username: str | None, password: str | None, *, cookie_header: CookieHeaders = None, user_agent: str | None = None
@@ -111,7 +110,7 @@ class PasswordFlows(FlowsDesk):
         `confirm`); password_reset_required (then `forgot_password`); too_many_sessions.
         """
         flow = passwords.sign_in(self._desk, username, password, presented=cookie_header, device=device_label(user_agent))
-        return noted("sign_in", run(flow, self._manager.ports))
+        return noted("sign_in", self._engine.run(flow))
 
     def start(
         self,
@@ -130,11 +129,11 @@ class PasswordFlows(FlowsDesk):
         flow = answering.start(
             self._desk, username, preferred=preferred, presented=cookie_header, device=device_label(user_agent)
         )
-        return noted("start", run(flow, self._manager.ports))
+        return noted("start", self._engine.run(flow))
 
     def pending(self, cookie_header: CookieHeaders) -> ChallengeRequired | None:
         """The challenge that waits for this browser's answer, for a page that is loaded again; None where none does."""
-        return run(answering.pending(self._desk, cookie_header), self._manager.ports)
+        return self._engine.run(answering.pending(self._desk, cookie_header))
 
     def answer(
         self,
@@ -166,11 +165,11 @@ class PasswordFlows(FlowsDesk):
             attributes=attributes,
             device=device_label(user_agent),
         )
-        return noted("answer", run(flow, self._manager.ports))
+        return noted("answer", self._engine.run(flow))
 
     def forgot_password(self, username: str | None) -> CodeSent:
         """Send a code for a new password. The same answer whoever it is, and whether or not anything was sent."""
-        return run(passwords.forgot_password(self._desk, username), self._manager.ports)
+        return self._engine.run(passwords.forgot_password(self._desk, username))
 
     def confirm_forgot_password(
         self, username: str | None, code: str | None, new_password: str | None, *, sign_out_others: bool | None = None
@@ -184,7 +183,7 @@ class PasswordFlows(FlowsDesk):
         invalid_password; too_many_attempts, which Cognito says only of users who exist.
         """
         flow = passwords.confirm_forgot_password(self._desk, username, code, new_password, sign_out_others=sign_out_others)
-        return noted("confirm_forgot_password", run(flow, self._manager.ports))
+        return noted("confirm_forgot_password", self._engine.run(flow))
 
     def change_password(
         self, me: Session, previous: str | None, proposed: str | None, *, sign_out_others: bool | None = None
@@ -196,7 +195,7 @@ class PasswordFlows(FlowsDesk):
         (`previous`), invalid_password (`proposed`), too_many_attempts, sign_in_again.
         """
         flow = account.change_password(self._desk, me, previous, proposed, sign_out_others=sign_out_others)
-        return run(flow, self._manager.ports)
+        return self._engine.run(flow)
 
     def account_changed(self, me: Session, what: str) -> Done:
         """Call it after your own code has changed the user's account: `what` is "password", "factor" or "address".
@@ -204,7 +203,7 @@ class PasswordFlows(FlowsDesk):
         If the policy's `end_others_after` names it, the other sessions end, and the answer is an AccountChanged. Ask for a
         recent sign-in before the change: `me.require(max_age=300)`. Raises ConfigurationError for another `what`.
         """
-        return run(account.account_changed(self._desk, me, what), self._manager.ports)
+        return self._engine.run(account.account_changed(self._desk, me, what))
 
     def begin_totp(self, me: Session, *, account_name: str | None = None) -> TotpSecret | Refused:
         """A secret for the signed-in user's authenticator app, not in force until `confirm_totp`.
@@ -212,25 +211,25 @@ class PasswordFlows(FlowsDesk):
         `account_name` (an email address) is what the app shows, the user name where none is given. Refused: sign_in_again,
         stale_sign_in.
         """
-        return run(account.begin_totp(self._desk, me, account_name), self._manager.ports)
+        return self._engine.run(account.begin_totp(self._desk, me, account_name))
 
     def confirm_totp(self, me: Session, code: str | None) -> Done | Refused:
         """Take the authenticator app into use with its first code: from now on it is asked for at each sign-in.
 
         Refused: wrong_code, sign_in_again, stale_sign_in.
         """
-        return run(account.confirm_totp(self._desk, me, code), self._manager.ports)
+        return self._engine.run(account.confirm_totp(self._desk, me, code))
 
     def begin_passkey(self, me: Session) -> PasskeyOptions | Refused:
         """What the browser of the signed-in user needs to make a passkey. Refused: sign_in_again, stale_sign_in."""
-        return run(account.begin_passkey(self._desk, me), self._manager.ports)
+        return self._engine.run(account.begin_passkey(self._desk, me))
 
     def complete_passkey(self, me: Session, credential: str | None) -> Done | Refused:
         """Register the passkey: `credential` is the JSON text of what `navigator.credentials.create` brought.
 
         Refused: invalid_input, challenge_expired, too_many_attempts, sign_in_again, stale_sign_in.
         """
-        return run(account.complete_passkey(self._desk, me, credential), self._manager.ports)
+        return self._engine.run(account.complete_passkey(self._desk, me, credential))
 
     def remember_device(self, me: Session, *, remembered: bool = True) -> Done | Refused:
         """Let Cognito remember the browser of the signed-in user, or not, where the user pool asks users first
@@ -239,4 +238,4 @@ class PasswordFlows(FlowsDesk):
         Refused: invalid_input where the session has no device (the user pool tracks none); sign_in_again;
         stale_sign_in, for `remembered=True`; refused.
         """
-        return run(account.remember_device(self._desk, me, remembered=remembered), self._manager.ports)
+        return self._engine.run(account.remember_device(self._desk, me, remembered=remembered))

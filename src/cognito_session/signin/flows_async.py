@@ -140,6 +140,4 @@ class AsyncPasswordFlows(FlowsDesk):
         return await self._run(account.remember_device(self._desk, me, remembered=remembered))
 
     async def _run(self, flow: Flow[T]) -> T:
-        from cognito_session.drivers import aio
-
-        return await aio.run(flow, self._manager.ports)
+        return await self._engine.arun(flow)

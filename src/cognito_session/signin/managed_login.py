@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.errors import SessionError
 from cognito_session.core.own_headers import OWN_HEADERS
-from cognito_session.drivers.sync import run
 from cognito_session.http.base_path import base_path_of, below
 from cognito_session.http.csrf import origin_of
 from cognito_session.http.error_response import refusal
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from cognito_session.core.protocol.steps import Flow
+    from cognito_session.engine import Engine
     from cognito_session.http.request import Request
-    from cognito_session.manager import AsyncSessionManager, SessionManager
     from cognito_session.signin.sign_out import Where
     from cognito_session.web.native import AdaptedRequest
 
@@ -45,15 +44,15 @@ __all__ = ["AsyncManagedLogin", "ManagedLogin"]
 class _ManagedLogin:
     """What both are made of."""
 
-    def __init__(self, manager: SessionManager | AsyncSessionManager, site: LoginSite) -> None:
+    def __init__(self, engine: Engine, site: LoginSite) -> None:
         self.site = site
-        self._manager = manager
+        self._engine = engine
 
     def _case(self) -> LoginCase:
-        server = self._manager.ports.authorization_server
+        server = self._engine.ports.authorization_server
         if server is None:
             raise AssertionError("unreachable: a manager has one from the beginning")
-        return LoginCase(self._manager.context, self.site, server)
+        return LoginCase(self._engine.context, self.site, server)
 
     def _start(self, request: Request, return_to: str | None, entry: Entry) -> Flow[Response]:
         if entry.prompt is None and request.parameters("prompt") == ["login"]:  # the link of a stale sign-in's page
@@ -111,15 +110,15 @@ class ManagedLogin(_ManagedLogin):
         """
         adapted = adapt(request)
         try:
-            RequestSession(self._manager, adapted.request).check_csrf()
+            RequestSession(self._engine, adapted.request).check_csrf()
         except SessionError as error:
             return self._refused(adapted, error)
         return self._answer(adapted, lambda: sign_out(self._case(), adapted.request, where, self._own(return_to)))
 
     def _answer(self, adapted: AdaptedRequest, flow: Any) -> Any:
         try:
-            with known_client(RequestSession(self._manager, adapted.request)):
-                return adapted.respond(run(_unless_ahead(adapted.request, flow), self._manager.ports))
+            with known_client(RequestSession(self._engine, adapted.request)):
+                return adapted.respond(self._engine.run(_unless_ahead(adapted.request, flow)))
         except SessionError as error:
             return self._refused(adapted, error)
 
@@ -153,17 +152,15 @@ class AsyncManagedLogin(_ManagedLogin):
         """As ManagedLogin.sign_out."""
         adapted = adapt(request)
         try:
-            await RequestSession(self._manager, adapted.request).acheck_csrf()
+            await RequestSession(self._engine, adapted.request).acheck_csrf()
         except SessionError as error:
             return self._refused(adapted, error)
         return await self._answer(adapted, lambda: sign_out(self._case(), adapted.request, where, self._own(return_to)))
 
     async def _answer(self, adapted: AdaptedRequest, flow: Any) -> Any:
-        from cognito_session.drivers import aio
-
         try:
-            with known_client(RequestSession(self._manager, adapted.request)):
-                return adapted.respond(await aio.run(_unless_ahead(adapted.request, flow), self._manager.ports))
+            with known_client(RequestSession(self._engine, adapted.request)):
+                return adapted.respond(await self._engine.arun(_unless_ahead(adapted.request, flow)))
         except SessionError as error:
             return self._refused(adapted, error)
 

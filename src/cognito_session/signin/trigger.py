@@ -11,38 +11,37 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.drivers.sync import run
 from cognito_session.signin.others import others_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.manager.sync import SessionManager
+    from cognito_session.engine import Engine
 
 __all__ = ["password_reset_trigger"]
 
 _RESET: Final = "PostConfirmation_ConfirmForgotPassword"
 
 
-def password_reset_trigger(manager: SessionManager) -> Callable[[Any, Any], Any]:
+def password_reset_trigger(engine: Engine) -> Callable[[Any, Any], Any]:
     """The Lambda handler; see SessionManager.password_reset_trigger."""
 
     def trigger(event: Any, context: Any = None) -> Any:
         del context
-        sub = _user_of(manager, event)
+        sub = _user_of(engine, event)
         if sub is not None:
-            context = manager.context
-            run(others_ended(context, sub, changed_at=context.now()), manager.ports)
+            context = engine.context
+            engine.run(others_ended(context, sub, changed_at=context.now()))
         return event
 
     return trigger
 
 
-def _user_of(manager: SessionManager, event: Any) -> str | None:
+def _user_of(engine: Engine, event: Any) -> str | None:
     """Whose password was reset; None for a confirmed sign-up. Raises ConfigurationError for what is no such event."""
     if not isinstance(event, Mapping) or not str(event.get("triggerSource", "")).startswith("PostConfirmation_"):
         raise ConfigurationError("password_reset_trigger: expected the event of a post confirmation trigger of a user pool")
-    if event.get("userPoolId") != manager.configuration.user_pool_id:
+    if event.get("userPoolId") != engine.context.rules.user_pool_id:
         raise ConfigurationError("password_reset_trigger: the event is of another user pool than USER_POOL_ID")
     if event["triggerSource"] != _RESET:
         return None

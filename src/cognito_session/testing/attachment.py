@@ -65,7 +65,7 @@ class Attachment:
     @property
     def origin(self) -> str:
         """Where the application is, as far as its browsers know."""
-        return self.manager.csrf.own_origin or origin_of(environment.DEFAULTS["APP_BASE_URL"])
+        return self.manager.engine.csrf.own_origin or origin_of(environment.DEFAULTS["APP_BASE_URL"])
 
     def establish(self, tokens: Mapping[str, object], user_agent: str | None) -> Session:
         """Begin a session with Cognito's AuthenticationResult. Raises ValueError where the manager refuses one."""

@@ -142,7 +142,7 @@ class Cognito(People, Outages, Races):
         request_context = event.get("requestContext", {})
         told = (
             request_context.get("authorizer")
-            if request_context.get("eventType") == "MESSAGE" and manager.websocket_api
+            if request_context.get("eventType") == "MESSAGE" and manager.engine.websocket_api
             else None
         )
         if told:

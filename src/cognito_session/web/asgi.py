@@ -28,9 +28,9 @@ from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from cognito_session.core.errors import SessionError
+    from cognito_session.engine import AnySessionManager
     from cognito_session.http.response import Response
     from cognito_session.http.swallowed import Noted
-    from cognito_session.manager import AsyncSessionManager, SessionManager
 
 __all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"]
 
@@ -61,7 +61,7 @@ class CognitoSessionMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        sessions: SessionManager | AsyncSessionManager,
+        sessions: AnySessionManager,
         *,
         login_path: str | None = None,
         scope_key: str = _SCOPE_KEY,
@@ -78,12 +78,12 @@ class CognitoSessionMiddleware:
         """Serve one connection."""
         visits = scope.get(self.scope_key, ())
         if scope["type"] not in ("http", "websocket") or any(
-            request_session.manager is self.sessions for request_session in visits
+            request_session.engine is self.sessions.engine for request_session in visits
         ):
             await self.app(scope, receive, send)
             return
         request_session = RequestSession(
-            self.sessions, request_of(scope), remaining_seconds=remaining_seconds(scope.get("aws.context"))
+            self.sessions.engine, request_of(scope), remaining_seconds=remaining_seconds(scope.get("aws.context"))
         )
         # Written into the scope itself, as Starlette's own middlewares do: a copy would hide from whoever stands outside
         # what the router below writes there (the route, for metrics).
@@ -124,15 +124,13 @@ class CognitoSessionMiddleware:
         """Refuse what may not reach the application. Raises SessionForbidden."""
         if scope["type"] == "http":
             await request_session.acheck_csrf()
-        elif not self.sessions.csrf.admits_handshake(request_session.request):
+        elif not self.sessions.engine.csrf.admits_handshake(request_session.request):
             await receive()  # the handshake may be answered only once it has been taken
             await request_session.atell_cross_site()
             raise csrf_refusal()
 
 
-def visit_of(
-    scope: Scope, sessions: SessionManager | AsyncSessionManager | None = None, *, scope_key: str = _SCOPE_KEY
-) -> RequestSession:
+def visit_of(scope: Scope, sessions: AnySessionManager | None = None, *, scope_key: str = _SCOPE_KEY) -> RequestSession:
     """The connection's RequestSession for this manager, which may be left out where there is only one.
 
     Raises ConfigurationError where no middleware has made one.
@@ -140,7 +138,7 @@ def visit_of(
     found: list[RequestSession] = [
         request_session
         for request_session in scope.get(scope_key, ())
-        if sessions is None or request_session.manager is sessions
+        if sessions is None or request_session.engine is sessions.engine
     ]
     if len(found) == 1:
         return found[0]
@@ -230,7 +228,7 @@ class _Answer:
 
     async def refuse(self, error: SessionError) -> None:
         """Say what the error stands for: by a response, or by closing a WebSocket that can be told nothing else."""
-        base_path = self._visit.manager.base_path
+        base_path = self._visit.engine.base_path
         response = refusal(self._visit.request, error, login_path=self._login_path, base_path=base_path)
         if self._is_http:
             await self._respond("http.response", response)

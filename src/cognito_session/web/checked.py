@@ -22,6 +22,7 @@ from cognito_session.core.frames import forget_locals
 from cognito_session.core.policy import CHANGES, SessionPolicy
 from cognito_session.core.protocol.session import Session
 from cognito_session.core.secret import Secret
+from cognito_session.engine import Engine
 from cognito_session.http.csrf import Csrf
 
 if TYPE_CHECKING:
@@ -241,6 +242,6 @@ def _admitted(name: str, check: Callable[[str, Any], object], hide: bool, value:
 
 def check_manager(name: str, value: Any) -> Any:
     """`value`, a session manager that was made: not its class, nor something else that an adapter would find out late."""
-    if isinstance(value, type) or not all(hasattr(value, part) for part in ("context", "ports", "flow")):
+    if not isinstance(getattr(value, "engine", None), Engine):
         raise given.unexpected(name, "a SessionManager or AsyncSessionManager", value)
     return value

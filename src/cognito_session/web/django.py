@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from cognito_session.core.protocol.session import Session
-    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.engine import AnySessionManager
     from cognito_session.web.request_session import RequestSession
 
 __all__ = [
@@ -90,7 +90,7 @@ class CognitoSessionMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         """The response with what the browser needs; where Django runs asynchronously, a coroutine."""
-        call = Call(self.settings.manager, request, attribute=self.attribute, login_path=self.login_path)
+        call = Call(self.settings.manager.engine, request, attribute=self.attribute, login_path=self.login_path)
         return (self._aserve if self._is_async else self._serve)(call, request)
 
     def _serve(self, call: Call, request: HttpRequest) -> HttpResponse:
@@ -245,7 +245,7 @@ async def asign_out(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> Non
     await turns.asign_out(visit_of(request, attribute=attribute))
 
 
-def session_manager(settings_name: str = _SETTINGS) -> SessionManager | AsyncSessionManager:
+def session_manager(settings_name: str = _SETTINGS) -> AnySessionManager:
     """The process's manager of these settings: the one that the middleware uses. Raises ConfigurationError."""
     return _settings(settings_name).manager
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from cognito_session.core.protocol.session import Session
+    from cognito_session.engine import Engine
     from cognito_session.http.request import Request
     from cognito_session.http.response import Response
-    from cognito_session.manager import AsyncSessionManager, SessionManager
 
 __all__ = ["Call", "call_of", "request_of", "respond"]
 
@@ -36,14 +36,14 @@ class Call:
 
     def __init__(
         self,
-        manager: SessionManager | AsyncSessionManager,
+        engine: Engine,
         request: HttpRequest,
         *,
         attribute: str,
         login_path: Callable[[], str | None],
     ) -> None:
         self.request_session = RequestSession(
-            manager, request_of(request), remaining_seconds=remaining_seconds(_lambda_context(request))
+            engine, request_of(request), remaining_seconds=remaining_seconds(_lambda_context(request))
         )
         self._attribute = attribute
         self._login_path = login_path
@@ -85,7 +85,7 @@ class Call:
                 self.request_session.request,
                 error,
                 login_path=self._login_path(),
-                base_path=self.request_session.manager.base_path,
+                base_path=self.request_session.engine.base_path,
             )
         )
 

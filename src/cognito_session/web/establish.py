@@ -12,7 +12,6 @@ from cognito_session.core.protocol.establish import SignedIn
 from cognito_session.core.protocol.establish import establish as begin
 from cognito_session.core.protocol.session import Rejected, Session, admitted
 from cognito_session.core.protocol.sign_out import log_out
-from cognito_session.drivers.sync import run
 from cognito_session.http.device_label import device_label
 
 if TYPE_CHECKING:
@@ -24,14 +23,12 @@ __all__ = ["aestablish", "asign_out", "establish", "sign_out"]
 
 def establish(request_session: RequestSession, tokens: object) -> Session:
     """Begin a session with Cognito's AuthenticationResult; see SessionManager.establish for what is raised."""
-    return _begun(request_session, run(_establish(request_session, tokens), request_session.manager.ports))
+    return _begun(request_session, request_session.engine.run(_establish(request_session, tokens)))
 
 
 async def aestablish(request_session: RequestSession, tokens: object) -> Session:
     """As `establish`."""
-    from cognito_session.drivers import aio
-
-    return _begun(request_session, await aio.run(_establish(request_session, tokens), request_session.manager.ports))
+    return _begun(request_session, await request_session.engine.arun(_establish(request_session, tokens)))
 
 
 def sign_out(request_session: RequestSession) -> None:
@@ -40,14 +37,12 @@ def sign_out(request_session: RequestSession) -> None:
     The cookie is deleted in any case: who leaves a shared computer must not stay signed in on it because a table did not
     answer. Raises SessionUnavailable where the row may live on.
     """
-    run(_log_out(request_session), request_session.manager.ports)
+    request_session.engine.run(_log_out(request_session))
 
 
 async def asign_out(request_session: RequestSession) -> None:
     """As `sign_out`."""
-    from cognito_session.drivers import aio
-
-    await aio.run(_log_out(request_session), request_session.manager.ports)
+    await request_session.engine.arun(_log_out(request_session))
 
 
 def _establish(request_session: RequestSession, tokens: object) -> Flow[Session | Rejected]:

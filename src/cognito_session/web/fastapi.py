@@ -33,7 +33,7 @@ from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.facts import teach_pydantic
 
 if TYPE_CHECKING:
-    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.engine import AnySessionManager
 
 __all__ = ["CognitoAuth"]
 
@@ -56,10 +56,10 @@ class CognitoAuth:
     required: Guard
     """A dependency: the session; without one 401, or the way to sign in for a person who wants a page."""
 
-    def __init__(self, sessions: "SessionManager | AsyncSessionManager", *, login_path: str | None = None) -> None:
+    def __init__(self, sessions: "AnySessionManager", *, login_path: str | None = None) -> None:
         self.sessions = check_manager("sessions", sessions)
         self.login_path = check_login_path("login_path", login_path)
-        self._scheme, self._hint = _schemes(sessions.context.cookie.name)
+        self._scheme, self._hint = _schemes(sessions.engine.context.cookie.name)
         self.optional = self._make_optional(self._hint)
         self.required = self._make_required(self._scheme)
 
@@ -137,7 +137,9 @@ class CognitoAuth:
 
     def _respond(self, connection: HTTPConnection, error: SessionError) -> Response:
         return starlette.respond(
-            refusal(starlette.request_of(connection), error, login_path=self.login_path, base_path=self.sessions.base_path)
+            refusal(
+                starlette.request_of(connection), error, login_path=self.login_path, base_path=self.sessions.engine.base_path
+            )
         )
 
     async def _refuse(self, connection: HTTPConnection, error: Exception) -> Response:

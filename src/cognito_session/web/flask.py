@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request as WerkzeugRequest
 
+    from cognito_session.engine import AnySessionManager
     from cognito_session.http.request import Request
     from cognito_session.http.response import Response
-    from cognito_session.manager import AsyncSessionManager, SessionManager
 
 __all__ = [
     "CognitoSession",
@@ -70,7 +70,7 @@ class CognitoSession:
     def __init__(
         self,
         app: flask.Flask | None = None,
-        manager: SessionManager | AsyncSessionManager | None = None,
+        manager: AnySessionManager | None = None,
         *,
         login_path: str | None = None,
     ) -> None:
@@ -79,7 +79,7 @@ class CognitoSession:
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: flask.Flask, manager: SessionManager | AsyncSessionManager | None = None) -> None:
+    def init_app(self, app: flask.Flask, manager: AnySessionManager | None = None) -> None:
         """Serve this application's sessions. An error handler of the application for SessionError is kept."""
         if _NAME in app.extensions:
             raise ConfigurationError("CognitoSession: this application has one already")
@@ -92,7 +92,7 @@ class CognitoSession:
         if SessionError not in app.error_handler_spec[None][None]:
             app.register_error_handler(SessionError, _refuse)
 
-    def _settings(self, app: flask.Flask, manager: SessionManager | AsyncSessionManager | None) -> Settings:
+    def _settings(self, app: flask.Flask, manager: AnySessionManager | None) -> Settings:
         given = {name.removeprefix(_PREFIX): value for name, value in app.config.items() if name.startswith(_PREFIX)}
         login_path = self._login_path if self._login_path is not None else given.get("LOGIN_PATH")
         check_login_path("login_path", login_path)
@@ -111,7 +111,7 @@ class _Outside(wsgi.CognitoSessionMiddleware):
         """Left to the application: its error handlers are to see that refusal as well."""
 
 
-def session_manager() -> SessionManager | AsyncSessionManager:
+def session_manager() -> AnySessionManager:
     """The manager of the application at hand. Raises ConfigurationError where it has none."""
     return _settings().manager
 
@@ -252,5 +252,5 @@ def _check_csrf_first(app: flask.Flask) -> None:
 def _refuse(error: SessionError) -> flask.Response:
     settings = _settings()
     return respond(
-        refusal(request_of(flask.request), error, login_path=settings.login_path, base_path=settings.manager.base_path)
+        refusal(request_of(flask.request), error, login_path=settings.login_path, base_path=settings.manager.engine.base_path)
     )

@@ -38,7 +38,7 @@ from cognito_session.web.unsent import collecting
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import ApiGatewayResolver
 
-    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.engine import AnySessionManager
     from cognito_session.web.request_session import RequestSession
 
 __all__ = ["session_middleware"]
@@ -51,9 +51,7 @@ Middleware = Callable[["ApiGatewayResolver", Callable[["ApiGatewayResolver"], An
 _VISIT = "_cognito_session_visit"
 
 
-def session_middleware(
-    sessions: SessionManager | AsyncSessionManager, *, optional: bool = False, login_path: str | None = None
-) -> Middleware:
+def session_middleware(sessions: AnySessionManager, *, optional: bool = False, login_path: str | None = None) -> Middleware:
     """A middleware for `app.use(middlewares=[...])` or for one route's `middlewares=[...]`, also under `resolve_async`.
 
     The session is in `app.context["session"]` (None with `optional` where nobody is signed in) and `current_session()`.
@@ -79,7 +77,7 @@ def session_middleware(
                 answer = _answer(app, next_middleware)
             request_session.check_sent("Powertools", answer.status_code, lambda: _present(answer))
         except SessionError as error:
-            made = refusal(request_session.request, error, login_path=login_path, base_path=sessions.base_path)
+            made = refusal(request_session.request, error, login_path=login_path, base_path=sessions.engine.base_path)
             answer = PowertoolsResponse(status_code=made.status, body=made.body, headers=dict(made.headers))
         return _finished(form, answer, request_session.cookies)
 
@@ -108,13 +106,13 @@ def _preflight(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayRes
     return answer
 
 
-def _visit(app: ApiGatewayResolver, sessions: SessionManager | AsyncSessionManager) -> tuple[Form, RequestSession]:
+def _visit(app: ApiGatewayResolver, sessions: AnySessionManager) -> tuple[Form, RequestSession]:
     """This manager's visit of the request, made once: an outer middleware may have asked already."""
     event = app.current_event.raw_event
     form = form_of(event)
     known: dict[int, RequestSession] = app.context.setdefault(_VISIT, {})
     if id(sessions) not in known:
-        known[id(sessions)] = visit_of(sessions, form, event, app.lambda_context)
+        known[id(sessions)] = visit_of(sessions.engine, form, event, app.lambda_context)
     return form, known[id(sessions)]
 
 

@@ -13,7 +13,6 @@ from cognito_session.core.errors import SessionError, SessionRequired, TokenErro
 from cognito_session.core.protocol.sealing import open_value, seal_value
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Report, ask
-from cognito_session.drivers.sync import run
 from cognito_session.http.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
 from cognito_session.http.response import cookie_name
 from cognito_session.web.unsent import known_client
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
     from cognito_session.core.protocol.session import Outcome, Session
     from cognito_session.core.protocol.steps import Flow
+    from cognito_session.engine import Engine
     from cognito_session.http.request import Request
-    from cognito_session.manager import AsyncSessionManager, SessionManager
 
 __all__ = ["RequestSession", "csrf_token"]
 
@@ -44,20 +43,18 @@ _ASKED = (
 class RequestSession:
     """One request's session, found out when first asked for.
 
-    `manager` may be of either kind: the sync methods run its flows in this thread, those that begin with "a" in the
-    threads of the asynchronous driver. Sharing one RequestSession between threads is harmless: they may ask twice.
+    The sync methods run the flows of `engine` in this thread, those that begin with "a" on the event loop. Sharing one
+    RequestSession between threads is harmless: they may ask twice.
     """
 
     sends_cookies = True
     """Whether the response to this kind of request can set a cookie."""
 
-    def __init__(
-        self, manager: SessionManager | AsyncSessionManager, request: Request, *, remaining_seconds: float | None = None
-    ) -> None:
-        self.manager = manager
+    def __init__(self, engine: Engine, request: Request, *, remaining_seconds: float | None = None) -> None:
+        self.engine = engine
         self.request = request
         self.remaining_seconds = remaining_seconds
-        self.context = manager.context.with_time_left(remaining_seconds)
+        self.context = engine.context.with_time_left(remaining_seconds)
         self._outcome: Outcome | SessionError | None = None
         self._sent: dict[str, str] = {}
         self._noted: dict[str, str] = {}
@@ -140,19 +137,17 @@ class RequestSession:
         if self._outcome is None:
             try:
                 with known_client(self):
-                    self._outcome = run(self._flow(), self.manager.ports)
+                    self._outcome = self.engine.run(self._flow())
             except SessionError as error:
                 self._outcome = error
         return self._answer()
 
     async def asession(self) -> Session | None:
         """As `session`."""
-        from cognito_session.drivers import aio
-
         if self._outcome is None:
             try:
                 with known_client(self):
-                    self._outcome = await aio.run(self._flow(), self.manager.ports)
+                    self._outcome = await self.engine.arun(self._flow())
             except SessionError as error:
                 self._outcome = error
         return self._answer()
@@ -179,7 +174,7 @@ class RequestSession:
             raise csrf_refusal()
         if proof:
             me = self.session()
-            if me is None or not run(_token_holds(self.manager.context, me.sid, self._token()), self.manager.ports):
+            if me is None or not self.engine.run(_token_holds(self.engine.context, me.sid, self._token())):
                 self.tell_cross_site()
                 raise csrf_refusal()
 
@@ -190,45 +185,43 @@ class RequestSession:
             await self.atell_cross_site()
             raise csrf_refusal()
         if proof:
-            from cognito_session.drivers import aio
-
             me = await self.asession()
-            if me is None or not await aio.run(_token_holds(self.manager.context, me.sid, self._token()), self.manager.ports):
+            if me is None or not await self.engine.arun(_token_holds(self.engine.context, me.sid, self._token())):
                 await self.atell_cross_site()
                 raise csrf_refusal()
 
     def _proof(self) -> bool | None:
         """None: nothing is to be proved. True: only the session's own token can still speak for the request. False: nothing."""
-        verdict = self.manager.csrf.verdict(self.request)
+        verdict = self.engine.csrf.verdict(self.request)
         if verdict is CsrfVerdict.PASSES:
             return None
-        return verdict is CsrfVerdict.SILENT and self.manager.csrf.header_token and bool(self._token())
+        return verdict is CsrfVerdict.SILENT and self.engine.csrf.header_token and bool(self._token())
 
     @property
     def client_address(self) -> str:
         """The client's address, as far as the adapter knows it and the operator's proxies are believed."""
-        return self.request.client_address(getattr(self.manager, "trusted_proxies", 0))
+        return self.request.client_address(self.engine.trusted_proxies)
 
     def tell_cross_site(self) -> None:
         """Tell the operator of a request that did not come from our own pages, with its address and nothing of its content."""
         from cognito_session.drivers.alarms import raise_alarm
 
         with known_client(self):
-            raise_alarm(_CROSS_SITE, self.manager.ports)
+            raise_alarm(_CROSS_SITE, self.engine.ports)
 
     async def atell_cross_site(self) -> None:
         """As `tell_cross_site`."""
         from cognito_session.drivers.alarms import raise_alarm_async
 
         with known_client(self):
-            await raise_alarm_async(_CROSS_SITE, self.manager.ports)
+            await raise_alarm_async(_CROSS_SITE, self.engine.ports)
 
     def _token(self) -> str:
         return self.request.header(TOKEN_HEADER) or ""
 
     def _flow(self) -> Flow[Outcome]:
         yield from self.report_if_late("asked_too_late", _ASKED)
-        return (yield from self.manager.flow(self.request.cookie_headers, remaining_seconds=self.remaining_seconds))
+        return (yield from self.engine.resolve(self.request.cookie_headers, remaining_seconds=self.remaining_seconds))
 
     def _answer(self) -> Session | None:
         if isinstance(self._outcome, SessionError):

@@ -19,7 +19,7 @@ from cognito_session.http.csrf import Csrf
 from cognito_session.web.checked import check_manager
 
 if TYPE_CHECKING:
-    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.engine import AnySessionManager
 
 __all__ = ["Settings"]
 
@@ -31,7 +31,7 @@ _OBJECTS: Final = {"store": "SESSION_STORE", "keys": "SESSION_KEYS"}
 class Settings(NamedTuple):
     """What a front door is set up with."""
 
-    manager: SessionManager | AsyncSessionManager
+    manager: AnySessionManager
     login_path: str | None = None
 
     @classmethod

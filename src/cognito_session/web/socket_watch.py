@@ -58,7 +58,7 @@ class SocketWatch:
         self._visit = request_session
         self._receive = receive
         self._send = send
-        self._interval = request_session.manager.websocket_recheck_seconds
+        self._interval = request_session.engine.websocket_recheck_seconds
         self._checked_at = request_session.context.clock.monotonic()
         self._ended = asyncio.Event()
         self._pending: asyncio.Future[Any] | None = None
@@ -128,7 +128,7 @@ class SocketWatch:
             return
         self._checked_at = now
         try:
-            lives = await aio.run(still_lives(self._visit.manager.context, me.sub, me.sid), self._visit.manager.ports)
+            lives = await self._visit.engine.arun(still_lives(self._visit.engine.context, me.sub, me.sid))
         except (SessionError, TokenError):
             return  # not found out, which is no denial
         if not lives and not self.closed:

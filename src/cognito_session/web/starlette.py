@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from cognito_session.core.protocol.session import Session
+    from cognito_session.engine import AnySessionManager
     from cognito_session.http.request import Request
     from cognito_session.http.response import Response
-    from cognito_session.manager import AsyncSessionManager, SessionManager
-
-    Manager = SessionManager | AsyncSessionManager
 
 __all__ = [
     "CognitoSessionMiddleware",
@@ -40,7 +38,7 @@ __all__ = [
 ]
 
 
-async def session_of(connection: HTTPConnection, sessions: Manager | None = None) -> Session | None:
+async def session_of(connection: HTTPConnection, sessions: AnySessionManager | None = None) -> Session | None:
     """Who is asking, found out at most once a request; None where nobody is signed in.
 
     Name the manager where several serve the application. Raises SessionUnavailable, ConfigurationError.
@@ -48,12 +46,12 @@ async def session_of(connection: HTTPConnection, sessions: Manager | None = None
     return await visit_of(connection.scope, sessions).asession()
 
 
-async def required_session_of(connection: HTTPConnection, sessions: Manager | None = None) -> Session:
+async def required_session_of(connection: HTTPConnection, sessions: AnySessionManager | None = None) -> Session:
     """As `session_of`, and raises SessionRequired where nobody is signed in."""
     return await visit_of(connection.scope, sessions).arequired()
 
 
-async def establish(connection: HTTPConnection, tokens: object, sessions: Manager | None = None) -> Session:
+async def establish(connection: HTTPConnection, tokens: object, sessions: AnySessionManager | None = None) -> Session:
     """Begin a session with Cognito's AuthenticationResult; its cookie goes out with whatever is returned or raised.
 
     The session that the request's own cookie stood for is ended. Raises as SessionManager.establish.
@@ -61,7 +59,7 @@ async def establish(connection: HTTPConnection, tokens: object, sessions: Manage
     return await aestablish(visit_of(connection.scope, sessions), tokens)
 
 
-async def sign_out(connection: HTTPConnection, sessions: Manager | None = None) -> None:
+async def sign_out(connection: HTTPConnection, sessions: AnySessionManager | None = None) -> None:
     """End the session, revoke its tokens, and delete the cookie with whatever is returned or raised.
 
     The cookie is deleted in any case. Raises SessionUnavailable where the session may still be alive elsewhere.

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cognito_session.core.witness import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from cognito_session.web.request_session import RequestSession
 
 __all__ = ["collecting", "known_client", "made", "report"]
 
@@ -32,12 +30,26 @@ ADVICE: Final = {
 }
 """Adapter -> the calls with which it adds the cookies itself."""
 
-_visit: ContextVar[RequestSession | None] = ContextVar("cognito_session_visit", default=None)
+
+class Collector(Protocol):
+    """The request session that notes the cookies, and the client's address."""
+
+    @property
+    def client_address(self) -> str:
+        """The address of the request's client, or ""."""
+        ...
+
+    def note(self, call: str, cookies: Iterable[str]) -> None:
+        """Note that `call` of a manager made these Set-Cookie values."""
+        ...
+
+
+_visit: ContextVar[Collector | None] = ContextVar("cognito_session_visit", default=None)
 _reported: set[tuple[str, str]] = set()
 
 
 @contextmanager
-def collecting(request_session: RequestSession) -> Iterator[None]:
+def collecting(request_session: Collector) -> Iterator[None]:
     """Note the cookies that managers make, in whatever task or thread of this request, with `visit`."""
     token = _visit.set(request_session)
     try:
@@ -52,7 +64,7 @@ class known_client:  # noqa: N801 - used as a context manager; a generator would
 
     __slots__ = ("_token", "_visit")
 
-    def __init__(self, request_session: RequestSession) -> None:
+    def __init__(self, request_session: Collector) -> None:
         self._visit = request_session
 
     def __enter__(self) -> None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from cognito_session.engine import AnySessionManager
     from cognito_session.http.swallowed import Noted
-    from cognito_session.manager import AsyncSessionManager, SessionManager
 
 __all__ = ["CognitoSessionMiddleware", "begin_visit", "lambda_context", "request_of", "sent_path", "visit_of"]
 
@@ -63,9 +63,7 @@ class CognitoSessionMiddleware:
     adapter = "WSGI"
     """Which adapter this is, for the log."""
 
-    def __init__(
-        self, app: WSGIApplication, sessions: SessionManager | AsyncSessionManager, *, login_path: str | None = None
-    ) -> None:
+    def __init__(self, app: WSGIApplication, sessions: AnySessionManager, *, login_path: str | None = None) -> None:
         self.app = app
         self.sessions = check_manager("sessions", sessions)
         self.login_path = check_login_path("login_path", login_path)
@@ -139,7 +137,7 @@ class _Answer:
         """The answer that `error` stands for, instead of one whose headers may have been named but not sent."""
         request = self._visit.request
         response = refusal(
-            request, error, login_path=login_path, base_path=self._visit.manager.base_path, cookies=self._visit.cookies
+            request, error, login_path=login_path, base_path=self._visit.engine.base_path, cookies=self._visit.cookies
         )
         body = response.body.encode()
         headers = [*({"Content-Type": "text/plain"} | dict(response.headers)).items(), ("Content-Length", str(len(body)))]
@@ -189,12 +187,12 @@ def _with_session_headers(request_session: RequestSession, headers: Headers) -> 
     ]
 
 
-def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSessionManager | None = None) -> RequestSession:
+def visit_of(environ: Mapping[str, Any], sessions: AnySessionManager | None = None) -> RequestSession:
     """The RequestSession for this manager, which may be left out if there is only one. Raises ConfigurationError."""
     found: list[RequestSession] = [
         request_session
         for request_session in environ.get(_VISITS, ())
-        if sessions is None or request_session.manager is sessions
+        if sessions is None or request_session.engine is sessions.engine
     ]
     if len(found) == 1:
         return found[0]
@@ -203,12 +201,12 @@ def visit_of(environ: Mapping[str, Any], sessions: SessionManager | AsyncSession
     raise ConfigurationError("no CognitoSessionMiddleware of this manager stands around the application: wrap it in one")
 
 
-def begin_visit(environ: WSGIEnvironment, sessions: SessionManager | AsyncSessionManager) -> RequestSession:
+def begin_visit(environ: WSGIEnvironment, sessions: AnySessionManager) -> RequestSession:
     """A RequestSession, left in the environ for `visit_of`; it takes the place of an outer one of the same manager."""
     request_session = RequestSession(
-        sessions, request_of(environ), remaining_seconds=remaining_seconds(lambda_context(environ))
+        sessions.engine, request_of(environ), remaining_seconds=remaining_seconds(lambda_context(environ))
     )
-    environ[_VISITS] = (request_session, *(other for other in environ.get(_VISITS, ()) if other.manager is not sessions))
+    environ[_VISITS] = (request_session, *(other for other in environ.get(_VISITS, ()) if other.engine is not sessions.engine))
     return request_session
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
-from cognito_session.drivers.sync import run
 from cognito_session.http.request import Request
 from cognito_session.web.aws_lambda.event import Form, form_of
 from cognito_session.web.aws_lambda.protect import remaining_seconds, visit_of
@@ -26,7 +25,7 @@ from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from cognito_session.core.protocol.session import Session
-    from cognito_session.manager import SessionManager
+    from cognito_session.engine import Engine
 
 __all__ = ["Authorizer", "authorizer"]
 
@@ -45,7 +44,7 @@ class _Kind(NamedTuple):
 
 
 def authorizer(
-    manager: SessionManager,
+    engine: Engine,
     *,
     any_group: Collection[str] | None = None,
     all_groups: Collection[str] = (),
@@ -75,7 +74,7 @@ def authorizer(
     guards: dict[str, Any] = {"any_group": any_group, "all_groups": all_groups, "scopes": scopes}
 
     def authorize(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
-        kind, request_session = _kind(event, simple=simple), _visit(manager, event, context)
+        kind, request_session = _kind(event, simple=simple), _visit(engine, event, context)
         _check_origin(kind, request_session)
         me = request_session.session()
         if me is None:
@@ -84,30 +83,30 @@ def authorizer(
             me.require(**guards)
         except SessionForbidden as refused:
             return _answer(kind, "Deny", me.sub, {**_facts(me), "reason": refused.reason})
-        return _answer(kind, "Allow", me.sub, {**_facts(me), **_connection(manager, request_session, event)})
+        return _answer(kind, "Allow", me.sub, {**_facts(me), **_connection(engine, request_session, event)})
 
     return authorize
 
 
-def _connection(manager: SessionManager, request_session: RequestSession, event: Mapping[str, Any]) -> dict[str, str]:
+def _connection(engine: Engine, request_session: RequestSession, event: Mapping[str, Any]) -> dict[str, str]:
     """For a connection's later events: the proof of whose they are, where the manager serves them."""
     from cognito_session.web.aws_lambda.websocket import CONNECTION, Handshake, seal_connection
 
-    if not isinstance(request_session, Handshake) or not manager.websocket_api:
+    if not isinstance(request_session, Handshake) or not engine.websocket_api:
         return {}
     me = request_session.required()
-    return {CONNECTION: run(seal_connection(manager.context, event["requestContext"], me.sub, me.sid), manager.ports)}
+    return {CONNECTION: engine.run(seal_connection(engine.context, event["requestContext"], me.sub, me.sid))}
 
 
-def _visit(manager: SessionManager, event: Mapping[str, Any], context: Any) -> RequestSession:
+def _visit(engine: Engine, event: Mapping[str, Any], context: Any) -> RequestSession:
     if event.get("type") != "TOKEN":
         form = form_of(event)
         if form is Form.MESSAGE:  # a message's event with an ARN: served here it would need no cookie
             raise ConfigurationError("expected an authorizer's event: API Gateway asks none about a WebSocket API's messages")
-        return visit_of(manager, form, event, context)
+        return visit_of(engine, form, event, context)
     token = event.get("authorizationToken")
     headers = {"cookie": (token,)} if isinstance(token, str) else {}
-    return RequestSession(manager, Request("GET", "/", "", headers), remaining_seconds=remaining_seconds(context))
+    return RequestSession(engine, Request("GET", "/", "", headers), remaining_seconds=remaining_seconds(context))
 
 
 def _kind(event: Any, *, simple: bool) -> _Kind:

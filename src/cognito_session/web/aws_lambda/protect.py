@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Protocol, overload
 
     from cognito_session.core.protocol.session import Session
-    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.engine import Engine
 
     Handler = Callable[[Any, Any, Session], Any]
     OptionalHandler = Callable[[Any, Any, Session | None], Any]
@@ -77,7 +77,7 @@ _warned: list[bool] = []
 
 
 def protect(
-    manager: SessionManager,
+    engine: Engine,
     handler: Callable[..., Any] | None,
     *,
     optional: bool = False,
@@ -97,7 +97,7 @@ def protect(
     if other_events is not None and not callable(other_events):
         raise ConfigurationError("protect: expected a function of event and context as other_events")
     if handler is None:
-        return functools.partial(protect, manager, optional=optional, login_path=login_path, other_events=other_events)
+        return functools.partial(protect, engine, optional=optional, login_path=login_path, other_events=other_events)
     if hasattr(handler, "__wrapped__"):
         raise ConfigurationError(
             f"protect must be the innermost decorator of {getattr(handler, '__name__', 'the handler')}: put it directly above"
@@ -105,13 +105,13 @@ def protect(
         )
     _check_arguments(handler)
     if inspect.iscoroutinefunction(handler):
-        return _protect_coroutine(manager, handler, optional=optional, login_path=login_path, other_events=other_events)
+        return _protect_coroutine(engine, handler, optional=optional, login_path=login_path, other_events=other_events)
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
         if other_events is not None and not is_http(event):
             return other_events(event, context)
-        call = _Call(manager, event, context, login_path)
+        call = _Call(engine, event, context, login_path)
         try:
             call.request_session.check_csrf()
             if call.is_preflight and not optional:
@@ -140,7 +140,7 @@ def _check_arguments(handler: Callable[..., Any]) -> None:
 
 
 def _protect_coroutine(
-    manager: SessionManager,
+    engine: Engine,
     handler: Callable[..., Any],
     *,
     optional: bool,
@@ -152,7 +152,7 @@ def _protect_coroutine(
         if other_events is not None and not is_http(event):
             found = other_events(event, context)
             return await found if inspect.isawaitable(found) else found
-        call = _Call(manager, event, context, login_path)
+        call = _Call(engine, event, context, login_path)
         try:
             await call.request_session.acheck_csrf()
             if call.is_preflight and not optional:
@@ -177,9 +177,9 @@ def _protect_coroutine(
     return protected
 
 
-def resolve_event(manager: SessionManager, event: Mapping[str, Any], context: Any) -> Session:
+def resolve_event(engine: Engine, event: Mapping[str, Any], context: Any) -> Session:
     """The event's session. Raises SessionError, ready to answer in the event's form."""
-    call = _Call(manager, event, context, None)
+    call = _Call(engine, event, context, None)
     try:
         call.request_session.check_csrf()
         me = call.request_session.required()
@@ -201,9 +201,9 @@ def refuse_unread(event: Any, error: SessionError) -> dict[str, Any]:
 class _Call:
     """One invocation: the event's form, its visit, and how its answer is finished."""
 
-    def __init__(self, manager: SessionManager, event: Mapping[str, Any], context: Any, login_path: str | None) -> None:
+    def __init__(self, engine: Engine, event: Mapping[str, Any], context: Any, login_path: str | None) -> None:
         self.form = form_of(event)
-        self.request_session = visit_of(manager, self.form, event, context)
+        self.request_session = visit_of(engine, self.form, event, context)
         self._login_path = login_path
 
     @property
@@ -218,7 +218,7 @@ class _Call:
             with serving(None):
                 yield
         except (AttributeError, TypeError) as error:
-            ports = self.request_session.manager.ports
+            ports = self.request_session.engine.ports
             if ports.notices is None or ports.notices.is_due("preflight", ports.clock.now()):  # anybody can send one
                 import logging
 
@@ -253,26 +253,24 @@ class _Call:
                 self.request_session.request,
                 error,
                 login_path=self._login_path,
-                base_path=self.request_session.manager.base_path,
+                base_path=self.request_session.engine.base_path,
                 cookies=self.request_session.cookies,
             ),
         )
 
 
-def visit_of(
-    manager: SessionManager | AsyncSessionManager, form: Form, event: Mapping[str, Any], context: Any
-) -> RequestSession:
+def visit_of(engine: Engine, form: Form, event: Mapping[str, Any], context: Any) -> RequestSession:
     """The visit of an event, as its form brings it."""
     if form is Form.MESSAGE:
         from cognito_session.web.aws_lambda.websocket import Message
 
-        return Message(manager, event)
+        return Message(engine, event)
     kind = RequestSession
     if form is Form.CONNECT:
         from cognito_session.web.aws_lambda.websocket import Handshake
 
         kind = Handshake
-    return kind(manager, request_of(event), remaining_seconds=remaining_seconds(context))
+    return kind(engine, request_of(event), remaining_seconds=remaining_seconds(context))
 
 
 def _respond(form: Form, me: Session, status: int, body: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
-    from cognito_session.manager import AsyncSessionManager, SessionManager
+    from cognito_session.engine import Engine
 
 __all__ = ["CONNECTION", "Handshake", "Message", "connected_session", "seal_connection"]
 
@@ -54,13 +54,13 @@ class Handshake(RequestSession):
 
     def check_csrf(self) -> None:
         """Refuse a page that is not ours. Raises SessionForbidden."""
-        if not self.manager.csrf.admits_handshake(self.request):
+        if not self.engine.csrf.admits_handshake(self.request):
             self.tell_cross_site()
             raise csrf_refusal()
 
     async def acheck_csrf(self) -> None:
         """As `check_csrf`."""
-        if not self.manager.csrf.admits_handshake(self.request):
+        if not self.engine.csrf.admits_handshake(self.request):
             await self.atell_cross_site()
             raise csrf_refusal()
 
@@ -70,8 +70,8 @@ class Message(RequestSession):
 
     sends_cookies = False
 
-    def __init__(self, manager: SessionManager | AsyncSessionManager, event: Mapping[str, Any]) -> None:
-        super().__init__(manager, Request("", "/", "", {}))
+    def __init__(self, engine: Engine, event: Mapping[str, Any]) -> None:
+        super().__init__(engine, Request("", "/", "", {}))
         self._event_context = event["requestContext"]
 
     def check_csrf(self) -> None:
@@ -81,7 +81,7 @@ class Message(RequestSession):
         """As `check_csrf`."""
 
     def _flow(self) -> Flow[Outcome]:
-        if not self.manager.websocket_api:
+        if not self.engine.websocket_api:
             raise ConfigurationError(
                 "a WebSocket API's message came, and this manager serves none: set websocket_api=True if you have one"
             )
@@ -92,7 +92,7 @@ class Message(RequestSession):
                 "a WebSocket message does not say whose it is: put sessions.authorizer() of a manager with websocket_api=True"
                 " and the same keys on the API's $connect route"
             )
-        return _vouched_session(self.manager.context, self._event_context, sealed)
+        return _vouched_session(self.engine.context, self._event_context, sealed)
 
 
 def seal_connection(context: FlowContext, request_context: Mapping[str, Any], sub: str, sid: str) -> Flow[str]:
