@@ -44,6 +44,9 @@ BOUNDS = [
     ("refresh_token_days", 1, 3650, False),
     ("rotation_grace_seconds", 13, 60, True),
     ("max_sessions", 1, 1000, True),
+    ("key_set_max_age_seconds", 300, 30 * DAY, False),
+    ("key_set_outage_seconds", 0, 30 * DAY, False),
+    ("recent_sign_in_seconds", 1, 400 * DAY, True),
 ]
 
 
@@ -53,7 +56,7 @@ def test_a_span_lies_within_its_bounds(name, least, most, optional):
     for value in (least, most, *((None,) if optional else ())):
         assert getattr(SessionPolicy(**{name: value}), name) == value
     for value in (least - 1, most + 1, 0 if least else -1, -1):
-        with pytest.raises(ConfigurationError, match=name):
+        with pytest.raises(ConfigurationError, match=f"^{name}[:=]"):
             SessionPolicy(**{name: value})
     if not optional:
         with pytest.raises(ConfigurationError, match=name):
@@ -75,6 +78,26 @@ def test_a_choice_is_one_of_two_words(name, words, value):
     with pytest.raises(ConfigurationError, match=name):
         SessionPolicy(**{name: value})
     assert [getattr(SessionPolicy(**{name: word}), name) for word in words] == [*words]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("end_others_after", "password", "end_others_after: expected "),
+        ("end_others_after", 7, "end_others_after: expected "),
+        ("end_others_after", ("passwords",), "end_others_after: expected one of "),
+        ("allow_lossy_rotation", "yes", "allow_lossy_rotation: expected "),
+        ("accept_unsealed_rows", "yes", "accept_unsealed_rows: expected "),
+        ("forget_device_on_sign_out", "yes", "forget_device_on_sign_out: expected "),
+        ("audiences", "x", 'audiences: expected a tuple with one text or more, like ("https://api.example",), or None'),
+        ("audiences", (" x",), "audiences: expected texts without spaces around them"),
+    ],
+)
+def test_a_wrong_setting_is_named_first(name, value, said):
+    """The error of a wrong type or word begins with the setting as it is written in the call."""
+    with pytest.raises(ConfigurationError) as caught:
+        SessionPolicy(**{name: value})
+    assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize("grace", [0, 1, 12])

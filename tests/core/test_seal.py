@@ -133,6 +133,13 @@ def test_open_sealed_undoes_seal(plaintext, context, nonce):
     assert open_sealed(BOTH, text, purpose="x", bound_to=context) == plaintext
 
 
+@pytest.mark.parametrize("first", ["\x00", "\x01", "\x00\x01", "\x01\x00"])
+@pytest.mark.parametrize("rest", ["", "a", "eyJh.e30.AAAA", "\x00\x00\x00\x01A"])
+def test_a_secret_that_begins_like_a_mark_is_carried_unchanged(first, rest):
+    """The first byte of a sealed text says how a token was packed; a secret may begin with the same byte."""
+    assert open_secret(BOTH, stored_of(BOTH, first + rest), **ROW_PLACE) == first + rest
+
+
 @given(st.text(st.characters(), max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_open_secret_undoes_seal_secret(secret):

@@ -51,6 +51,22 @@ def test_a_secret_equals_the_same_value_only():
     assert {Secret(CANARY)} == {CANARY}
 
 
+class Own:
+    """A structure that answers False to whatever is not of its own class."""
+
+    def __eq__(self, other):
+        return isinstance(other, Own)
+
+    __hash__ = None
+
+
+def test_secrets_of_structures_compare_the_structures():
+    """Also those whose comparison never asks the other side."""
+    assert Secret(Own()) == Secret(Own())
+    assert Secret(Own()) == Own()
+    assert Secret(Own()) != Secret({})
+
+
 def test_a_secret_is_revealed_by_what_sends_it():
     """`plain` reveals in mappings and lists; `secret` wraps once and leaves None."""
     payload = {"a": Secret(CANARY), "b": {"c": [Secret("x"), 1]}, "d": None}

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from joserfc import jwe, jws
 from joserfc.jwk import OctKey, RSAKey
 
-from cognito_session.core.crypto.access_token import MAX_TOKEN_CHARS, TokenRules, key_id, parse, verify
+from cognito_session.core.crypto.access_token import (
+    MAX_TOKEN_CHARS,
+    TokenRules,
+    key_id,
+    parse,
+    unverified_claims,
+    verify,
+)
 from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import (
     ConfigurationError,
@@ -620,6 +627,47 @@ def test_parse_refuses_malformed_texts_as_verify_does(issuer):
     for text in [*_malformed_texts(issuer).values(), issuer.mint(issuer.claims(), {"alg": "none"})]:
         with pytest.raises(MalformedToken):
             parse(text, issuer.rules)
+
+
+EXPECTED = [
+    ({"iss": "x"}, "claim iss: expected the configured user pool's issuer"),
+    ({"token_use": "id"}, "claim token_use: expected an access token, not an ID token"),
+    ({"client_id": "x"}, "claim client_id: expected the configured app client"),
+    ({"aud": 7}, "claim aud: expected a text or a list of texts"),
+    ({"aud": "https://other.example"}, "claim aud: expected one of the policy's audiences"),
+    ({"iat": "x", "exp": 1}, "claim iat: expected a whole number of seconds since 1970"),
+    ({"nbf": 1.5}, "claim nbf: expected a whole number of seconds since 1970"),
+    ({"exp": ISSUED_AT + DAY + 1}, "claim exp: expected an instant up to one day after iat"),
+    ({"sub": "a b"}, "claim sub: expected 1 to 128 visible ASCII characters"),
+    ({"username": 7}, "claim username: expected text"),
+    ({"scope": ["a"]}, "claim scope: expected text"),
+    ({"cognito:groups": "admin"}, "claim groups: expected a list of texts in cognito:groups"),
+]
+
+
+@pytest.mark.parametrize(("claims", "said"), EXPECTED, ids=[said.partition(":")[0] for _, said in EXPECTED])
+def test_a_refused_claim_is_named_with_what_it_should_hold(issuer, claims, said):
+    """An operator reads in the log which setting of the user pool or app client does not fit."""
+    rules = TokenRules.of_pool(POOL_ID, CLIENT_ID, ["https://api.example"])
+    with pytest.raises(InvalidClaim) as caught:
+        verify(issuer.access_token(**claims), issuer.key_set(), rules)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("\u00fc.e30.AAAA", "e30.e30.\u00fcAAA", "e30.\u00fc30.AAAA"),
+        *("a" * MAX_TOKEN_CHARS + ".e30.AAAA", "\u00fc" * MAX_TOKEN_CHARS + ".e30.AAAA"),
+        *(None, b"e30.e30.AAAA", 7),
+    ],
+    ids=case_id,
+)
+def test_a_description_of_a_malformed_token_is_refused(text):
+    """Other characters than ASCII, too many of them, and other types: each alone is a MalformedToken."""
+    with pytest.raises(MalformedToken):
+        unverified_claims(text)
+    assert unverified_claims("e30.e30.AAAA") == {}
 
 
 # --- what is never shown

@@ -209,8 +209,23 @@ def test_the_site_s_address_is_known_better_than_by_host(app):
 )
 def test_an_address_that_is_none_is_refused_at_once(address):
     """A wrong setting is found when the manager is made, not by the first user's POST."""
-    with pytest.raises(ConfigurationError, match="APP_BASE_URL"):
+    with pytest.raises(ConfigurationError, match=r"^APP_BASE_URL: expected an address"):
         origin_of(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("http://localhost:8000/app", "http://localhost:8000"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://localhost:443", "http://localhost:443"),
+        ("https://app.example:443/", "https://app.example"),
+        ("https://app.example:80", "https://app.example:80"),
+    ],
+)
+def test_an_origin_has_no_port_that_is_its_scheme_s_own(address, origin):
+    """Browsers leave it out of the Origin header, and it is compared as a text."""
+    assert origin_of(address) == origin
 
 
 # --- exemptions and trusted origins
