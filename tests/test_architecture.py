@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -45,7 +46,9 @@ MAY_IMPORT = {
     "signin": BELOW | {"drivers", "engine", "web", "signin"},
     "sqlite": {"core", "fork", "aws", "sqlite"},
     "sqlite_store": {"core", "fork", "aws", "sqlite"},
-    "assembly": BELOW | {"drivers", "engine", "aws", "web", "signin", "sqlite_store"},
+    "setup_warnings": {"core"},
+    "default_ports": {"core", "configuration", "aws", "sqlite_store"},
+    "assembly": BELOW | {"drivers", "engine", "aws", "web", "signin", "setup_warnings", "default_ports"},
     "manager": BELOW | {"drivers", "engine", "web", "signin", "assembly", "manager"},
     "ops": BELOW | {"drivers", "aws", "sqlite_store", "manager", "ops", ""},
     "testing": BELOW | {"drivers", "aws", "web", "signin", "manager", "testing", ""},
@@ -141,6 +144,48 @@ def test_the_reading_order_names_every_file_of_the_core():
     """The orders in the docstrings of core and its folders are complete and hold no file that is not there, none twice."""
     files = (path.relative_to(SOURCE).with_suffix("") for path in (SOURCE / "core").rglob("*.py") if path.stem != "__init__")
     assert sorted(CORE_ORDER) == sorted(".".join(file.parts) for file in files)
+
+
+def circle_in(sources: Mapping[str, str]) -> list[str]:
+    """One circle of modules that import each other, in whatever place; empty where there is none."""
+    graph = {}
+    for module, source in sources.items():
+        names = [found.partition(".")[2] for found, _ in imports_of(ast.parse(source)) if found.partition(".")[0] == PACKAGE]
+        graph[module] = {_module_of(name, sources) for name in names} - {module}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _module_of(name: str, modules: Collection[str]) -> str:
+    """The module that a dotted name is, or is in."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def test_no_modules_import_each_other():
+    """Imports in functions and for types count too: each module can be read after those that it names."""
+    assert circle_in({module: path.read_text() for module, path in MODULES.items()}) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from cognito_session.b import Name",
+        "from cognito_session import b",
+        "import cognito_session.b",
+        "def f():\n    from cognito_session.b import Name",
+        "if TYPE_CHECKING:\n    from cognito_session.b import Name",
+        "class C:\n    def f(self):\n        import cognito_session.b",
+    ],
+)
+def test_the_circle_test_bites(back):
+    """Each way to write the import that closes a circle is found."""
+    assert set(circle_in({"": "", "a": back, "b": "from cognito_session.a import f"})) == {"a", "b"}
+    assert circle_in({"": "", "a": "import json", "b": "from cognito_session.a import f"}) == []
 
 
 def test_every_part_has_a_layer():

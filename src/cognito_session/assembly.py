@@ -6,20 +6,11 @@ Nothing is connected to before the first request needs it, and no part is made t
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.jwks import CognitoKeySource
-from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring
-from cognito_session.aws.oauth import CognitoAuthorizationServer
-from cognito_session.aws.stored_secret import StoredSecret
-from cognito_session.aws.token_refresh import CognitoProvider
-from cognito_session.aws.transport.endpoint import check_address, endpoint_for
-from cognito_session.aws.user_pool import CognitoUserPool
+from cognito_session.aws.transport.endpoint import check_address
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.core.arguments import check_kind, no_keyword, trimmed
@@ -29,18 +20,19 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol.context import FlowContext
 from cognito_session.core.protocol.searched import Searched
+from cognito_session.default_ports import DefaultPorts
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports
 from cognito_session.engine import Engine
 from cognito_session.http.csrf import Csrf, origin_of
+from cognito_session.setup_warnings import warn_of_weak_settings
 from cognito_session.web.checked import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import TypedDict
 
-    from cognito_session.aws.transport.interface import Wire
-    from cognito_session.core.protocol.ports import Clock, IdentityProvider, KeyringSource, KeySource, SessionStore
+    from cognito_session.core.protocol.ports import Clock, IdentityProvider, KeySource, SessionStore
     from cognito_session.core.protocol.steps import Report
     from cognito_session.signin.login_site import LoginSite
 
@@ -120,11 +112,9 @@ class Assembly:
         self.configuration = check_kind(
             "configuration", configuration, Configuration, f"a Configuration, which {type(self).__name__}.from_env() makes"
         )
-        self._open = _wire_opener(configuration, boto3_session, clients, environ)
-        arn = configuration.session_secret_arn
-        self._secret = None if arn is None else StoredSecret(self._open, arn)
         clock = clock or SystemClock()
-        keyrings = self._keyrings(keyring, clock)
+        default = DefaultPorts(configuration, clock, boto3_session=boto3_session, clients=clients, environ=environ)
+        keyrings = default.keyrings(keyring)
         if cookie == "sealed" and keyrings is None:
             raise ConfigurationError(
                 "SESSION_KEYS is not set: a sealed cookie needs keys. `cognito-session keys new` prints an entry; or name"
@@ -135,7 +125,7 @@ class Assembly:
                 "websocket_api: needs SESSION_KEYS, because whose a connection is must be sealed: who may invoke the function"
                 " can write any event. `cognito-session keys new` prints an entry"
             )
-        store = store or self._store()
+        store = store or default.store()
         policy = policy or SessionPolicy()
         if configuration.session_accept_unsealed_rows == "true":
             policy = replace(policy, accept_unsealed_rows=True)
@@ -152,14 +142,14 @@ class Assembly:
         )
         ports = Ports(
             store=store,
-            provider=provider or self._cognito(clock),
-            keys=keys or self._key_source(clock, environ, policy),
+            provider=provider or default.provider(),
+            keys=keys or default.keys(policy),
             clock=clock,
             sleep=_sleep,
             on_event=on_event,
             keyrings=keyrings,
-            user_pool=self._user_pool(),
-            authorization_server=self._authorization_server(environ),
+            user_pool=default.user_pool(),
+            authorization_server=default.authorization_server(),
             notices=Notices(),
         )
         self.engine = Engine(
@@ -171,7 +161,7 @@ class Assembly:
             websocket_api=websocket_api,
             websocket_recheck_seconds=websocket_recheck_seconds,
         )
-        _warn_of(context)
+        warn_of_weak_settings(context)
 
     @property
     def context(self) -> FlowContext:
@@ -199,56 +189,6 @@ class Assembly:
             f"{type(self).__name__} cannot be pickled or copied, since it holds keys and connections: make one in each process"
         )
 
-    def _store(self) -> SessionStore:
-        """DynamoDB, or the file that SESSION_STORE names."""
-        names = self.configuration
-        if names.session_store is not None:
-            from cognito_session.sqlite_store import SQLiteStore
-
-            return SQLiteStore.from_url(names.session_store)
-        return DynamoDBStore(self._open, table=names.session_table, partition_key=names.partition_key, sort_key=names.sort_key)
-
-    def _keyrings(self, read: Callable[[], str] | None, clock: Clock) -> KeyringSource | None:
-        """Keys from a callable, from SESSION_KEYS, or from Secrets Manager; None where there are none."""
-        names = self.configuration
-        if read is not None:
-            return RenewedKeyring(read, clock)
-        if names.session_keys is not None:
-            return FixedKeyring(names.session_keys)
-        if self._secret is not None:
-            return RenewedKeyring(self._secret.keys, clock)
-        return None
-
-    def _client_secret(self) -> ClientSecret:
-        """CLIENT_SECRET, else what the secret in Secrets Manager says."""
-        known = self.configuration.client_secret
-        return ClientSecret(known if known is not None or self._secret is None else self._secret.client_secret)
-
-    def _cognito(self, clock: Clock) -> CognitoProvider:
-        names = self.configuration
-        return CognitoProvider(
-            self._open,
-            client_id=names.client_id,
-            client_secret=self._client_secret(),
-            clock=clock,
-            user_pool_id=names.user_pool_id,
-        )
-
-    def _user_pool(self) -> CognitoUserPool:
-        names = self.configuration
-        return CognitoUserPool(self._open, client_id=names.client_id, client_secret=self._client_secret())
-
-    def _authorization_server(self, environ: Mapping[str, str]) -> CognitoAuthorizationServer:
-        names = self.configuration
-        return CognitoAuthorizationServer(
-            self._open,
-            domain=names.cognito_domain,
-            region=names.pool_region,
-            client_id=names.client_id,
-            client_secret=self._client_secret(),
-            environ=environ,
-        )
-
     def _login_site(
         self, base_url: str | None, paths: Mapping[str, str], scopes: Sequence[str], clear_site_data: Collection[str]
     ) -> LoginSite:
@@ -269,17 +209,6 @@ class Assembly:
         client_id = self.configuration.client_id
         return login_site(base_url=address, client_id=client_id, scopes=scopes, clear_site_data=clear_site_data, **paths)
 
-    def _key_source(self, clock: Clock, environ: Mapping[str, str], policy: SessionPolicy) -> CognitoKeySource:
-        names = self.configuration
-        base = endpoint_for("cognito-idp", names.pool_region, environ)
-        return CognitoKeySource(
-            self._open,
-            url=f"{base}/{names.user_pool_id}/.well-known/jwks.json",
-            clock=clock,
-            max_age_seconds=policy.key_set_max_age_seconds,
-            outage_seconds=policy.key_set_outage_seconds,
-        )
-
     @classmethod
     def _configured(
         cls, environ: Mapping[str, str], prefix: str, keywords: dict[str, Any]
@@ -292,40 +221,6 @@ class Assembly:
                 raise no_keyword(f"{cls.__name__}.from_env()", name, (*_NAMES, *_PARTS))
         names = {name: keywords.pop(name) for name in _NAMES if name in keywords}
         return Configuration.from_env(environ, prefix=prefix, **names), keywords
-
-
-def _warn_of(context: FlowContext) -> None:
-    """Log each accepted setting that leaves out a protection, with what to set instead."""
-    name = context.cookie.name
-    if not context.cookie.has_host_prefix:
-        _warn(
-            f'cookie {name}: its name does not begin with "__Host-", so that a sibling domain\'s page can set a cookie of the'
-            f' same name. Set cookie_name="__Host-{name.removeprefix("__Secure-")}"; users then sign in again'
-        )
-    if not context.seals:
-        _warn(
-            f"cookie {name}: the table holds tokens as plain text. Set SESSION_KEYS (`cognito-session keys new` prints an"
-            " entry), with SESSION_ACCEPT_UNSEALED_ROWS=true until the sessions that the table has now have ended; or use"
-            ' cookie="sealed": users then sign in again'
-        )
-    elif context.policy.accept_unsealed_rows:
-        _warn(
-            f"cookie {name}: rows without a code of SESSION_KEYS are accepted, so that a writer of the table can pass off"
-            " their own. Remove SESSION_ACCEPT_UNSEALED_ROWS or accept_unsealed_rows once the sessions from before the keys"
-            " have ended"
-        )
-    if context.cookie.same_site == "None":
-        _warn(
-            f"cookie {name}: with SameSite=None browsers send it with requests of every site's pages, so that only the check of"
-            " Sec-Fetch-Site and Origin refuses those. Exempt no path from it that a session serves"
-        )
-
-
-def _warn(message: str) -> None:
-    """Where nobody has loaded `logging` nobody has configured it, and a cold start does not pay for its import."""
-    logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.getLogger("cognito_session").warning("%s", message)
 
 
 def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
@@ -344,26 +239,3 @@ _PARTS = (
     *("cookie", "cookie_name", "policy", "boto3_session", "clients", "store", "provider", "keys", "keyring", "clock"),
     *("csrf", "on_event", "trusted_proxies", "same_site", "websocket_api", "websocket_recheck_seconds"),
 )
-
-
-def _wire_opener(
-    configuration: Configuration, boto3_session: Any, clients: Mapping[str, Any] | None, environ: Mapping[str, str]
-) -> Callable[[], Wire]:
-    """The wire, opened when first called for: a cold start that is refused at the cookie pays for none."""
-    opened: list[Wire] = []
-
-    def wire() -> Wire:
-        if not opened:
-            from cognito_session.aws.transport.open import open_wire
-
-            opened.append(
-                open_wire(
-                    boto3_session=boto3_session,
-                    clients=clients,
-                    regions=configuration.regions,
-                    environ=environ,
-                )
-            )
-        return opened[0]
-
-    return wire

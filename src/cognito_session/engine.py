@@ -56,7 +56,7 @@ class Engine:
         return f"Engine(cookie={self.context.cookie.name!r})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an Engine cannot be pickled or copied, since it holds keys and connections")
+        raise TypeError("an Engine cannot be pickled or copied, since it holds keys and connections: make one in each process")
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's result. Raises what the flow raises."""
