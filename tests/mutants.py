@@ -239,8 +239,11 @@ def why(survivor: Survivor, reasons: Iterable[dict[str, str]]) -> str | None:
 
 
 def without_wording(line: str) -> str:
-    """The line with every text of more than one word replaced by one mark. Words of the protocol hold no blank."""
-    return re.sub(r'f?"(?:XX)?[^"]* [^"]*"', "TEXT", line)
+    """The line with every text of more than one word replaced by one mark. Words of the protocol hold no blank.
+
+    Texts of one word are matched as well, so that what stands between two of them is not taken for a text.
+    """
+    return re.sub(r"""f?"[^"]*"|(?<!\w)'[^']*'""", lambda text: "TEXT" if " " in text[0] else text[0], line)
 
 
 def function_of(name: str) -> str:

@@ -221,6 +221,23 @@ def test_a_pickle_of_a_later_version_is_read(token):
     assert restore({**kept, "later": 1}).sub == token.sub
 
 
+@pytest.mark.parametrize("missing", ["data", "claims", "data_version"])
+def test_a_pickle_of_an_earlier_version_is_read(token, missing):
+    """A name that the earlier version did not write is empty."""
+    restore, (kept,) = session_of(token).__reduce__()
+    again = restore({name: value for name, value in kept.items() if name != missing})
+    assert again.sub == token.sub
+    assert getattr(again, missing) == ({} if missing != "data_version" else 0)
+
+
+def test_a_session_of_no_instant_is_not_recent(token):
+    """Without the instant at which it is served, the age of its sign-in is not known: a step-up is refused."""
+    me = Session.of(token, sid="sid-1", auth_time=None, expires_at=None)
+    assert me.served_at == 0
+    with pytest.raises(StaleSignIn):
+        me.require(max_age=10**9)
+
+
 def test_a_shallow_copy_is_the_session_itself(token):
     """It is immutable, so a copy within the request keeps its token."""
     me = session_of(token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from hashlib import sha256
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,8 @@ from cognito_session.testing.environment import DEFAULTS
 from support.sealing_keys import key_bytes, ring
 
 RANDOM = key_bytes(1)
+UNEVEN = bytes(accumulate([3, *(122 + byte % 12 for byte in RANDOM[:31])], lambda sum_, step: (sum_ + step) % 256))
+"""Counts in twelve different steps, each of which overflows at some places and at others does not."""
 WEAK = {
     "zeros": (bytes(32), "nothing but zeros"),
     "one byte": (b"\xff" * 32, "repeated bytes"),
@@ -32,6 +35,7 @@ WEAK = {
     "a short key with zeros before": (bytes(12) + RANDOM[:20], "a few values"),
     "a counter": (bytes(range(32)), "bytes that count up or down"),
     "a counter in steps of 7 that overflows": (bytes(n * 7 % 256 for n in range(100, 132)), "bytes that count up or down"),
+    "a counter in uneven steps that overflow": (UNEVEN, "bytes that count up or down"),
     "a counter downwards": (bytes(range(255, 223, -1)), "bytes that count up or down"),
     "a passphrase": (b"Correct horse, battery & staples", "text, such as a passphrase"),
     "a passphrase beyond ASCII": ("größer, schöner, öfter früh".encode(), "text, such as a passphrase"),

@@ -11,7 +11,7 @@ import pytest
 from cognito_session.core.errors import ProviderUnavailable, StoreUnavailable
 from cognito_session.core.protocol.ports import TOO_LATE, RefreshRequest
 from cognito_session.core.protocol.record import SessionKey
-from cognito_session.core.protocol.steps import Call, Load, Refresh, Report, Sleep, Step, ask
+from cognito_session.core.protocol.steps import Call, Keys, Load, Refresh, Report, Sleep, Step, ask
 from cognito_session.drivers import aio, sync
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
@@ -94,9 +94,9 @@ def test_a_refresh_is_not_sent_after_its_instant():
         try:
             yield from ask(Refresh(RefreshRequest("rt", None, None, send_before=given.clock.monotonic() - 0.001)))
         except ProviderUnavailable as fault:
-            return fault.reason, fault.sent
+            return fault.reason, fault.sent, str(fault)
 
-    assert list(both(flow, given)) == [(TOO_LATE, False)] * 2
+    assert list(both(flow, given)) == [(TOO_LATE, False, "the lease is nearly over: not sent")] * 2
     assert given.provider.requests == []
 
 
@@ -111,7 +111,10 @@ def test_an_observers_failure_changes_nothing(caplog):
         return "done"
 
     assert list(both(flow, ports(on_event=hook))) == ["done"] * 2
-    assert "on_event failed" in caplog.text
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [
+        ("cognito_session", "on_event failed for event")
+    ] * 2
+    assert "RuntimeError: observer" in caplog.text
 
 
 def test_an_unknown_step_is_refused():
@@ -168,3 +171,70 @@ def test_an_error_that_leaves_a_driver_has_no_variables(driver):
     frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if frame.f_code.co_name in ("flow", "send")]
     assert len(frames) == 2
     assert [frame.f_locals for frame in frames] == [{}, {}]
+
+
+class PlainKeys:
+    """A key source that says how it was asked."""
+
+    def keys(self, missing_kid):
+        return ("keys", missing_kid)
+
+
+class AnswerKeys(PlainKeys):
+    """One that may fetch sooner for a token that came from Cognito itself."""
+
+    def keys_of_answer(self, missing_kid):
+        return ("keys_of_answer", missing_kid)
+
+
+@pytest.mark.parametrize(
+    ("source", "step", "answer"),
+    [
+        (AnswerKeys(), Keys("k", from_cognito=True), ("keys_of_answer", "k")),
+        (AnswerKeys(), Keys("k"), ("keys", "k")),
+        (AnswerKeys(), Keys(from_cognito=True), ("keys", None)),
+        (AnswerKeys(), Keys(), ("keys", None)),
+        (PlainKeys(), Keys("k", from_cognito=True), ("keys", "k")),
+    ],
+)
+def test_only_a_token_from_cognito_fetches_keys_sooner(source, step, answer):
+    """A stranger's key id never does, and a source without the second method is asked by the first."""
+
+    def flow():
+        return (yield from ask(step))
+
+    assert list(both(flow, ports(keys=source))) == [answer] * 2
+
+
+async def test_a_pause_lets_other_tasks_run():
+    """An ordinary pause is awaited; one that holds a token is slept in the thread, where nothing cancels it."""
+    awaited, slept = [], []
+
+    async def pause(seconds):
+        awaited.append(seconds)
+
+    def flow():
+        yield from ask(Sleep(0.25))
+        yield from ask(Sleep(0.5, holding=True))
+
+    await aio.run(flow(), ports(pause=pause, sleep=slept.append))
+    assert (awaited, slept) == ([0.25], [0.5])
+
+
+def test_what_the_application_was_handling_keeps_its_variables():
+    """A flow that fails while the application handles an error of its own clears nothing of that error."""
+
+    def application(order):
+        raise KeyError(len(order))
+
+    def flow():
+        raise RuntimeError("failed")
+        yield
+
+    try:
+        application("order-1234567")
+    except KeyError as theirs:
+        with pytest.raises(RuntimeError):
+            sync.run(flow(), ports())
+        (frame,) = [frame for frame, _ in traceback.walk_tb(theirs.__traceback__) if frame.f_code.co_name == "application"]
+        assert frame.f_locals == {"order": "order-1234567"}

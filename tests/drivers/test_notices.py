@@ -296,3 +296,38 @@ def test_what_is_told_of_an_event(world):
         "reuse, user sub-1, session sid-1",
         "commit_failed, user sub-1, session sid-1: throttled",
     ]
+
+
+def test_an_event_has_the_words_of_the_last_refusal_alone(world):
+    """A flow that met two refusals tells of the call that led to the event."""
+    error = ConfigurationError("the first")
+    error.__cause__ = ServiceError("dynamodb.GetItem", "FirstCode", 400, message="first", request_id="R1")
+    last = ProviderUnavailable("the last")
+    world.notices.tell_event(Report("revoke_failed", "sub-1", None), [error, last], world.clock.now())
+    last.__cause__ = ServiceError("cognito-idp.RevokeToken", "LastCode", 400, message="last", request_id="R2")
+    world.notices.tell_event(Report("revoke_failed", "sub-1", None), [error, last], world.clock.now())
+    assert world.lines == [
+        "revoke_failed, user sub-1",
+        "revoke_failed, user sub-1: code LastCode; AWS: last; request id R2",
+    ]
+
+
+def test_each_code_of_an_event_has_a_line(world):
+    """Within one minute: another code is another cause, and the same one is counted."""
+    for code in ("AccessDeniedException", "ThrottlingException", "AccessDeniedException"):
+        fault = ProviderUnavailable("refused")
+        fault.__cause__ = ServiceError("cognito-idp.RevokeToken", code, 400, message="no", request_id="R")
+        world.notices.tell_event(Report("revoke_failed", "sub-1", None), [fault], world.clock.now())
+    assert [line.partition("code ")[2].partition(";")[0] for line in world.lines] == [
+        "AccessDeniedException",
+        "ThrottlingException",
+    ]
+
+
+def test_a_line_that_another_part_writes_is_due_once_a_minute(world):
+    """Of each subject by itself, and not while the notices have just written one about it."""
+    now = world.clock.now()
+    assert [world.notices.is_due(what, now) for what in ("preflight", "other", "preflight")] == [True, True, False]
+    assert world.notices.is_due("preflight", now + 60)
+    world.notices.tell_event(Report("reuse", "sub-1", None), [], now)
+    assert not world.notices.is_due("reuse", now)
