@@ -29,13 +29,14 @@ def order_of(folder: ModuleType) -> list[str]:
 
 CORE_ORDER = [path for folder in (core, crypto, protocol) for path in order_of(folder)]
 
-BELOW = {"core", "configuration", "clock", "http", "_lazy"}
+BELOW = {"core", "settings", "configuration", "clock", "http", "_lazy"}
 MAY_IMPORT = {
     "": {"core", "_lazy"},  # the public package; managers are loaded when they are first named
     "_lazy": set(),
     "store": {"core", "_lazy"},  # public names only
     "core": {"core"},
-    "configuration": {"core"},
+    "settings": set(),
+    "configuration": {"core", "settings"},
     "clock": {"core"},
     "fork": set(),
     "drivers": {"core", "drivers"},

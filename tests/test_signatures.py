@@ -18,8 +18,8 @@ from botocore.exceptions import NoCredentialsError, ProfileNotFound
 import cognito_session
 from cognito_session import AsyncSessionManager, SessionManager
 from cognito_session.aws.transport.botocore_chain import file_settings, resolve_keys
-from cognito_session.configuration import VARIABLES
 from cognito_session.manager import default as manager
+from cognito_session.settings import VARIABLES
 from support.sealing_keys import ring
 
 HARMLESS = (type(None), bool, int, float, str, bytes, enum.Enum, type, types.FunctionType, types.BuiltinFunctionType)

@@ -30,28 +30,15 @@ from cognito_session.web.checked import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from typing import TypedDict
 
     from cognito_session.core.protocol.ports import Clock, IdentityProvider, KeySource, SessionStore
     from cognito_session.core.protocol.steps import Report
+    from cognito_session.settings import SettingKeywords
     from cognito_session.signin.login_site import LoginSite
 
-    class ManagerSettings(TypedDict, total=False):
-        """The keywords of `from_env`: names of things at AWS, then what the constructor takes."""
+    class ManagerSettings(SettingKeywords, total=False):
+        """The keywords of `from_env`: the settings, then the constructor's keywords."""
 
-        session_table: str | None
-        client_id: str | None
-        user_pool_id: str | None
-        partition_key: str | None
-        sort_key: str | None
-        client_secret: str | None
-        session_keys: str | None
-        session_secret_arn: str | None
-        session_store: str | None
-        cognito_domain: str | None
-        app_base_url: str | None
-        session_table_region: str | None
-        session_accept_unsealed_rows: str | None
         cookie: CookieKind
         cookie_name: str | None
         policy: SessionPolicy | None
@@ -217,9 +204,9 @@ class Assembly:
         for name in keywords:
             if name in SessionPolicy.__dataclass_fields__:
                 raise TypeError(f"{cls.__name__}.from_env() has no keyword {name!r}: use policy=SessionPolicy({name}=...)")
-            if name not in _NAMES and name not in _PARTS:
-                raise no_keyword(f"{cls.__name__}.from_env()", name, (*_NAMES, *_PARTS))
-        names = {name: keywords.pop(name) for name in _NAMES if name in keywords}
+            if name not in Configuration._fields and name not in _PARTS:
+                raise no_keyword(f"{cls.__name__}.from_env()", name, (*Configuration._fields, *_PARTS))
+        names = {name: keywords.pop(name) for name in Configuration._fields if name in keywords}
         return Configuration.from_env(environ, prefix=prefix, **names), keywords
 
 
@@ -230,11 +217,6 @@ def _csrf(csrf: Csrf, base_url: str | None) -> Csrf:
     return Csrf(csrf.trusted_origins, csrf.exempt, csrf.header_token, origin_of(base_url))
 
 
-_NAMES = (
-    *("session_table", "client_id", "user_pool_id", "partition_key", "sort_key", "client_secret"),
-    *("session_keys", "session_secret_arn", "session_store", "cognito_domain", "app_base_url", "session_table_region"),
-    "session_accept_unsealed_rows",
-)
 _PARTS = (
     *("cookie", "cookie_name", "policy", "boto3_session", "clients", "store", "provider", "keys", "keyring", "clock"),
     *("csrf", "on_event", "trusted_proxies", "same_site", "websocket_api", "websocket_recheck_seconds"),

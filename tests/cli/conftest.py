@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from cognito_session.cli import main
 from cognito_session.local.stack import LocalStack
+from cognito_session.settings import SETTINGS
 from support.stack import fresh, make_app
 
 
@@ -32,8 +33,7 @@ def app(stack):
 @pytest.fixture
 def command(monkeypatch):
     """`cognito-session ...` in an environment that holds nothing but what the test names."""
-    names = ("SESSION_TABLE", "PARTITION_KEY", "SORT_KEY", "SESSION_KEYS", "SESSION_SECRET_ARN", "CLIENT_ID", "USER_POOL_ID")
-    for name in names:
+    for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments, env=None, status=0):

@@ -16,6 +16,7 @@ from cognito_session.ops.app_client import Expected, check_app_client, grace_sec
 from cognito_session.ops.device_tracking import check_device_tracking
 from cognito_session.ops.doctor import Doctor
 from cognito_session.ops.probe import Probe
+from cognito_session.settings import SETTINGS
 from managed.scene import ring
 from support.stack import PASSWORD, done, make_pool
 
@@ -57,6 +58,12 @@ def right(stack, command):
     """A setup with nothing wrong, and the user pool it is on."""
     pool = make_pool(stack, rotation_grace_seconds=60, **URLS)
     return setup(stack, command, pool, "doctor-right")
+
+
+def test_the_help_lists_every_setting(command):
+    """`doctor --help` names each setting of the table."""
+    shown = command("doctor", "--help").output
+    assert [name for name in SETTINGS if f"  {name} " not in shown] == []
 
 
 def test_a_setup_that_is_right(stack, command, right):

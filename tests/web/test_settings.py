@@ -9,7 +9,7 @@ import pytest
 
 from cognito_session import AsyncSessionManager, ConfigurationError, SessionManager, SessionPolicy
 from cognito_session.http.csrf import Csrf
-from cognito_session.web.settings import Settings
+from cognito_session.web.settings import AdapterSettings
 from support.sealing_keys import ring
 from support.stack import fresh, make_app, shared_stack
 
@@ -32,7 +32,7 @@ def environ(stack):
 def test_capitals_do_not_matter_and_none_is_unset(environ):
     """Names at AWS, keywords of the constructor and the path of the sign-in page are taken; None leaves the default."""
     given = {"ENVIRON": environ, "cookie_name": "mine", "CLIENT_ID": "client1", "Session_Keys": KEYS, "COOKIE": None}
-    found = Settings.of({**given, "LOGIN_PATH": "/login"}, spelled=SPELLED)
+    found = AdapterSettings.of({**given, "LOGIN_PATH": "/login"}, spelled=SPELLED)
     assert type(found.manager) is SessionManager
     assert (found.manager.context.cookie.name, found.manager.context.sealed_cookie) == ("mine", True)
     assert (found.manager.configuration.client_id, found.login_path) == ("client1", "/login")
@@ -43,7 +43,7 @@ def test_what_is_not_set_comes_from_the_environment(environ, monkeypatch):
     """Without any setting the process's own environment says everything."""
     for name, value in {**environ, "SESSION_KEYS": KEYS}.items():
         monkeypatch.setenv(name, value)
-    found = Settings.of({}, spelled=SPELLED)
+    found = AdapterSettings.of({}, spelled=SPELLED)
     assert found.manager.configuration.session_table == environ["SESSION_TABLE"]
     assert found.login_path is None
 
@@ -52,23 +52,23 @@ def test_a_policy_and_csrf_may_be_mappings(environ):
     """A settings file need not import our classes; what they refuse is refused, by name."""
     given = {"environ": environ, "cookie": "token"}
     made = {"POLICY": {"IDLE_SECONDS": 60}, "CSRF": {"exempt": ["/hooks/*"]}}
-    manager = Settings.of({**given, **made}, spelled=SPELLED).manager
+    manager = AdapterSettings.of({**given, **made}, spelled=SPELLED).manager
     assert (manager.context.policy.idle_seconds, manager.engine.csrf.exempt) == (60, ("/hooks/*",))
     ours = {"policy": SessionPolicy(idle_seconds=61), "csrf": Csrf(exempt=["/own"])}
-    manager = Settings.of({**given, **ours}, spelled=SPELLED).manager
+    manager = AdapterSettings.of({**given, **ours}, spelled=SPELLED).manager
     assert (manager.context.policy.idle_seconds, manager.engine.csrf.exempt) == (61, ("/own",))
     with pytest.raises(ConfigurationError, match="COGNITO_SESSION_POLICY: expected the keywords of SessionPolicy"):
-        Settings.of({**given, "policy": {"idle": 60}}, spelled=SPELLED)
+        AdapterSettings.of({**given, "policy": {"idle": 60}}, spelled=SPELLED)
 
 
 def test_a_manager_may_be_handed_over_named_or_be_of_the_other_kind(environ, monkeypatch):
     """A finished manager is used as it is, by itself or by its dotted path; a class is asked for one."""
     finished = SessionManager.from_env(environ=environ, cookie="token")
-    assert Settings.of({"MANAGER": finished, "LOGIN_PATH": "/in"}, spelled=SPELLED) == (finished, "/in")
+    assert AdapterSettings.of({"MANAGER": finished, "LOGIN_PATH": "/in"}, spelled=SPELLED) == (finished, "/in")
     named = {"MANAGER": "cognito_session.AsyncSessionManager", "environ": environ, "cookie": "token"}
-    assert type(Settings.of(named, spelled=SPELLED).manager) is AsyncSessionManager
+    assert type(AdapterSettings.of(named, spelled=SPELLED).manager) is AsyncSessionManager
     monkeypatch.setitem(sys.modules, "myproject", SimpleNamespace(sessions=finished))
-    assert Settings.of({"MANAGER": "myproject.sessions"}, spelled=SPELLED).manager is finished
+    assert AdapterSettings.of({"MANAGER": "myproject.sessions"}, spelled=SPELLED).manager is finished
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,6 @@ def test_a_manager_may_be_handed_over_named_or_be_of_the_other_kind(environ, mon
 def test_what_is_no_setting_is_refused_by_its_name(given, words, environ):
     """A typing error must not leave a setting at its default in silence."""
     with pytest.raises(ConfigurationError, match=words):
-        Settings.of({"environ": environ, "cookie": "token", **given} if "MANAGER" not in given else given, spelled=SPELLED)
+        AdapterSettings.of(
+            {"environ": environ, "cookie": "token", **given} if "MANAGER" not in given else given, spelled=SPELLED
+        )

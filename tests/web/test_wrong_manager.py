@@ -10,7 +10,7 @@ from cognito_session.web import asgi, wsgi
 from cognito_session.web.fastapi import CognitoAuth
 from cognito_session.web.flask import CognitoSession
 from cognito_session.web.powertools import session_middleware
-from cognito_session.web.settings import Settings
+from cognito_session.web.settings import AdapterSettings
 
 ADAPTERS = {
     "asgi": lambda value: asgi.CognitoSessionMiddleware(None, value),
@@ -36,4 +36,4 @@ def test_what_is_no_manager_is_refused_at_the_start(adapter, value):
 def test_a_setting_that_is_no_manager_is_refused():
     """Django's settings and Flask's config may also name a class, which is then made, but nothing else."""
     with pytest.raises(ConfigurationError, match="COGNITO_SESSION_MANAGER: expected a SessionManager"):
-        Settings.of({"manager": object()}, spelled="COGNITO_SESSION_{}")
+        AdapterSettings.of({"manager": object()}, spelled="COGNITO_SESSION_{}")

@@ -14,6 +14,7 @@ from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
 from cognito_session.ops.doctor import Doctor, Paths
 from cognito_session.ops.probe import Probe
+from cognito_session.settings import SETTINGS
 
 if TYPE_CHECKING:
     from cognito_session.cli.surroundings import Surroundings
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _PASSWORD = "COGNITO_SESSION_PROBE_PASSWORD"
+_SETTINGS = "\b\nSettings, as variables of the environment:\n" + "\n".join(
+    f"  {name:<29} {described.help}" for name, described in SETTINGS.items()
+)
 
 
-@click.command()
+@click.command(epilog=_SETTINGS)
 @click.option("--session-days", default=7, show_default=True, help="The policy's absolute timeout.")
 @click.option("--callback-path", default="/auth/callback", show_default=True, help="What managed_login() was given.")
 @click.option("--after-sign-out", default="/", show_default=True, help="What managed_login() was given.")
@@ -36,8 +40,8 @@ def doctor(
 ) -> None:
     """Print what is wrong with the setup, each with its fix; exit status 1 where there is a problem.
 
-    Reads what the application reads: USER_POOL_ID, CLIENT_ID, SESSION_TABLE and so on. Changes nothing. The app client's
-    settings need cognito-idp:DescribeUserPoolClient, the table's dynamodb:Describe*.
+    Reads the settings that the application reads. Changes nothing. Reading the app client needs
+    cognito-idp:DescribeUserPoolClient, and reading the table dynamodb:Describe*.
 
     --live signs a test user of the user pool in and out again: it must have no second factor, and the app client needs
     ALLOW_USER_PASSWORD_AUTH. It waits for the rotation's grace, a minute at most.

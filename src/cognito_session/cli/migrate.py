@@ -101,7 +101,7 @@ def migrate(
 
 def _rules(here: Surroundings) -> TokenRules | None:
     """Whose access tokens may tell a row's session id; without a pool, nobody's."""
-    if not any(here.variable(name) for name in ("USER_POOL_ID", "COGNITO_USER_POOL_ID")):
+    if here.variable("USER_POOL_ID") is None:
         return None
     found = here.configuration()
     return TokenRules.of_pool(found.user_pool_id, found.client_id)

@@ -12,6 +12,7 @@ from cognito_session.aws.transport.open import open_wire
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import SessionError
 from cognito_session.ops.table import Layout, Tables
+from cognito_session.settings import variable_names
 
 __all__ = ["Commands", "Surroundings"]
 
@@ -48,6 +49,6 @@ class Surroundings:
         """With the user pool and the app client; the table is the command's own."""
         return Configuration.from_env(self.environ, prefix=self.prefix, session_table=self.variable("SESSION_TABLE") or "none")
 
-    def variable(self, name: str) -> str | None:
-        """A variable of ours, None where it is empty."""
-        return self.environ.get(self.prefix + name) or None
+    def variable(self, setting: str) -> str | None:
+        """The text of a setting's variable, unchecked; None if it is empty."""
+        return next(filter(None, map(self.environ.get, variable_names(setting, self.prefix))), None)

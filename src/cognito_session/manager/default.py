@@ -6,11 +6,11 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.configuration import VARIABLES
 from cognito_session.core.arguments import check_text
 from cognito_session.core.errors import SessionError
 from cognito_session.core.secret import Secret
 from cognito_session.manager.sync import SessionManager
+from cognito_session.settings import VARIABLES
 from cognito_session.web.unsent import made
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from cognito_session.http.error_response import session_error_of
 from cognito_session.web import establish as turns
 from cognito_session.web.current import visiting
 from cognito_session.web.django_call import Call, call_of, request_of, respond
-from cognito_session.web.settings import Settings
+from cognito_session.web.settings import AdapterSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -60,7 +60,7 @@ _SETTINGS: Final = "COGNITO_SESSION"
 _ATTRIBUTE: Final = "cognito_session"
 _GUARDS: Final = ("any_group", "all_groups", "scopes", "max_age")
 _UNSET: Final[Mapping[str, Any]] = {}
-_read: dict[str, tuple[Mapping[str, Any], Settings]] = {}
+_read: dict[str, tuple[Mapping[str, Any], AdapterSettings]] = {}
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -250,10 +250,10 @@ def session_manager(settings_name: str = _SETTINGS) -> AnySessionManager:
     return _settings(settings_name).manager
 
 
-def _settings(name: str) -> Settings:
+def _settings(name: str) -> AdapterSettings:
     """Read once, for all handlers of the process: a manager keeps connections and keys."""
     given = getattr(django_settings, name, None) or _UNSET
     known = _read.get(name)
     if known is None or known[0] is not given:
-        known = _read[name] = (given, Settings.of(given, spelled=name + '["{}"]'))
+        known = _read[name] = (given, AdapterSettings.of(given, spelled=name + '["{}"]'))
     return known[1]

@@ -31,7 +31,7 @@ from cognito_session.web import flask_guard_order as guard_order
 from cognito_session.web import wsgi
 from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.request_session import RequestSession
-from cognito_session.web.settings import Settings
+from cognito_session.web.settings import AdapterSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -92,13 +92,13 @@ class CognitoSession:
         if SessionError not in app.error_handler_spec[None][None]:
             app.register_error_handler(SessionError, _refuse)
 
-    def _settings(self, app: flask.Flask, manager: AnySessionManager | None) -> Settings:
+    def _settings(self, app: flask.Flask, manager: AnySessionManager | None) -> AdapterSettings:
         given = {name.removeprefix(_PREFIX): value for name, value in app.config.items() if name.startswith(_PREFIX)}
         login_path = self._login_path if self._login_path is not None else given.get("LOGIN_PATH")
         check_login_path("login_path", login_path)
         if manager is not None:
-            return Settings(check_manager("CognitoSession: manager", manager), login_path)
-        return Settings.of({**given, "LOGIN_PATH": login_path}, spelled=_PREFIX + "{}")
+            return AdapterSettings(check_manager("CognitoSession: manager", manager), login_path)
+        return AdapterSettings.of({**given, "LOGIN_PATH": login_path}, spelled=_PREFIX + "{}")
 
 
 class _Outside(wsgi.CognitoSessionMiddleware):
@@ -222,7 +222,7 @@ def _show_facts(app: flask.Flask) -> None:
         provider.default = lambda o: o.facts() if isinstance(o, Session) else default(o)
 
 
-def _settings() -> Settings:
+def _settings() -> AdapterSettings:
     settings = flask.current_app.extensions.get(_NAME)
     if settings is None:
         raise ConfigurationError("this application has no CognitoSession: CognitoSession(app), or init_app(app)")

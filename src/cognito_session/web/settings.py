@@ -1,4 +1,4 @@
-"""Settings of an application, as Flask's config and Django's settings hold them, become a manager.
+"""AdapterSettings of an application, as Flask's config and Django's settings hold them, become a manager.
 
 Every keyword of `SessionManager.from_env` may be set, in capitals or not; None counts as unset, and what is not set comes
 from the environment. `MANAGER` may be a manager, the dotted path of one, or of a class with `from_env`. The class is named,
@@ -16,26 +16,27 @@ from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.http.csrf import Csrf
+from cognito_session.settings import SETTINGS
 from cognito_session.web.checked import check_manager
 
 if TYPE_CHECKING:
     from cognito_session.engine import AnySessionManager
 
-__all__ = ["Settings"]
+__all__ = ["AdapterSettings"]
 
 _DEFAULT: Final = "cognito_session.SessionManager"
-_OBJECTS: Final = {"store": "SESSION_STORE", "keys": "SESSION_KEYS"}
-"""Keywords that take an object, and the setting that takes a text."""
+_OBJECTS: Final = {described.similar: name for name, described in SETTINGS.items() if described.similar}
+"""Keywords that take an object, and the setting with a similar name that takes a text."""
 
 
-class Settings(NamedTuple):
+class AdapterSettings(NamedTuple):
     """What a front door is set up with."""
 
     manager: AnySessionManager
     login_path: str | None = None
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], *, spelled: str) -> Settings:
+    def of(cls, given: Mapping[str, Any], *, spelled: str) -> AdapterSettings:
         """From names and values; `spelled` is how a name is written where they come from, as "COGNITO_SESSION_{}".
 
         Raises ConfigurationError, which names the setting.

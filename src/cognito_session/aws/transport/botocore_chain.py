@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
 from cognito_session.aws.transport.access_keys import AccessKeys
-from cognito_session.aws.transport.endpoint import VARIABLES
+from cognito_session.aws.transport.endpoint import ADDRESS_VARIABLES
 from cognito_session.aws.transport.proxy import proxies
 from cognito_session.aws.transport.renewed_keys import Resolved
 from cognito_session.core.arguments import setting
@@ -73,7 +73,7 @@ def file_settings(environ: Mapping[str, str]) -> dict[str, str]:
     session = new_session(environ)
     found = {name: session.get_config_variable(variable) for name, variable in _FILE_SETTINGS.items()}
     settings = {name: str(value) for name, value in found.items() if value}
-    for service, variable in VARIABLES.items():
+    for service, variable in ADDRESS_VARIABLES.items():
         address = _configured_address(session, service, environ)
         if address:
             settings[variable] = address

@@ -17,11 +17,19 @@ from cognito_session.core.partition import service_host
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VARIABLES", "Endpoints", "check_address", "endpoint_for", "is_loopback_http", "plain_http_hosts", "wants_fips"]
+__all__ = [
+    "ADDRESS_VARIABLES",
+    "Endpoints",
+    "check_address",
+    "endpoint_for",
+    "is_loopback_http",
+    "plain_http_hosts",
+    "wants_fips",
+]
 
 # Service id in requests -> its part of AWS_ENDPOINT_URL_<SERVICE>
 # (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
-VARIABLES: Final = {
+ADDRESS_VARIABLES: Final = {
     "dynamodb": "AWS_ENDPOINT_URL_DYNAMODB",
     "cognito-idp": "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
     "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
@@ -100,7 +108,7 @@ def _configured(service: str, environ: Mapping[str, str]) -> str | None:
     """The address that the environment names for the service, checked; empty means unset."""
     if _is_on(environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         return None
-    for variable in (VARIABLES[service], "AWS_ENDPOINT_URL"):
+    for variable in (ADDRESS_VARIABLES[service], "AWS_ENDPOINT_URL"):
         if address := setting(environ, variable):
             return check_address(address, variable, environ).rstrip("/")
     return None
