@@ -125,7 +125,7 @@ def test_every_variable_that_is_read_is_in_the_table():
     """What a manager and its transport ask the environment for is what session() compares."""
     environ = Recording({**REQUIRED, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
     made = SessionManager.from_env(cookie="token", environ=environ)
-    made._open()
+    made.ports.store._wire()
     assert environ.asked <= set(VARIABLES)
 
 
