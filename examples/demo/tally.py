@@ -7,7 +7,7 @@ itself: it is fetched once in a long time, whoever asks.
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from cognito_session.local.calls import Call
+from cognito_session.local.request_log import LoggedRequest
 
 __all__ = ["Meter", "Tally", "counted"]
 
@@ -27,7 +27,7 @@ class Tally(NamedTuple):
     operations: tuple[tuple[str, str, int], ...]
 
     @classmethod
-    def of(cls, calls: Iterable[Call]) -> "Tally":
+    def of(cls, calls: Iterable[LoggedRequest]) -> "Tally":
         """Of what the stack saw; pages of managed login, which the browser asks for itself, are left out."""
         ours = [call for call in calls if call.service in _NAMES and not _is_the_browsers(call)]
         return cls(
@@ -46,7 +46,7 @@ class Tally(NamedTuple):
 class Meter:
     """What the stack saw between two looks at its log; `calls` gives the calls after a number."""
 
-    def __init__(self, calls: Callable[[int], list[Call]]) -> None:
+    def __init__(self, calls: Callable[[int], list[LoggedRequest]]) -> None:
         self._calls = calls
         self._last = 0
 
@@ -65,11 +65,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _is_the_browsers(call: Call) -> bool:
+def _is_the_browsers(call: LoggedRequest) -> bool:
     return call.service == "oauth2" and call.operation not in _OF_THE_APP
 
 
-def _operations(calls: Iterable[Call]) -> tuple[tuple[str, str, int], ...]:
+def _operations(calls: Iterable[LoggedRequest]) -> tuple[tuple[str, str, int], ...]:
     found: dict[tuple[str, str], int] = {}
     for call in calls:
         key = (_NAMES[call.service], _named(call))
@@ -77,7 +77,7 @@ def _operations(calls: Iterable[Call]) -> tuple[tuple[str, str, int], ...]:
     return tuple((*key, number) for key, number in found.items())
 
 
-def _named(call: Call) -> str:
+def _named(call: LoggedRequest) -> str:
     name = "key set" if call.service == "jwks" else call.operation
     trouble = call.error or (None if call.status else "no answer")
     return f"{name} ({trouble})" if trouble else name

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from cognito_session.local.calls import Call
+from cognito_session.local.request_log import LoggedRequest
 from crashes.points import GET_TOKENS
 from crashes.report import CrashReport, Progress
 from crashes.site import Site
@@ -50,7 +50,7 @@ def expire_under(site: Site, report: CrashReport, progress: Progress, *, expirie
     report.refresh_calls_per_expiry = report.refresh_calls / report.expiries
 
 
-def _count(calls: list[Call], report: CrashReport) -> None:
+def _count(calls: list[LoggedRequest], report: CrashReport) -> None:
     refreshes = [call for call in calls if call.operation == GET_TOKENS]
     report.refresh_calls += len(refreshes)
     for call in refreshes:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from cognito_session import SessionManager, SessionPolicy
 from cognito_session.core.protocol.record import SessionKey
-from cognito_session.local.calls import Call
+from cognito_session.local.request_log import LoggedRequest
 from cognito_session.local.stack import CallRefusedError, LocalStack
 from crashes.answer import Answer, ask
 from crashes.crew import Crew
@@ -177,7 +177,7 @@ class Site:
             return bool(self.stack.refresh(self.pool, refresh_token))
         return False
 
-    def settled(self, seconds: float = 10.0) -> list[Call]:
+    def settled(self, seconds: float = 10.0) -> list[LoggedRequest]:
         """Every call, once all have come to their end; the log is then empty."""
         end = time.monotonic() + seconds
         while True:

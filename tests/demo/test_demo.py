@@ -19,8 +19,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from cognito_session.local.calls import Call
 from cognito_session.local.gateway import Gateway
+from cognito_session.local.request_log import LoggedRequest
 from cognito_session.signin.outcome import Refusal
 from examples.demo.__main__ import main
 from examples.demo.browser import Browser
@@ -311,7 +311,7 @@ def test_two_windows_that_save_at_once(world, browser):
 
 def call(number, service, operation, **more):
     """One line of the stack's log."""
-    return Call(number, service, operation, 0.0, **{"status": 200, **more})
+    return LoggedRequest(number, service, operation, 0.0, **{"status": 200, **more})
 
 
 def test_a_tally_counts_what_the_app_asked():

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cognito_session.local.rotation import Family, Refused, Rules, TokenBook
+from cognito_session.testing.rotation import RefreshTokenRefusedError, RotationRules, TokenBook, TokenFamily
 
 
 @pytest.fixture
@@ -17,18 +17,18 @@ def book():
 
 def issued(book, expires_at=1000.0):
     """A new family and its first token."""
-    family = Family("sign-in", "client", expires_at)
+    family = TokenFamily("sign-in", "client", expires_at)
     return family, book.issue(family)
 
 
-def use(book, text, now=0.0, grace=None, rules=Rules()):  # noqa: B008 - frozen
+def use(book, text, now=0.0, grace=None, rules=RotationRules()):  # noqa: B008 - frozen
     """Spend a token; the new one."""
     return book.use(text, now=now, grace_seconds=grace, rules=rules).refresh_token
 
 
-def refusal(book, text, now=0.0, grace=None, rules=Rules()):  # noqa: B008 - frozen
+def refusal(book, text, now=0.0, grace=None, rules=RotationRules()):  # noqa: B008 - frozen
     """Spend a token in vain; the reason."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefreshTokenRefusedError) as refused:
         book.use(text, now=now, grace_seconds=grace, rules=rules)
     return refused.value.reason
 
@@ -78,7 +78,7 @@ def test_semantics_a_gives_siblings_that_all_live(book):
 
 def test_semantics_b_lets_only_the_newest_child_live(book):
     """B: the newest child supersedes its siblings and whatever came of them."""
-    rules = Rules(semantics="B")
+    rules = RotationRules(semantics="B")
     _, first = issued(book)
     elder = use(book, first, 0, 10, rules)
     grandchild = use(book, elder, 1, 10, rules)
@@ -90,7 +90,7 @@ def test_semantics_b_lets_only_the_newest_child_live(book):
 
 def test_semantics_c_gives_the_same_child_again(book):
     """C: every use within the grace answers with the one token that the first use made."""
-    rules = Rules(semantics="C")
+    rules = RotationRules(semantics="C")
     _, first = issued(book)
     assert len({use(book, first, now, 10, rules) for now in (0, 1, 9)}) == 1
 
@@ -105,7 +105,7 @@ def test_reuse_spares_the_family_by_default(book):
 
 def test_reuse_kills_the_family_when_told_to(book):
     """With reuse_kills_family a reuse revokes every token of the sign-in."""
-    rules = Rules(reuse_kills_family=True)
+    rules = RotationRules(reuse_kills_family=True)
     _, first = issued(book)
     second = use(book, first, 0, 0, rules)
     assert refusal(book, first, 0, 0, rules) == "reused"
@@ -115,7 +115,7 @@ def test_reuse_kills_the_family_when_told_to(book):
 @pytest.mark.parametrize(("scope", "survives"), [("token", True), ("family", False)])
 def test_revocation_takes_the_token_or_the_family(book, scope, survives):
     """Revoking the first token ends the second one exactly when the scope is the family."""
-    rules = Rules(revoke_scope=scope)
+    rules = RotationRules(revoke_scope=scope)
     _, first = issued(book)
     second = use(book, first, 0, 10, rules)
     book.revoke(first, rules)
@@ -128,7 +128,7 @@ def test_revocation_takes_the_token_or_the_family(book, scope, survives):
 
 def test_other_sign_ins_are_left_alone(book):
     """What happens to one family never touches another."""
-    rules = Rules(reuse_kills_family=True)
+    rules = RotationRules(reuse_kills_family=True)
     _, mine = issued(book)
     _, other = issued(book)
     use(book, mine, 0, 0, rules)
@@ -139,7 +139,7 @@ def test_other_sign_ins_are_left_alone(book):
 def test_a_token_that_was_never_given_out_is_unknown(book):
     """Garbage is unknown to use, and to revoke and find it is no error."""
     assert refusal(book, "garbage") == "unknown"
-    assert book.revoke("garbage", Rules()) is None
+    assert book.revoke("garbage", RotationRules()) is None
     assert book.find("garbage") is None
 
 
@@ -150,7 +150,7 @@ def test_of_many_threads_exactly_one_wins(book):
     def spend(_):
         try:
             return use(book, first, grace=0)
-        except Refused:
+        except RefreshTokenRefusedError:
             return None
 
     with ThreadPoolExecutor(32) as pool:
@@ -161,7 +161,7 @@ def test_of_many_threads_exactly_one_wins(book):
 def test_a_token_never_shows_in_a_repr(book):
     """Families and uses print without their secrets."""
     family, first = issued(book)
-    shown = repr(family) + repr(book.use(first, now=0, grace_seconds=10, rules=Rules()))
+    shown = repr(family) + repr(book.use(first, now=0, grace_seconds=10, rules=RotationRules()))
     assert "sign-in" not in shown
     assert "token-" not in shown
 
@@ -170,4 +170,4 @@ def test_a_token_never_shows_in_a_repr(book):
 def test_rules_that_do_not_exist_are_refused(wrong):
     """A misspelt rule is an error, not a silent default."""
     with pytest.raises(ValueError):
-        Rules(**wrong)
+        RotationRules(**wrong)

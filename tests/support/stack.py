@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from cognito_session.core.protocol.record import USER_SID
-from cognito_session.local.calls import Call
+from cognito_session.local.request_log import LoggedRequest
 from cognito_session.local.stack import LocalStack, Pool, User
 from cognito_session.manager import AsyncSessionManager, SessionManager
 
@@ -159,7 +159,7 @@ def done(stack: LocalStack, *, keys: bool = False) -> list[str]:
     return [call.operation for call in calls if _succeeded(call) and (keys or call.service != "jwks")]
 
 
-def _succeeded(call: Call) -> bool:
+def _succeeded(call: LoggedRequest) -> bool:
     return call.status == 200
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cognito_session.http.response import Response
-from cognito_session.testing.answer import set_cookie_lines
 from cognito_session.testing.browser import Browser
 from cognito_session.testing.cookie_jar import CookieJar
+from cognito_session.testing.set_cookie_lines import set_cookie_lines
 
 A, B = "a=1; Path=/", "b=2; Path=/"
 

@@ -9,7 +9,7 @@ import pytest
 
 from cognito_session import Active, SessionConflict
 from cognito_session.core.protocol.conditions import Change
-from cognito_session.testing import turns
+from cognito_session.testing import scheduler
 
 
 def served(sessions, header):
@@ -217,7 +217,7 @@ def test_what_a_request_raises_is_raised_by_its_result(cognito, sessions, header
 
 def test_requests_that_wait_for_each_other_are_given_up(cognito, sessions, header, monkeypatch):
     """A lock of the application's own held over a call: an error that says so, and threads that end."""
-    monkeypatch.setattr(turns, "_STUCK_SECONDS", 0.3)
+    monkeypatch.setattr(scheduler, "_STUCK_SECONDS", 0.3)
     lock = threading.Lock()
 
     def locked():

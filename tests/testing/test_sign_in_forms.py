@@ -11,8 +11,8 @@ import pytest
 
 from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.core.protocol.ports import CodeGrant, GrantRefused, PoolRefusal
-from cognito_session.testing.account import PASSWORD
-from cognito_session.testing.user_pool import CODE
+from cognito_session.testing.pool_operations import CODE
+from cognito_session.testing.pool_state import PASSWORD
 
 
 @pytest.fixture

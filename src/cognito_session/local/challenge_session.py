@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from cognito_session.local.devices import DeviceProof
 
-__all__ = ["MAX_FAILURES", "MFA_ASSOCIATED", "MFA_VERIFIED", "Challenge", "SessionBook", "SessionRefused"]
+__all__ = ["MAX_FAILURES", "MFA_ASSOCIATED", "MFA_VERIFIED", "Challenge", "ChallengeSessionError", "ChallengeSessions"]
 
 MAX_FAILURES: Final = 3
 MFA_ASSOCIATED: Final = "MFA_SETUP, secret given out"
@@ -21,7 +21,7 @@ MFA_VERIFIED: Final = "MFA_SETUP, code verified"
 _SESSION_BYTES: Final = 360  # 480 characters: within the 20 to 2048 that the API allows, and too long for a guess
 
 
-class SessionRefused(Exception):
+class ChallengeSessionError(Exception):
     """A session that may not be used; `reason` says why."""
 
     def __init__(self, reason: Literal["unknown", "used", "expired"]) -> None:
@@ -53,7 +53,7 @@ class Challenge:
     used: bool = False
 
 
-class SessionBook:
+class ChallengeSessions:
     """Every challenge that was ever put."""
 
     def __init__(self) -> None:
@@ -67,19 +67,19 @@ class SessionBook:
         return text
 
     def find(self, text: str, names: Collection[str], *, now: float, client_id: str | None = None) -> Challenge:
-        """The challenge of a session, if it is one of these and may still be answered. Raises SessionRefused.
+        """The challenge of a session, if it is one of these and may still be answered. Raises ChallengeSessionError.
 
         client_id None: the operation does not name its client.
         """
         challenge = self._challenges.get(text)
         if challenge is None or challenge.name not in names or client_id not in (None, challenge.client_id):
-            raise SessionRefused("unknown")
+            raise ChallengeSessionError("unknown")
         if challenge.used:
-            raise SessionRefused("used")
+            raise ChallengeSessionError("used")
         if now >= challenge.expires_at:
-            raise SessionRefused("expired")
+            raise ChallengeSessionError("expired")
         if challenge.failures >= MAX_FAILURES:
-            raise SessionRefused("unknown")
+            raise ChallengeSessionError("unknown")
         return challenge
 
     def of_device(self, name: str, device_key: str, block: str | None, client_id: str) -> str | None:

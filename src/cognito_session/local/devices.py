@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cognito_session.core.crypto.srp import GENERATOR, GROUP, claim_key, number_bytes
-from cognito_session.local.records import AppClient
+from cognito_session.local.ministack_records import AppClient
 
 __all__ = ["Device", "DeviceBook", "DeviceProof", "new_device_key"]
 

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-from cognito_session.local.answer import Answer, api_error
 from cognito_session.local.devices import new_device_key
-from cognito_session.local.fitness import UnfitError, configure, require_cryptography, verifies
-from cognito_session.local.records import Account, AppClient
+from cognito_session.local.http_response import HttpResponse, api_error
+from cognito_session.local.ministack_records import AppClient, UserRecord
+from cognito_session.local.startup_checks import StartupError, configure, require_cryptography, verifies
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["CodeGrant", "Emulator"]
@@ -73,7 +73,7 @@ class Emulator:
         self._cognito._pool_signing_key = self._key
         self._require_signatures()
 
-    async def answer(self, scope: dict[str, Any], body: bytes) -> Answer:
+    async def answer(self, scope: dict[str, Any], body: bytes) -> HttpResponse:
         """What ministack itself answers to a request."""
         started: dict[str, Any] = {}
         chunks: list[bytes] = []
@@ -88,17 +88,17 @@ class Emulator:
                 chunks.append(message.get("body", b""))
 
         await self._app.app(scope, receive, send)
-        return Answer(started["status"], tuple(started["headers"]), b"".join(chunks))
+        return HttpResponse(started["status"], tuple(started["headers"]), b"".join(chunks))
 
     def client(self, client_id: object) -> AppClient | None:
         """The app client of this id, in whichever pool; requests that follow belong to its pool's region."""
         pool_id, pool, settings = self._cognito._find_pool_by_client_id(client_id)
         return AppClient(str(client_id), pool_id, pool, settings) if pool else None
 
-    def account(self, pool: Mapping[str, Any], name: object) -> Account | None:
+    def account(self, pool: Mapping[str, Any], name: object) -> UserRecord | None:
         """The user of this name or alias in a pool."""
         user, _ = self._cognito._resolve_user(pool, name) if isinstance(name, str) and name else (None, None)
-        return Account(user) if user else None
+        return UserRecord(user) if user else None
 
     def pool(self, pool_id: object) -> dict[str, Any] | None:
         """The pool's own live record; requests that follow belong to its region."""
@@ -115,19 +115,19 @@ class Emulator:
         self._cognito._refresh_tokens.pop(sign_in, None)
         return self.claims(sign_in)
 
-    def user_error(self, client: AppClient, sign_in: str) -> Answer | None:
+    def user_error(self, client: AppClient, sign_in: str) -> HttpResponse | None:
         """Why the user of this sign-in may not refresh: deleted, disabled, signed out or another client's."""
         if self._cognito._user_from_token(sign_in, client.pool) is None:
             return api_error("UserNotFoundException", "User does not exist.")
         _, error = self._cognito._refresh_auth_user(client.pool, client.pool_id, client.client_id, sign_in)
         return error and _as_answer(error)
 
-    def token_owner(self, access_token: str) -> Account | None:
+    def token_owner(self, access_token: str) -> UserRecord | None:
         """The user of an access token that is in force; None for any other text."""
         user, _ = self._cognito._user_pool_for_access_token(access_token)
-        return Account(user) if user else None
+        return UserRecord(user) if user else None
 
-    def srp_challenge(self, client: AppClient, username: str, srp_a: str) -> Answer:
+    def srp_challenge(self, client: AppClient, username: str, srp_a: str) -> HttpResponse:
         """PASSWORD_VERIFIER for a password that is proved by SRP within USER_AUTH, which no other flow setting limits."""
         settings = {**client.settings, "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}
         pool = {**client.pool, "_clients": {**client.pool["_clients"], client.client_id: settings}}
@@ -140,24 +140,24 @@ class Emulator:
         with _set(_device_key, device_key):
             yield
 
-    def password_error(self, client: AppClient, username: str, password: str) -> Answer | None:
+    def password_error(self, client: AppClient, username: str, password: str) -> HttpResponse | None:
         """Why a user may not sign in with this password."""
         given = {"USERNAME": username, "PASSWORD": password}
         asked = {"ClientId": client.client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": given}
         answer = _as_answer(self._cognito._initiate_auth(asked))
         return answer if answer.error else None
 
-    def policy_error(self, client: AppClient, password: str) -> Answer | None:
+    def policy_error(self, client: AppClient, password: str) -> HttpResponse | None:
         """Why a password may not be chosen in this pool."""
         error = self._cognito._validate_password(client.pool, password)
         return error and _as_answer(error)
 
-    def sign_in(self, client: AppClient, account: Account) -> dict[str, Any]:
+    def sign_in(self, client: AppClient, account: UserRecord) -> dict[str, Any]:
         """A new sign-in of a user as Cognito's AuthenticationResult, with ministack's own refresh token."""
         result: dict[str, Any] = self._cognito._build_auth_result(client.pool_id, client.client_id, account.record)
         return result
 
-    def secret_hash_error(self, operation: str, payload: dict[str, Any]) -> Answer | None:
+    def secret_hash_error(self, operation: str, payload: dict[str, Any]) -> HttpResponse | None:
         """Why a SECRET_HASH is refused. `payload` carries ministack's own refresh token."""
         error = self._cognito._validate_client_secret_hash(operation, payload)
         return error and _as_answer(error)
@@ -180,7 +180,7 @@ class Emulator:
         del result["RefreshToken"]
         return result
 
-    def give_code(self, client: AppClient, account: Account, asked: Mapping[str, str], *, auth_time: int) -> Answer:
+    def give_code(self, client: AppClient, account: UserRecord, asked: Mapping[str, str], *, auth_time: int) -> HttpResponse:
         """The redirect with a new authorization code for a user, or the refusal of what is asked.
 
         `asked` holds the parameters of RFC 6749 4.1.1, RFC 7636 4.3 and the nonce.
@@ -275,7 +275,7 @@ class Emulator:
         key_set = json.loads(self._cognito.well_known_jwks(pool_id)[2])
         self._cognito._drop_pool_keys(pool_id)
         if self._app.AUTH is not True or not verifies(token, key_set):
-            raise UnfitError("ministack does not sign its tokens with its published keys; the stack refuses to start")
+            raise StartupError("ministack does not sign its tokens with its published keys; the stack refuses to start")
 
 
 def _client_of(headers: Mapping[str, str] | None, form: Mapping[str, str]) -> tuple[str, str]:
@@ -309,9 +309,9 @@ def _set(variable: ContextVar[Any], value: object) -> Iterator[None]:
         variable.reset(before)
 
 
-def _as_answer(answer: tuple[int, Mapping[str, object], bytes]) -> Answer:
+def _as_answer(answer: tuple[int, Mapping[str, object], bytes]) -> HttpResponse:
     status, headers, body = answer
-    return Answer(status, tuple((name.lower().encode(), str(value).encode()) for name, value in headers.items()), body)
+    return HttpResponse(status, tuple((name.lower().encode(), str(value).encode()) for name, value in headers.items()), body)
 
 
 def _left_half_hash(token: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from cognito_session.clock import SystemClock
 from cognito_session.core.protocol.ports import Clock
-from cognito_session.local.payload import HttpAnswer, HttpRequest
+from cognito_session.local.gateway_payload import GatewayRequest, GatewayResponse
 
 __all__ = ["MAX_BODY_BYTES", "MAX_HEADER_BYTES", "Gateway", "Handler", "LambdaContext"]
 
@@ -146,22 +146,22 @@ class _Connection(BaseHTTPRequestHandler):
         try:
             event = self._request().event()
             context = LambdaContext(gateway.function_name, gateway.timeout_seconds)
-            answer = HttpAnswer.of(gateway.handler(event, context))
+            answer = GatewayResponse.of(gateway.handler(event, context))
         except _RefusedError as refused:
             self.close_connection = True  # what is left of the body is nobody's request
-            answer = HttpAnswer.message(refused.status, refused.status.phrase)
+            answer = GatewayResponse.message(refused.status, refused.status.phrase)
         except Exception:  # noqa: BLE001 - a handler may raise anything, and Lambda answers all of it alike
             _LOG.exception("the handler failed on %s %s", self.command, self.path.partition("?")[0])
-            answer = HttpAnswer.message(500, "Internal Server Error")
+            answer = GatewayResponse.message(500, "Internal Server Error")
         self._send(answer)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
-    def _request(self) -> HttpRequest:
+    def _request(self) -> GatewayRequest:
         headers = self.headers.items()
         if len(self.requestline) + sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
             raise _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        return HttpRequest(
+        return GatewayRequest(
             method=self.command,
             target=self.path,
             protocol=self.request_version,
@@ -186,7 +186,7 @@ class _Connection(BaseHTTPRequestHandler):
             raise _RefusedError(HTTPStatus.BAD_REQUEST)
         return body
 
-    def _send(self, answer: HttpAnswer) -> None:
+    def _send(self, answer: GatewayResponse) -> None:
         """Head and body in one write: two would cost a delayed acknowledgement."""
         has_body = answer.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
         phrase = next((known.phrase for known in HTTPStatus if known == answer.status), "")
@@ -199,7 +199,7 @@ class _Connection(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What http.server refuses by itself, in API Gateway's words instead of a page."""
         self.close_connection = True
-        self._send(HttpAnswer.message(code, HTTPStatus(code).phrase))
+        self._send(GatewayResponse.message(code, HTTPStatus(code).phrase))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's own name
         """Write nothing: a request is not worth a line."""

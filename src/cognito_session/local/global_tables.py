@@ -7,7 +7,7 @@ with which words. https://docs.aws.amazon.com/amazondynamodb/latest/developergui
 import json
 from typing import Any, ClassVar
 
-from cognito_session.local.answer import Answer, api_error, json_answer
+from cognito_session.local.http_response import HttpResponse, api_error, json_response
 
 __all__ = ["GlobalTables"]
 
@@ -33,7 +33,7 @@ class GlobalTables:
         """Forget all."""
         self._strong.clear()
 
-    def refusal(self, operation: str, body: bytes) -> Answer | None:
+    def refusal(self, operation: str, body: bytes) -> HttpResponse | None:
         """The answer to an operation that such a table does not have."""
         payload = _object(body) if self._strong else {}
         if operation in _TRANSACTIONS and self._strong.intersection(_tables_of(payload)):
@@ -42,7 +42,7 @@ class GlobalTables:
             return api_error(_NAMESPACE, "Time to Live is not supported on tables with multi-Region strong consistency")
         return None
 
-    def described(self, answer: Answer) -> Answer:
+    def described(self, answer: HttpResponse) -> HttpResponse:
         """DescribeTable's answer with what it says of such a table."""
         value = answer.json()
         table = value.get("Table")
@@ -50,7 +50,7 @@ class GlobalTables:
             return answer
         table["MultiRegionConsistency"] = "STRONG"
         table["Replicas"] = [{"RegionName": region, "ReplicaStatus": "ACTIVE"} for region in _REPLICAS]
-        return json_answer(value, status=answer.status, kind=b"application/x-amz-json-1.0")
+        return json_response(value, status=answer.status, kind=b"application/x-amz-json-1.0")
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cognito_session.core.cookie import Cookie
-from cognito_session.local.answer import Answer, oauth_error
-from cognito_session.local.authorization import AuthorizationRequest, form_of
+from cognito_session.local.authorization_request import AuthorizationRequest, form_of
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Grants
-from cognito_session.local.records import Account, AppClient
+from cognito_session.local.http_response import HttpResponse, oauth_error
+from cognito_session.local.ministack_records import AppClient, UserRecord
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["ManagedLogin"]
@@ -50,7 +50,7 @@ class ManagedLogin:
         self._clock = clock
         self._browsers: dict[str, _Remembered] = {}
 
-    async def authorize(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> Answer:
+    async def authorize(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> HttpResponse:
         """GET /oauth2/authorize: a code at once for a browser that is remembered, else ministack's page."""
         asked = AuthorizationRequest.of(form_of(scope["query_string"]))
         page = await self._emulator.answer(asked.scope(scope), b"")
@@ -66,11 +66,11 @@ class ManagedLogin:
             return self._emulator.give_code(client, account, asked.parameters, auth_time=remembered.signed_in_at)
         return asked.refused("login_required", "") if "none" in asked.prompts else page
 
-    async def login(self, scope: MutableMapping[str, Any], headers: Mapping[str, str], body: bytes) -> Answer:
+    async def login(self, scope: MutableMapping[str, Any], headers: Mapping[str, str], body: bytes) -> HttpResponse:
         """POST /login: ministack's answer, with the cookie where it signs the user in."""
         return self.signed_in(await self._emulator.answer(dict(scope), body), headers)
 
-    def idp_initiated(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def idp_initiated(self, headers: Mapping[str, str], body: bytes) -> HttpResponse:
         """POST /saml2/idpresponse without a request of ours: `RelayState` names client, address and scopes.
 
         There is no identity provider here: `SAMLResponse` is the user's name and not checked.
@@ -85,7 +85,7 @@ class ManagedLogin:
         now = int(self._clock.now())
         return self.signed_in(self._emulator.give_code(client, account, bound, auth_time=now), headers)
 
-    async def logout(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> Answer:
+    async def logout(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> HttpResponse:
         """GET /logout: the end of the cookie, then the redirect to a registered logout_uri."""
         answer = await self._emulator.answer(dict(scope), b"")
         asked = form_of(scope["query_string"])
@@ -99,7 +99,7 @@ class ManagedLogin:
         self._forget(headers)
         return answer.with_cookie(f"{_COOKIE.name}=; {_ATTRIBUTES}; Max-Age=0")
 
-    def signed_in(self, answer: Answer, headers: Mapping[str, str]) -> Answer:
+    def signed_in(self, answer: HttpResponse, headers: Mapping[str, str]) -> HttpResponse:
         """An answer that brings a code after a sign-in, with a new cookie; any other answer as it is."""
         grant = self._emulator.code_grant(answer.code)
         pool = grant and self._emulator.pool(grant.pool_id)
@@ -127,6 +127,6 @@ class ManagedLogin:
         too_old = self._clock.now() - _SESSION_SECONDS
         return next((each for each in sign_ins if each.signed_in_at > too_old), None)
 
-    def _account(self, remembered: _Remembered, client: AppClient) -> Account | None:
+    def _account(self, remembered: _Remembered, client: AppClient) -> UserRecord | None:
         account = self._emulator.account(client.pool, remembered.username)
         return account if account and account.sub == remembered.sub and account.enabled else None

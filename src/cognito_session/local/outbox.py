@@ -7,7 +7,7 @@ show in a repr.
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Medium", "Message", "Outbox", "Purpose"]
+__all__ = ["Medium", "Outbox", "Purpose", "SentMessage"]
 
 Medium = Literal["EMAIL", "SMS"]
 Purpose = Literal["sign_up", "resend", "forgot_password", "reset_password", "sign_in", "mfa"]
@@ -15,7 +15,7 @@ Purpose = Literal["sign_up", "resend", "forgot_password", "reset_password", "sig
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SentMessage:
     """One message. sent_at: epoch seconds on the stack's clock."""
 
     username: str
@@ -30,9 +30,9 @@ class Outbox:
     """Messages in the order in which they were sent."""
 
     def __init__(self) -> None:
-        self._messages: list[Message] = []
+        self._messages: list[SentMessage] = []
 
-    def send(self, message: Message) -> None:
+    def send(self, message: SentMessage) -> None:
         """Write down a message."""
         self._messages.append(message)
 

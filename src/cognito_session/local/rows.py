@@ -8,7 +8,7 @@ import base64
 from decimal import Decimal
 from typing import Any
 
-from cognito_session.local.wire import Wire
+from cognito_session.local.stack_client import StackClient
 
 __all__ = ["Rows"]
 
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 class Rows:
     """Rows of any table of the stack."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: StackClient) -> None:
         self._wire = wire
 
     def put_item(self, table: str, row: Row) -> None:

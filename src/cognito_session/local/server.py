@@ -51,14 +51,14 @@ def _serve(folder: Path, words: TextIO) -> None:
     emulator = Emulator(clock, folder)
     import uvicorn
 
-    from cognito_session.local.shell import Shell, TransportProtocol
+    from cognito_session.local.stack_app import StackApp, TransportProtocol
 
     # With the default protocol number 0, asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(512)
     config = uvicorn.Config(
-        Shell(emulator, clock),
+        StackApp(emulator, clock),
         http=TransportProtocol,
         loop="asyncio",
         ws="none",

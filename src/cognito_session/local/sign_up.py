@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from cognito_session.local.answer import Answer, oauth_error
-from cognito_session.local.api import CognitoApi
-from cognito_session.local.authorization import AuthorizationRequest, form_of
+from cognito_session.local.authorization_request import AuthorizationRequest, form_of
+from cognito_session.local.cognito_api import CognitoApi
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Grants
+from cognito_session.local.http_response import HttpResponse, oauth_error
 from cognito_session.local.managed_login import ManagedLogin
+from cognito_session.local.ministack_records import AppClient
 from cognito_session.local.pool import secret_hash
-from cognito_session.local.records import AppClient
 from cognito_session.local.sign_up_pages import code_page, details_page
 from cognito_session.testing.clock import SharedClock
 
@@ -52,7 +52,7 @@ class SignUp:
         self._login = login
         self._pending: dict[str, _Pending] = {}
 
-    async def answer(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def answer(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> HttpResponse:
         """GET and POST /signup."""
         form = form_of(body) if scope["method"] == "POST" else {}
         if "signup_token" in form:
@@ -69,7 +69,7 @@ class SignUp:
         """Forget every sign-up that waits for its code."""
         self._pending.clear()
 
-    async def _signed_up(self, scope: Scope, asked: AuthorizationRequest, form: Mapping[str, str]) -> Answer:
+    async def _signed_up(self, scope: Scope, asked: AuthorizationRequest, form: Mapping[str, str]) -> HttpResponse:
         username, email, password = (form.get(name, "") for name in _DETAILS)
         if not (username and email and password):
             return details_page(asked.parameters, _cancel(asked), error="Fill in every field", form=form)
@@ -81,7 +81,7 @@ class SignUp:
         self._pending[token] = _Pending(asked, username, self._clock.now() + _PENDING_SECONDS)
         return code_page(token, _cancel(asked))
 
-    async def _confirmed(self, scope: Scope, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
+    async def _confirmed(self, scope: Scope, headers: Mapping[str, str], form: Mapping[str, str]) -> HttpResponse:
         token = form["signup_token"]
         pending = self._pending.get(token)
         if pending is None or self._clock.now() >= pending.expires_at:
@@ -99,7 +99,7 @@ class SignUp:
         now = int(self._clock.now())
         return self._login.signed_in(self._emulator.give_code(client, account, asked.parameters, auth_time=now), headers)
 
-    async def _ask(self, scope: Scope, operation: str, client_id: str, payload: Mapping[str, Any]) -> Answer:
+    async def _ask(self, scope: Scope, operation: str, client_id: str, payload: Mapping[str, Any]) -> HttpResponse:
         """An operation of the API, as an app with the client's secret would ask it."""
         proof = _proof(self._grants.client(client_id), payload["Username"])
         body = json.dumps({"ClientId": client_id, **payload, **proof}).encode()
@@ -117,5 +117,5 @@ def _cancel(asked: AuthorizationRequest) -> str:
     return asked.error("access_denied", "The user cancelled the sign-up")
 
 
-def _message(answer: Answer) -> str:
+def _message(answer: HttpResponse) -> str:
     return str(answer.json().get("message") or "This did not work")

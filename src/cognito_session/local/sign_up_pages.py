@@ -7,7 +7,7 @@ a request is escaped.
 from collections.abc import Mapping
 from html import escape
 
-from cognito_session.local.answer import Answer
+from cognito_session.local.http_response import HttpResponse
 
 __all__ = ["code_page", "details_page"]
 
@@ -23,7 +23,9 @@ a{display:inline-block;margin:1.5rem 0 0 1rem;color:#0a5a9c}
 """
 
 
-def details_page(asked: Mapping[str, str], cancel: str, *, error: str = "", form: Mapping[str, str] | None = None) -> Answer:
+def details_page(
+    asked: Mapping[str, str], cancel: str, *, error: str = "", form: Mapping[str, str] | None = None
+) -> HttpResponse:
     """The page that asks for name, email and password; `form` is what was filled in before, `cancel` an address."""
     filled = form or {}
     fields = (
@@ -34,7 +36,7 @@ def details_page(asked: Mapping[str, str], cancel: str, *, error: str = "", form
     return _page("Sign up", "".join(fields), error=error, hidden=asked, button="Sign up", cancel=cancel)
 
 
-def code_page(token: str, cancel: str, *, error: str = "") -> Answer:
+def code_page(token: str, cancel: str, *, error: str = "") -> HttpResponse:
     """The page that asks for the code; `token` says whose sign-up it ends."""
     field = _field("code", "Confirmation code", {}, autocomplete="one-time-code", more=' inputmode="numeric"')
     hidden = {"signup_token": token}
@@ -49,7 +51,7 @@ def _field(name: str, label: str, filled: Mapping[str, str], *, autocomplete: st
     )
 
 
-def _page(title: str, fields: str, *, error: str, hidden: Mapping[str, str], button: str, cancel: str) -> Answer:
+def _page(title: str, fields: str, *, error: str, hidden: Mapping[str, str], button: str, cancel: str) -> HttpResponse:
     carried = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(hidden[name])}">\n' for name in hidden)
     alert = f'<p class="error" role="alert">{escape(error)}</p>\n' if error else ""
     html = f"""<!DOCTYPE html>
@@ -72,4 +74,4 @@ def _page(title: str, fields: str, *, error: str, hidden: Mapping[str, str], but
 </html>
 """
     headers = ((b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"))
-    return Answer(200, headers, html.encode())
+    return HttpResponse(200, headers, html.encode())

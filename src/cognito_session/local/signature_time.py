@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from cognito_session.local.answer import Answer, api_error
+from cognito_session.local.http_response import HttpResponse, api_error
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["SignatureTime"]
@@ -25,7 +25,7 @@ class SignatureTime:
         self.ahead_seconds = 0.0
         """How far AWS's clock is ahead of this machine's."""
 
-    def refusal(self, headers: Mapping[str, str]) -> Answer | None:
+    def refusal(self, headers: Mapping[str, str]) -> HttpResponse | None:
         """The answer to a request that was signed too early or too late; unsigned ones have no time to be judged."""
         signed = _signed_at(headers)
         if signed is None:

@@ -12,25 +12,25 @@ whatever way it dies, and its folder goes with it. What the stack's own methods 
 from pathlib import Path
 from typing import Self
 
-from cognito_session.local.child import Child, StackError
-from cognito_session.local.controls import Controls, HeldGate
-from cognito_session.local.directory import Directory
+from cognito_session.local.child_process import ChildProcess, StackError
+from cognito_session.local.control_client import ControlClient, HeldGate
 from cognito_session.local.pool import Pool, User, stack_environment
 from cognito_session.local.rows import Rows
+from cognito_session.local.stack_client import CallRefusedError, StackClient
 from cognito_session.local.totp import totp_code
-from cognito_session.local.wire import CallRefusedError, Wire
+from cognito_session.local.user_pool_admin import UserPoolAdmin
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["CallRefusedError", "HeldGate", "LocalStack", "Pool", "Rows", "StackError", "User"]
 
 
-class LocalStack(Directory, Controls):
+class LocalStack(UserPoolAdmin, ControlClient):
     """A running stack. Make one with `start`."""
 
     region = "us-east-1"
 
-    def __init__(self, child: Child) -> None:
-        super().__init__(Wire(child.port, self.region))
+    def __init__(self, child: ChildProcess) -> None:
+        super().__init__(StackClient(child.port, self.region))
         self._child = child
         self.url = self._wire.url
         self.clock_path: Path = child.clock_path
@@ -39,7 +39,7 @@ class LocalStack(Directory, Controls):
     @classmethod
     def start(cls, *, timeout: float = 20.0) -> Self:
         """Start a stack of its own. Raises StackError when it refuses to start or takes longer than `timeout`."""
-        return cls(Child.start(timeout))
+        return cls(ChildProcess.start(timeout))
 
     def stop(self) -> None:
         """End the child and remove its folder. Stopping twice is harmless."""

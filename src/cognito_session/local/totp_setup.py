@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cognito_session.local.answer import Answer, api_error, json_answer
+from cognito_session.local.challenge_issuer import ChallengeIssuer, invalid_session
 from cognito_session.local.challenge_session import MFA_ASSOCIATED, MFA_VERIFIED, Challenge
 from cognito_session.local.emulator import Emulator
 from cognito_session.local.grants import Grants
-from cognito_session.local.parameters import required
-from cognito_session.local.posing import Posing, invalid_session
+from cognito_session.local.http_response import HttpResponse, api_error, json_response
+from cognito_session.local.required_parameters import required
 from cognito_session.local.totp import new_totp_secret, totp_matches
 from cognito_session.testing.clock import SharedClock
 
@@ -24,23 +24,23 @@ __all__ = ["TotpSetup"]
 class TotpSetup:
     """The steps within MFA_SETUP."""
 
-    def __init__(self, emulator: Emulator, grants: Grants, posing: Posing, clock: SharedClock) -> None:
+    def __init__(self, emulator: Emulator, grants: Grants, posing: ChallengeIssuer, clock: SharedClock) -> None:
         self._emulator = emulator
         self._grants = grants
         self._posing = posing
         self._clock = clock
 
-    def answer(self, operation: str, payload: Mapping[str, Any]) -> Answer:
+    def answer(self, operation: str, payload: Mapping[str, Any]) -> HttpResponse:
         """AssociateSoftwareToken or VerifySoftwareToken. Raises Denied."""
         return self._associated(payload) if operation == "AssociateSoftwareToken" else self._verified(payload)
 
-    def _associated(self, payload: Mapping[str, Any]) -> Answer:
+    def _associated(self, payload: Mapping[str, Any]) -> HttpResponse:
         # Who lost sight of a secret may ask for another one.
         challenge = self._posing.waiting(payload, {"MFA_SETUP", MFA_ASSOCIATED})
         secret = new_totp_secret()
-        return json_answer({"SecretCode": secret, "Session": self._step(challenge, MFA_ASSOCIATED, secret)})
+        return json_response({"SecretCode": secret, "Session": self._step(challenge, MFA_ASSOCIATED, secret)})
 
-    def _verified(self, payload: Mapping[str, Any]) -> Answer:
+    def _verified(self, payload: Mapping[str, Any]) -> HttpResponse:
         challenge = self._posing.waiting(payload, {MFA_ASSOCIATED})
         client = self._grants.client(challenge.client_id)
         account = self._emulator.account(client.pool, challenge.username)
@@ -50,7 +50,7 @@ class TotpSetup:
             challenge.failures += 1
             return api_error("EnableSoftwareTokenMFAException", "Code mismatch")
         account.set_totp_secret(challenge.expected)
-        return json_answer({"Status": "SUCCESS", "Session": self._step(challenge, MFA_VERIFIED, None)})
+        return json_response({"Status": "SUCCESS", "Session": self._step(challenge, MFA_VERIFIED, None)})
 
     def _step(self, challenge: Challenge, name: str, secret: str | None) -> str:
         client = self._grants.client(challenge.client_id)

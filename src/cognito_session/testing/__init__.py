@@ -25,15 +25,15 @@ from cognito_session._lazy import lazy_names
 
 if TYPE_CHECKING:
     from cognito_session.testing.browser import Browser
-    from cognito_session.testing.calls import Call, CallLog
+    from cognito_session.testing.call_log import Call, CallLog
     from cognito_session.testing.clock import ManualClock
     from cognito_session.testing.cognito import Cognito
-    from cognito_session.testing.context import LambdaContext
     from cognito_session.testing.environment import set_defaults
     from cognito_session.testing.events import FORMS, EventForm
+    from cognito_session.testing.fake_pool import FakePool
     from cognito_session.testing.interleaver import Run
+    from cognito_session.testing.lambda_context import LambdaContext
     from cognito_session.testing.memory_store import MemoryStore
-    from cognito_session.testing.pool import FakePool
     from cognito_session.testing.store_contract import StoreContract
 
 __all__ = [
@@ -55,12 +55,12 @@ __all__ = [
 _LAZY = {
     "FORMS": "events",
     "Browser": "browser",
-    "Call": "calls",
-    "CallLog": "calls",
+    "Call": "call_log",
+    "CallLog": "call_log",
     "Cognito": "cognito",
     "EventForm": "events",
-    "FakePool": "pool",
-    "LambdaContext": "context",
+    "FakePool": "fake_pool",
+    "LambdaContext": "lambda_context",
     "ManualClock": "clock",
     "MemoryStore": "memory_store",
     "Run": "interleaver",

@@ -17,10 +17,17 @@ from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.http.csrf import origin_of
 from cognito_session.testing import environment
-from cognito_session.testing.provider import PoolKeys, PoolProvider
-from cognito_session.testing.sign_in_page import SignInPage
-from cognito_session.testing.user_pool import PoolOperations
-from cognito_session.testing.watch import Waiting, WatchedKeys, WatchedPage, WatchedPool, WatchedProvider, WatchedStore
+from cognito_session.testing.fake_authorization_server import FakeAuthorizationServer
+from cognito_session.testing.instrumented_ports import (
+    ClockSleep,
+    InstrumentedAuthorizationServer,
+    InstrumentedKeys,
+    InstrumentedPool,
+    InstrumentedProvider,
+    InstrumentedStore,
+)
+from cognito_session.testing.pool_operations import PoolOperations
+from cognito_session.testing.pool_provider import PoolKeys, PoolProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
     from cognito_session import AsyncSessionManager, SessionManager
     from cognito_session.core.protocol.session import Session
     from cognito_session.core.protocol.steps import Flow, Report
-    from cognito_session.testing.world import World
+    from cognito_session.testing.kit_state import KitState
 
 __all__ = ["Attachment"]
 
@@ -39,7 +46,7 @@ _DOMAIN: Final = "https://sign-in.example"
 class Attachment:
     """A manager of either kind, attached from construction until `put_back`."""
 
-    def __init__(self, manager: SessionManager | AsyncSessionManager, world: World) -> None:
+    def __init__(self, manager: SessionManager | AsyncSessionManager, world: KitState) -> None:
         names = manager.configuration
         self.manager = manager
         self._world = world
@@ -47,10 +54,10 @@ class Attachment:
         self.pool = world.pool(names.user_pool_id, names.client_id)
         if manager.context.policy.rotation_grace_seconds is not None:
             self.pool.grace_seconds = manager.context.policy.rotation_grace_seconds
-        self.page = SignInPage(self.pool, _domain(manager.ports), world.clock)
+        self.page = FakeAuthorizationServer(self.pool, _domain(manager.ports), world.clock)
         self._own = self._unwatched()
         self._searched = Searched()
-        self._keys = WatchedKeys(PoolKeys(world.clock), world)
+        self._keys = InstrumentedKeys(PoolKeys(world.clock), world)
         manager.context = manager.context._replace(clock=world.clock, entropy=world.entropy, searched=self._searched)
         manager.ports = self._watched()
 
@@ -117,15 +124,15 @@ class Attachment:
 
     def _watched(self) -> Ports:
         world, own = self._world, self._own
-        waiting = Waiting(world.clock, world)
+        waiting = ClockSleep(world.clock, world)
         return own._replace(
-            store=WatchedStore(own.store, world),
-            provider=WatchedProvider(PoolProvider(self.pool), world),
+            store=InstrumentedStore(own.store, world),
+            provider=InstrumentedProvider(PoolProvider(self.pool), world),
             keys=self._keys,
             sleep=waiting.sleep,
             on_event=self._report,
-            user_pool=WatchedPool(PoolOperations(self.pool), world),
-            authorization_server=WatchedPage(self.page, world),
+            user_pool=InstrumentedPool(PoolOperations(self.pool), world),
+            authorization_server=InstrumentedAuthorizationServer(self.page, world),
             pause=waiting.pause,
         )
 

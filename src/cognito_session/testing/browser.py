@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cognito_session.testing.answer import set_cookie_lines
 from cognito_session.testing.cookie_jar import CookieJar
+from cognito_session.testing.set_cookie_lines import set_cookie_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable

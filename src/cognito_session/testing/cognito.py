@@ -15,24 +15,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from cognito_session.testing import asking
+from cognito_session.testing import event_request
 from cognito_session.testing.attachment import Attachment
 from cognito_session.testing.browser import Browser
-from cognito_session.testing.client import client_of
 from cognito_session.testing.clock import ManualClock
-from cognito_session.testing.context import LambdaContext
 from cognito_session.testing.events import event as build_event
+from cognito_session.testing.framework_clients import client_of
+from cognito_session.testing.kit_state import KitState
+from cognito_session.testing.lambda_context import LambdaContext
 from cognito_session.testing.outages import Outages
-from cognito_session.testing.people import DEFAULT_USER, People, SignInOf
 from cognito_session.testing.races import Races
-from cognito_session.testing.world import World
+from cognito_session.testing.users import DEFAULT_USER, SignInOptions, Users
 from cognito_session.web.checked import check_manager
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from cognito_session import AsyncSessionManager, SessionManager
-    from cognito_session.testing.asking import Body, Query, Site
+    from cognito_session.testing.event_request import Body, Query, Site
     from cognito_session.testing.events import EventForm
 
     Manager = SessionManager | AsyncSessionManager
@@ -44,14 +44,14 @@ M = TypeVar("M", bound="SessionManager | AsyncSessionManager")
 _HANDSHAKES = ("websocket-connect", "authorizer-websocket")
 
 
-class Cognito(People, Outages, Races):
+class Cognito(Users, Outages, Races):
     """The test kit. A context manager: at its end every attached manager is as it was.
 
     `clock`: a ManualClock to live by; it begins at a fixed instant in 2023, unless given.
     """
 
     def __init__(self, clock: ManualClock | None = None) -> None:
-        self._world = World(clock or ManualClock())
+        self._world = KitState(clock or ManualClock())
         self._attachments: list[Attachment] = []
         self._browser = self._last = Browser(self._world.clock)
         self._named: dict[str, Browser] = {}
@@ -117,7 +117,7 @@ class Cognito(People, Outages, Races):
         self._last = browser = self._signed_in(attachment, user, groups, scopes) if signed_in else self._whose(user)
         browser.last_form = form
         identity = browser.identity(attachment.cookie_name)
-        asked = asking.asking(
+        asked = event_request.event_request(
             origin=attachment.origin,
             method=method,
             path=path,
@@ -204,7 +204,7 @@ class Cognito(People, Outages, Races):
         others = known is None or not _fits(groups, known.groups) or not _fits(scopes, known.scopes)
         if not browser.was_signed_in(name) or (others and (groups is not None or scopes is not None)):
             username = user if isinstance(user, str) else browser.username or DEFAULT_USER
-            self._sign_in(browser, attachment, SignInOf(username, groups, scopes))
+            self._sign_in(browser, attachment, SignInOptions(username, groups, scopes))
         return browser
 
 

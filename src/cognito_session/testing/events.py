@@ -17,7 +17,7 @@ from cognito_session.testing import gateway_context as contexts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.testing.asking import Asking
+    from cognito_session.testing.event_request import EventRequest
 
 __all__ = ["FORMS", "EventForm", "event"]
 
@@ -43,7 +43,7 @@ API, and Lambda authorizers: REST API (REQUEST and TOKEN), HTTP API (payload 2.0
 Event = dict[str, Any]
 
 
-def event(form: EventForm, asked: Asking) -> Event:
+def event(form: EventForm, asked: EventRequest) -> Event:
     """The event. Raises ValueError for a form that is none of FORMS."""
     build = _BUILDERS.get(form)
     if build is None:
@@ -51,7 +51,7 @@ def event(form: EventForm, asked: Asking) -> Event:
     return build(asked)
 
 
-def _http_v2(asked: Asking) -> Event:
+def _http_v2(asked: EventRequest) -> Event:
     """Lower-case names, several values joined, cookies in a list of their own and in no header; the path is decoded."""
     return {
         "version": "2.0",
@@ -67,23 +67,23 @@ def _http_v2(asked: Asking) -> Event:
     }
 
 
-def _function_url(asked: Asking) -> Event:
+def _function_url(asked: EventRequest) -> Event:
     """An HTTP API's, but the path is not decoded."""
     return {**_http_v2(asked), "rawPath": asked.path, "requestContext": contexts.function_url(asked)}
 
 
-def _http_v1(asked: Asking) -> Event:
+def _http_v1(asked: EventRequest) -> Event:
     """A REST API's with lower-case names and a decoded path."""
     decoded = asked._replace(path=asked.decoded_path)
     return {"version": "1.0", **_payload_1(decoded, {**asked.all_headers, **contexts.forwarded(asked)})}
 
 
-def _rest(asked: Asking) -> Event:
+def _rest(asked: EventRequest) -> Event:
     """Header names as the client wrote them."""
     return _payload_1(asked, _capitals({**asked.all_headers, **contexts.forwarded(asked)}))
 
 
-def _payload_1(asked: Asking, headers: dict[str, str]) -> Event:
+def _payload_1(asked: EventRequest, headers: dict[str, str]) -> Event:
     """What is not there is null."""
     return {
         "resource": "/{proxy+}",
@@ -100,14 +100,14 @@ def _payload_1(asked: Asking, headers: dict[str, str]) -> Event:
     }
 
 
-def _alb(asked: Asking) -> Event:
+def _alb(asked: EventRequest) -> Event:
     """One value a header; the query's parameters are not decoded."""
     return {**_balanced(asked), "headers": {**asked.all_headers, **contexts.forwarded(asked)}} | {
         "queryStringParameters": dict(_raw_pairs(asked))
     }
 
 
-def _alb_multi(asked: Asking) -> Event:
+def _alb_multi(asked: EventRequest) -> Event:
     parameters: dict[str, list[str]] = {}
     for name, value in _raw_pairs(asked):
         parameters.setdefault(name, []).append(value)
@@ -115,7 +115,7 @@ def _alb_multi(asked: Asking) -> Event:
     return {**_balanced(asked), "multiValueHeaders": headers, "multiValueQueryStringParameters": parameters}
 
 
-def _balanced(asked: Asking) -> Event:
+def _balanced(asked: EventRequest) -> Event:
     return {
         "requestContext": contexts.load_balancer(),
         "httpMethod": asked.method,
@@ -125,7 +125,7 @@ def _balanced(asked: Asking) -> Event:
     }
 
 
-def _websocket_connect(asked: Asking) -> Event:
+def _websocket_connect(asked: EventRequest) -> Event:
     """The handshake: a browser always says its Origin, and no method is told."""
     return {
         **_both(_capitals({**asked.all_headers, **contexts.forwarded(asked)})),
@@ -136,7 +136,7 @@ def _websocket_connect(asked: Asking) -> Event:
     }
 
 
-def _websocket_message(asked: Asking) -> Event:
+def _websocket_message(asked: EventRequest) -> Event:
     """No headers: who opened the connection is known from the authorizer on `$connect`."""
     context = contexts.websocket(asked, "MESSAGE")
     if asked.sub:
@@ -144,32 +144,32 @@ def _websocket_message(asked: Asking) -> Event:
     return {"requestContext": context, "body": asked.text or "", "isBase64Encoded": isinstance(asked.body, bytes)}
 
 
-def _authorizer_rest(asked: Asking) -> Event:
+def _authorizer_rest(asked: EventRequest) -> Event:
     made = _rest(asked)
     for name in ("body", "isBase64Encoded"):
         del made[name]
     return {"type": "REQUEST", "methodArn": contexts.arn(asked), **made}
 
 
-def _authorizer_token(asked: Asking) -> Event:
+def _authorizer_token(asked: EventRequest) -> Event:
     """`Cookie` as the token source. API Gateway asks no authorizer about a request without it."""
     return {"type": "TOKEN", "methodArn": contexts.arn(asked), "authorizationToken": asked.cookie}
 
 
-def _authorizer_http(asked: Asking) -> Event:
+def _authorizer_http(asked: EventRequest) -> Event:
     made = _http_v2(asked)
     for name in ("body", "isBase64Encoded"):
         made.pop(name, None)
     return {**made, "type": "REQUEST", "routeArn": contexts.arn(asked), "identitySource": [asked.cookie]}
 
 
-def _authorizer_websocket(asked: Asking) -> Event:
+def _authorizer_websocket(asked: EventRequest) -> Event:
     made = _websocket_connect(asked)
     del made["isBase64Encoded"]
     return {"type": "REQUEST", "methodArn": contexts.arn(asked, "$connect"), **made}
 
 
-def _cookies(asked: Asking) -> list[str]:
+def _cookies(asked: EventRequest) -> list[str]:
     return [pair.strip() for pair in asked.cookie.split(";")]
 
 
@@ -181,7 +181,7 @@ def _capitals(headers: dict[str, str]) -> dict[str, str]:
     return {"-".join(part.capitalize() for part in name.split("-")): value for name, value in headers.items()}
 
 
-def _raw_pairs(asked: Asking) -> list[tuple[str, str]]:
+def _raw_pairs(asked: EventRequest) -> list[tuple[str, str]]:
     return [(name, value) for part in asked.query.split("&") if part for name, _, value in [part.partition("=")]]
 
 
@@ -189,7 +189,7 @@ def _present(name: str, value: Any) -> Event:
     return {name: value} if value else {}
 
 
-_BUILDERS: Final[dict[EventForm, Callable[[Asking], Event]]] = {
+_BUILDERS: Final[dict[EventForm, Callable[[EventRequest], Event]]] = {
     "http-v2": _http_v2,
     "http-v1": _http_v1,
     "rest": _rest,

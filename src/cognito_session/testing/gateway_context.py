@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cognito_session.core import partition
 
 if TYPE_CHECKING:
-    from cognito_session.testing.asking import Asking
+    from cognito_session.testing.event_request import EventRequest
 
 __all__ = ["arn", "forwarded", "function_url", "http_api", "load_balancer", "rest_api", "websocket"]
 
@@ -20,19 +20,19 @@ _SOURCE_IP: Final = "203.0.113.7"  # RFC 5737: for documentation
 _TARGETS: Final = partition.arn("elasticloadbalancing", _REGION, _ACCOUNT, "targetgroup/functions/73e2d6bc24d8a067")
 
 
-def forwarded(asked: Asking) -> dict[str, str]:
+def forwarded(asked: EventRequest) -> dict[str, str]:
     """The headers that AWS adds."""
     trace = f"Root=1-{int(asked.at):08x}-{asked.request_id.replace('-', '')[:24]}"
     added = {"x-forwarded-for": _SOURCE_IP, "x-forwarded-port": "443", "x-forwarded-proto": "https", "x-amzn-trace-id": trace}
     return {name: value for name, value in added.items() if name not in asked.headers}
 
 
-def arn(asked: Asking, route: str | None = None) -> str:
+def arn(asked: EventRequest, route: str | None = None) -> str:
     """The ARN of the route that an authorizer is asked about."""
     return partition.arn("execute-api", _REGION, _ACCOUNT, f"{_API}/{_STAGE}/{route or asked.method + asked.path}")
 
 
-def http_api(asked: Asking) -> dict[str, Any]:
+def http_api(asked: EventRequest) -> dict[str, Any]:
     """An HTTP API's context, payload 2.0."""
     return {
         "accountId": _ACCOUNT,
@@ -54,14 +54,14 @@ def http_api(asked: Asking) -> dict[str, Any]:
     }
 
 
-def function_url(asked: Asking) -> dict[str, Any]:
+def function_url(asked: EventRequest) -> dict[str, Any]:
     """A Function URL's context: an HTTP API's, of an account that is nobody's, with the URL's own id."""
     own = {"accountId": "anonymous", "apiId": _API, "domainName": f"{_API}.lambda-url.{_REGION}.on.aws", "domainPrefix": _API}
     context = http_api(asked)
     return {**context, **own, "http": {**context["http"], "path": asked.path}, "authentication": None}
 
 
-def rest_api(asked: Asking) -> dict[str, Any]:
+def rest_api(asked: EventRequest) -> dict[str, Any]:
     """A REST API's context, which payload 1.0 of HTTP APIs repeats."""
     return {
         "resourceId": "123456",
@@ -74,7 +74,7 @@ def rest_api(asked: Asking) -> dict[str, Any]:
     }
 
 
-def websocket(asked: Asking, event_type: str) -> dict[str, Any]:
+def websocket(asked: EventRequest, event_type: str) -> dict[str, Any]:
     """A WebSocket API's context."""
     message = {"messageId": asked.request_id[:16]} if event_type == "MESSAGE" else {}
     return {
@@ -94,7 +94,7 @@ def load_balancer() -> dict[str, Any]:
     return {"elb": {"targetGroupArn": _TARGETS}}
 
 
-def _common(asked: Asking) -> dict[str, Any]:
+def _common(asked: EventRequest) -> dict[str, Any]:
     return {
         "accountId": _ACCOUNT,
         "apiId": _API,
@@ -108,5 +108,5 @@ def _common(asked: Asking) -> dict[str, Any]:
     }
 
 
-def _time(asked: Asking) -> str:
+def _time(asked: EventRequest) -> str:
     return datetime.fromtimestamp(asked.at, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")

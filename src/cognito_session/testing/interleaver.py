@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.testing.turns import Stage
+from cognito_session.testing.scheduler import ScheduledRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cognito_session.testing.turns import Decision, Turns
+    from cognito_session.testing.scheduler import Scheduler, Turn
 
 __all__ = ["Run", "interleavings", "play"]
 
@@ -25,9 +25,9 @@ Works = tuple["Callable[[], Any]", "Callable[[], Any]"]
 class Run:
     """One order, played. `order` is the sequence of turns, such as "112212": give it to `interleave` to play it again."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: ScheduledRun) -> None:
         self._stage = stage
-        self.decisions: tuple[Decision, ...] = tuple(stage.decisions)
+        self.decisions: tuple[Turn, ...] = tuple(stage.decisions)
         self.order = "".join(str(decision.actor) for decision in self.decisions)
 
     def __repr__(self) -> str:
@@ -56,13 +56,13 @@ class Run:
         return self._stage.results[actor]
 
 
-def play(turns: Turns, works: Works, order: str = "") -> Run:
+def play(turns: Scheduler, works: Works, order: str = "") -> Run:
     """One order; where it ends, whoever had the last turn goes on. Raises ValueError and TimeoutError."""
     if not set(order) <= {"1", "2"}:
         raise ValueError('order: expected a text like "1122", one digit a turn')
     if turns.stage is not None:
         raise ValueError("interleave: two requests are being interleaved already")
-    turns.stage = stage = Stage(works, [int(turn) for turn in order])
+    turns.stage = stage = ScheduledRun(works, [int(turn) for turn in order])
     try:
         stage.play()
     finally:
@@ -71,7 +71,7 @@ def play(turns: Turns, works: Works, order: str = "") -> Run:
 
 
 def interleavings(
-    turns: Turns, works: Works, *, begin_anew: Callable[[], None], switches: int | None, limit: int
+    turns: Scheduler, works: Works, *, begin_anew: Callable[[], None], switches: int | None, limit: int
 ) -> Iterator[Run]:
     """Runs of all orders with at most `switches` interruptions (None: any number), at most `limit` of them."""
     waiting: deque[tuple[str, int]] = deque([("", 0)])

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from cognito_session.core.protocol.steps import Report
     from cognito_session.testing.attachment import Attachment
-    from cognito_session.testing.calls import CallLog, Service
+    from cognito_session.testing.call_log import CallLog, Service
     from cognito_session.testing.clock import ManualClock
-    from cognito_session.testing.pool import FakePool
-    from cognito_session.testing.world import World
+    from cognito_session.testing.fake_pool import FakePool
+    from cognito_session.testing.kit_state import KitState
 
 __all__ = ["Outages"]
 
@@ -25,7 +25,7 @@ _MAX_GRACE_SECONDS: Final = 60
 class Outages:
     """The part of `Cognito` that makes trouble. Spans are in seconds."""
 
-    _world: World
+    _world: KitState
     _attachments: list[Attachment]
 
     @property

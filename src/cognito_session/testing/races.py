@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cognito_session.testing.attachment import Attachment
     from cognito_session.testing.browser import Browser
     from cognito_session.testing.interleaver import Run
-    from cognito_session.testing.world import World
+    from cognito_session.testing.kit_state import KitState
 
 __all__ = ["Races"]
 
@@ -20,7 +20,7 @@ __all__ = ["Races"]
 class Races:
     """Interleaving; the state that runs begin from is everything the kit holds."""
 
-    _world: World
+    _world: KitState
     _attachments: list[Attachment]
     _browser: Browser
     _last: Browser

@@ -1,0 +1,33 @@
+"""refuse_empty_names(): DynamoDB takes no attribute without a name, at no depth, and ministack does.
+
+"Attribute names must be at least one character long":
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+"""
+
+import json
+from typing import Any
+
+from cognito_session.local.http_response import HttpResponse, api_error
+
+__all__ = ["refuse_empty_names"]
+
+_REFUSAL = "com.amazon.coral.validate#ValidationException"
+
+
+def refuse_empty_names(body: bytes) -> HttpResponse | None:
+    """The refusal of a request that holds an empty attribute name; None for every other one."""
+    if b'""' not in body:  # most requests hold no empty text at all
+        return None
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        return None
+    if _has_empty_name(payload):
+        return api_error(_REFUSAL, "One or more parameter values are not valid. Empty attribute name")
+    return None
+
+
+def _has_empty_name(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "" in value or any(_has_empty_name(item) for item in value.values())
+    return isinstance(value, list) and any(_has_empty_name(item) for item in value)

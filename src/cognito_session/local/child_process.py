@@ -1,0 +1,85 @@
+"""The stack's child process as its parent sees it: started, heard out, ended.
+
+The child's stdin is a pipe that nobody writes to. It stays open for as long as this process lives: its end is the
+child's end, also when this process is killed.
+"""
+
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+__all__ = ["ChildProcess", "StackError"]
+
+
+class StackError(RuntimeError):
+    """The stack did not start, or a wait on it ran out; the message says why."""
+
+
+class ChildProcess:
+    """A running child: its `port`, and its `folder` with the clock in it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], words: dict[str, Any]) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.port = int(words["port"])
+        self.folder = Path(words["folder"])
+        self.clock_path = Path(words["clock_path"])
+
+    @classmethod
+    def start(cls, timeout: float) -> Self:
+        """Start a child and wait until it serves. Raises StackError."""
+        process = _process()
+        try:
+            return cls(process, _first_words(process, timeout))
+        except BaseException:
+            _end(process)
+            raise
+
+    def stop(self) -> None:
+        """End the child and remove what it left. Stopping twice is harmless."""
+        _end(self._process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _process() -> subprocess.Popen[bytes]:
+    sources = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(filter(None, (sources, os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        [sys.executable, "-m", "cognito_session.local.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": search},
+        start_new_session=True,  # a Ctrl-C in the terminal is for this process alone
+    )
+
+
+def _first_words(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
+    if process.stdout is None:  # it is a pipe, see _process
+        raise StackError("the local stack has no output to listen to")
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        if not selector.select(timeout):
+            raise StackError(f"the local stack said nothing for {timeout} s")
+    line = process.stdout.readline()
+    if not line:
+        raise StackError("the local stack ended before it was ready; its reason is on stderr")
+    words: dict[str, Any] = json.loads(line)
+    if "error" in words:
+        raise StackError(str(words["error"]))
+    return words
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+    try:
+        process.wait(timeout=3)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=3)

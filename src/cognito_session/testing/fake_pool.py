@@ -1,0 +1,225 @@
+"""FakePool: a user pool with one app client, in memory: real RS256 tokens, refresh with rotation and grace, users.
+
+1. Tokens have the claims that Cognito's have, and a refresh brings the user's groups of that moment.
+2. One sign-in's tokens share one end of life; revoking one of them revokes all that came of the sign-in.
+3. Where rotation is on, a use brings a new refresh token. The used one works for the grace, counted from its first use, each
+   time bringing another new one; after that it is reuse. This is the simple reading of what AWS leaves open.
+4. Where it tracks devices, every sign-in comes from a new one, and its refresh token works when the device is confirmed.
+5. What the pool refuses is an answer. It knows no outages: those befall the call, not the pool.
+https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_DNS, uuid5
+
+from cognito_session.core.crypto.access_token import TokenRules, verify
+from cognito_session.core.crypto.id_token import at_hash
+from cognito_session.core.errors import TokenError
+from cognito_session.core.protocol.ports import PoolRefusal
+from cognito_session.testing import signing
+from cognito_session.testing.entropy import CountedBytes
+from cognito_session.testing.pool_state import PASSWORD, PoolState, PoolUser, RefreshTokenState, SignIn
+from cognito_session.testing.token_claims import API_SCOPE, TokenIssue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cognito_session.core.protocol.ports import Clock
+
+__all__ = ["FakePool"]
+
+_DAY_SECONDS: Final = 86_400
+
+
+class FakePool:
+    """A user pool for tests.
+
+    `access_token_seconds`: the life of access and ID tokens. `grace_seconds`: RetryGracePeriodSeconds where refresh-token
+    rotation is on, None where it is off. `tracks_devices`: whether new sign-ins get a device. All may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_pool_id: str,
+        client_id: str,
+        clock: Clock,
+        entropy: CountedBytes | None = None,
+        refresh_token_days: int = 30,
+    ) -> None:
+        self.user_pool_id = user_pool_id
+        self.client_id = client_id
+        self.access_token_seconds = 3600
+        self.grace_seconds: float | None = None
+        self.tracks_devices = False
+        self.state = PoolState()
+        self.entropy = entropy or CountedBytes()
+        self._refresh_token_seconds = refresh_token_days * _DAY_SECONDS
+        self._clock = clock
+        self.lock = RLock()
+
+    def __repr__(self) -> str:
+        return f"FakePool({self.user_pool_id!r}, {len(self.state.accounts)} users)"
+
+    @property
+    def rules(self) -> TokenRules:
+        """Whose tokens this pool's are."""
+        return TokenRules.of_pool(self.user_pool_id, self.client_id)
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of its tokens."""
+        return min(self.rules.issuers, key=len)
+
+    # --- users
+
+    def account(self, username: str) -> PoolUser:
+        """The user of this name. Raises LookupError."""
+        found = self.state.accounts.get(username)
+        if found is None:
+            raise LookupError(f"no user {username!r} in the test pool: cognito.user({username!r}) makes one")
+        return found
+
+    def ensure(self, username: str) -> PoolUser:
+        """The user of this name, made where there is none."""
+        with self.lock:
+            return self.state.accounts.get(username) or self.add(username)
+
+    def add(self, username: str, *, password: str = PASSWORD, confirmed: bool = True) -> PoolUser:
+        """A new user. Raises ValueError for a name that is taken."""
+        with self.lock:
+            if username in self.state.accounts:
+                raise ValueError(f"the test pool has a user {username!r} already")
+            self.state.created += 1
+            sub = str(uuid5(NAMESPACE_DNS, f"{self.state.created}.{username}.{self.user_pool_id}"))
+            account = PoolUser(username, sub, password, confirmed=confirmed)
+            account.attributes["email"] = username if "@" in username else f"{username}@example.com"
+            self.state.accounts[username] = account
+            return account
+
+    def delete(self, username: str) -> None:
+        """Delete the user; a new one of the same name is another person. Raises LookupError."""
+        with self.lock:
+            del self.state.accounts[self.account(username).username]
+
+    def sign_out_everywhere(self, username: str) -> None:
+        """What AdminUserGlobalSignOut does: none of the user's refresh tokens works any more. Raises LookupError."""
+        with self.lock:
+            sub = self.account(username).sub
+            for sign_in in self.state.sign_ins.values():
+                sign_in.revoked |= sign_in.sub == sub
+
+    # --- tokens
+
+    def sign_in(
+        self,
+        username: str,
+        *,
+        scopes: Iterable[str] = (API_SCOPE,),
+        auth_time: int | None = None,
+        claims: Mapping[str, Any] | None = None,
+        nonce: str | None = None,
+    ) -> dict[str, Any]:
+        """Cognito's AuthenticationResult of a sign-in at `auth_time` (epoch seconds; now, unless given)."""
+        with self.lock:
+            account, now = self.account(username), self._clock.now()
+            at = int(now) if auth_time is None else auth_time
+            expires_at = now + self._refresh_token_seconds
+            sign_in = SignIn(self.entropy.uuid(), username, account.sub, tuple(scopes), at, expires_at, dict(claims or {}))
+            self.state.sign_ins[sign_in.origin_jti] = sign_in
+            device = self._new_device(sign_in) if self.tracks_devices else {}
+            issue = self._issue(account, sign_in)
+            result = self._access(issue)
+            of_the_code = {} if nonce is None else {"nonce": nonce, "at_hash": at_hash(result["AccessToken"])}
+            id_token = signing.signed(issue.id_token(self.entropy.uuid(), **of_the_code))
+            return {**result, "IdToken": id_token, "RefreshToken": self._new_grant(sign_in), **device}
+
+    def refresh(self, refresh_token: str, device_key: str | None = None) -> dict[str, Any] | PoolRefusal:
+        """New tokens, with a new refresh token where rotation is on; or what Cognito would refuse."""
+        with self.lock:
+            grant = self.state.grants.get(refresh_token)
+            if grant is None:
+                return PoolRefusal("NotAuthorizedException", "Invalid Refresh Token")
+            sign_in, now = self.state.sign_ins[grant.sign_in], self._clock.now()
+            account = self.state.accounts.get(sign_in.username)
+            refusal = self._refusal(grant, sign_in, account, now)
+            if refusal is None and sign_in.device_key and not (sign_in.device_confirmed and device_key == sign_in.device_key):
+                refusal = PoolRefusal("NotAuthorizedException", "Invalid Refresh Token")
+            if refusal is not None or account is None:
+                return refusal or PoolRefusal("UserNotFoundException", "User does not exist.")
+            result = self._access(self._issue(account, sign_in))
+            if self.grace_seconds is None:
+                return result
+            if grant.used_at is None:
+                grant.used_at = now
+            return {**result, "RefreshToken": self._new_grant(sign_in)}
+
+    def revoke(self, refresh_token: str) -> None:
+        """Revoke the token and all that came of its sign-in; one that is unknown stays so (RFC 7009 2.2)."""
+        with self.lock:
+            grant = self.state.grants.get(refresh_token)
+            if grant is not None:
+                self.state.sign_ins[grant.sign_in].revoked = True
+
+    def set_device(self, access_token: str, device_key: str, *, confirmed: bool) -> PoolRefusal | None:
+        """What ConfirmDevice and ForgetDevice do to a device of the user; a forgotten one stays forgotten."""
+        with self.lock:
+            account = self.bearer(access_token)
+            if account is None:
+                return PoolRefusal("NotAuthorizedException", "Access Token has expired")
+            for sign_in in self.state.sign_ins.values():
+                if sign_in.device_key == device_key and sign_in.sub == account.sub and device_key not in self.state.forgotten:
+                    sign_in.device_confirmed = confirmed
+                    if not confirmed:
+                        self.state.forgotten.add(device_key)
+                    return None
+            return PoolRefusal("ResourceNotFoundException", "Device does not exist.")
+
+    def bearer(self, access_token: str) -> PoolUser | None:
+        """The user whose unexpired access token of a living sign-in this is."""
+        try:
+            token = verify(access_token, signing.key_set(fetched_at=0.0), self.rules)
+        except TokenError:
+            return None
+        sign_in = self.state.sign_ins.get(token.origin_jti)
+        account = self.state.accounts.get(token.username)
+        if sign_in is None or sign_in.revoked or token.expires_at <= self._clock.now():
+            return None
+        return account if account is not None and account.sub == token.sub and account.enabled else None
+
+    def _refusal(self, grant: RefreshTokenState, sign_in: SignIn, account: PoolUser | None, now: float) -> PoolRefusal | None:
+        if account is None or account.sub != sign_in.sub:
+            return PoolRefusal("UserNotFoundException", "User does not exist.")
+        if not account.enabled:
+            return PoolRefusal("NotAuthorizedException", "User is disabled.")
+        if sign_in.revoked:
+            return PoolRefusal("NotAuthorizedException", "Refresh Token has been revoked")
+        if now >= sign_in.expires_at:
+            return PoolRefusal("NotAuthorizedException", "Refresh Token has expired")
+        if grant.used_at is not None and now - grant.used_at >= (self.grace_seconds or 0):
+            return PoolRefusal("RefreshTokenReuseException", "Refresh token has been invalidated by refresh token rotation")
+        return None
+
+    def _new_device(self, sign_in: SignIn) -> dict[str, Any]:
+        region = self.user_pool_id.partition("_")[0]
+        sign_in.device_key = f"{region}_{self.entropy.uuid()}"
+        return {"NewDeviceMetadata": {"DeviceKey": sign_in.device_key, "DeviceGroupKey": f"-{self.entropy(4).hex()}"}}
+
+    def _new_grant(self, sign_in: SignIn) -> str:
+        """An opaque text; a real one is longer."""
+        text = f"refresh.{self.entropy(48).hex()}"
+        self.state.grants[text] = RefreshTokenState(sign_in.origin_jti)
+        return text
+
+    def _issue(self, account: PoolUser, sign_in: SignIn) -> TokenIssue:
+        now = int(self._clock.now())
+        expires_at = now + self.access_token_seconds
+        self.state.last_expiry = max(self.state.last_expiry, expires_at)
+        return TokenIssue(account, sign_in, self.issuer, self.client_id, now, expires_at, self.entropy.uuid())
+
+    def _access(self, issue: TokenIssue) -> dict[str, Any]:
+        token = signing.signed(issue.access_token(self.entropy.uuid()))
+        return {"AccessToken": token, "ExpiresIn": self.access_token_seconds, "TokenType": "Bearer"}
