@@ -13,6 +13,7 @@ import flask
 import pytest
 
 from cognito_session import AsyncSessionManager, ConfigurationError, Session, SessionManager, SessionPolicy
+from cognito_session.argument_checks import CHECKS, check_manager
 from cognito_session.assembly import _PARTS, Assembly
 from cognito_session.http.csrf import Csrf
 from cognito_session.http.request import Request
@@ -20,7 +21,6 @@ from cognito_session.signin.flows import PasswordFlows
 from cognito_session.signin.flows_async import AsyncPasswordFlows
 from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
 from cognito_session.web.asgi import CognitoSessionMiddleware as ASGIMiddleware
-from cognito_session.web.checked import CHECKS, check_manager
 from cognito_session.web.django import SessionRequiredMixin
 from cognito_session.web.django import session_required as django_session_required
 from cognito_session.web.fastapi import CognitoAuth

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
+from cognito_session.argument_checks import checked
 from cognito_session.aws.transport.endpoint import check_address
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
@@ -26,7 +27,6 @@ from cognito_session.drivers.sync import Ports
 from cognito_session.engine import Engine
 from cognito_session.http.csrf import Csrf, origin_of
 from cognito_session.setup_warnings import warn_of_weak_settings
-from cognito_session.web.checked import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -2,8 +2,7 @@
 
 import pytest
 
-from cognito_session.core.device_label import MAX_LABEL_CHARS, clean_label
-from cognito_session.http.device_label import device_label
+from cognito_session.core.device_label import MAX_LABEL_CHARS, clean_label, device_label
 
 
 @pytest.mark.parametrize("spell", [clean_label, device_label])

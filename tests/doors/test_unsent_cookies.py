@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.web import unsent
+from cognito_session.web import unsent_cookies as unsent
 
 
 @pytest.fixture(autouse=True)

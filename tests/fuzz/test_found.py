@@ -25,7 +25,8 @@ from cognito_session.http.request import Request
 from cognito_session.sqlite.row import from_text
 from cognito_session.testing.clock import ManualClock
 from cognito_session.web import asgi
-from cognito_session.web.aws_lambda.event import Form, cookies_in, with_session_headers
+from cognito_session.web.aws_lambda.event import Form
+from cognito_session.web.aws_lambda.response import cookies_in, with_session_headers
 from fuzz.shapes import deep, spelled
 from fuzz.test_answers import Wire
 from fuzz.test_managed_login import asked, keep, site

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from cognito_session import SessionError, SessionForbidden, SessionManager
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.http.request import Request
-from cognito_session.web.aws_lambda.event import Form, cookie_headers, cookies_in, form_of, request_of, with_session_headers
+from cognito_session.web.aws_lambda.event import Form, cookie_headers, form_of, request_of
+from cognito_session.web.aws_lambda.response import cookies_in, with_session_headers
 from fuzz.harness import fuzz
 from fuzz.kit import LOGIN, kit
 from fuzz.shapes import JSON, TEXTS, one_in, replaced, spelled

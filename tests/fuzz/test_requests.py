@@ -11,12 +11,12 @@ from urllib.parse import unquote, urlsplit
 from hypothesis import strategies as st
 
 from cognito_session import SessionForbidden, SessionRequired, SessionUnavailable
+from cognito_session.core.device_label import device_label
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.http.address import MAX_RETURN_TO_CHARS, as_browsers_spell
 from cognito_session.http.csrf import Csrf, CsrfVerdict, origin_of
-from cognito_session.http.device_label import device_label
 from cognito_session.http.error_response import refusal
 from cognito_session.http.request import Request, headers_of
+from cognito_session.http.url_escaping import MAX_RETURN_TO_CHARS, as_browsers_spell
 from cognito_session.signin.return_to import safe_return_to
 from cognito_session.web.request_session import RequestSession
 from fuzz.harness import fuzz

@@ -12,9 +12,9 @@ from cognito_session import Active, ConfigurationError, SessionUnavailable
 from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.drivers.sync import run
-from cognito_session.signin.authenticator import otpauth_uri
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, find_challenge, keep_challenge
 from cognito_session.signin.outcome import ChallengeRequired, Prompt
+from cognito_session.signin.pool_context import otpauth_uri
 from managed.scene import by_hand, ring, session_rows
 from signin.counter import CHALLENGE, SESSION, WRONG, Counter, Watching, refused
 from support.stack import PASSWORD, App, make_app

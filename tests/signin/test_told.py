@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.signin.told import told
+from cognito_session.signin.error_text import told
 
 SECRET = "eyJhbGciOiJSUzI1NiJ9." + "a" * 60
 

@@ -10,8 +10,7 @@ import pytest
 from cognito_session import SessionManager
 from cognito_session.http.csrf import CsrfVerdict
 from cognito_session.testing.events import FORMS
-from cognito_session.web.aws_lambda.event import request_of
-from cognito_session.web.aws_lambda.form import Form, form_of
+from cognito_session.web.aws_lambda.event import Form, form_of, request_of
 
 HTTP = ("http-v2", "http-v1", "rest", "function-url", "alb", "alb-multi")
 CONNECTS = ("websocket-connect", "authorizer-websocket")

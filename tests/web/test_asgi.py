@@ -23,7 +23,7 @@ from cognito_session import (
 )
 from cognito_session.http.csrf import Csrf
 from cognito_session.web.asgi import CognitoSessionMiddleware, request_of, visit_of
-from cognito_session.web.aws_lambda import protect
+from cognito_session.web.aws_lambda import event as lambda_event
 from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 
@@ -671,7 +671,7 @@ def test_a_scope_as_a_request():
 
 async def test_time_left_comes_from_the_lambda_context(app, cookie, monkeypatch):
     """Below an adapter that hands on Lambda's context a refresh is not begun where too little time is left."""
-    monkeypatch.setattr(protect, "_warned", [True])
+    monkeypatch.setattr(lambda_event, "_warned", [True])
 
     class Context:
         def get_remaining_time_in_millis(self) -> int:

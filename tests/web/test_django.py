@@ -27,6 +27,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from cognito_session import ConfigurationError, Session, SessionError, SessionUnavailable, current_session
 from cognito_session.http.response import Response
+from cognito_session.web.adapted_request import adapt
 from cognito_session.web.django import (
     CognitoSessionMiddleware,
     SessionRequiredMixin,
@@ -40,7 +41,6 @@ from cognito_session.web.django import (
     sign_out,
     visit_of,
 )
-from cognito_session.web.native import adapt
 from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 

@@ -16,6 +16,7 @@ from werkzeug.exceptions import Conflict
 import cognito_session
 from cognito_session import ConfigurationError, Session, SessionError, SessionForbidden
 from cognito_session.http.response import Response
+from cognito_session.web.adapted_request import adapt
 from cognito_session.web.flask import (
     CognitoSession,
     current_session,
@@ -27,7 +28,6 @@ from cognito_session.web.flask import (
     session_required,
     sign_out,
 )
-from cognito_session.web.native import adapt
 from cognito_session.web.wsgi import CognitoSessionMiddleware
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 

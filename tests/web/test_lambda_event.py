@@ -16,17 +16,8 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.http.request import headers_of
 from cognito_session.http.response import redirect
 from cognito_session.signin.return_to import safe_return_to
-from cognito_session.web.aws_lambda.event import (
-    Form,
-    answer,
-    cookie_headers,
-    cookies_in,
-    form_of,
-    request_of,
-    respond,
-    with_session_headers,
-)
-from cognito_session.web.aws_lambda.response import set_cookie_spellings
+from cognito_session.web.aws_lambda.event import Form, cookie_headers, form_of, request_of
+from cognito_session.web.aws_lambda.response import answer, cookies_in, respond, set_cookie_spellings, with_session_headers
 from managed.scene import NAME, sealed
 from support.stack import COOKIE, cookie_of, make_app, shared_stack
 from web.gateways import GATEWAYS, HOST, Call, RefusedError, WebSocketApi

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from mangum import Mangum
 
 from cognito_session import Session, current_session
-from cognito_session.web.aws_lambda import protect
+from cognito_session.web.aws_lambda import event as lambda_event
 from cognito_session.web.fastapi import CognitoAuth
 from support.stack import COOKIE, cookie_of, fresh, make_app, shared_stack
 
@@ -240,7 +240,7 @@ def test_signing_in(app, function):
 
 def test_no_refresh_is_begun_that_lambda_would_cut_short(app, function, cookie, monkeypatch):
     """With 3 s left a refresh is not begun: 503; the next invocation does it."""
-    monkeypatch.setattr(protect, "_warned", [True])
+    monkeypatch.setattr(lambda_event, "_warned", [True])
     app.expire()
     assert function("/me", cookie, context=Context(3_000)).status == 503
     assert app.stack.count(GET_TOKENS) == 0

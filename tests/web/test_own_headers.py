@@ -12,7 +12,7 @@ from cognito_session.http.error_response import refusal
 from cognito_session.http.request import Request
 from cognito_session.http.response import json_response, redirect
 from cognito_session.web.asgi import CognitoSessionMiddleware as AsgiMiddleware
-from cognito_session.web.aws_lambda.form import Form
+from cognito_session.web.aws_lambda.event import Form
 from cognito_session.web.aws_lambda.response import respond
 from cognito_session.web.wsgi import CognitoSessionMiddleware as WsgiMiddleware
 

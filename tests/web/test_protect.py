@@ -36,6 +36,7 @@ from cognito_session.drivers import aio
 from cognito_session.drivers.sync import Ports, run
 from cognito_session.http.csrf import Csrf
 from cognito_session.testing.memory_store import MemoryStore
+from cognito_session.web.aws_lambda import event as lambda_event
 from cognito_session.web.aws_lambda import protect as protect_module
 from cognito_session.web.aws_lambda.protect import protect, resolve_event
 from support.tokens import SUB
@@ -119,10 +120,10 @@ def rejected() -> FixedEngine:
 @pytest.fixture
 def unwarned() -> Iterator[None]:
     """The process as it starts: nobody has been warned of a short timeout."""
-    before = protect_module._warned[:]
-    protect_module._warned.clear()
+    before = lambda_event._warned[:]
+    lambda_event._warned.clear()
     yield
-    protect_module._warned[:] = before
+    lambda_event._warned[:] = before
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from cognito_session import SessionForbidden, current_session
 from cognito_session.http.request import Request as OurRequest
 from cognito_session.http.response import Response, redirect
-from cognito_session.web.native import adapt
+from cognito_session.web.adapted_request import adapt
 from cognito_session.web.starlette import (
     CognitoSessionMiddleware,
     establish,

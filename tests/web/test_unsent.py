@@ -9,7 +9,7 @@ import pytest
 from cognito_session import session
 from cognito_session.clock import SystemClock
 from cognito_session.manager import default
-from cognito_session.web import unsent
+from cognito_session.web import unsent_cookies as unsent
 from cognito_session.web.aws_lambda.websocket import Message
 from managed.scene import ring
 from support.stack import COOKIE, PASSWORD, cookie_of, event_v1, event_v2

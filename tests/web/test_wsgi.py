@@ -23,7 +23,7 @@ from cognito_session import (
     current_session,
 )
 from cognito_session.http.csrf import Csrf
-from cognito_session.web.aws_lambda import protect
+from cognito_session.web.aws_lambda import event as lambda_event
 from cognito_session.web.establish import establish, sign_out
 from cognito_session.web.wsgi import CognitoSessionMiddleware, request_of, visit_of
 from support.sealing_keys import ring
@@ -588,7 +588,7 @@ def test_an_environ_becomes_a_request():
 
 def test_below_an_adapter_lambda_says_what_time_is_left_and_which_cookies_came(app, sessions, monkeypatch):
     """apig-wsgi leaves event and context: several Cookie headers stay apart, and a refresh that cannot end is not begun."""
-    monkeypatch.setattr(protect, "_warned", [True])
+    monkeypatch.setattr(lambda_event, "_warned", [True])
 
     class Context:
         def get_remaining_time_in_millis(self):

@@ -4,7 +4,7 @@
    of local variables.
 2. `reveal` gives the value. Only what sends, seals, hashes or parses the value calls it, and within one expression.
 3. It compares in constant time, with another Secret or with the plain value.
-Applications pass and receive plain values: the public methods wrap what they are given (web/checked.py).
+Applications pass and receive plain values: the public methods wrap what they are given (argument_checks.py).
 """
 
 from __future__ import annotations

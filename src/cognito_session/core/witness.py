@@ -1,7 +1,7 @@
 """Witness: where errors note themselves while a request is served, for whoever serves it; and whose request it is. Outside of
 a request nothing is noted.
 
-A framework may catch every error of its handlers; then the list is all that its surroundings learn (http/swallowed.py).
+A framework may catch every error of its handlers; then the list is all that its surroundings learn (http/caught_errors.py).
 """
 
 from __future__ import annotations

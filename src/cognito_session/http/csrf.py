@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from cognito_session.core.arguments import check_boolean, check_names, check_text
 from cognito_session.core.errors import ConfigurationError, SessionForbidden
-from cognito_session.http.address import escaped_path
+from cognito_session.http.url_escaping import escaped_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cognito_session.core.errors import ConfigurationError, SessionError, SessionRequired, StaleSignIn
-from cognito_session.http.address import MAX_RETURN_TO_CHARS
 from cognito_session.http.base_path import below, location_of
+from cognito_session.http.caught_errors import forget
 from cognito_session.http.response import json_response, redirect
-from cognito_session.http.swallowed import forget
+from cognito_session.http.url_escaping import MAX_RETURN_TO_CHARS
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult

@@ -11,7 +11,7 @@ from cognito_session.core.errors import SessionError
 from cognito_session.core.secret import Secret
 from cognito_session.manager.sync import SessionManager
 from cognito_session.settings import VARIABLES
-from cognito_session.web.unsent import made
+from cognito_session.web.unsent_cookies import made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from cognito_session.argument_checks import checked
 from cognito_session.assembly import Assembly
+from cognito_session.core.device_label import device_label
 from cognito_session.core.protocol.data import save_data
 from cognito_session.core.protocol.device_cookie import signed_out_device
 from cognito_session.core.protocol.devices import SessionInfo, revoke, revoke_all, sessions_of
 from cognito_session.core.protocol.establish import SignedIn, establish
 from cognito_session.core.protocol.session import Rejected, Session, admitted
 from cognito_session.core.protocol.sign_out import log_out
-from cognito_session.http.device_label import device_label
-from cognito_session.web.checked import checked
-from cognito_session.web.unsent import made
+from cognito_session.web.unsent_cookies import made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

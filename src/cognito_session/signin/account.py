@@ -15,11 +15,10 @@ from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.core.protocol.steps import Flow
 from cognito_session.core.secret import Secret
-from cognito_session.signin.authenticator import totp_secret_of
 from cognito_session.signin.limits import code_of, credential_of, password_of
-from cognito_session.signin.others import others_ended
+from cognito_session.signin.other_sessions import others_ended
 from cognito_session.signin.outcome import AccountChanged, Done, PasskeyOptions, PasswordChanged, Refusal, Refused, TotpSecret
-from cognito_session.signin.recent import is_stale
+from cognito_session.signin.recent_sign_in import is_stale
 from cognito_session.signin.refusals import reported
 from cognito_session.signin.verdict import refused_session
 
@@ -84,7 +83,7 @@ def begin_totp(pool_context: PoolContext, me: Session, account: str | None) -> F
     answer = yield from _by_token(pool_context, me, "AssociateSoftwareToken")
     if isinstance(answer, PoolRefusal):
         return refused_session(answer)
-    return totp_secret_of(answer, issuer=pool_context.issuer, account=account or me.username)
+    return pool_context.totp_secret(answer, account or me.username)
 
 
 @reported

@@ -20,6 +20,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.crypto.id_token import verify_id_token
+from cognito_session.core.device_label import device_label
 from cognito_session.core.errors import ConfigurationError, TokenError
 from cognito_session.core.protocol.authenticate import authenticate, keys_for
 from cognito_session.core.protocol.establish import SignedIn, establish
@@ -28,11 +29,10 @@ from cognito_session.core.protocol.quiet_writes import reason_of
 from cognito_session.core.protocol.resolve import resolve
 from cognito_session.core.protocol.session import Reason, Rejected, Session
 from cognito_session.core.protocol.steps import Call, Flow, Keys, Report, Revoke, ask
-from cognito_session.http.device_label import device_label
 from cognito_session.http.error_page import page
 from cognito_session.http.response import json_response, redirect
 from cognito_session.signin.entry import Entry
-from cognito_session.signin.told import told
+from cognito_session.signin.error_text import told
 from cognito_session.signin.transaction import (
     PROMPTED,
     RESTARTED,

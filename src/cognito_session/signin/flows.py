@@ -15,12 +15,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from cognito_session.argument_checks import checked
+from cognito_session.core.device_label import device_label
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.http.device_label import device_label
 from cognito_session.signin import account, answering, passwords
 from cognito_session.signin.pool_context import PoolContext
-from cognito_session.web.checked import checked
-from cognito_session.web.unsent import made
+from cognito_session.web.unsent_cookies import made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from cognito_session.http.device_label import device_label
+from cognito_session.argument_checks import checked
+from cognito_session.core.device_label import device_label
 from cognito_session.signin import account, answering, passwords
 from cognito_session.signin.flows import FlowsDesk, noted
-from cognito_session.web.checked import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

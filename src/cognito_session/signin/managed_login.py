@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cognito_session.argument_checks import checked
 from cognito_session.core.errors import SessionError
 from cognito_session.core.own_headers import OWN_HEADERS
 from cognito_session.http.base_path import base_path_of, below
@@ -24,10 +25,9 @@ from cognito_session.signin.entry import Entry
 from cognito_session.signin.login_site import LoginSite
 from cognito_session.signin.return_to import own_path, safe_return_to, wanted_return_to
 from cognito_session.signin.sign_out import sign_out
-from cognito_session.web.checked import checked
-from cognito_session.web.native import adapt
+from cognito_session.web.adapted_request import adapt
 from cognito_session.web.request_session import RequestSession
-from cognito_session.web.unsent import known_client
+from cognito_session.web.unsent_cookies import known_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cognito_session.engine import Engine
     from cognito_session.http.request import Request
     from cognito_session.signin.sign_out import Where
-    from cognito_session.web.native import AdaptedRequest
+    from cognito_session.web.adapted_request import AdaptedRequest
 
 __all__ = ["AsyncManagedLogin", "ManagedLogin"]
 

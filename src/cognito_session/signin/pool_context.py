@@ -7,10 +7,12 @@ that a payload holds: which one that is, is the caller's to say.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
 
 from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.core.protocol.steps import Call, Flow, Sleep, ask
 from cognito_session.core.secret import Secret
+from cognito_session.signin.outcome import TotpSecret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
     from cognito_session.core.protocol.ports import PoolRefusal, UserPool
 
-__all__ = ["Answer", "PoolContext"]
+__all__ = ["Answer", "PoolContext", "otpauth_uri"]
 
 _PAUSE_SECONDS: Final = 0.3
 
@@ -65,3 +67,20 @@ class PoolContext(NamedTuple):
         """The payload of RespondToAuthChallenge."""
         named = {"ClientId": self.pool.client_id, "ChallengeName": challenge, "Session": Secret(session)}
         return {**named, "ChallengeResponses": dict(responses)}
+
+    def totp_secret(self, answer: Answer, account: str) -> TotpSecret:
+        """The secret of an AssociateSoftwareToken response, for the user's authenticator app. Raises ProviderUnavailable."""
+        secret = answer.get("SecretCode")
+        if not isinstance(secret, str) or not secret:
+            raise ProviderUnavailable("Cognito: AssociateSoftwareToken answered without a SecretCode", sent=True)
+        return TotpSecret(secret, otpauth_uri(secret, issuer=self.issuer, account=account))
+
+
+def otpauth_uri(secret: str, *, issuer: str, account: str) -> str:
+    """The URI that a QR code shows to an authenticator app (TOTP, RFC 6238).
+
+    A colon separates issuer and account, so colons in either are replaced.
+    https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+    """
+    site, user = (quote(text.replace(":", " ").strip(), safe="") for text in (issuer, account))
+    return f"otpauth://totp/{site}:{user}?secret={quote(secret.rstrip('='), safe='')}&issuer={site}"

@@ -15,7 +15,7 @@ from cognito_session.core.protocol.authenticate import authenticate
 from cognito_session.core.protocol.establish import SignedIn
 from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.core.protocol.steps import Flow, Report, Revoke, ask
-from cognito_session.signin.others import others_ended
+from cognito_session.signin.other_sessions import others_ended
 from cognito_session.signin.outcome import ChallengeRequired, PasswordReset
 from cognito_session.signin.step import PASSWORD, Visitor, follow
 

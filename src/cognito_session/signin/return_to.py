@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.http.address import MAX_RETURN_TO_CHARS, as_browsers_spell
+from cognito_session.http.url_escaping import MAX_RETURN_TO_CHARS, as_browsers_spell
 
 if TYPE_CHECKING:
     from cognito_session.http.request import Request

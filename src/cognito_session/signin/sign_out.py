@@ -22,7 +22,7 @@ from cognito_session.http.base_path import base_path_of
 from cognito_session.http.error_page import page
 from cognito_session.http.error_response import refusal
 from cognito_session.http.response import json_response, redirect
-from cognito_session.signin.recent import stale_sign_in
+from cognito_session.signin.recent_sign_in import stale_sign_in
 from cognito_session.signin.transaction import forgotten_transactions
 
 if TYPE_CHECKING:

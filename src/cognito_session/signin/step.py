@@ -19,11 +19,11 @@ from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Flow, Report, Revoke, ask
 from cognito_session.core.secret import Secret
-from cognito_session.signin.authenticator import otpauth_uri, totp_secret_of
 from cognito_session.signin.challenge import CHALLENGE_SECONDS, Challenge, forgetting, keep_challenge
 from cognito_session.signin.device_proof import DEVICE_CHALLENGE, prove_device
-from cognito_session.signin.others import others_ended
+from cognito_session.signin.other_sessions import others_ended
 from cognito_session.signin.outcome import ChallengeRequired, Established, Prompt, Refusal, Refused, SignInOutcome
+from cognito_session.signin.pool_context import otpauth_uri
 from cognito_session.signin.verdict import refused_by_challenge, refused_sign_in
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _with_secret(pool_context: PoolContext, challenge: Challenge) -> Flow[Challe
     answer = yield from pool_context.call_on("AssociateSoftwareToken", {"Session": Secret(challenge.session)})
     if isinstance(answer, PoolRefusal):
         return refused_by_challenge(answer)
-    secret = totp_secret_of(answer, issuer=pool_context.issuer, account=challenge.account).secret
+    secret = pool_context.totp_secret(answer, challenge.account).secret
     session = str(answer.get("Session") or challenge.session)
     return challenge._replace(session=session, prompt=challenge.prompt._replace(secret=secret))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.signin.others import others_ended
+from cognito_session.signin.other_sessions import others_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from cognito_session.argument_checks import check_manager
 from cognito_session.testing import event_request
 from cognito_session.testing.attachment import Attachment
 from cognito_session.testing.browser import Browser
@@ -26,7 +27,6 @@ from cognito_session.testing.lambda_context import LambdaContext
 from cognito_session.testing.outages import Outages
 from cognito_session.testing.races import Races
 from cognito_session.testing.users import DEFAULT_USER, SignInOptions, Users
-from cognito_session.web.checked import check_manager
 
 if TYPE_CHECKING:
     from collections.abc import Collection

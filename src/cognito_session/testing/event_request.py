@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from cognito_session.http.address import escaped_path
+from cognito_session.http.url_escaping import escaped_path
 
 __all__ = ["Body", "EventRequest", "Query", "Site", "event_request"]
 

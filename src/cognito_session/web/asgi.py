@@ -4,7 +4,7 @@
 2. What changes something is checked for its origin before the application runs, and so is every WebSocket handshake.
 3. Cookies and caching headers join the message that begins the response, whatever made it: a redirect, an error, a stream.
 4. A SessionError that nobody has answered becomes the answer it stands for, also where a framework has made a 500 of it
-   (swallowed.py); any other exception passes through untouched.
+   (caught_errors.py); any other exception passes through untouched.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
@@ -14,23 +14,23 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.argument_checks import check_login_path, check_manager
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.http.address import escaped_path, sent_query
+from cognito_session.http.caught_errors import noting
 from cognito_session.http.csrf import csrf_refusal
 from cognito_session.http.error_response import refusal, session_error_of
 from cognito_session.http.request import Request, headers_of
 from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
-from cognito_session.http.swallowed import noting
-from cognito_session.web.aws_lambda.protect import remaining_seconds
-from cognito_session.web.checked import check_login_path, check_manager
+from cognito_session.http.url_escaping import escaped_path, sent_query
+from cognito_session.web.aws_lambda.event import remaining_seconds
 from cognito_session.web.current import visiting
 from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
     from cognito_session.core.errors import SessionError
     from cognito_session.engine import AnySessionManager
+    from cognito_session.http.caught_errors import Noted
     from cognito_session.http.response import Response
-    from cognito_session.http.swallowed import Noted
 
 __all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"]
 

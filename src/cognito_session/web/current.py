@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from cognito_session.web.unsent import collecting
+from cognito_session.web.unsent_cookies import collecting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -31,7 +31,7 @@ from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.http.error_response import session_error_of
 from cognito_session.web import establish as turns
 from cognito_session.web.current import visiting
-from cognito_session.web.django_call import Call, call_of, request_of, respond
+from cognito_session.web.django_request import Call, call_of, request_of, respond
 from cognito_session.web.settings import AdapterSettings
 
 if TYPE_CHECKING:

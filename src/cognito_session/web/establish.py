@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cognito_session.core.device_label import device_label
 from cognito_session.core.protocol.device_cookie import signed_out_device
 from cognito_session.core.protocol.establish import SignedIn
 from cognito_session.core.protocol.establish import establish as begin
 from cognito_session.core.protocol.session import Rejected, Session, admitted
 from cognito_session.core.protocol.sign_out import log_out
-from cognito_session.http.device_label import device_label
 
 if TYPE_CHECKING:
     from cognito_session.core.protocol.steps import Flow

@@ -23,14 +23,14 @@ from fastapi.openapi.models import APIKey
 from fastapi.requests import HTTPConnection
 from fastapi.security.base import SecurityBase
 
+from cognito_session.argument_checks import check_login_path, check_manager
 from cognito_session.core.arguments import check_guards
 from cognito_session.core.errors import SessionError
 from cognito_session.core.protocol.session import Session
 from cognito_session.http.error_response import refusal
 from cognito_session.web import starlette
 from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
-from cognito_session.web.checked import check_login_path, check_manager
-from cognito_session.web.facts import teach_pydantic
+from cognito_session.web.pydantic_session import teach_pydantic
 
 if TYPE_CHECKING:
     from cognito_session.engine import AnySessionManager

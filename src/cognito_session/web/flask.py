@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 import flask
 from flask.json.provider import DefaultJSONProvider
 
+from cognito_session.argument_checks import check_login_path, check_manager
 from cognito_session.core.arguments import check_guards
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.core.protocol.session import Session
@@ -29,7 +30,6 @@ from cognito_session.http.error_response import refusal
 from cognito_session.web import establish as turns
 from cognito_session.web import flask_guard_order as guard_order
 from cognito_session.web import wsgi
-from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.request_session import RequestSession
 from cognito_session.web.settings import AdapterSettings
 

@@ -23,6 +23,7 @@ from aws_lambda_powertools.event_handler.depends import DependencyResolutionErro
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.shared.cookies import Cookie
 
+from cognito_session.argument_checks import check_login_path, check_manager
 from cognito_session.core.arguments import check_boolean
 from cognito_session.core.errors import SessionError
 from cognito_session.http.error_response import refusal
@@ -30,10 +31,9 @@ from cognito_session.http.response import cache_control, cookie_name, lacking, o
 from cognito_session.web.aws_lambda.event import Form, form_of
 from cognito_session.web.aws_lambda.protect import visit_of
 from cognito_session.web.aws_lambda.response import set_cookie_spellings
-from cognito_session.web.checked import check_login_path, check_manager
 from cognito_session.web.current import serving
-from cognito_session.web.facts import teach_pydantic
-from cognito_session.web.unsent import collecting
+from cognito_session.web.pydantic_session import teach_pydantic
+from cognito_session.web.unsent_cookies import collecting
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import ApiGatewayResolver

@@ -15,7 +15,7 @@ from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Report, ask
 from cognito_session.http.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
 from cognito_session.http.response import cookie_name
-from cognito_session.web.unsent import known_client
+from cognito_session.web.unsent_cookies import known_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -115,7 +115,7 @@ class RequestSession:
         """
         if not self._noted or status >= _REFUSES:
             return
-        from cognito_session.web.unsent import report
+        from cognito_session.web.unsent_cookies import report
 
         served = frozenset(self.found.set_cookies if self.found is not None else ())
         sent = {cookie_name(line) for line in (*present(), *self._sent.values()) if line not in served}

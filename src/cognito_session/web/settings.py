@@ -12,12 +12,12 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cognito_session.argument_checks import check_manager
 from cognito_session.configuration import Configuration
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.http.csrf import Csrf
 from cognito_session.settings import SETTINGS
-from cognito_session.web.checked import check_manager
 
 if TYPE_CHECKING:
     from cognito_session.engine import AnySessionManager

@@ -16,14 +16,14 @@ from http import HTTPStatus
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
+from cognito_session.argument_checks import check_login_path, check_manager
 from cognito_session.core.errors import ConfigurationError, SessionError
-from cognito_session.http.address import escaped_path, sent_query
+from cognito_session.http.caught_errors import noting
 from cognito_session.http.error_response import refusal
 from cognito_session.http.request import Request, headers_of
 from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
-from cognito_session.http.swallowed import noting
-from cognito_session.web.aws_lambda.protect import remaining_seconds
-from cognito_session.web.checked import check_login_path, check_manager
+from cognito_session.http.url_escaping import escaped_path, sent_query
+from cognito_session.web.aws_lambda.event import remaining_seconds
 from cognito_session.web.current import visiting
 from cognito_session.web.request_session import RequestSession
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from cognito_session.engine import AnySessionManager
-    from cognito_session.http.swallowed import Noted
+    from cognito_session.http.caught_errors import Noted
 
 __all__ = ["CognitoSessionMiddleware", "begin_visit", "lambda_context", "request_of", "sent_path", "visit_of"]
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
 from cognito_session.http.request import Request
-from cognito_session.web.aws_lambda.event import Form, form_of
-from cognito_session.web.aws_lambda.protect import remaining_seconds, visit_of
+from cognito_session.web.aws_lambda.event import Form, form_of, remaining_seconds
+from cognito_session.web.aws_lambda.protect import visit_of
 from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from cognito_session.core.errors import ConfigurationError, SessionError, Sessio
 from cognito_session.http.error_response import refusal, session_error_of
 from cognito_session.http.request import Request
 from cognito_session.http.response import lacking
-from cognito_session.web.aws_lambda.event import Form, answer, cookies_in, form_of, request_of, respond, with_session_headers
-from cognito_session.web.aws_lambda.form import is_http
+from cognito_session.web.aws_lambda.event import Form, form_of, is_http, remaining_seconds, request_of
+from cognito_session.web.aws_lambda.response import answer, cookies_in, respond, with_session_headers
 from cognito_session.web.current import serving
 from cognito_session.web.request_session import RequestSession
-from cognito_session.web.unsent import collecting
+from cognito_session.web.unsent_cookies import collecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -70,10 +70,7 @@ if TYPE_CHECKING:
         def __call__(self, handler: OptionalHandler, /) -> ProtectedHandler: ...
 
 
-__all__ = ["protect", "refuse_unread", "remaining_seconds", "resolve_event", "visit_of"]
-
-_SHORT_SECONDS = 6
-_warned: list[bool] = []
+__all__ = ["protect", "refuse_unread", "resolve_event", "visit_of"]
 
 
 def protect(
@@ -275,20 +272,3 @@ def visit_of(engine: Engine, form: Form, event: Mapping[str, Any], context: Any)
 
 def _respond(form: Form, me: Session, status: int, body: Any) -> dict[str, Any]:
     return answer(form, status, body, {}, me.set_cookies)
-
-
-def remaining_seconds(context: Any) -> float | None:
-    """What is left of the invocation, from Lambda's context; None where it does not say."""
-    remaining = getattr(context, "get_remaining_time_in_millis", None)
-    if not callable(remaining):
-        return None
-    seconds = float(remaining()) / 1000
-    if seconds < _SHORT_SECONDS and not _warned:
-        import logging
-
-        _warned.append(True)
-        logging.getLogger("cognito_session").warning(
-            "this invocation began with %.1f s left: a refresh needs 6 s, so give the function a timeout of 10 s or more",
-            seconds,
-        )
-    return seconds

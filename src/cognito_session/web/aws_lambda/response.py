@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.protocol.session import Session
 from cognito_session.http.response import cache_control, overrules_cache_control, vary
-from cognito_session.web.aws_lambda.form import Form
+from cognito_session.web.aws_lambda.event import Form
 
 if TYPE_CHECKING:
     from cognito_session.http.response import Response

@@ -54,7 +54,8 @@ def adapt(native: Any) -> AdaptedRequest:
 def _adapt_lambda_event(event: Mapping[str, Any]) -> AdaptedRequest:
     from functools import partial
 
-    from cognito_session.web.aws_lambda.event import form_of, request_of, respond
+    from cognito_session.web.aws_lambda.event import form_of, request_of
+    from cognito_session.web.aws_lambda.response import respond
 
     form = form_of(event)
     return AdaptedRequest(request_of(event), partial(respond, form))

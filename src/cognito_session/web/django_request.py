@@ -17,7 +17,7 @@ from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.http.error_response import refusal
 from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.web import asgi, wsgi
-from cognito_session.web.aws_lambda.protect import remaining_seconds
+from cognito_session.web.aws_lambda.event import remaining_seconds
 from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
