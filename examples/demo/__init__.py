@@ -1,4 +1,4 @@
-"""`make demo`: the library in a sample Lambda handler on the embedded stack, in a browser or as a script.
+"""`make demo`: a sample Lambda handler with this library on the embedded stack, in a browser or as a script.
 
-`app` is what a user of the library would write; `world` what AWS would be; `script` the whole journey, checked.
+`app` is the code that a user of the library writes, `deployment` replaces AWS, and `script` checks the whole journey.
 """

@@ -1,46 +1,44 @@
-"""The sample app: one Lambda handler `(event, context)` of payload format 2.0, which signs users in, serves them, and signs
-them out. Whatever keeps a session is `sessions`; the rest is routes and pages.
+"""The sample app: one Lambda handler `(event, context)` of payload format 2.0.
 
-    account       what one does while signed in          pages_home, pages_profile, pages_devices, pages_guarded
-    doors         where a session begins and ends        pages_sign_in, pages_challenge
-    credentials   accounts, passwords, authenticators    pages_sign_in, pages_profile
-    guard         who may see what, refusals             pages_refused
-    journal       the panel that shows what it all cost
+`sessions`, the library's SessionManager, does everything that concerns sessions. The rest is routes and pages:
+
+    sign_in_routes      signing in and out
+    account_routes      accounts, passwords, authenticator apps
+    signed_in_routes    the pages of a signed-in user
+    guard               access rules and the pages of refusals
+    call_panel          the panel that shows the calls behind each page
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from cognito_session import SessionManager
 from cognito_session.local.gateway import Handler
-from examples.demo import pages_refused
-from examples.demo.account import Account
-from examples.demo.backstage import Backstage
-from examples.demo.credentials import Credentials
-from examples.demo.doors import Doors
-from examples.demo.guard import Guard
-from examples.demo.journal import Journal
+from examples.demo.account_routes import AccountRoutes
+from examples.demo.call_panel import CallPanel
+from examples.demo.demo_tools import DemoTools
+from examples.demo.guard import Guard, Routes
+from examples.demo.pages import refused
+from examples.demo.sign_in_routes import SignInRoutes
+from examples.demo.signed_in_routes import SignedInRoutes
 from examples.demo.static_files import PATHS, static_file
 
 __all__ = ["sample_app"]
 
-Routes = Mapping[tuple[str, str], Handler]
 
-
-def sample_app(sessions: SessionManager, backstage: Backstage) -> Handler:
-    """The handler. `sessions` knows APP_BASE_URL and COGNITO_DOMAIN. Raises ConfigurationError where it does not."""
+def sample_app(sessions: SessionManager, tools: DemoTools) -> Handler:
+    """The handler. Raises ConfigurationError if `sessions` has no APP_BASE_URL or COGNITO_DOMAIN."""
     guard = Guard(sessions)
     flows = sessions.password_flows(issuer="cognito-session demo")
     routes = {
-        **Account(sessions, backstage).routes(guard),
-        **Doors(sessions, flows, backstage).routes(guard),
-        **Credentials(flows, backstage).routes(guard),
+        **SignedInRoutes(sessions, tools).routes(guard),
+        **SignInRoutes(sessions, flows, tools).routes(guard),
+        **AccountRoutes(flows, tools).routes(guard),
     }
-    journal = Journal(backstage.meter, unobserved=PATHS)
-    return _secured(journal.around(_routed(routes)), sessions.configuration.cognito_domain or "")
+    panel = CallPanel(tools.meter, unobserved=PATHS)
+    return _with_security_headers(panel.around(_router(routes)), sessions.configuration.cognito_domain or "")
 
 
-def _routed(routes: Routes) -> Handler:
+def _router(routes: Routes) -> Handler:
     paths = {path for _, path in routes}
 
     def handler(event: dict[str, Any], context: Any) -> Any:
@@ -49,23 +47,26 @@ def _routed(routes: Routes) -> Handler:
         if method == "GET" and path in PATHS:
             return static_file(event)
         route = routes.get((method, path))
-        if route is None:
-            return pages_refused.not_this_way() if path in paths else pages_refused.not_found()
-        return route(event, context)
+        if route is not None:
+            return route(event, context)
+        if path not in paths:
+            return refused(404)
+        response = refused(405)
+        return {**response, "headers": {**response["headers"], "Allow": "POST"}}
 
     return handler
 
 
-def _secured(app: Handler, cognito: str) -> Handler:
-    """Answers that say of themselves what a browser may do with them; those of the library say so already.
+def _with_security_headers(app: Handler, cognito: str) -> Handler:
+    """Adds the security headers of this site. A response of the library keeps its own.
 
-    form-action names Cognito too: browsers apply it to where a form is redirected, and signing out ends there.
+    form-action includes Cognito: browsers apply it to redirects of a form, and sign-out ends at Cognito.
     """
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
         f" form-action 'self' {cognito}; base-uri 'none'; frame-ancestors 'none'"
     )
-    ours = {
+    added = {
         "Content-Security-Policy": policy,
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
@@ -73,7 +74,7 @@ def _secured(app: Handler, cognito: str) -> Handler:
     }
 
     def secured(event: dict[str, Any], context: Any) -> Any:
-        answer = app(event, context)
-        return {**answer, "headers": {**ours, **answer["headers"]}}
+        response = app(event, context)
+        return {**response, "headers": {**added, **response["headers"]}}
 
     return secured

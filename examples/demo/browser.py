@@ -1,119 +1,111 @@
-"""A browser, as far as a journey through the app needs one: requests over HTTP, and a jar for each host.
+"""The browser of the journey: an httpx client that keeps cookies, follows no redirect, and sends a browser's Fetch Metadata.
 
-It follows no redirect by itself, and says of each request what a real one would: that it is a page the person wants, sent
-from a page of the same site.
+Browsers treat http://localhost as secure (W3C Secure Contexts), so this one sends Secure cookies there too.
 """
 
-import http.client
-import json
-import threading
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html.parser import HTMLParser
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urljoin
+
+import httpx
 
 __all__ = ["Browser", "Reply"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What was answered; `set_cookies` are the Set-Cookie values, `location` where a redirect leads."""
+    """A response as the journey checks it."""
 
-    status: int
-    body: str
-    location: str
-    set_cookies: tuple[str, ...] = field(repr=False)
+    response: httpx.Response
 
-    def cookie_line(self, name: str) -> str | None:
-        """The Set-Cookie value of a cookie."""
-        return next((line for line in self.set_cookies if line.startswith(f"{name}=")), None)
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self.response.status_code
+
+    @property
+    def body(self) -> str:
+        """The text of the body."""
+        return self.response.text
+
+    @property
+    def location(self) -> str:
+        """The target of a redirect; empty without one."""
+        return str(self.response.headers.get("Location", ""))
+
+    def set_cookie(self, name: str) -> str | None:
+        """The Set-Cookie header of a cookie."""
+        lines = self.response.headers.get_list("Set-Cookie")
+        return next((line for line in lines if line.startswith(f"{name}=")), None)
 
     def json(self) -> dict[str, Any]:
-        """The body's object; {} where it is none."""
+        """The JSON object in the body; {} for any other body."""
         try:
-            value = json.loads(self.body)
+            value = self.response.json()
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
 
-    def fields(self) -> dict[str, str]:
-        """What the page's hidden fields hold, by name."""
-        parser = _Fields()
+    def hidden_fields(self) -> dict[str, str]:
+        """The values of the page's hidden fields, by name."""
+        parser = _HiddenFields()
         parser.feed(self.body)
         return parser.found
 
 
 class Browser:
-    """Safe to share between threads. `agent` is its User-Agent."""
+    """Threads can share it. `home` is the address of the site, `agent` the User-Agent."""
 
     def __init__(self, home: str, agent: str = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0") -> None:
         self.home = home
-        self._agent = agent
-        self._jars: dict[str, dict[str, str]] = {}
-        self._lock = threading.Lock()
+        self._cookies = httpx.Cookies(CookieJar(DefaultCookiePolicy(secure_protocols=("https", "http"))))
+        # No idle connection stays open, so there is nothing to close.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        self._client = httpx.Client(headers={"User-Agent": agent}, trust_env=False, timeout=30, limits=limits)
 
     def get(self, address: str) -> Reply:
-        """A page: of the home site where it is a path."""
-        return self._request("GET", address, {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}, None)
+        """Opens a page; a path is one of the home site."""
+        return self._request("GET", address, {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"})
 
-    def ask(self, address: str) -> Reply:
-        """What a script asks for."""
-        return self._request("GET", address, {"Sec-Fetch-Mode": "cors", "Accept": "*/*"}, None)
+    def fetch(self, address: str) -> Reply:
+        """Sends the request of a script."""
+        return self._request("GET", address, {"Sec-Fetch-Mode": "cors", "Accept": "*/*"})
 
     def post(self, address: str, **fields: str) -> Reply:
-        """A form, sent from a page of the same site."""
-        own = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Sec-Fetch-Mode": "navigate",
-            "Sec-Fetch-Site": "same-origin",
-        }
-        return self._request("POST", address, {**own, "Accept": "text/html"}, urlencode(fields))
+        """Sends a form from a page of the same site."""
+        headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+        return self._request("POST", address, headers, fields)
 
     def cookie(self, name: str) -> str | None:
-        """A cookie of the home site."""
-        return self._jar(urlsplit(self.home).hostname or "").get(name)
+        """The value of a cookie of the home site."""
+        host = httpx.URL(self.home).host
+        found = (each.value for each in self._cookies.jar if each.name == name and each.domain.removesuffix(".local") == host)
+        return next(found, None)
 
     def keep(self, name: str, value: str) -> None:
-        """Put a cookie into the home site's jar."""
-        self._jar(urlsplit(self.home).hostname or "")[name] = value
+        """Puts a cookie back into the jar of the home site."""
+        response = httpx.Response(200, headers={"Set-Cookie": f"{name}={value}; Path=/; Secure; HttpOnly"})
+        response.request = httpx.Request("GET", self.home)
+        self._cookies.extract_cookies(response)
 
-    def _request(self, method: str, address: str, headers: Mapping[str, str], body: str | None) -> Reply:
-        url = urlsplit(self.home + address if address.startswith("/") else address)
-        target = url.path + (f"?{url.query}" if url.query else "")
-        jar = self._jar(url.hostname or "")
-        with self._lock:
-            cookies = "; ".join(f"{name}={value}" for name, value in jar.items())
-        sent = {"Host": url.netloc, "User-Agent": self._agent, **headers, **({"Cookie": cookies} if cookies else {})}
-        with closing(http.client.HTTPConnection("127.0.0.1", url.port or 80, timeout=30)) as connection:
-            connection.request(method, target, body, sent)
-            response = connection.getresponse()
-            lines = tuple(response.headers.get_all("Set-Cookie") or ())
-            reply = Reply(response.status, response.read().decode(), response.getheader("Location") or "", lines)
-        self._keep(jar, lines)
-        return reply
-
-    def _jar(self, host: str) -> dict[str, str]:
-        with self._lock:
-            return self._jars.setdefault(host, {})
-
-    def _keep(self, jar: dict[str, str], lines: tuple[str, ...]) -> None:
-        with self._lock:
-            for line in lines:
-                name, _, rest = line.partition("=")
-                if "max-age=0" in line.lower():
-                    jar.pop(name, None)
-                else:
-                    jar[name] = rest.partition(";")[0]
+    def _request(self, method: str, address: str, headers: dict[str, str], fields: dict[str, str] | None = None) -> Reply:
+        request = self._client.build_request(method, urljoin(self.home, address), headers=headers, data=fields)
+        # The client's own jar would not send Secure cookies to http://localhost.
+        self._cookies.set_cookie_header(request)
+        response = self._client.send(request)
+        self._cookies.extract_cookies(response)
+        return Reply(response)
 
 
-class _Fields(HTMLParser):
+class _HiddenFields(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "input" and given.get("type") == "hidden" and given.get("name"):
-            self.found[given["name"] or ""] = given.get("value") or ""
+        attributes = dict(attrs)
+        name = attributes.get("name")
+        if tag == "input" and attributes.get("type") == "hidden" and name:
+            self.found[name] = attributes.get("value") or ""

@@ -1,24 +1,23 @@
-"""What a form sent: each field once, as text.
+"""The fields of a form or query, each taken as text only if it was sent exactly once.
 
-API Gateway hands a form over as base64. A field that is missing, or there several times, is None: what takes it says no to
-that. A body that is no form is an empty one.
+API Gateway encodes a form as base64. A body that is not a form becomes an empty form.
 """
 
 import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 from cognito_session.signin.return_to import safe_return_to
 
-__all__ = ["Form", "query_of", "with_query"]
+__all__ = ["Form", "query_of"]
 
 _MAX_FIELDS: Final = 50
 
 
 class Form(dict[str, list[str]]):
-    """Fields by name, with all their values."""
+    """Fields by name, each with all its values."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Form":
@@ -32,29 +31,23 @@ class Form(dict[str, list[str]]):
         return cls(_parsed(body))
 
     def one(self, name: str) -> str | None:
-        """The field's value, where it came exactly once."""
+        """The field's value; None if the field is missing or repeated."""
         values = self.get(name, [])
         return values[0] if len(values) == 1 else None
 
     def text(self, name: str) -> str:
-        """The same, empty where there is none."""
+        """The field's value; empty if the field is missing or repeated."""
         return self.one(name) or ""
 
     @property
     def return_to(self) -> str:
-        """Where to go afterwards: a path of this site, whatever was sent."""
+        """Where to go after sign-in: always a path of this site."""
         return safe_return_to(self.one("return_to"))
 
 
 def query_of(event: Mapping[str, Any]) -> Form:
-    """The query's parameters."""
+    """The parameters of an event's query."""
     return Form(_parsed(str(event.get("rawQueryString") or "")))
-
-
-def with_query(path: str, **parameters: str) -> str:
-    """The path with those parameters that say something."""
-    said = {name: value for name, value in parameters.items() if value}
-    return f"{path}?{urlencode(said)}" if said else path
 
 
 def _parsed(text: str) -> dict[str, list[str]]:

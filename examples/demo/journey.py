@@ -1,7 +1,7 @@
-"""The journey of a session from sign-in to its end, over HTTP, each step checked against what it should cost.
+"""The journey of a session from sign-in to its end over HTTP. Each step checks its result and its calls to AWS.
 
-Nothing sleeps: the clock of the stack and of the app is moved. What is measured is what the stack saw, so a step that
-looks right and costs a call too many fails.
+Nothing sleeps: the steps move the clock of the stack and of the app. The stack counts the calls, so a step with the right
+result and one call too many fails.
 """
 
 import threading
@@ -11,10 +11,10 @@ from http import HTTPStatus
 from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from examples.demo.account import MAX_AGE_SECONDS
 from examples.demo.browser import Browser, Reply
-from examples.demo.tally import Tally
-from examples.demo.world import ACCESS_TOKEN_SECONDS, ALICE, BOB, World
+from examples.demo.call_counts import CallCounts
+from examples.demo.deployment import ACCESS_TOKEN_SECONDS, ALICE, BOB, Deployment
+from examples.demo.signed_in_routes import MAX_AGE_SECONDS
 
 __all__ = ["COOKIE", "PARALLEL", "Journey", "UnexpectedError"]
 
@@ -26,21 +26,21 @@ _FLAGS: Final = frozenset({"HttpOnly", "Secure", "SameSite=Lax", "Path=/"})
 
 
 class UnexpectedError(Exception):
-    """A step differs from what is expected; the message says how."""
+    """A step did not give the expected result; the message names both."""
 
 
 class Journey:
-    """The steps; each returns what was measured, or raises UnexpectedError."""
+    """The steps. Each returns its result as text, or raises UnexpectedError."""
 
-    def __init__(self, world: World, browser: Browser) -> None:
-        self._world = world
-        self._meter = world.meter
+    def __init__(self, deployment: Deployment, browser: Browser) -> None:
+        self._deployment = deployment
+        self._meter = deployment.meter
         self._browser = browser
         self._kept = ""
         self._other = Browser(browser.home, "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Mobile Safari/604.1")
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
-        """Title and step, in order."""
+        """Titles and steps, in order."""
         return [
             ("open the site", self.open_the_site),
             ("wrong password", self.wrong_password),
@@ -51,7 +51,7 @@ class Journey:
             (f"{PARALLEL} requests at once", self.requests_at_once),
             ("the new cookie", self.new_cookie),
             ("a second device", self.second_device),
-            ("sign that one out", self.end_the_other),
+            ("sign out that device", self.end_the_other),
             ("a page for editors", self.editors),
             ("the same page for bob", self.not_for_bob),
             ("step up", self.step_up),
@@ -60,81 +60,81 @@ class Journey:
         ]
 
     def open_the_site(self) -> str:
-        """Without a cookie nothing is asked of AWS."""
+        """A request without a cookie makes no call to AWS."""
         reply, cost = self._measured(lambda: self._browser.get("/"))
-        _expect(reply.status == HTTPStatus.OK and 'href="/login"' in reply.body, "a way to sign in", reply)
-        return _told("200", cost, reads=0, writes=0)
+        _expect(reply.status == HTTPStatus.OK and 'href="/login"' in reply.body, "a link to sign in", reply)
+        return _checked("200", cost, reads=0, writes=0)
 
     def wrong_password(self) -> str:
-        """A wrong password brings the form back, and no session."""
+        """A wrong password returns the form and no session."""
         reply, cost = self._measured(lambda: _sign_in_form(self._browser, ALICE.username, "not-this-one"))
-        _expect(reply.status == HTTPStatus.UNAUTHORIZED and reply.cookie_line(COOKIE) is None, "401 and no cookie", reply)
+        _expect(reply.status == HTTPStatus.UNAUTHORIZED and reply.set_cookie(COOKIE) is None, "401 and no cookie", reply)
         _expect('role="alert"' in reply.body, "a message on the page", reply)
-        return _told("401, a message, no cookie", cost, reads=0, writes=0, cognito=1)
+        return _checked("401, a message, no cookie", cost, reads=0, writes=0, cognito=1)
 
     def sign_in(self) -> str:
-        """The right one brings a cookie that scripts cannot read."""
+        """The right password sets a cookie that scripts cannot read."""
         reply, cost = self._measured(lambda: _sign_in_form(self._browser, ALICE.username, ALICE.password))
-        line = reply.cookie_line(COOKIE)
+        line = reply.set_cookie(COOKIE)
         _expect(reply.status == HTTPStatus.SEE_OTHER and line is not None, "303 and a cookie", reply)
         _expect(set((line or "").split("; ")) >= _FLAGS, f"a cookie with {', '.join(sorted(_FLAGS))}", reply)
-        return _told("303, HttpOnly Secure Lax cookie", cost, reads=3, writes=1, cognito=1)
+        return _checked("303, HttpOnly Secure Lax cookie", cost, reads=3, writes=1, cognito=1)
 
     def first_request(self) -> str:
-        """Served; the row notes that the cookie has arrived."""
+        """The first request is served, and the row records that the cookie arrived."""
         return self._served(reads=1, writes=1)
 
     def ordinary_request(self) -> str:
-        """From now on a request costs one read."""
+        """Every later request costs one read."""
         return self._served(reads=1, writes=0)
 
     def time_passes(self) -> str:
-        """The clock of the stack and the app goes past the token's end."""
-        self._world.stack.advance(ACCESS_TOKEN_SECONDS + 1)
+        """The clock of the stack and the app moves past the token's expiry."""
+        self._deployment.stack.advance(ACCESS_TOKEN_SECONDS + 1)
         return f"{ACCESS_TOKEN_SECONDS + 1} s: the access token has expired"
 
     def requests_at_once(self) -> str:
-        """All are served, each with a new cookie of the same session, for the price of one refresh."""
+        """All requests are served with a new cookie of the same session, and Cognito gets one refresh call."""
         old = self._browser.cookie(COOKIE)
         replies, cost = self._measured(self._all_at_once)
         served = sum(reply.status == HTTPStatus.OK and reply.json().get("username") == ALICE.username for reply in replies)
         _expect(served == PARALLEL, f"{PARALLEL} requests served", f"{served}")
         _expect(cost.cognito == 1, "1 refresh call", f"{cost.cognito}")
-        changed = sum(old is not None and old not in (reply.cookie_line(COOKIE) or old) for reply in replies)
-        _expect(changed == PARALLEL, "a new cookie in every answer", f"{changed}")
+        changed = sum(old is not None and old not in (reply.set_cookie(COOKIE) or old) for reply in replies)
+        _expect(changed == PARALLEL, "a new cookie in every response", f"{changed}")
         generations = {reply.json().get("generation") for reply in replies}
         _expect(generations == {2}, "generation 2", f"{generations}")
         return f"{served} served, {cost.cognito} refresh call to Cognito, a new cookie for each, generation 2"
 
     def new_cookie(self) -> str:
-        """The new cookie serves at once; the row notes that it has arrived."""
+        """The new cookie works at once, and the row records that it arrived."""
         return self._served(reads=1, writes=1)
 
     def second_device(self) -> str:
-        """Managed login on another browser: there, back, and a list of two."""
+        """Another browser signs in by managed login, and the list shows two sessions."""
         back = _managed_login(self._other, "/login", ALICE.password)
-        _expect(back.status == HTTPStatus.SEE_OTHER and back.cookie_line(COOKIE) is not None, "303 and a cookie", back)
+        _expect(back.status == HTTPStatus.SEE_OTHER and back.set_cookie(COOKIE) is not None, "303 and a cookie", back)
         page = self._browser.get("/devices")
         _expect("You have 2 sessions" in page.body and "iPhone" in page.body, "two devices listed", page)
         return "signed in by managed login; 2 devices listed"
 
     def end_the_other(self) -> str:
-        """From the first device; the second is told at its next request."""
-        sid = self._browser.get("/devices").fields().get("sid", "")
+        """The first device ends the session of the second one, whose next request is refused."""
+        sid = self._browser.get("/devices").hidden_fields().get("sid", "")
         reply, cost = self._measured(lambda: self._browser.post("/devices/sign-out", sid=sid))
         _expect(reply.location == "/devices?done=one", "the session ended", reply)
-        denied = self._other.ask("/status")
+        denied = self._other.fetch("/status")
         _expect(denied.status == HTTPStatus.UNAUTHORIZED, "401 for the other device", denied)
-        return _told(f"the other is 401, {denied.json().get('reason')}", cost, reads=2, writes=1, cognito=1)
+        return _checked(f"the other is 401, {denied.json().get('reason')}", cost, reads=2, writes=1, cognito=1)
 
     def editors(self) -> str:
-        """Alice is an editor."""
+        """Alice is in the group and sees the page."""
         reply, cost = self._measured(lambda: self._browser.get("/editors"))
         _expect(reply.status == HTTPStatus.OK and "Drafts" in reply.body, "200 and the drafts", reply)
-        return _told("200", cost, reads=1, writes=0)
+        return _checked("200", cost, reads=1, writes=0)
 
     def not_for_bob(self) -> str:
-        """Bob is not, and is told which group it takes."""
+        """Bob is not, and the page names the group."""
         bob = Browser(self._browser.home)
         _sign_in_form(bob, BOB.username, BOB.password)
         reply = bob.get("/editors")
@@ -144,10 +144,14 @@ class Journey:
         return "403, the page names the group"
 
     def step_up(self) -> str:
-        """What matters asks for a fresh sign-in, and is open after one."""
-        self._world.stack.advance(MAX_AGE_SECONDS)
+        """An important action needs a recent sign-in, and works after one."""
+        self._deployment.stack.advance(MAX_AGE_SECONDS)
         stale = self._browser.get("/transfer")
-        _expect(stale.status == HTTPStatus.FORBIDDEN and "/step-up?return_to=" in stale.body, "403 and a way on", stale)
+        _expect(
+            stale.status == HTTPStatus.FORBIDDEN and "/step-up?return_to=" in stale.body,
+            "403 and a sign-in link",
+            stale,
+        )
         back = _managed_login(self._browser, "/step-up?return_to=/transfer", ALICE.password)
         _expect(back.location == "/transfer", "back at the transfer", back)
         _expect(self._browser.get("/transfer").status == HTTPStatus.OK, "the form", back)
@@ -156,31 +160,31 @@ class Journey:
         return "403, the password again, 3 marbles sent"
 
     def sign_out(self) -> str:
-        """The row ends, Cognito's token too, then managed login's own cookie."""
+        """Sign-out ends the row, Cognito's refresh token, and the cookie of managed login."""
         self._kept = self._browser.cookie(COOKIE) or ""
         reply, cost = self._measured(lambda: self._browser.post("/sign-out"))
-        _expect(urlsplit(reply.location).path == "/logout", "the way to Cognito's own sign-out", reply)
+        _expect(urlsplit(reply.location).path == "/logout", "a redirect to Cognito's sign-out", reply)
         _expect(self._browser.cookie(COOKIE) is None, "the cookie deleted", reply)
-        _expect(self._browser.get(reply.location).location.startswith(self._browser.home), "the way back home", reply)
-        return _told("303, cookie deleted", cost, reads=1, writes=1, cognito=1)
+        _expect(self._browser.get(reply.location).location.startswith(self._browser.home), "a redirect to the site", reply)
+        return _checked("303, cookie deleted", cost, reads=1, writes=1, cognito=1)
 
     def denied(self) -> str:
-        """Its seal still holds, but it stands for nothing any more."""
+        """The old cookie is still authentic, but its session has ended."""
         self._browser.keep(COOKIE, self._kept)
-        reply, cost = self._measured(lambda: self._browser.ask("/status"))
+        reply, cost = self._measured(lambda: self._browser.fetch("/status"))
         reason = reply.json().get("reason")
         _expect(reply.status == HTTPStatus.UNAUTHORIZED and reason == "session_ended", "401 session_ended", reply)
-        _expect(reply.cookie_line(COOKIE) is None, "no cookie set", reply)
-        return _told(f"401, {reason}", cost, reads=1, writes=0)
+        _expect(reply.set_cookie(COOKIE) is None, "no cookie set", reply)
+        return _checked(f"401, {reason}", cost, reads=1, writes=0)
 
     def _served(self, *, reads: int, writes: int) -> str:
         """One page with the browser's cookie, and exactly these calls."""
-        reply, cost = self._measured(lambda: self._browser.ask("/status"))
+        reply, cost = self._measured(lambda: self._browser.fetch("/status"))
         _expect(reply.json().get("username") == ALICE.username, f"200 for {ALICE.username}", reply)
-        _expect(reply.cookie_line(COOKIE) is None, "no new cookie", reply)
-        return _told(f"200, {ALICE.username}", cost, reads=reads, writes=writes)
+        _expect(reply.set_cookie(COOKIE) is None, "no new cookie", reply)
+        return _checked(f"200, {ALICE.username}", cost, reads=reads, writes=writes)
 
-    def _measured(self, act: Callable[[], T]) -> tuple[T, Tally]:
+    def _measured(self, act: Callable[[], T]) -> tuple[T, CallCounts]:
         """What was answered, and what the stack saw meanwhile."""
         mark = self._meter.mark()
         answered = act()
@@ -191,7 +195,7 @@ class Journey:
 
         def request(_: int) -> Reply:
             together.wait(30)
-            return self._browser.ask("/status")
+            return self._browser.fetch("/status")
 
         with ThreadPoolExecutor(PARALLEL) as threads:
             return list(threads.map(request, range(PARALLEL)))
@@ -202,18 +206,18 @@ def _sign_in_form(browser: Browser, username: str, password: str) -> Reply:
 
 
 def _managed_login(browser: Browser, path: str, password: str) -> Reply:
-    """To Cognito's page, name and password there, and back: what the callback answers."""
+    """Signs in on Cognito's page; returns the response of the callback."""
     there = browser.get(path).location
     _expect(browser.get(there).status == HTTPStatus.OK, "Cognito's sign-in page", there)
     asked = {name: values[0] for name, values in parse_qs(urlsplit(there).query).items()}
     origin = there.partition("/oauth2/")[0]
     back = browser.post(f"{origin}/login", **asked, username=ALICE.username, password=password)
-    _expect(back.location.startswith(browser.home), "the way back", back)
+    _expect(back.location.startswith(browser.home), "a redirect to the site", back)
     return browser.get(back.location)
 
 
-def _told(what: str, cost: Tally, *, reads: int, writes: int, cognito: int = 0) -> str:
-    wanted = Tally(reads, writes, cognito, cost.key_sets, ())
+def _checked(what: str, cost: CallCounts, *, reads: int, writes: int, cognito: int = 0) -> str:
+    wanted = CallCounts(reads, writes, cognito, cost.key_sets, ())
     _expect(cost[:3] == wanted[:3], str(wanted), str(cost))
     return f"{what}: {cost}"
 

@@ -1,6 +1,6 @@
-"""The files that pages load: named with a hash of what is in them, so that a browser asks for each version once.
+"""The files that pages load. Their address has a hash of their content, so a browser requests each version once.
 
-Under that name they may be kept for good (RFC 8246); under the bare name a browser asks each time.
+With the current hash a response is immutable (RFC 8246). Without it a browser asks each time.
 """
 
 from collections.abc import Mapping
@@ -11,25 +11,28 @@ from typing import Any, Final
 
 __all__ = ["PATHS", "address_of", "static_file"]
 
-_KINDS: Final = {
+_CONTENT_TYPES: Final = {
     "/app.css": "text/css; charset=utf-8",
     "/app.js": "text/javascript; charset=utf-8",
     "/icon.svg": "image/svg+xml",
 }
-PATHS: Final = frozenset(_KINDS)
-"""Where the files are."""
+PATHS: Final = frozenset(_CONTENT_TYPES)
+"""The paths of the files."""
 
 
 def address_of(path: str) -> str:
-    """The file's address, version included."""
+    """The file's address with its version."""
     return f"{path}?v={_version(path)}"
 
 
 def static_file(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a request for one of them."""
+    """The response to a request for one of the files."""
     path = event["rawPath"]
-    known = event.get("rawQueryString") == f"v={_version(path)}"
-    headers = {"Content-Type": _KINDS[path], "Cache-Control": "public, max-age=31536000, immutable" if known else "no-cache"}
+    is_current = event.get("rawQueryString") == f"v={_version(path)}"
+    headers = {
+        "Content-Type": _CONTENT_TYPES[path],
+        "Cache-Control": "public, max-age=31536000, immutable" if is_current else "no-cache",
+    }
     return {"statusCode": 200, "headers": headers, "body": _text(path)}
 
 

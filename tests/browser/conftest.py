@@ -7,7 +7,7 @@ import pytest
 from browser.chromium import chromium_of
 from browser.site import Site
 from browser.visitor import Visitor
-from examples.demo.world import World
+from examples.demo.deployment import Deployment
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,16 +23,16 @@ def pytest_pyfunc_call(pyfuncitem):
 @pytest.fixture(scope="session")
 def served():
     """The demo's world with its site in it."""
-    with World.started() as world, world.served() as gateway:
-        yield Site(world, gateway)
+    with Deployment.started() as deployment, deployment.served() as gateway:
+        yield Site(deployment, gateway)
 
 
 @pytest.fixture
 def site(served):
     """The site, without trouble left behind."""
-    served.world.stack.clear_faults()
+    served.deployment.stack.clear_faults()
     yield served
-    served.world.stack.clear_faults()
+    served.deployment.stack.clear_faults()
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def visit(request, site):
 @pytest.fixture
 def second_factor_for_all(site):
     """The user pool asks everybody for a second factor, for the time of a test."""
-    pool = {"UserPoolId": site.world.pool.user_pool_id, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+    pool = {"UserPoolId": site.deployment.pool.user_pool_id, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
     site.stack.cognito("SetUserPoolMfaConfig", MfaConfiguration="ON", **pool)
     yield
     site.stack.cognito("SetUserPoolMfaConfig", MfaConfiguration="OPTIONAL", **pool)

@@ -7,9 +7,9 @@ from itertools import count
 from typing import Any
 
 from cognito_session.local.gateway import Gateway
-from examples.demo.backstage import Person
-from examples.demo.tally import Tally
-from examples.demo.world import World, base_url
+from examples.demo.call_counts import CallCounts
+from examples.demo.demo_tools import DemoUser
+from examples.demo.deployment import Deployment, base_url
 
 __all__ = ["NEW_PASSWORD", "PASSWORD", "Site"]
 
@@ -22,7 +22,7 @@ _numbers = count(1)
 class Site:
     """One site in one world, shared by all tests."""
 
-    world: World
+    deployment: Deployment
     gateway: Gateway
 
     @property
@@ -33,26 +33,26 @@ class Site:
     @property
     def cognito(self) -> str:
         """Where Cognito is."""
-        return self.world.stack.url
+        return self.deployment.stack.url
 
     @property
     def stack(self) -> Any:
         """The embedded stack."""
-        return self.world.stack
+        return self.deployment.stack
 
-    def somebody(self, *groups: str) -> Person:
+    def somebody(self, *groups: str) -> DemoUser:
         """A new user."""
-        person = Person(f"person-{next(_numbers)}", PASSWORD, "")
-        self.world.add(person, groups=groups)
+        person = DemoUser(f"person-{next(_numbers)}", PASSWORD, "")
+        self.deployment.add(person, groups=groups)
         return person
 
     def a_name(self) -> str:
         """A user name that nobody has."""
         return f"newcomer-{next(_numbers)}"
 
-    def cost(self, act: Any) -> Tally:
+    def cost(self, act: Any) -> CallCounts:
         """What AWS was asked while something was done."""
-        meter = self.world.meter
+        meter = self.deployment.meter
         mark = meter.mark()
         act()
         return meter.since(mark)

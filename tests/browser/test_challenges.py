@@ -9,33 +9,33 @@ from browser.site import NEW_PASSWORD, PASSWORD
 
 def test_an_authenticator_app(visit, site, user):
     """A wrong code is asked for again, the right one signs in; the address to return to survives it all."""
-    site.world.give_authenticator(user.username)
+    site.deployment.give_authenticator(user.username)
     alice = visit()
     alice.go("/devices")
     alice.fill(user_name=user.username, password=PASSWORD)
     alice.press("Sign in")
     alice.sees("Code from your authenticator app")
     alice.fill(code="000000" if alice.code() != "000000" else "111111")
-    alice.press("Go on")
-    alice.reads("This is not the code")
-    alice.page.get_by_label("Code", exact=True).fill(site.world.authenticator(user.username))
-    alice.press("Go on")
+    alice.press("Continue")
+    alice.reads("The code is incorrect or has expired")
+    alice.page.get_by_label("Code", exact=True).fill(site.deployment.authenticator(user.username))
+    alice.press("Continue")
     alice.is_at("/devices")
 
 
 def test_a_code_by_email(visit, site, user):
     """The code that was sent signs in, typed with a space in it; the page says, masked, where it went."""
-    site.stack.set_mfa(site.world.pool, user.username, "EMAIL_OTP", preferred="EMAIL_OTP")
+    site.stack.set_mfa(site.deployment.pool, user.username, "EMAIL_OTP", preferred="EMAIL_OTP")
     alice = visit()
     alice.go("/sign-in")
     alice.fill(user_name=user.username, password=PASSWORD)
     alice.press("Sign in")
-    alice.sees("Code from your mail")
+    alice.sees("Code from your email")
     alice.reads("We have sent a code to")
     code = alice.code()
     alice.page.reload()
     alice.fill(code=f"{code[:3]} {code[3:]}")
-    alice.press("Go on")
+    alice.press("Continue")
     alice.sees(f"Hello, {user.username}")
     assert [cookie["name"] for cookie in alice.context.cookies(site.url) if "challenge" in cookie["name"]] == []
 
@@ -43,17 +43,17 @@ def test_a_code_by_email(visit, site, user):
 def test_a_temporary_password(visit, site):
     """It must be replaced before anything else; a weak one is refused, and the next attempt counts."""
     name = site.a_name()
-    site.stack.create_user(site.world.pool, name, temporary_password=PASSWORD, email=f"{name}@example.com")
+    site.stack.create_user(site.deployment.pool, name, temporary_password=PASSWORD, email=f"{name}@example.com")
     newcomer = visit()
     newcomer.go("/sign-in")
     newcomer.fill(user_name=name, password=PASSWORD)
     newcomer.press("Sign in")
     newcomer.sees("Choose a new password")
     newcomer.fill(new_password="simple")
-    newcomer.press("Go on")
-    newcomer.reads("This password is too simple.")
+    newcomer.press("Continue")
+    newcomer.reads("This password does not meet the requirements.")
     newcomer.fill(new_password=NEW_PASSWORD)
-    newcomer.press("Go on")
+    newcomer.press("Continue")
     newcomer.sees(f"Hello, {name}")
 
 
@@ -68,28 +68,28 @@ def test_choosing_a_way(visit, user, way):
     alice.sees("How do you want to sign in?")
     alice.press(way)
     if "email" in way:
-        alice.sees("Code from your mail")
+        alice.sees("Code from your email")
         alice.fill(code=alice.code())
     else:
         alice.sees("Your password")
         alice.fill(password=PASSWORD)
-    alice.press("Go on")
+    alice.press("Continue")
     alice.sees(f"Hello, {user.username}")
 
 
 def test_choosing_among_second_factors(visit, site, user):
     """Who has two of them and prefers none is asked which."""
-    site.world.give_authenticator(user.username)
-    site.stack.set_mfa(site.world.pool, user.username, "EMAIL_OTP", "SOFTWARE_TOKEN_MFA")
+    site.deployment.give_authenticator(user.username)
+    site.stack.set_mfa(site.deployment.pool, user.username, "EMAIL_OTP", "SOFTWARE_TOKEN_MFA")
     alice = visit()
     alice.go("/sign-in")
     alice.fill(user_name=user.username, password=PASSWORD)
     alice.press("Sign in")
-    alice.sees("How do you want to prove it?")
+    alice.sees("Choose a second factor")
     alice.press("With my authenticator app")
     alice.sees("Code from your authenticator app")
     alice.fill(code=alice.code())
-    alice.press("Go on")
+    alice.press("Continue")
     alice.sees(f"Hello, {user.username}")
 
 
@@ -102,11 +102,11 @@ def test_an_authenticator_app_is_set_up_on_the_way_in(visit, user, second_factor
     alice.sees("Set up an authenticator app")
     secret = alice.page.locator("[data-secret]").inner_text()
     alice.fill(code="12345x")
-    alice.press("Go on")
-    alice.reads("This is not the code")
+    alice.press("Continue")
+    alice.reads("The code is incorrect or has expired")
     assert alice.page.locator("[data-secret]").inner_text() == secret
     alice.fill(code=alice.code())
-    alice.press("Go on")
+    alice.press("Continue")
     alice.sees(f"Hello, {user.username}")
 
 
@@ -121,7 +121,7 @@ def test_a_passkey(visit, user):
     alice.sees("Use your passkey")
     authenticator = alice.authenticator()
     alice.press("Use the passkey")
-    alice.reads("This browser brought no passkey.")
+    alice.reads("The browser returned no passkey.")
     authenticator.add_passkey("localhost")
     alice.press("Use the passkey")
     alice.sees(f"Hello, {user.username}")
@@ -129,16 +129,16 @@ def test_a_passkey(visit, user):
 
 def test_a_challenge_that_took_too_long(visit, site, user):
     """Cognito's patience is over: the sign-in begins anew, and says why."""
-    site.world.give_authenticator(user.username)
+    site.deployment.give_authenticator(user.username)
     alice = visit()
     alice.go("/sign-in")
     alice.fill(user_name=user.username, password=PASSWORD)
     alice.press("Sign in")
     alice.sees("Code from your authenticator app")
     site.stack.advance(4 * 60)
-    alice.fill(code=site.world.authenticator(user.username))
-    alice.press("Go on")
-    alice.reads("This sign-in took too long")
+    alice.fill(code=site.deployment.authenticator(user.username))
+    alice.press("Continue")
+    alice.reads("This sign-in expired or continued in another tab")
     assert alice.session_cookie() is None
 
 
@@ -153,11 +153,11 @@ def test_setting_up_an_authenticator_app(visit, site, user):
     assert link.startswith("otpauth://totp/")
     assert f"secret={secret}" in link
     alice.fill(code="12")
-    alice.press("Take it into use")
-    alice.reads("This is not the code")
+    alice.press("Turn on")
+    alice.reads("The code is incorrect or has expired")
     alice.fill(code=site.stack.totp(secret))
-    alice.press("Take it into use")
-    alice.reads("your authenticator app is asked for at each sign-in")
+    alice.press("Turn on")
+    alice.reads("Each sign-in now asks for a code from your authenticator app.")
     alice.sign_out()
     alice.go("/sign-in")
     alice.fill(user_name=user.username, password=PASSWORD)
@@ -165,5 +165,5 @@ def test_setting_up_an_authenticator_app(visit, site, user):
     alice.sees("Code from your authenticator app")
     site.stack.advance(30)
     alice.fill(code=site.stack.totp(secret))
-    alice.press("Go on")
+    alice.press("Continue")
     alice.sees(f"Hello, {user.username}")

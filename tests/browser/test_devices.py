@@ -21,7 +21,7 @@ def test_this_one_is_marked(visit, user):
     for visitor, here in ((alice, "Chrome on Linux"), (elsewhere, "Safari on iPhone")):
         visitor.go("/devices")
         expect(devices(visitor)).to_have_count(2)
-        marked = devices(visitor).filter(has_text="this one")
+        marked = devices(visitor).filter(has_text="this device")
         expect(marked).to_have_count(1)
         expect(marked).to_contain_text(here)
 
@@ -96,6 +96,6 @@ def test_only_one_s_own(visit, site, user):
     alice.go("/devices")
     alice.page.locator("input[name=sid]").first.evaluate("(field, value) => { field.value = value; }", theirs)
     alice.page.get_by_role("button", name="Sign out Chrome").click()
-    alice.reads("That session had ended already.")
+    alice.reads("That session had already ended.")
     bob.go("/profile")
     bob.is_signed_in(other)

@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from browser.site import NEW_PASSWORD, PASSWORD
 from cognito_session.local.gateway import Gateway
-from examples.demo.account import MAX_AGE_SECONDS
-from examples.demo.recent import RECENT_SECONDS
+from examples.demo.recent_sign_in import RECENT_SECONDS
+from examples.demo.signed_in_routes import MAX_AGE_SECONDS
 
 FORM = """<!doctype html><title>Elsewhere</title>
 <form method="post" action="{action}">{fields}<button>Win a prize</button></form>
@@ -59,7 +59,7 @@ def test_who_joins_a_group_gets_in_at_the_next_refresh(visit, site, user):
     alice = visit()
     alice.sign_in(user)
     assert alice.go("/editors") == 403
-    who = {"UserPoolId": site.world.pool.user_pool_id, "Username": user.username}
+    who = {"UserPoolId": site.deployment.pool.user_pool_id, "Username": user.username}
     site.stack.cognito("AdminAddUserToGroup", GroupName="editors", **who)
     site.stack.advance(3600)
     assert alice.go("/editors") == 200
@@ -72,13 +72,13 @@ def test_step_up(visit, site, user):
     assert alice.go("/transfer") == 200
     site.stack.advance(MAX_AGE_SECONDS + 1)
     assert alice.go("/transfer") == 403
-    alice.sees("Is it still you?")
+    alice.sees("Sign in again to continue")
     alice.press("Enter the password again")
     alice.prove(user)
     alice.is_at("/transfer")
     alice.fill(marbles="3", to="bob")
     alice.press("Send")
-    alice.reads("3 marbles are on their way.")
+    alice.reads("3 marbles sent.")
 
 
 def test_step_up_counts_where_it_matters(visit, site, user):
@@ -88,7 +88,7 @@ def test_step_up_counts_where_it_matters(visit, site, user):
     site.stack.advance(MAX_AGE_SECONDS + 1)
     alice.fill(marbles="3", to="bob")
     alice.press("Send")
-    alice.sees("Is it still you?")
+    alice.sees("Sign in again to continue")
 
 
 def test_a_password_changes_only_after_a_recent_sign_in(visit, site, user):
@@ -96,9 +96,9 @@ def test_a_password_changes_only_after_a_recent_sign_in(visit, site, user):
     alice = visit()
     alice.sign_in(user, "/password")
     site.stack.advance(RECENT_SECONDS + 1)
-    alice.fill(password_until_now=PASSWORD, new_password=NEW_PASSWORD)
-    alice.press("Change it")
-    alice.sees("Is it still you?")
+    alice.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
+    alice.press("Change password")
+    alice.sees("Sign in again to continue")
     alice.press("Enter the password again")
     alice.prove(user)
     alice.is_at("/password")
@@ -127,7 +127,7 @@ def test_only_marbles(visit, user):
         alice.page.locator("main form").evaluate("(form) => { form.noValidate = true; }")
         alice.fill(marbles=marbles, to="bob")
         alice.press("Send")
-        alice.reads("A whole number from 1 to 100")
+        alice.reads("a whole number from 1 to 100")
         expect(alice.page.get_by_label("To")).to_have_value("bob")
         alice.go("/transfer")
 
@@ -155,7 +155,7 @@ def test_no_sign_in_from_another_site(visit, user, elsewhere, host):
     victim = visit()
     victim.go(elsewhere(host, "/sign-in", username=user.username, password=user.password))
     victim.page.get_by_role("button").click()
-    victim.sees("This came from another site")
+    victim.sees("Request from another site")
     assert victim.session_cookie() is None
     victim.faults.clear()
 
@@ -188,6 +188,6 @@ def test_without_a_session_a_form_is_a_401(visit, user):
     alice.sign_in(user, "/profile")
     alice.context.clear_cookies(name="__Host-session")
     alice.press("Save")
-    alice.sees("Please sign in")
+    alice.sees("You are signed out")
     assert alice.go("/nothing") == 404
-    alice.sees("There is nothing here")
+    alice.sees("Page not found")

@@ -48,7 +48,7 @@ def test_signing_up_there(visit, site):
     newcomer.page.get_by_label("Email").fill(f"{name}@example.com")
     newcomer.page.get_by_label("Password").fill(PASSWORD)
     newcomer.page.get_by_role("button", name="Sign up").click()
-    newcomer.page.get_by_label("Confirmation code").fill(site.world.mail(name))
+    newcomer.page.get_by_label("Confirmation code").fill(site.deployment.mail(name))
     newcomer.page.get_by_role("button", name="Confirm").click()
     newcomer.is_at("/")
     newcomer.sees(f"Hello, {name}")
@@ -166,8 +166,8 @@ def test_a_changed_password_counts_there_too(visit, site, user):
     """After a change on our page managed login takes the new password and no longer the old one."""
     alice = visit()
     alice.managed(user, "/password")
-    alice.fill(password_until_now=PASSWORD, new_password=NEW_PASSWORD)
-    alice.press("Change it")
+    alice.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
+    alice.press("Change password")
     alice.is_at("/profile?done=password")
     site.stack.advance(3)  # within the clock tolerance of signing out the others, a sign-in counts as one from before
     alice.sign_out()

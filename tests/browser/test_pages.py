@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.looks import faults_in
-from examples.demo.account import MAX_AGE_SECONDS
-from examples.demo.layout import ACCENTS
+from examples.demo.pages import ACCENTS
+from examples.demo.signed_in_routes import MAX_AGE_SECONDS
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 SCHEMES = ("light", "dark")
@@ -51,7 +51,7 @@ def test_the_sign_in_form_after_a_wrong_password(visit, user):
     """What is wrong is announced, tied to the fields, and the title says so first."""
     visitor = visit()
     password_form(visitor, user, "Wrong-1865!")
-    visitor.reads("do not belong together")
+    visitor.reads("The user name or password is incorrect.")
     said = visitor.page.locator("#problem").inner_text()
     for label in ("User name", "Password"):
         expect(visitor.page.get_by_label(label).first).to_have_accessible_description(said)
@@ -64,7 +64,7 @@ def test_pages_of_challenges(visit, site):
     found = []
     for index, name in enumerate(("totp", "email", "new-password", "choose")):
         visitor = visit()
-        person = site.world.people[2 + index] if name != "choose" else site.somebody()
+        person = site.deployment.users[2 + index] if name != "choose" else site.somebody()
         if name == "choose":
             visitor.go("/sign-in")
             visitor.page.get_by_text("Without a password").click()
@@ -84,8 +84,8 @@ def test_the_page_that_sets_up_a_second_factor(visit, user, second_factor_for_al
     visitor.sees("Set up an authenticator app")
     found = looked_at(visitor, "challenge-set-up")
     visitor.fill(code="12345x")
-    visitor.press("Go on")
-    visitor.reads("This is not the code")
+    visitor.press("Continue")
+    visitor.reads("The code is incorrect or has expired")
     assert found + looked_at(visitor, "challenge-set-up-wrong") == []
 
 
@@ -124,7 +124,7 @@ def test_pages_that_say_no(visit, site, user):
     expect(alice.page.get_by_role("alert")).to_contain_text("You have been signed out.")
     found += looked_at(alice, "signed-out-elsewhere")
     alice.press("Save")
-    alice.sees("Please sign in")
+    alice.sees("You are signed out")
     found += looked_at(alice, "401")
     assert found == []
 

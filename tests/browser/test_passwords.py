@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from browser.site import NEW_PASSWORD, PASSWORD
 
-WRONG = "This user name and password do not belong together."
+WRONG = "The user name or password is incorrect."
 
 
 def test_signing_up_by_form(visit, site):
@@ -19,7 +19,7 @@ def test_signing_up_by_form(visit, site):
     newcomer.sees("Confirm your address")
     newcomer.fill(code="000000")
     newcomer.press("Confirm")
-    newcomer.reads("This is not the code")
+    newcomer.reads("The code is incorrect or has expired")
     newcomer.fill(code=newcomer.code())
     newcomer.press("Confirm")
     newcomer.reads("Your address is confirmed.")
@@ -56,7 +56,7 @@ def test_a_taken_name_and_a_weak_password(visit, user):
     expect(newcomer.page.get_by_label("User name")).to_have_value(user.username)
     newcomer.fill(user_name=newcomer.site.a_name(), password="simple")
     newcomer.press("Sign up")
-    newcomer.reads("This password is too simple.")
+    newcomer.reads("This password does not meet the requirements.")
     expect(newcomer.page.get_by_label("Password")).to_have_value("")
 
 
@@ -81,7 +81,7 @@ def test_the_password_form_comes_back_to_where_one_was(visit, user):
     """The page that was asked for is the page that comes after the sign-in."""
     alice = visit()
     alice.go("/devices")
-    alice.reads("Please sign in to go on.")
+    alice.reads("Sign in to continue.")
     alice.fill(user_name=user.username, password=PASSWORD)
     alice.press("Sign in")
     alice.is_at("/devices")
@@ -98,7 +98,7 @@ def test_a_forgotten_password(visit, user):
     known = alice.page.locator("main .lead").inner_text()
     alice.fill(code=alice.code(), new_password=NEW_PASSWORD)
     alice.press("Set the password")
-    alice.reads("Your password is a new one, and all your sessions have ended.")
+    alice.reads("Your password was changed, and all your sessions have ended.")
     alice.fill(user_name=user.username, password=PASSWORD)
     alice.press("Sign in")
     alice.reads(WRONG)
@@ -117,10 +117,10 @@ def test_another_password_ends_the_other_sessions(visit, user):
     alice.sign_in(user)
     elsewhere.sign_in(user)
     alice.go("/password")
-    alice.fill(password_until_now="Wrong-1865!", new_password=NEW_PASSWORD)
-    alice.press("Change it")
-    alice.reads("The password until now is another one.")
-    alice.fill(password_until_now=PASSWORD, new_password=NEW_PASSWORD)
-    alice.press("Change it")
+    alice.fill(current_password="Wrong-1865!", new_password=NEW_PASSWORD)
+    alice.press("Change password")
+    alice.reads("The current password is incorrect.")
+    alice.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
+    alice.press("Change password")
     alice.reads("all your other sessions have ended")
     elsewhere.is_signed_out()

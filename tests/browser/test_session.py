@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.visitor import COOKIE
-from examples.demo.world import ACCESS_TOKEN_SECONDS
+from examples.demo.deployment import ACCESS_TOKEN_SECONDS
 
 PARALLEL = 20
 AT_ONCE = f"""async () => {{
@@ -33,7 +33,7 @@ def test_the_cookie_as_the_browser_holds_it(visit, user):
 
 def test_cookies_of_a_flow_are_as_careful(visit, site, user):
     """The cookies of a sign-in under way, too, are HttpOnly, Secure and Lax, and gone afterwards."""
-    site.world.give_authenticator(user.username)
+    site.deployment.give_authenticator(user.username)
     alice = visit()
     alice.begin_managed()
     alice.go("/sign-in")
@@ -105,7 +105,7 @@ def test_the_profile_follows_the_token(visit, site, user):
     alice.page.clock.run_for((ACCESS_TOKEN_SECONDS + 1) * 1000)
     expect(alice.page.locator("#generation")).to_have_text("2")
     expect(alice.page.locator("#token")).not_to_have_text(token)
-    expect(alice.page.get_by_role("log")).to_contain_text(f"Token {token} was over.")
+    expect(alice.page.get_by_role("log")).to_contain_text(f"Token {token} expired.")
     expect(alice.page.locator("#panel-live")).to_contain_text("/status")
 
 
@@ -139,7 +139,7 @@ def test_another_user_is_noticed_in_the_other_tab(visit, site, user):
     second = alice.tab()
     alice.go("/devices", second)
     alice.managed(other, "/profile")
-    expect(second.get_by_role("alert")).to_contain_text("Somebody else is signed in now.")
+    expect(second.get_by_role("alert")).to_contain_text("Another user is signed in now.")
 
 
 def test_sign_out_ends_it_for_good(visit, user):
@@ -188,7 +188,7 @@ def test_an_outage_is_a_page_and_no_sign_out(visit, site, user, operation):
     before = alice.session_cookie()
     site.stack.fault(operation, "error500", times=None)
     assert alice.go("/profile") == 503
-    alice.sees("Please try again in a moment")
+    alice.sees("Try again in a moment")
     site.stack.clear_faults()
     assert alice.session_cookie() == before
     alice.page.reload()
@@ -203,7 +203,7 @@ def test_cognito_down_while_signing_in(visit, site, user):
     site.stack.fault("InitiateAuth", "error500", times=None)
     alice.fill(user_name=user.username, password=user.password)
     alice.press("Sign in")
-    alice.sees("Please try again in a moment")
+    alice.sees("Try again in a moment")
     assert alice.session_cookie() is None
     site.stack.clear_faults()
     alice.page.reload()

@@ -1,6 +1,6 @@
-"""The demo: the script that checks itself, the handler's answers, the panel's counting, and how serving begins and ends.
+"""The demo: the script that checks itself, the responses of the handler, the panel's counts, and how it starts and stops.
 
-What a person sees of it is in tests/browser.
+tests/browser checks the pages in a browser.
 """
 
 import base64
@@ -17,28 +17,30 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 from zipfile import ZipFile
 
+import httpx
 import pytest
+from jinja2 import UndefinedError
 
 from cognito_session.local.gateway import Gateway
 from cognito_session.local.request_log import LoggedRequest
-from cognito_session.signin.outcome import Refusal
+from cognito_session.signin import Refusal
 from examples.demo.__main__ import main
 from examples.demo.browser import Browser
-from examples.demo.form import Form, query_of, with_query
-from examples.demo.journal import PANEL, Journal
+from examples.demo.call_counts import CallCounts, CallMeter
+from examples.demo.call_panel import CallPanel
+from examples.demo.deployment import ALICE, USERS, Deployment, base_url
+from examples.demo.form import Form, query_of
 from examples.demo.journey import COOKIE, Journey
-from examples.demo.markup import Html, html, joined
+from examples.demo.pages import PANEL, REFUSED, page, refused, with_query
+from examples.demo.refusal_messages import message_for
 from examples.demo.script import run
-from examples.demo.tally import Meter, Tally
-from examples.demo.words import sentence
-from examples.demo.world import ALICE, PEOPLE, World, base_url
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "examples.demo"]
 ADDRESS = "http://localhost:8000"
 TITLES = [
     *("open the site", "wrong password", "sign in by form", "first request", "ordinary request", "time passes"),
-    *("50 requests at once", "the new cookie", "a second device", "sign that one out", "a page for editors"),
+    *("50 requests at once", "the new cookie", "a second device", "sign out that device", "a page for editors"),
     *("the same page for bob", "step up", "sign out", "the old cookie again"),
 ]
 FORMS = [
@@ -49,40 +51,40 @@ PAGES = ["/", "/sign-in", "/sign-up", "/forgot", "/reset", "/confirm", "/nothing
 
 
 @pytest.fixture(scope="module")
-def world():
-    """One world for the tests that look at answers."""
-    with World.started() as world:
-        yield world
+def deployment():
+    """One deployment for the tests that check responses."""
+    with Deployment.started() as deployment:
+        yield deployment
 
 
 @pytest.fixture(scope="module")
-def app(world):
+def app(deployment):
     """The sample app's handler."""
-    return world.app(ADDRESS)
+    return deployment.app(ADDRESS)
 
 
 @pytest.fixture
-def gateway(world):
-    """The sample app, served; no faults are left behind."""
-    with world.served() as gateway:
+def gateway(deployment):
+    """The served sample app. Removes injected faults afterwards."""
+    with deployment.served() as gateway:
         yield gateway
-    world.stack.clear_faults()
+    deployment.stack.clear_faults()
 
 
 @pytest.fixture
 def browser(gateway):
-    """Nobody yet."""
+    """A browser without a session."""
     return Browser(base_url(gateway))
 
 
-def signed_in(browser, who=ALICE):
-    """The browser, with a session."""
-    assert browser.post("/sign-in", username=who.username, password=who.password).status == 303
+def signed_in(browser, user=ALICE):
+    """The browser, signed in as the user."""
+    assert browser.post("/sign-in", username=user.username, password=user.password).status == 303
     return browser
 
 
 def event(method, target, headers=(), body="", cookies=()):
-    """A request as the app's handler is given it."""
+    """The event of a request."""
     path, _, query = target.partition("?")
     named = {"host": "localhost:8000", "sec-fetch-mode": "navigate", **dict(headers)}
     return {
@@ -98,13 +100,13 @@ def event(method, target, headers=(), body="", cookies=()):
 
 
 def posted(app, path, fields, **headers):
-    """The answer to a form of our own."""
+    """The response to a form of this site."""
     own = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded", **headers}
     return app(event("POST", path, own, urlencode(fields)), None)
 
 
 def steps_of(text):
-    """(mark, title) of each step that was printed."""
+    """The mark and title of each printed step."""
     found = re.findall(r"^  (\S) +\d+  (.{24})", text, re.MULTILINE)
     return [(mark, title.strip()) for mark, title in found]
 
@@ -115,13 +117,13 @@ def script(**more):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **more)
 
 
-def test_the_script_goes_all_the_way():
-    """`make demo ARGS=--script` prints every step with a tick and exits with 0, silent on stderr."""
+def test_the_script_passes_every_step():
+    """`make demo ARGS=--script` prints a tick for every step, nothing on stderr, and exits with 0."""
     done = script()
     assert (done.returncode, done.stderr) == (0, "")
     assert steps_of(done.stdout) == [("✓", title) for title in TITLES]
     assert "50 served, 1 refresh call to Cognito" in done.stdout
-    assert "All 15 steps as expected" in done.stdout
+    assert "All 15 steps passed" in done.stdout
 
 
 def test_the_wheel_does_not_contain_the_demo(tmp_path):
@@ -135,7 +137,7 @@ def test_the_wheel_does_not_contain_the_demo(tmp_path):
 
 
 def test_a_terminal_without_ticks_does_not_stop_the_script():
-    """Where the output cannot show a tick, a question mark stands for it."""
+    """An output that cannot encode a tick shows a question mark instead."""
     done = script(env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "? " in done.stdout
@@ -146,31 +148,31 @@ def test_a_terminal_without_ticks_does_not_stop_the_script():
     [
         ("sign_in", "first request"),
         ("time_passes", "50 requests at once"),
-        ("second_device", "sign that one out"),
+        ("second_device", "sign out that device"),
         ("sign_out", "the old cookie again"),
     ],
 )
-def test_a_step_that_differs_fails_the_script_by_name(monkeypatch, broken, step):
-    """When something did not happen, the step that depends on it is marked and named, and the exit status is 1."""
+def test_a_failing_step_is_named(monkeypatch, broken, step):
+    """If a step has no effect, the step that depends on it is marked and named, and the exit status is 1."""
     monkeypatch.setattr(Journey, broken, lambda self: "left out")
     out = io.StringIO()
     assert main(["--script"], out) == 1
     assert steps_of(out.getvalue())[-1] == ("✗", step)
-    assert f"({step}) differs from what is expected" in out.getvalue()
+    assert f"({step}) failed" in out.getvalue()
 
 
 def test_an_outage_fails_the_script():
-    """A refresh that Cognito refuses to do is not taken for a success."""
+    """An error of Cognito at the refresh fails the step."""
     out = io.StringIO()
-    with World.started() as world:
-        world.stack.fault("GetTokensFromRefreshToken", "error500", times=None)
-        assert run(world, 0, out) == 1
-    assert "(50 requests at once) differs" in out.getvalue()
+    with Deployment.started() as deployment:
+        deployment.stack.fault("GetTokensFromRefreshToken", "error500", times=None)
+        assert run(deployment, 0, out) == 1
+    assert "(50 requests at once) failed" in out.getvalue()
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/app.js", "/app.css", "/icon.svg", "/status", "/profile", "/login"])
-def test_every_answer_says_what_it_allows(app, path):
-    """A content security policy without anything inline, no sniffing, and nothing of a person's is stored by anybody."""
+def test_every_response_has_security_headers(app, path):
+    """The policy allows nothing inline, browsers do not sniff types, and no cache stores a page."""
     headers = app(event("GET", path), None)["headers"]
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
@@ -179,8 +181,8 @@ def test_every_answer_says_what_it_allows(app, path):
     assert headers["Cache-Control"] == ("no-cache" if static else "no-store")
 
 
-def test_a_file_is_kept_for_good_under_its_version_alone(app):
-    """The pages name each file with a version; that address may be kept, any other version's may not."""
+def test_a_file_is_immutable_under_its_version_only(app):
+    """The pages name each file with its version. The response is immutable for this version, and for no other."""
     page = app(event("GET", "/"), None)["body"]
     addresses = re.findall(r'(?:href|src)="(/(?:app|icon)[^"]+)"', page)
     assert len(addresses) == 3
@@ -189,8 +191,8 @@ def test_a_file_is_kept_for_good_under_its_version_alone(app):
         assert app(event("GET", f"{address}0"), None)["headers"]["Cache-Control"] == "no-cache"
 
 
-def test_the_script_of_the_pages_finds_what_it_looks_for(app, browser):
-    """Every id that app.js names is on the profile, or on the page of a passkey."""
+def test_the_profile_has_every_id_of_the_script(app, browser):
+    """Every id that app.js names is on the profile, except the one of the passkey page."""
     wanted = set(re.findall(r'at\("([^"]+)"\)', app(event("GET", "/app.js"), None)["body"])) - {"passkey-problem"}
     on_the_page = set(re.findall(r'id="([^"]+)"', signed_in(browser).get("/profile").body))
     assert len(wanted) > 5
@@ -198,33 +200,33 @@ def test_the_script_of_the_pages_finds_what_it_looks_for(app, browser):
 
 
 @pytest.mark.parametrize("name", [ALICE.username, '"><script>alert(1)</script>', "<!--panel-->", "{brace}", ""])
-def test_what_was_typed_is_text(app, name):
-    """A user name comes back escaped, whatever it holds, and 401 says nothing of which of the two is wrong."""
-    answer = posted(app, "/sign-in", {"username": name, "password": "wrong"})
-    assert (answer["statusCode"], answer["body"].count('role="alert" id="problem"')) == (401, 1)
-    assert "<script>" not in answer["body"]
-    assert answer["body"].count("</aside>") == 1
-    assert not any(line.startswith(COOKIE) for line in answer.get("cookies", []))
+def test_typed_text_is_escaped(app, name):
+    """The form shows the user name escaped, and the 401 does not tell whether the name or the password is wrong."""
+    response = posted(app, "/sign-in", {"username": name, "password": "wrong"})
+    assert (response["statusCode"], response["body"].count('role="alert" id="problem"')) == (401, 1)
+    assert "<script>" not in response["body"]
+    assert response["body"].count("</aside>") == 1
+    assert not any(line.startswith(COOKIE) for line in response.get("cookies", []))
 
 
-def test_an_outage_at_sign_in_is_not_a_wrong_password(world, app):
-    """When Cognito is down the page says so, with a 503, in the site's own look, and says when to come back."""
-    world.stack.fault("InitiateAuth", "error500", times=None)
-    answer = posted(app, "/sign-in", {"username": ALICE.username, "password": ALICE.password})
-    world.stack.clear_faults()
-    assert answer["statusCode"] == 503
-    assert "Retry-After" in answer["headers"]
-    assert 'class="panel"' in answer["body"]
+def test_an_outage_at_sign_in_is_not_a_wrong_password(deployment, app):
+    """If Cognito is down, the response is a 503 with Retry-After and this site's own page."""
+    deployment.stack.fault("InitiateAuth", "error500", times=None)
+    response = posted(app, "/sign-in", {"username": ALICE.username, "password": ALICE.password})
+    deployment.stack.clear_faults()
+    assert response["statusCode"] == 503
+    assert "Retry-After" in response["headers"]
+    assert 'class="panel"' in response["body"]
 
 
-def test_a_script_is_answered_in_json(world, browser):
-    """Refusals of what a script asks for stay the library's JSON: without a session, and in an outage."""
-    assert browser.ask("/profile").json()["reason"] == "no_cookie"
-    assert browser.ask("/status").json()["reason"] == "no_cookie"
+def test_a_script_gets_json(deployment, browser):
+    """A script gets the library's JSON, both without a session and in an outage."""
+    assert browser.fetch("/profile").json()["reason"] == "no_cookie"
+    assert browser.fetch("/status").json()["reason"] == "no_cookie"
     signed_in(browser)
-    world.stack.fault("GetItem", "error500", times=None)
+    deployment.stack.fault("GetItem", "error500", times=None)
     for path in ("/profile", "/status"):
-        reply = browser.ask(path)
+        reply = browser.fetch(path)
         assert (reply.status, reply.json()["reason"]) == (503, "store_unavailable")
 
 
@@ -239,22 +241,22 @@ def test_a_script_is_answered_in_json(world, browser):
         {"sec-fetch-site": "same-site"},
     ],
 )
-def test_a_post_from_another_site_is_refused(world, app, path, headers):
-    """Without a word of the browser that the page is ours, nothing changes and nothing is asked of AWS."""
-    world.stack.clear_calls()
-    answer = app(event("POST", path, headers, f"username={ALICE.username}&password={ALICE.password}"), None)
-    assert answer["statusCode"] == 403
-    assert not any(line.startswith(COOKIE) for line in answer.get("cookies", []))
-    assert world.stack.calls() == []
+def test_a_post_from_another_site_is_refused(deployment, app, path, headers):
+    """A POST without proof that it comes from this site is a 403 and makes no call to AWS."""
+    deployment.stack.clear_calls()
+    response = app(event("POST", path, headers, f"username={ALICE.username}&password={ALICE.password}"), None)
+    assert response["statusCode"] == 403
+    assert not any(line.startswith(COOKIE) for line in response.get("cookies", []))
+    assert deployment.stack.calls() == []
 
 
-def test_every_form_is_in_that_test(monkeypatch, world):
-    """FORMS are all paths that take a POST, and a GET of one that takes nothing else is a 405."""
+def test_the_list_of_forms_is_complete(monkeypatch, deployment):
+    """FORMS holds every path with a POST route. A GET of a path without a GET route is a 405."""
     from examples.demo import app as module
 
-    seen, routed = [], module._routed
-    monkeypatch.setattr(module, "_routed", lambda routes: seen.append(routes) or routed(routes))
-    app = world.app(ADDRESS)
+    seen, router = [], module._router
+    monkeypatch.setattr(module, "_router", lambda routes: seen.append(routes) or router(routes))
+    app = deployment.app(ADDRESS)
     (routes,) = seen
     assert sorted(path for method, path in routes if method == "POST") == sorted(FORMS)
     for path in FORMS:
@@ -263,43 +265,43 @@ def test_every_form_is_in_that_test(monkeypatch, world):
 
 @pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("body", ["", "username=a&username=b&password=c&password=d", "%", "=&=&=", "a=" + "x" * 100_000])
-def test_forms_that_no_page_of_ours_sends(world, app, path, body):
-    """Missing and repeated fields, and 100 kB of them, end in a page, and nothing of it reaches Cognito."""
-    world.stack.clear_calls()
-    answer = app(event("POST", path, {"sec-fetch-site": "same-origin"}, body), None)
-    assert answer["statusCode"] in (200, 303, 400, 401)
-    assert [call for call in world.stack.calls() if call.service == "cognito"] == []
+def test_malformed_forms(deployment, app, path, body):
+    """Missing, repeated and very long fields get a page, and make no call to Cognito."""
+    deployment.stack.clear_calls()
+    response = app(event("POST", path, {"sec-fetch-site": "same-origin"}, body), None)
+    assert response["statusCode"] in (200, 303, 400, 401)
+    assert [call for call in deployment.stack.calls() if call.service == "cognito"] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/status", "/challenge", "/auth/callback", "/devices", "/login", "/confirm", "/reset"])
 @pytest.mark.parametrize(
     "query", ["return_to=//evil", "done=<script>", "username=%ff%fe", "a=&&&", "sent=9999999999", "x" * 9000]
 )
-def test_queries_that_no_page_of_ours_links_to(app, path, query):
-    """They end in a page, a redirect within the site or to Cognito, and none is shown as it came."""
-    answer = app(event("GET", f"{path}?{query}"), None)
-    assert answer["statusCode"] in (200, 303, 400, 401)
-    assert "<script>" not in answer["body"]
-    assert "//evil" not in answer["headers"].get("Location", "").partition("?")[0]
+def test_malformed_queries(app, path, query):
+    """A malformed query gets a page or a redirect within the site or to Cognito, and no page shows it unescaped."""
+    response = app(event("GET", f"{path}?{query}"), None)
+    assert response["statusCode"] in (200, 303, 400, 401)
+    assert "<script>" not in response["body"]
+    assert "//evil" not in response["headers"].get("Location", "").partition("?")[0]
 
 
-def test_a_password_form_that_is_longer_than_a_password(app):
-    """100 kB of password are a wrong password."""
-    answer = posted(app, "/sign-in", {"username": ALICE.username, "password": "x" * 100_000})
-    assert answer["statusCode"] == 401
+def test_a_very_long_password(app):
+    """A password of 100 kB is a wrong password."""
+    response = posted(app, "/sign-in", {"username": ALICE.username, "password": "x" * 100_000})
+    assert response["statusCode"] == 401
 
 
-def test_where_to_sign_out_from_is_one_of_three(browser):
-    """Any other word ends nothing."""
+def test_an_unknown_sign_out_scope(browser):
+    """An unknown value of `where` is a 400 and ends no session."""
     signed_in(browser)
     assert browser.post("/sign-out", where="nowhere").status == 400
-    assert browser.ask("/status").status == 200
+    assert browser.fetch("/status").status == 200
 
 
-def test_two_windows_that_save_at_once(world, browser):
-    """Of two that have read the same, the later one to write is told, and overwrites nothing."""
+def test_two_windows_save_at_once(deployment, browser):
+    """If two requests save after reading the same row, the later write is a 409 and overwrites nothing."""
     signed_in(browser).get("/profile")
-    with ThreadPoolExecutor(2) as threads, world.stack.gate("UpdateItem", times=2) as gate:
+    with ThreadPoolExecutor(2) as threads, deployment.stack.gate("UpdateItem", times=2) as gate:
         saves = [threads.submit(browser.post, "/profile", accent="teal", note=note) for note in ("first", "second")]
         gate.wait_for(2)
         gate.release()
@@ -310,125 +312,140 @@ def test_two_windows_that_save_at_once(world, browser):
 
 
 def call(number, service, operation, **more):
-    """One line of the stack's log."""
+    """One entry of the stack's log."""
     return LoggedRequest(number, service, operation, 0.0, **{"status": 200, **more})
 
 
-def test_a_tally_counts_what_the_app_asked():
-    """Reads, writes and calls to Cognito; pages of managed login are the browser's; trouble has its name."""
-    tally = Tally.of(
+def test_call_counts():
+    """Reads, writes and calls to Cognito are counted, pages of managed login are not, and errors are named."""
+    counts = CallCounts.of(
         [
             *(call(1, "dynamodb", "GetItem"), call(2, "dynamodb", "GetItem"), call(3, "dynamodb", "TransactWriteItems")),
             *(call(4, "oauth2", "oauth2/token"), call(5, "oauth2", "oauth2/authorize"), call(6, "jwks", "jwks")),
             *(call(7, "cognito", "RevokeToken", status=400, error="X"), call(8, "dynamodb", "Query", status=None)),
         ]
     )
-    assert tally[:4] == (3, 1, 2, 1)
-    assert str(tally) == "3 reads, 1 write, 2 calls to Cognito, the key set"
-    assert ("DynamoDB", "GetItem", 2) in tally.operations
-    assert {"RevokeToken (X)", "Query (no answer)"} <= {operation for _, operation, _ in tally.operations}
+    assert counts[:4] == (3, 1, 2, 1)
+    assert str(counts) == "3 reads, 1 write, 2 calls to Cognito, the key set"
+    assert ("DynamoDB", "GetItem", 2) in counts.operations
+    assert {"RevokeToken (X)", "Query (no response)"} <= {operation for _, operation, _ in counts.operations}
 
 
 class Log:
-    """A stack's log that grows by a call with each request."""
+    """A stack's log that gets one call for each request."""
 
     def __init__(self):
         self.calls, self.numbers = [], count(1)
 
     def app(self, status=200, body="page " + PANEL, kind="text/html"):
-        """An app that reads once for each request."""
+        """The panel, and an app that reads once for each request."""
 
         def handler(event, context):
             self.calls.append(call(next(self.numbers), "dynamodb", "GetItem"))
             return {"statusCode": status, "headers": {"Content-Type": kind}, "body": body}
 
-        meter = Meter(lambda after: [call for call in self.calls if call.number > after])
-        return Journal(meter, unobserved=("/app.css",)), handler
+        meter = CallMeter(lambda after: [call for call in self.calls if call.number > after])
+        return CallPanel(meter, unobserved=("/app.css",)), handler
 
 
-def cookie_of(answer):
-    """The pair of the one cookie that the journal set."""
-    (line,) = answer["cookies"]
+def cookie_of(response):
+    """The name and value of the one cookie that the panel set."""
+    (line,) = response["cookies"]
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(line.split("; "))
     return line.partition(";")[0]
 
 
 def test_the_panel_shows_the_requests_since_the_last_page():
-    """Redirects are kept until the next page, for that browser alone, and shown once."""
+    """The next page of the same browser shows the redirects before it, once."""
     log = Log()
-    journal, page = log.app()
+    panel, page = log.app()
     _, redirect = log.app(status=303, body="")
-    mine = cookie_of(journal.around(redirect)(event("POST", "/sign-in"), None))
-    shown = journal.around(page)(event("GET", "/a", cookies=[mine]), None)
+    mine = cookie_of(panel.around(redirect)(event("POST", "/sign-in"), None))
+    shown = panel.around(page)(event("GET", "/a", cookies=[mine]), None)
     assert shown["body"].count('class="request"') == 2
     assert "cookies" not in shown
-    assert journal.around(page)(event("GET", "/b", cookies=[mine]), None)["body"].count('class="request"') == 1
-    assert journal.around(page)(event("GET", "/c"), None)["body"].count('class="request"') == 1
+    assert panel.around(page)(event("GET", "/b", cookies=[mine]), None)["body"].count('class="request"') == 1
+    assert panel.around(page)(event("GET", "/c"), None)["body"].count('class="request"') == 1
 
 
 @pytest.mark.parametrize("value", ["", "x", "<script>", "0" * 31, "0" * 33, "../../etc"])
 def test_a_panel_s_cookie_of_another_form_is_replaced(value):
-    """It is a number of ours or nothing, and never shown."""
+    """A cookie that the panel did not make is replaced, and the page does not show it."""
     log = Log()
-    journal, page = log.app()
-    answer = journal.around(page)(event("GET", "/", cookies=[f"__Host-demo-panel={value}"]), None)
-    assert cookie_of(answer).partition("=")[2] != value
-    assert "<script>" not in answer["body"]
+    panel, page = log.app()
+    response = panel.around(page)(event("GET", "/", cookies=[f"__Host-demo-panel={value}"]), None)
+    assert cookie_of(response).partition("=")[2] != value
+    assert "<script>" not in response["body"]
 
 
-def test_the_panel_says_what_it_cannot_tell_apart():
-    """A request during which another one was served says so; one that was alone does not."""
+def test_the_panel_reports_overlapping_requests():
+    """A request that overlaps with another one says so; a request alone does not."""
     log = Log()
-    journal, page = log.app()
-    inner = journal.around(page)
+    panel, page = log.app()
+    inner = panel.around(page)
 
     def outer(given, context):
         inner(event("GET", "/inner"), None)
         return page(given, context)
 
-    said = "at the same time"
-    assert said in journal.around(outer)(event("GET", "/outer"), None)["body"]
-    assert said not in inner(event("GET", "/"), None)["body"]
+    note = "at the same time"
+    assert note in panel.around(outer)(event("GET", "/outer"), None)["body"]
+    assert note not in inner(event("GET", "/"), None)["body"]
 
 
-def test_the_panel_leaves_other_answers_alone():
-    """Files are not observed; what a script asked for gets a header, and no cookie."""
+def test_the_panel_does_not_change_other_responses():
+    """A static file is not observed. A JSON response gets a header and no cookie."""
     log = Log()
-    journal, _ = log.app()
+    panel, _ = log.app()
     _, data = log.app(kind="application/json", body="{}")
-    answer = journal.around(data)(event("GET", "/status"), None)
-    assert answer["headers"]["X-Calls"] == "1 read, 0 writes, 0 calls to Cognito"
-    assert "cookies" not in answer
-    assert journal.around(data)(event("GET", "/app.css"), None)["headers"] == {"Content-Type": "application/json"}
+    response = panel.around(data)(event("GET", "/status"), None)
+    assert response["headers"]["X-Calls"] == "1 read, 0 writes, 0 calls to Cognito"
+    assert "cookies" not in response
+    assert panel.around(data)(event("GET", "/app.css"), None)["headers"] == {"Content-Type": "application/json"}
 
 
-def test_the_panel_remembers_few_browsers():
-    """Of very many browsers the ones seen longest ago are forgotten."""
+def test_the_panel_forgets_the_oldest_browsers():
+    """The panel keeps the requests of the 100 browsers that were seen last."""
     log = Log()
-    journal, redirect = log.app(status=303, body="")
+    panel, redirect = log.app(status=303, body="")
     for _ in range(150):
-        journal.around(redirect)(event("GET", "/login"), None)
-    assert len(journal._browsers) == 100
+        panel.around(redirect)(event("GET", "/login"), None)
+    assert len(panel._browsers) == 100
 
 
-def test_markup_escapes_by_default():
-    """Text is text in content and attributes; only what was made here as HTML stands; None and False are nothing."""
-    assert html('<a b="{x}">{x}</a>', x="\"<&'") == '<a b="&quot;&lt;&amp;&#x27;">&quot;&lt;&amp;&#x27;</a>'
-    assert html("{a}{b}{c}{d}", a=html("<i>{x}</i>", x="<"), b=None, c=False, d=0) == "<i>&lt;</i>0"
-    assert html("{x}", x=["<", Html("<br>")]) == "&lt;<br>"
-    assert joined(["<", Html("<br>")], " ") == "&lt; <br>"
-    assert html("{x}", x="{y}") == "{y}"
+def test_templates_escape_every_value():
+    """A value is text in an attribute, also where a macro passes it on, and cannot end the attribute or the element."""
+    body = page("forgot.html", me=None, username="\"><script>&'{{ me }}")["body"]
+    assert 'value="&#34;&gt;&lt;script&gt;&amp;&#39;{{ me }}"' in body
+    assert body.count("<script") == 1
 
 
-@pytest.mark.parametrize("template", ["{}", "{0}", "{missing}", "{x:>10}"])
-def test_markup_refuses_what_is_no_template(template):
-    """Positions, missing values and format specifications are mistakes."""
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        html(template, x="a")
+def test_a_template_with_a_missing_value_is_an_error():
+    """A template does not show an empty text for a value that the route forgot."""
+    with pytest.raises(UndefinedError, match="username"):
+        page("forgot.html", me=None)
 
 
-def test_a_form_s_field_came_once_or_not_at_all():
-    """Missing and repeated fields are None; a body that is no form, or no base64, is an empty form."""
+@pytest.mark.parametrize("status", sorted(REFUSED | {400, 404, 405}))
+def test_every_refusal_has_a_page(status):
+    """Each status has a heading and a link to continue."""
+    response = refused(status)
+    assert response["statusCode"] == status
+    assert re.search(r"<h1>[A-Z][^<]+</h1>", response["body"])
+    assert response["body"].count('class="button"') == 1
+
+
+def test_every_template_is_used():
+    """Each file in templates/ is a page that a route names, or a part that another template includes."""
+    folder = ROOT / "examples" / "demo"
+    named = set()
+    for path in [*folder.glob("*.py"), *(folder / "templates").glob("*.html")]:
+        named |= set(re.findall(r'"(\w+\.html)"', path.read_text(encoding="utf-8")))
+    assert named == {path.name for path in (folder / "templates").iterdir()}
+
+
+def test_a_form_reads_fields_that_are_sent_once():
+    """Missing and repeated fields are None. A body that is not a form, or not base64, is an empty form."""
     form = Form.of(event("POST", "/", body="a=1&b=2&b=3&c="))
     assert (form.one("a"), form.one("b"), form.one("c"), form.one("d")) == ("1", None, "", None)
     for body in ("%", "\x00", "=", "&" * 100):
@@ -438,7 +455,7 @@ def test_a_form_s_field_came_once_or_not_at_all():
 
 
 def test_a_return_address_is_a_path_of_this_site():
-    """From a form and from a query alike, and as a parameter it survives."""
+    """A form and a query return only paths of this site, and with_query keeps them."""
     for evil in ("//evil", "https://evil", "/\\evil", "/%2fevil"):
         assert Form.of(event("POST", "/", body=urlencode({"return_to": evil}))).return_to == "/"
         assert query_of(event("GET", "/?" + urlencode({"return_to": evil}))).return_to == "/"
@@ -447,14 +464,14 @@ def test_a_return_address_is_a_path_of_this_site():
     assert urlsplit(target).query.count("=") == 1
 
 
-def test_every_refusal_has_its_sentence():
-    """One for each reason, none of them the same."""
-    assert len({sentence(why) for why in Refusal}) == len(Refusal)
-    assert sentence(None) is None
+def test_every_refusal_has_its_message():
+    """Each reason has a message of its own."""
+    assert len({message_for(why) for why in Refusal}) == len(Refusal)
+    assert message_for(None) is None
 
 
 def started(*arguments):
-    """A served demo, and what it has said until it was ready."""
+    """The process of a served demo, and its output until it is ready."""
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     said = ""
     while "Ctrl-C" not in said:
@@ -465,29 +482,29 @@ def started(*arguments):
 
 
 def ended(process, number):
-    """(exit status, rest of stdout, stderr) after a signal."""
+    """Exit status, rest of stdout, and stderr after a signal."""
     process.send_signal(number)
     said, wrong = process.communicate(timeout=15)
     return process.returncode, said, wrong
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_everything_without_a_word_of_python(number):
-    """The address, the names and the passwords are printed; the end is quiet and the port is free."""
+def test_a_signal_stops_everything_without_a_traceback(number):
+    """The demo prints its address, users and passwords. A signal stops it without a traceback and frees the port."""
     process, said = started("--port", "0")
     address = re.search(r"http://localhost:\d+", said)[0]
-    for person in PEOPLE:
-        assert re.search(rf"{person.username} +{re.escape(person.password)}", said)
+    for user in USERS:
+        assert re.search(rf"{user.username} +{re.escape(user.password)}", said)
     assert Browser(address).get("/").status == 200
     status, rest, wrong = ended(process, number)
     assert (status, wrong) == (0, "")
     assert rest.strip().endswith("Stopped.")
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(httpx.ConnectError):
         Browser(address).get("/")
 
 
-def test_a_taken_port_is_said_plainly():
-    """Asked for a port that is taken, the demo names it and exits with 1, without a traceback."""
+def test_a_taken_port():
+    """If the given port is taken, the demo names it and exits with 1, without a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
@@ -497,14 +514,14 @@ def test_a_taken_port_is_said_plainly():
     assert "Traceback" not in done.stderr
 
 
-def test_without_being_asked_the_next_free_port_is_taken(monkeypatch, world):
-    """Where the usual port is taken, the demo says so and serves on the next one."""
+def test_without_a_given_port_the_next_free_one_is_used(monkeypatch, deployment):
+    """If the default port is taken, the demo says so and serves on the next one."""
     from examples.demo import __main__ as demo
 
     out = io.StringIO()
     with Gateway(lambda event, context: "taken") as first:
         monkeypatch.setattr(demo, "_PORT", first.port)
-        with demo._gateway(world, None, out) as second:
+        with demo._gateway(deployment, None, out) as second:
             assert second.port > first.port
     assert f"Port {first.port} is taken." in out.getvalue()
 
@@ -518,10 +535,10 @@ runpy.run_module("examples.demo", run_name="__main__")
 
 
 def test_the_script_without_pycurl():
-    """With botocore alone every step passes: it signs with the stack's own keys, not with those of the process."""
+    """With botocore only, every step passes, and requests are signed with the stack's keys, not with those of the process."""
     misleading = {"AWS_ACCESS_KEY_ID": "AKIAOFTHEPROCESS", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "of-the-process"}
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"], **misleading}
     command = [sys.executable, "-c", WITHOUT_PYCURL]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "All 15 steps as expected" in done.stdout
+    assert "All 15 steps passed" in done.stdout

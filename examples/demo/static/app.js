@@ -1,5 +1,5 @@
-// What lives on a page: whether the session is still there, and on the profile the access token's life. Every page says
-// in data attributes what it was made with; without this script it shows the same, only not anew.
+// Keeps an open page current: whether the session still exists, and on the profile the access token's lifetime. The data
+// attributes of a page hold its first values. Without this script the page shows these values until a reload.
 "use strict";
 
 const ASK_EVERY_MS = 10_000;
@@ -8,7 +8,7 @@ const LOG_LINES = 30;
 const body = document.body;
 const at = (id) => document.getElementById(id);
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("session") : null;
-let asking = null; // the request under way
+let asking = null; // the current request
 let token = at("token")?.textContent ?? null;
 let expiresAt = null; // on this page's own clock, in milliseconds
 
@@ -31,16 +31,16 @@ function ended(why = "You have been signed out.", path = "/sign-in", name = "Sig
   showLeft(0, "none: the session has ended");
 }
 
-// One request at a time, whoever asks: an answer that comes in order cannot put an older cookie over a newer one.
+// One request at a time: responses in order cannot replace a newer cookie with an older one.
 function ask() {
   asking ??= fetch("/status", { cache: "no-store" })
     .then(async (response) => {
       showCost(response.headers.get("X-Calls"));
       if (response.status === 401) return ended();
       if (response.ok) return show(await response.json());
-      return note("The server could not find out; it will be asked again.");
+      return note("The server could not check the session. The page will try again.");
     })
-    .catch(() => note("The server did not answer; it will be asked again."))
+    .catch(() => note("The server did not answer. The page will try again."))
     .finally(() => {
       asking = null;
     });
@@ -51,7 +51,7 @@ function showCost(cost) {
   const line = at("panel-live");
   if (line === null || cost === null) return;
   line.hidden = false;
-  line.textContent = `This page asked /status at ${new Date().toLocaleTimeString()}: ${cost}.`;
+  line.textContent = `This page requested /status at ${new Date().toLocaleTimeString()}: ${cost}.`;
 }
 
 function note(text) {
@@ -66,9 +66,9 @@ function note(text) {
 }
 
 function show(now) {
-  if (now.username !== body.dataset.name) return ended("Somebody else is signed in now.", location.pathname, "Look again");
+  if (now.username !== body.dataset.name) return ended("Another user is signed in now.", location.pathname, "Reload");
   if (token === null) return;
-  if (now.token !== token) note(`Token ${token} was over. Now it is ${now.token}, generation ${now.generation}.`);
+  if (now.token !== token) note(`Token ${token} expired. The new token is ${now.token}, generation ${now.generation}.`);
   token = now.token;
   at("token").textContent = now.token;
   at("generation").textContent = now.generation;
@@ -97,14 +97,14 @@ function tick() {
   }
 }
 
-// A passkey (W3C Web Authentication): Cognito's question goes to the browser, its answer into the form.
+// A passkey (W3C Web Authentication): passes Cognito's request to the browser, and the browser's response to the form.
 async function usePasskey(form) {
   try {
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(form.dataset.passkey));
     form.elements.answer.value = JSON.stringify(await navigator.credentials.get({ publicKey }));
     form.submit();
   } catch {
-    at("passkey-problem").textContent = "This browser brought no passkey. Try again, or begin anew and choose another way.";
+    at("passkey-problem").textContent = "The browser returned no passkey. Try again, or start over and choose another way.";
   }
 }
 
@@ -118,7 +118,7 @@ if (isSignedIn()) {
   setInterval(() => document.hidden || ask(), ASK_EVERY_MS);
   document.addEventListener("visibilitychange", () => document.hidden || ask());
   window.addEventListener("pageshow", (event) => event.persisted && ask());
-  tabs?.addEventListener("message", ({ data }) => data === standing() || ask()); // see for ourselves what another tab says
+  tabs?.addEventListener("message", ({ data }) => data === standing() || ask()); // check what another tab reports
 }
 if (at("token-life") !== null) {
   follow(Number(at("token-life").dataset.left), Number(at("token-life").dataset.life));
