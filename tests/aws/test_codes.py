@@ -13,8 +13,8 @@ import pytest
 
 from aws.echo_server import EchoServer
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.codes import COMMON, KMS
 from cognito_session.aws.cognito_codes import COGNITO, pool_failure
+from cognito_session.aws.common_codes import COMMON, KMS
 from cognito_session.aws.dynamodb import DynamoDBStore
 from cognito_session.aws.dynamodb_codes import DYNAMODB, a_condition_failed, table_failure
 from cognito_session.aws.secrets_codes import SECRETS_MANAGER, secret_failure

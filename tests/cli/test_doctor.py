@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from cognito_session.aws.refresh_probe import impossible_token
+from cognito_session.aws.control_call import impossible_token
 from cognito_session.aws.transport.interface import NotSent, ServiceError
 from cognito_session.aws.transport.open import open_wire
 from cognito_session.configuration import Configuration

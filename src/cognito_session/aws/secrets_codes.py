@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.aws.codes import Meaning, explain, meaning_of
+from cognito_session.aws.common_codes import Meaning, explain, meaning_of
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable
 
 if TYPE_CHECKING:

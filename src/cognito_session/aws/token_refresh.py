@@ -1,8 +1,8 @@
 """CognitoProvider: Amazon Cognito's user pools API as an IdentityProvider.
 
 The refresh call is sent exactly once and never resent; every answer is translated by its code, and by its message only
-where Cognito uses one code for everything (NotAuthorizedException, cognito_words.py). A refusal that is not understood
-is judged by a control experiment (control_experiment.py); what is the operator's fault ends no session.
+where Cognito uses one code for everything (NotAuthorizedException, refusal_messages.py). A refusal that is not understood
+is judged by a control experiment (control_call.py); what is the operator's fault ends no session.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cognito_session.core.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.aws.refresh_probe import ControlExperiment
+    from cognito_session.aws.control_call import ControlCalls
     from cognito_session.aws.transport.interface import Wire
     from cognito_session.core.protocol.ports import Clock, DeviceConfirmation, PoolRefusal
 
@@ -60,7 +60,7 @@ class CognitoProvider:
         self._client_id = client_id
         self._client_secret = client_secret
         self._clock = clock
-        self._experiments: dict[str, ControlExperiment] = {}
+        self._experiments: dict[str, ControlCalls] = {}
         self._initiate_auth_only = False
 
     def __repr__(self) -> str:
@@ -161,9 +161,9 @@ class CognitoProvider:
             return self._sent(operation, payload, request)
         except _NotUnderstood as refusal:
             error = refusal.error
-        from cognito_session.aws.refresh_probe import ControlExperiment, log_experiment, refuses_all
+        from cognito_session.aws.control_call import ControlCalls, log_control_call, refuses_all
 
-        experiment = self._experiments.setdefault(self._client_id, ControlExperiment(self._clock))
+        experiment = self._experiments.setdefault(self._client_id, ControlCalls(self._clock))
         said = words.same_words(error.message, request.username, self._client_id)
         sent: list[str] = []
 
@@ -173,7 +173,7 @@ class CognitoProvider:
 
         finding = experiment.judge(said, control)
         if sent:
-            log_experiment(error, finding)
+            log_control_call(error, finding)
         if finding == "client":
             raise refuses_all(error) from error
         if finding == "token, just tested" and self._clock.monotonic() <= request.send_before:
@@ -218,7 +218,7 @@ class CognitoProvider:
 
         It ends before the lease does. Raises NotSent.
         """
-        from cognito_session.aws.refresh_probe import with_impossible_token
+        from cognito_session.aws.control_call import with_impossible_token
 
         left = request.send_before + CALL_LIMIT_SECONDS - self._clock.monotonic()
         if left < _LEAST_SECONDS:

@@ -11,7 +11,7 @@ from os import urandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.refresh_probe import impossible_token
+from cognito_session.aws.control_call import impossible_token
 from cognito_session.aws.refusal_messages import same_words
 from cognito_session.aws.token_refresh import CognitoProvider
 from cognito_session.aws.transport.interface import ServiceError

@@ -18,8 +18,10 @@ from botocore.httpsession import URLLib3Session
 
 from cognito_session.aws.transport.access_keys import KEYS_REFUSED
 from cognito_session.aws.transport.answer import refused_document
-from cognito_session.aws.transport.botocore_clients import CONNECT_SECONDS, Clients, Watch, is_guarded, watched
+from cognito_session.aws.transport.botocore_clients import CONNECT_SECONDS, Clients
 from cognito_session.aws.transport.botocore_faults import Dropped, translated
+from cognito_session.aws.transport.botocore_hooks import Watch, tells_what_was_sent, watched
+from cognito_session.aws.transport.debug_log_filter import without_debug_logs
 from cognito_session.aws.transport.endpoint import check_address
 from cognito_session.aws.transport.interface import (
     MAX_DOCUMENT_BYTES,
@@ -30,7 +32,6 @@ from cognito_session.aws.transport.interface import (
     basic_authorization,
 )
 from cognito_session.aws.transport.proxy import proxies
-from cognito_session.aws.transport.quiet import quiet
 from cognito_session.aws.transport.server_clock import ServerClock
 from cognito_session.core.arguments import setting
 from cognito_session.core.secret import Secret, plain
@@ -90,7 +91,7 @@ class BotocoreWire:
             if signed and not self._has_session and service not in self._injected:
                 watch.keys = self._credentials.read(name, seconds)
             client = self._clients.get(service, signed=signed, once=once, timeout_seconds=seconds)
-            watch.known = is_guarded(client)
+            watch.known = tells_what_was_sent(client)
             try:
                 return _call(client, operation, payload)
             finally:
@@ -150,7 +151,7 @@ class BotocoreWire:
         request.stream_output = True
 
         def send() -> tuple[int, bytes, dict[str, str]]:
-            with quiet():
+            with without_debug_logs():
                 return exchange()
 
         def exchange() -> tuple[int, bytes, dict[str, str]]:

@@ -7,129 +7,36 @@ ones are leaked. Clients and sessions that the caller injected cannot be made an
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import weakref
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import UNSIGNED
-from botocore.client import ClientMeta
 from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from cognito_session.aws.transport.answer import read_object, request_id
 from cognito_session.aws.transport.botocore_chain import new_session
-from cognito_session.aws.transport.botocore_signing import ShiftedAuth
+from cognito_session.aws.transport.botocore_hooks import check_answer, install_hooks
 from cognito_session.aws.transport.endpoint import check_address
-from cognito_session.aws.transport.interface import MAX_ANSWER_BYTES, AnswerLost, ServiceError
 from cognito_session.aws.transport.proxy import proxies
-from cognito_session.aws.transport.quiet import quiet
 from cognito_session.core.arguments import setting
 from cognito_session.fork import leak, renew_in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from cognito_session.aws.transport.access_keys import AccessKeys
     from cognito_session.aws.transport.credentials import Credentials
     from cognito_session.aws.transport.endpoint import Endpoints
 
-__all__ = ["CONNECT_SECONDS", "Clients", "Watch", "is_guarded", "step_down", "watched"]
+__all__ = ["CONNECT_SECONDS", "Clients", "step_down"]
 
 CONNECT_SECONDS: Final = 1.0
 _STEPS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0)
-_call: ContextVar[Watch | None] = ContextVar("cognito_session_call", default=None)
-"""The call that this thread is in, or this greenlet: a thread-local made before gevent's patches would be shared."""
 
 
 def step_down(seconds: float) -> float:
     """The largest step not above `seconds`; the first step where there is none."""
     return max((step for step in _STEPS if step <= seconds), default=_STEPS[0])
-
-
-class Watch:
-    """One call: how many of its requests were `sent` to the network, and how far `ahead_seconds` AWS's clock is.
-
-    `known` is False for a stand-in without botocore's events, which does not tell what was sent. `without_credentials`:
-    credentials or settings could not be resolved.
-    """
-
-    def __init__(self, *, once: bool, ahead_seconds: float) -> None:
-        self.once = once
-        self.ahead_seconds = ahead_seconds
-        self.known = False
-        self.without_credentials = False
-        self.sent = 0
-        self.keys: AccessKeys | None = None  # that it is signed with, where they are the wire's own
-
-
-@contextlib.contextmanager
-def watched(*, once: bool, ahead_seconds: float = 0.0) -> Iterator[Watch]:
-    """Watch what this thread sends on guarded clients. Of a `once` call the second request is refused with AnswerLost."""
-    watch = Watch(once=once, ahead_seconds=ahead_seconds)
-    token = _call.set(watch)
-    try:
-        with quiet():
-            yield watch
-    finally:
-        _call.reset(token)
-
-
-def _choose_no_signer(**_: Any) -> Any:
-    """Where AWS's clock is known to differ, botocore does not sign: `_sign_by_server_clock` does."""
-    watch = _call.get()
-    return UNSIGNED if watch is not None and watch.ahead_seconds else None
-
-
-def _sign_by_server_clock(request: Any, signing_name: str, region_name: str, request_signer: Any, **_: Any) -> None:
-    watch = _call.get()
-    if watch is None or not watch.ahead_seconds:
-        return
-    signing = request.context.get("signing", {})
-    name, region = signing.get("signing_name") or signing_name, signing.get("region") or region_name
-    credentials = request_signer.get_auth_instance(name, region, "v4").credentials
-    ShiftedAuth(credentials, name, region, watch.ahead_seconds).add_auth(request)
-
-
-def _guard_send(request: Any, **_: Any) -> None:
-    """Before each send, resends included: count it, and of a once call do not let its connection be kept."""
-    watch = _call.get()
-    if watch is None:
-        return
-    if watch.once:
-        if watch.sent:
-            raise AnswerLost("sent once without an answer; the client's own retry was refused")
-        request.headers["Connection"] = "close"
-    watch.sent += 1
-
-
-def _check_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
-    """Before botocore reads an answer: it would take a proxy's 200 page for an empty answer, and so for "no item"."""
-    service, status = operation_model.service_model.endpoint_prefix, response_dict["status_code"]
-    name, body = f"{service}.{operation_model.name}", response_dict["body"] or b""
-    if len(body) > MAX_ANSWER_BYTES:
-        raise AnswerLost(f"{name}: refused an answer of more than {MAX_ANSWER_BYTES} bytes")
-    if read_object(service, body) is None:
-        headers = {str(key).lower(): str(value) for key, value in response_dict.get("headers", {}).items()}
-        raise ServiceError(name, f"HTTP{status}", status, request_id=request_id(headers), date=headers.get("date", ""))
-
-
-def _guard(client: Any) -> None:
-    """Watch a client, ours or injected; a stand-in without events needs no guard.
-
-    Before all other hooks: one that answers in place of the network ends the event.
-    """
-    with contextlib.suppress(AttributeError):
-        events = client.meta.events
-        events.register_first("choose-signer", _choose_no_signer, unique_id="cognito-session-signer")
-        events.register_last("before-sign", _sign_by_server_clock, unique_id="cognito-session-sign")
-        events.register_first("before-send", _guard_send, unique_id="cognito-session-once")
-
-
-def is_guarded(client: Any) -> bool:
-    """Whether a Watch tells how far this client's calls have come."""
-    return isinstance(getattr(client, "meta", None), ClientMeta)
 
 
 class Clients:
@@ -150,7 +57,7 @@ class Clients:
         self._given_session = session
         self._injected = dict(injected or {})
         for client in self._injected.values():
-            _guard(client)
+            install_hooks(client)
         self.renew()
         _alive.add(self)
 
@@ -214,8 +121,8 @@ class Clients:
             config=_config(signed, once, timeout_seconds, own=own, proxies=proxies(address or "https://", self._environ)),
         )
         check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration", self._environ)
-        client.meta.events.register("before-parse", _check_answer)
-        _guard(client)
+        client.meta.events.register("before-parse", check_answer)
+        install_hooks(client)
         return client
 
     def _of_given_session(self, service: str) -> tuple[str | None, str | None]:

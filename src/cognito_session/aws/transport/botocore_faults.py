@@ -22,7 +22,7 @@ from cognito_session.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.aws.transport.botocore_clients import Watch
+    from cognito_session.aws.transport.botocore_hooks import Watch
 
 __all__ = ["Dropped", "translated"]
 

@@ -13,8 +13,10 @@ import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.aws.transport.access_keys import AccessKeys
+from cognito_session.aws.transport.debug_log_filter import (
+    without_debug_logs,  # not in the thread: a child forked during an import has half a module
+)
 from cognito_session.aws.transport.interface import NotSent
-from cognito_session.aws.transport.quiet import quiet  # not in the thread: a child forked during an import has half a module
 from cognito_session.clock import SystemClock
 from cognito_session.fork import renew_in_child
 
@@ -114,7 +116,7 @@ class RenewedKeys:
 
     def _renew(self, renewal: _Renewal) -> None:
         try:
-            with quiet():
+            with without_debug_logs():
                 found = self._resolve()
         except Exception as error:  # noqa: BLE001 - told to those who wait
             renewal.failure = error

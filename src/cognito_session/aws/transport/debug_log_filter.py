@@ -1,7 +1,7 @@
-"""quiet(): what botocore and urllib3 write to the log at DEBUG, passwords and tokens among it, left out for our calls.
+"""without_debug_logs(): keeps what botocore and urllib3 log below WARNING out of the log during our calls.
 
-The loggers get a filter that looks whether the record comes from one of our calls, in this thread, task or greenlet. What the
-application itself calls with botocore is logged as before. Warnings pass: they hold no payload.
+They log passwords and tokens at DEBUG. Their loggers get a filter that refuses records of our calls, in this thread, task or
+greenlet. What the application calls with botocore is logged as before, and warnings pass: they hold no payload.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["quiet"]
+__all__ = ["without_debug_logs"]
 
 _PACKAGES: Final = ("botocore", "boto3", "urllib3")
 _ours: ContextVar[bool] = ContextVar("cognito_session_quiet", default=False)
@@ -32,8 +32,8 @@ _FILTER: Final = _NotOurs()
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No DEBUG or INFO lines of botocore within this block."""
+def without_debug_logs() -> Iterator[None]:
+    """Within this block, botocore writes no DEBUG or INFO lines."""
     _filter_loggers()
     token = _ours.set(True)
     try:
@@ -43,11 +43,11 @@ def quiet() -> Iterator[None]:
 
 
 def _filter_loggers() -> None:
-    """A filter counts for its own logger alone, not for those below it, and modules make theirs when they are imported."""
+    """Add the filter to every logger: it does not apply to child loggers, and modules create theirs on import."""
     known = logging.Logger.manager.loggerDict
     if len(known) == _seen[0]:
         return
     _seen[0] = len(known)
     for name in list(known):
         if name.partition(".")[0] in _PACKAGES:
-            logging.getLogger(name).addFilter(_FILTER)  # once: adding it again changes nothing
+            logging.getLogger(name).addFilter(_FILTER)  # adding it twice changes nothing

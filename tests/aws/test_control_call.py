@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cognito_session.aws.client_secret import ClientSecret
-from cognito_session.aws.refresh_probe import EVERY_SECONDS, impossible_token
+from cognito_session.aws.control_call import EVERY_SECONDS, impossible_token
 from cognito_session.aws.refusal_messages import same_words
 from cognito_session.aws.token_refresh import CognitoProvider
 from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError

@@ -1,4 +1,4 @@
-"""ControlExperiment: whether a refusal that nobody understands is about one refresh token or about the app client.
+"""ControlCalls: whether a refusal that nobody understands is about one refresh token or about the app client.
 
 Where Cognito refuses a refresh with an unknown sentence, the same call is sent once with a refresh token that cannot
 exist. The same sentence again means that every call is refused: the operator's fault, and no session may end. Another
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cognito_session.aws.transport.interface import ServiceError
     from cognito_session.core.protocol.ports import Clock
 
-__all__ = ["EVERY_SECONDS", "ControlExperiment", "Finding", "impossible_token", "log_experiment", "refuses_all"]
+__all__ = ["EVERY_SECONDS", "ControlCalls", "Finding", "impossible_token", "log_control_call", "refuses_all"]
 __all__ += ["with_impossible_token"]
 
 EVERY_SECONDS: Final = 15 * 60
@@ -38,7 +38,7 @@ Finding = Literal["client", "token", "token, just tested", "unknown"]
 """What is at fault. "just tested": the experiment was made for this very refusal."""
 
 
-class ControlExperiment:
+class ControlCalls:
     """The experiments of one process with one app client, under one clock."""
 
     def __init__(self, clock: Clock) -> None:
@@ -115,7 +115,7 @@ def _zeros(text: str) -> str:
     return "".join("." if character == "." else "A" for character in text)
 
 
-def log_experiment(error: ServiceError, finding: Finding) -> None:
+def log_control_call(error: ServiceError, finding: Finding) -> None:
     """One line for each experiment, so at most one in 15 minutes: the message is unknown to the library and worth a report."""
     import logging
 

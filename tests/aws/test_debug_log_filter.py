@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from cognito_session.aws.transport.quiet import quiet
+from cognito_session.aws.transport.debug_log_filter import without_debug_logs
 from cognito_session.core.protocol.record import SessionKey
 from cognito_session.signin.outcome import Established, Refused
 from support.stack import PASSWORD, make_app
@@ -76,7 +76,7 @@ def test_warnings_pass_and_the_block_ends():
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     try:
-        with quiet():
+        with without_debug_logs():
             logger.debug("a payload")
             logger.warning("a warning")
         logger.debug("afterwards")
