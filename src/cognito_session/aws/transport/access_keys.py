@@ -19,7 +19,7 @@ __all__ = ["KEYS_REFUSED", "AccessKeys", "keys_in"]
 KEYS_REFUSED: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
 )
-"""What a service answers where keys have expired or were replaced, whatever their source said of their end."""
+"""Error codes for keys that have expired or were replaced, even if their source gave a later end."""
 
 
 class AccessKeys(NamedTuple):
@@ -34,9 +34,9 @@ class AccessKeys(NamedTuple):
 
 
 def keys_in(environ: Mapping[str, str]) -> AccessKeys | None:
-    """The keys that the environment holds, None where it has no AWS_ACCESS_KEY_ID; ConfigurationError for half a pair.
+    """The keys in the environment; None without AWS_ACCESS_KEY_ID. Raises ConfigurationError for half a pair.
 
-    The older name of the session token, AWS_SECURITY_TOKEN, comes first, as in botocore.
+    AWS_SECURITY_TOKEN, the session token's older name, wins, as in botocore.
     """
     key_id = setting(environ, "AWS_ACCESS_KEY_ID")
     if not key_id:

@@ -1,7 +1,7 @@
 """An AWS JSON answer: bytes and a status become a dict or a ServiceError.
 
-Rule: whatever arrives, a proxy's HTML page included, ends as one of those two. In particular a 200 that is not the
-service's is never taken for an empty answer: "no such item" would end a session. Must not know transports.
+Rule: every answer, a proxy's HTML page included, becomes one of those two. A 200 that is not the service's own is never
+taken for an empty answer, because "no such item" would end a session. Must not know transports.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["error_code", "read_answer", "read_object", "refused_document", "requ
 
 _OK: Final = 200
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,99}")
-# RevokeToken answers 200 with an empty body, says its API page; DynamoDB and Secrets Manager never do.
+# By its API page, RevokeToken answers 200 with an empty body; DynamoDB and Secrets Manager never do.
 _MAY_BE_EMPTY: Final = frozenset({"cognito-idp"})
 
 
@@ -33,12 +33,12 @@ def read_answer(
     retry_after: int | None = None,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The answer of a call that succeeded. Raises ServiceError for everything else. `headers` by lower-case name."""
+    """The answer of a successful call. Raises ServiceError for any other. `headers` by lower-case name."""
     document = read_object(service, body)
     if status == _OK and document is not None:
         return document
     document = document or {}
-    # Smithy has the name in the body or in a header (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).
+    # Smithy puts the name in the body or in a header (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).
     name = (document.get("__type") or headers.get("x-amzn-errortype")) if status != _OK else None
     raise ServiceError(
         operation,
@@ -53,7 +53,7 @@ def read_answer(
 
 
 def refused_document(name: str, status: int, headers: Mapping[str, str], retry_after: int | None) -> ServiceError:
-    """The error of a GET whose status is not 200; its body is nobody's. `headers` by lower-case name."""
+    """The error of a GET whose status is not 200. Its body is not kept. `headers` by lower-case name."""
     return ServiceError(
         name,
         f"HTTP{status}",
@@ -65,14 +65,14 @@ def refused_document(name: str, status: int, headers: Mapping[str, str], retry_a
 
 
 def request_id(headers: Mapping[str, str]) -> str:
-    """AWS's id of the request, for a support case; "" where the answer has none. `headers` by lower-case name."""
+    """AWS's id of the request, for a support case; "" if the answer has none. `headers` by lower-case name."""
     return headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or ""
 
 
 def read_object(service: str, body: bytes) -> dict[str, Any] | None:
-    """The JSON object in `body`, or None where there is none. An error name must be text: botocore's parser needs it.
+    """The JSON object in `body`; None if there is none. An error name must be text, as botocore's parser expects.
 
-    UTF-8 and no lone surrogates: AWS sends none, and a text that cannot be encoded would fail far from here.
+    Lone surrogates are refused: AWS sends none, and such a text could not be encoded later.
     """
     if not body and service in _MAY_BE_EMPTY:
         return {}
@@ -86,7 +86,7 @@ def read_object(service: str, body: bytes) -> dict[str, Any] | None:
 
 
 def error_code(name: object, status: int) -> str:
-    """The error's bare name: "com.example.service#X" and "X:http://..." are both "X"; else "HTTP503".
+    """The error's name without its namespace: "com.example.service#X" and "X:http://..." give "X". Otherwise "HTTP503".
 
     AWS JSON 1.0/1.1 protocol, "Operation error serialization" (https://smithy.io/2.0/aws/protocols/).
     """

@@ -1,8 +1,8 @@
 """The wire on botocore: for injected sessions and clients, for moto, and where libcurl cannot be used.
 
-Rules: clients never retry; a dropped connection is tried once more here, as libcurl does, but never for a `once` call.
-botocore has no limit on a whole call, so `once` calls, documents and forms run in a thread that is abandoned at the
-limit (it ends by itself when its socket or the resolver gives up). Must not know what the calls mean.
+Rules: clients never retry. After a dropped connection this file tries once more, as libcurl does, but never for a `once`
+call. botocore cannot limit a whole call, so `once` calls, documents and forms run in a thread that is abandoned at the limit
+(it ends when its socket or the resolver gives up). Must not know what the calls mean.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _OK: Final = 200
 class BotocoreWire:
     """`Wire` on botocore. Signs with `credentials`, or with those of the injected session or clients.
 
-    An injected client keeps its own time limits and, outside `once` calls, its own retries. After a fork it is the
-    caller's to replace; clients made here are made anew.
+    An injected client keeps its own time limits and, outside `once` calls, its own retries. After a fork the caller must
+    replace it; clients made here are replaced automatically.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class BotocoreWire:
         signed: bool = True,
         once: bool = False,
     ) -> JsonAnswer:
-        """See `Wire.call`. What botocore refuses to send is a ServiceError "ValidationException", as the service's."""
+        """See `Wire.call`. If botocore refuses to send, that is a ServiceError "ValidationException", as from the service."""
         name = f"{service}.{operation}"
         _refuse_spent(name, timeout_seconds)
 
@@ -96,7 +96,7 @@ class BotocoreWire:
                 return _call(client, operation, payload)
             finally:
                 if once and service not in self._injected:
-                    client.close()  # its idle connection, which the server may be closing just as the next call takes it
+                    client.close()  # the server may close an idle connection just when the next call takes it
 
         def send(ahead_seconds: float, seconds: float) -> JsonAnswer:
             with watched(once=once, ahead_seconds=ahead_seconds) as watch:
@@ -108,7 +108,7 @@ class BotocoreWire:
                     raise
                 finally:
                     if watch.without_credentials:
-                        self._clients.renew()  # a client made without credentials would never find any
+                        self._clients.renew()  # a client that was made without credentials would never find any
 
         def exchange(ahead_seconds: float, seconds: float) -> JsonAnswer:
             def work() -> JsonAnswer:
@@ -134,7 +134,7 @@ class BotocoreWire:
         *,
         timeout_seconds: float,
         basic: tuple[str, str | Secret[str]] | None = None,
-        once: bool = False,  # noqa: ARG002 - every form is: a fresh connection, one send
+        once: bool = False,  # noqa: ARG002 - every form uses a fresh connection and one send
     ) -> tuple[int, bytes]:
         """See `Wire.post_form`."""
         name = f"POST {check_address(url, 'the address to post to', self._environ)}"
@@ -146,7 +146,7 @@ class BotocoreWire:
         return status, body
 
     def _exchange(self, name: str, request: Any, timeout_seconds: float, max_bytes: int) -> tuple[int, bytes, dict[str, str]]:
-        """(status, body, headers by lower-case name) over a connection of its own; these calls are too rare to keep one."""
+        """(status, body, headers by lower-case name), over a new connection: these calls are too rare to keep one."""
         _refuse_spent(name, timeout_seconds)
         request.stream_output = True
 
@@ -190,7 +190,7 @@ def _call(client: Any, operation: str, payload: Mapping[str, Any]) -> JsonAnswer
 
 
 def _resend_dropped(send: Callable[[], _T]) -> _T:
-    """One more try after a dropped connection. Whatever becomes of that one, the first may have been done."""
+    """Try once more after a dropped connection. Even if the second try is not sent, the first may have been done."""
     try:
         return send()
     except Dropped as dropped:
@@ -202,9 +202,10 @@ def _resend_dropped(send: Callable[[], _T]) -> _T:
 
 
 def _within(name: str, timeout_seconds: float, work: Callable[[], _T]) -> _T:
-    """`work()` in a thread of its own, abandoned after `timeout_seconds` with AnswerLost.
+    """Run `work()` in its own thread, abandoned after `timeout_seconds` with AnswerLost.
 
-    The thread is a daemon: the interpreter's end does not wait for a hung resolver, and a fork has no pool to mend.
+    The thread is a daemon, so that a hung resolver does not delay the interpreter's exit. There is no pool to replace after
+    a fork.
     """
     results: list[_T] = []
     errors: list[BaseException] = []
@@ -212,10 +213,10 @@ def _within(name: str, timeout_seconds: float, work: Callable[[], _T]) -> _T:
     def run() -> None:
         try:
             results.append(work())
-        except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
             errors.append(error)
 
-    context = contextvars.copy_context()  # tracing libraries find their place by context variables
+    context = contextvars.copy_context()  # tracing libraries find their spans by context variables
     thread = threading.Thread(target=context.run, args=(run,), name="cognito-session-once", daemon=True)
     thread.start()
     thread.join(timeout_seconds)

@@ -1,8 +1,8 @@
 """botocore's chain of credential sources and its configuration files, read from a given environment.
 
-Rule: what is not os.environ itself replaces it wholly: no key, profile, file name or metadata address of the process is
-taken where another mapping was given. botocore has no single place for that, so each part that reads variables is given
-the mapping. It must not know transports.
+Rule: a mapping other than os.environ replaces it completely. No key, profile, file name or metadata address of the process
+is then used. botocore has no single place for that, so each part that reads variables gets the mapping. It must not know
+transports.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["file_settings", "new_session", "resolve_keys"]
 
-_LONGEST_SECONDS: Final = 2 * 86_400  # keys that live longer are looked at again by then
+_LONGEST_SECONDS: Final = 2 * 86_400  # keys that live longer are resolved again by then
 _WEB_IDENTITY: Final = {
     "web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE",
     "role_session_name": "AWS_ROLE_SESSION_NAME",
@@ -44,7 +44,7 @@ _FILE_SETTINGS: Final = {
 
 
 def new_session(environ: Mapping[str, str]) -> Any:
-    """A botocore session that is configured by `environ` and the files it names, and finds credentials there."""
+    """A botocore session that takes configuration and credentials from `environ` and the files that it names."""
     session = botocore.session.Session()
     if environ is not os.environ:
         _configure(session, environ)
@@ -58,7 +58,7 @@ def new_session(environ: Mapping[str, str]) -> Any:
 
 
 def resolve_keys(environ: Mapping[str, str]) -> Resolved:
-    """The keys of the first source that has some, asked now. Raises botocore's errors, and OSError and ValueError."""
+    """Ask the sources now and return the keys of the first that has some. Raises botocore's errors, OSError and ValueError."""
     found = new_session(environ).get_credentials()
     if found is None:
         raise NoCredentialsError
@@ -67,8 +67,8 @@ def resolve_keys(environ: Mapping[str, str]) -> Resolved:
 
 
 def file_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the AWS configuration file says where `environ` is silent, by the variables' names. Raises botocore's errors."""
-    if not _has_files(environ):  # as in Lambda, where a session takes a tenth of a cold start
+    """The configuration file's values for variables that `environ` does not set, by name. Raises botocore's errors."""
+    if not _has_files(environ):  # as in Lambda, where making a session takes a tenth of a cold start
         return {}
     session = new_session(environ)
     found = {name: session.get_config_variable(variable) for name, variable in _FILE_SETTINGS.items()}
@@ -81,7 +81,7 @@ def file_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _has_files(environ: Mapping[str, str]) -> bool:
-    """Whether there is a file to read; a profile that is named must have one, so that it is looked for."""
+    """Whether there is a file to read. With a profile the answer is yes, so that botocore reports a missing one."""
     if environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE"):
         return True
     names = (
@@ -100,7 +100,7 @@ def _configured_address(session: Any, service: str, environ: Mapping[str, str]) 
 
 
 def _seconds_left(found: Any) -> float:
-    """Until when they are valid. botocore tells no instant, but whether they end within a time."""
+    """How long credentials are valid. botocore gives no instant; it only tells whether they end within a number of seconds."""
     ends_within = getattr(found, "refresh_needed", None)
     if ends_within is None:
         return math.inf
@@ -108,7 +108,7 @@ def _seconds_left(found: Any) -> float:
 
 
 def _configure(session: Any, environ: Mapping[str, str]) -> None:
-    """Replace where the session's configuration comes from, variable by variable."""
+    """Replace the source of each of the session's configuration variables."""
     store = session.get_component("config_store")
     chains = configprovider.ConfigChainFactory(session, environ)
     for name, (in_file, variables, default, convert) in configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES.items():
@@ -123,7 +123,7 @@ def _configure(session: Any, environ: Mapping[str, str]) -> None:
 
 
 def _guide_clients(session: Any, environ: Mapping[str, str]) -> None:
-    """Give each client that the session makes, STS's and SSO's too, what it would take from the process's variables."""
+    """Pass to each client of the session, STS's and SSO's too, what botocore would read from the process's variables."""
     make = session.create_client
 
     def create_client(service: str, region_name: str | None = None, **settings: Any) -> Any:
@@ -141,7 +141,7 @@ def _guide_clients(session: Any, environ: Mapping[str, str]) -> None:
 
 
 def _chain(session: Any, environ: Mapping[str, str]) -> Any:
-    """The sources of botocore's own chain, those that read variables replaced by ones that read `environ`."""
+    """The chain of botocore, with the sources that read variables replaced by ones that read `environ`."""
     chain = credentials.create_credential_resolver(session, region_name=session.get_config_variable("region"))
     profile = session.get_config_variable("profile") or "default"
     variables, container = credentials.EnvProvider(environ), credentials.ContainerProvider(environ)
@@ -167,7 +167,7 @@ def _chain(session: Any, environ: Mapping[str, str]) -> Any:
 
 
 def _web_identity(session: Any, environ: Mapping[str, str], profile: str) -> Any:
-    """A role by a token file (IRSA): named by the variables of `environ`, else by the profile."""
+    """A role that a token file assumes (IRSA), named by the variables of `environ`, else by the profile."""
 
     def settings() -> dict[str, Any]:
         named = {name: environ[variable] for name, variable in _WEB_IDENTITY.items() if environ.get(variable)}

@@ -1,8 +1,8 @@
 """botocore clients for the wire: made with explicit limits, kept per setting, never retrying by themselves.
 
-Rules: a client's time limits are fixed when it is made, so limits are rounded down to a few steps; a call marked once
-has a client of its own whose connections are not kept; in a forked child every client is made anew and the inherited
-ones are leaked. Clients and sessions that the caller injected cannot be made anew: what holds for them is theirs.
+Rules: a client's time limits are fixed when it is made, so limits are rounded down to a few steps. A call marked `once` uses
+its own client, whose connections are not kept. A forked child makes new clients and leaks the inherited ones. Clients and
+sessions of the caller cannot be replaced: their own limits, retries and behaviour after a fork apply.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _STEPS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.
 
 
 def step_down(seconds: float) -> float:
-    """The largest step not above `seconds`; the first step where there is none."""
+    """The largest step not above `seconds`, else the first step."""
     return max((step for step in _STEPS if step <= seconds), default=_STEPS[0])
 
 
 class Clients:
-    """Clients by service, signing, once and time limit. Thread-safe; new after a fork, except what was injected."""
+    """Clients by service, signing, once and time limit. Thread-safe; replaced after a fork, except injected ones."""
 
     def __init__(
         self,
@@ -62,23 +62,23 @@ class Clients:
         _alive.add(self)
 
     def renew(self) -> None:
-        """Forget clients, session and lock; the child of a fork calls it before its first call."""
+        """Drop clients, session and lock. A forked child does so before its first call."""
         self._session = self._given_session
         self._made: dict[tuple[str, bool, bool, float], Any] = {}
         self._making = threading.Lock()
 
     def inherited(self) -> list[object]:
-        """What a forked child must neither use nor collect."""
+        """The objects that a forked child must neither use nor garbage-collect."""
         return [self._session, self._made, self._injected]
 
     def answered_by_hook(self, request: Any) -> Any:
-        """What a before-send hook answers in place of the network, as moto's mock_aws does; None where none does."""
+        """The answer of a before-send hook in place of the network, as moto's mock_aws gives; None if no hook answers."""
         session = self._given_session or next(iter(self._injected.values()), None) or self._own_session()
         meta = getattr(session, "meta", None)
         emitter = getattr(meta, "events", None) or getattr(session, "events", None)
         if emitter is None and hasattr(session, "get_component"):
             emitter = session.get_component("event_emitter")
-        if emitter is None:  # a stand-in for a client
+        if emitter is None:  # a fake client without events
             return None
         return emitter.emit_until_response("before-send.cognito-session.Get", request=request)[1]
 
@@ -100,7 +100,7 @@ class Clients:
         key = (service, signed, once, step_down(timeout_seconds))
         client = self._made.get(key)
         if client is None:
-            with self._making:  # botocore's sessions do not make clients in two threads at once
+            with self._making:  # a botocore session must not make clients in two threads at once
                 client = self._made.get(key)
                 if client is None:
                     client = self._made[key] = self._make(*key)
@@ -117,7 +117,7 @@ class Clients:
             region_name=region,
             endpoint_url=address,
             verify=setting(self._environ, "AWS_CA_BUNDLE")
-            or (True if own else None),  # True: not the process's REQUESTS_CA_BUNDLE
+            or (True if own else None),  # True keeps the process's REQUESTS_CA_BUNDLE out
             config=_config(signed, once, timeout_seconds, own=own, proxies=proxies(address or "https://", self._environ)),
         )
         check_address(client.meta.endpoint_url, f"the endpoint of {service} in the AWS configuration", self._environ)
@@ -126,37 +126,37 @@ class Clients:
         return client
 
     def _of_given_session(self, service: str) -> tuple[str | None, str | None]:
-        """What the environment says; None for what a session that was passed in knows itself."""
+        """(address, region) from the environment; None leaves the value to the caller's session."""
         region = self._endpoints.region(service) or getattr(self._session, "region_name", None)
         return self._endpoints.configured(service), region
 
 
 class _Provider:
-    """botocore's credential provider, which gives the wire's own keys to whoever signs."""
+    """A botocore credential provider that gives the wire's own keys to a signer."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     def load_credentials(self) -> Any:
-        """Called when a client is made; nothing is resolved before something is signed."""
+        """Called when a client is made. Keys are resolved only when a request is signed."""
         return _Signing(self._credentials)
 
 
 class _Signing(BotocoreCredentials):  # type: ignore[misc]  # botocore publishes no types
-    """The keys of the moment, each time that a request is signed."""
+    """Reads the current keys each time a request is signed."""
 
     def __init__(self, credentials: Credentials) -> None:
         super().__init__("", "")
         self._credentials = credentials
 
     def get_frozen_credentials(self) -> Any:
-        """See botocore. The wire has read them for this call, so that nothing is waited for here."""
+        """See botocore. The wire has already read the keys for this call, so this does not wait."""
         keys = self._credentials.read("signing", CONNECT_SECONDS)
         return BotocoreCredentials(keys.key_id, keys.secret, keys.session_token).get_frozen_credentials()
 
 
 def _config(signed: bool, once: bool, timeout_seconds: float, *, own: bool, proxies: Mapping[str, str]) -> Any:
-    """botocore.config.Config with every limit explicit; one attempt, because the wire decides about resending."""
+    """A botocore Config with every limit explicit and one attempt, because the wire decides about resending."""
     settings: dict[str, Any] = {
         "connect_timeout": min(CONNECT_SECONDS, timeout_seconds),
         "read_timeout": timeout_seconds,
@@ -167,7 +167,7 @@ def _config(signed: bool, once: bool, timeout_seconds: float, *, own: bool, prox
     }
     if not signed:
         settings["signature_version"] = UNSIGNED
-    if own:  # the address is named, and is already the one for these
+    if own:  # the address is explicit and already takes these two into account
         settings |= {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
     return Config(**settings)
 

@@ -1,8 +1,8 @@
-"""botocore's errors as the wire's.
+"""Translates botocore's errors into the wire's.
 
-Rule: NotSent is claimed only where botocore's error proves it, or the watch of the call: what fails before its first
-request is handed to the network never left, whatever the error. All else that is not recognised is AnswerLost. Texts carry
-the class of botocore's error and none of its words, which may quote the request.
+Rule: NotSent needs proof, by botocore's error or by the call's Watch: a call that fails before its first request reaches the
+network never left. Every other unrecognized error is AnswerLost. Messages hold the class of botocore's error and not its
+text, which may quote the request.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _NOT_SENT: Final = (faults.EndpointConnectionError, faults.ConnectTimeoutError, 
 
 
 class Dropped(AnswerLost):
-    """The connection closed before an answer: what libcurl resends."""
+    """The connection closed before an answer arrived. libcurl would resend such a call."""
 
 
 def translated(name: str, send: Callable[[], _T], watch: Watch | None = None) -> _T:
-    """`send()` with the wire's errors. They are raised outside the handler, without a chain.
+    """Run `send()` and raise the wire's errors, outside the handler and without a chain.
 
-    botocore's own texts quote values of the request or AWS's message, and a traceback prints the whole chain.
+    botocore's texts quote values of the request or AWS's message, and a traceback would print the whole chain.
     """
     try:
         return send()
@@ -55,21 +55,21 @@ def translated(name: str, send: Callable[[], _T], watch: Watch | None = None) ->
 
 
 def _is_answer(name: str, error: Exception) -> bool:
-    """Whether it is the operation's own error answer, which a hook may give in place of the network."""
+    """Whether this is the operation's own error answer, which a hook may give in place of the network."""
     return isinstance(error, faults.ClientError) and error.operation_name == name.rpartition(".")[2]
 
 
 def _before_sending(name: str, error: Exception) -> Exception:
-    """Nothing has left: the payload was refused, or credentials or settings could not be had."""
+    """Translate an error before the first send: the payload was refused, or credentials or settings were not found."""
     if isinstance(error, faults.ParamValidationError) and not _is_of_another_call(error):
         return ServiceError(name, "ValidationException", _BAD_REQUEST)
     return credential_failure(name, error)
 
 
 def _is_of_another_call(error: Exception) -> bool:
-    """Whether a call within the call failed, which asks for credentials."""
+    """Whether a nested call failed: one that asks for credentials."""
     frames = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
-    return sum(code is BaseClient._make_api_call.__code__ for code in frames) > 1  # noqa: SLF001 - every call passes it
+    return sum(code is BaseClient._make_api_call.__code__ for code in frames) > 1  # noqa: SLF001 - every call runs it
 
 
 def _service_error(name: str, error: Any) -> ServiceError:
@@ -91,12 +91,12 @@ def _service_error(name: str, error: Any) -> ServiceError:
 
 
 def _name(code: object) -> object:
-    """Botocore gives the status for an answer without a name."""
+    """Without an error name, botocore gives the status as the code."""
     return None if str(code).isdecimal() else code
 
 
 def _fault(name: str, error: Exception) -> Exception:
-    """As ServiceError, NotSent, or AnswerLost where nothing better is certain; of credentials what can be told by class."""
+    """ServiceError, NotSent, an error about credentials if the class proves it, else AnswerLost."""
     kind = type(error).__name__
     if isinstance(error, faults.ClientError):
         return _service_error(name, error) if _is_answer(name, error) else credential_failure(name, error)
@@ -114,9 +114,9 @@ def _fault(name: str, error: Exception) -> Exception:
 
 
 def _failed_in_handshake(error: BaseException) -> bool:
-    """Whether TLS was still being set up, so that no byte of the request had left.
+    """Whether the error happened in the TLS handshake, before any byte of the request left.
 
-    Neither class nor text of the error tells: an end of file or a time-out looks the same while an answer is read.
+    Class and text of the error do not tell: an end of file or a time-out looks the same while an answer is read.
     """
     link: BaseException | None = error
     while link is not None:

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["Watch", "check_answer", "install_hooks", "tells_what_was_sent", "watched"]
 
 _call: ContextVar[Watch | None] = ContextVar("cognito_session_call", default=None)
-"""The call that this thread is in, or this greenlet: a thread-local made before gevent's patches would be shared."""
+"""The current call of this thread or greenlet. A thread-local that was made before gevent's patches would be shared."""
 
 
 class Watch:
-    """One call: how many of its requests were `sent` to the network, and how far `ahead_seconds` AWS's clock is.
+    """One call: how many of its requests were `sent`, and how many `ahead_seconds` AWS's clock is ahead.
 
-    `known` is False for a stand-in without botocore's events, which does not tell what was sent. `without_credentials`:
-    credentials or settings could not be resolved.
+    `known` is False for a fake client without botocore's events, because `sent` is then not counted. `without_credentials`
+    means that credentials or settings could not be resolved.
     """
 
     def __init__(self, *, once: bool, ahead_seconds: float) -> None:
@@ -44,12 +44,12 @@ class Watch:
         self.known = False
         self.without_credentials = False
         self.sent = 0
-        self.keys: AccessKeys | None = None  # that it is signed with, where they are the wire's own
+        self.keys: AccessKeys | None = None  # the wire's own keys that sign it, if any
 
 
 @contextlib.contextmanager
 def watched(*, once: bool, ahead_seconds: float = 0.0) -> Iterator[Watch]:
-    """Watch what this thread sends on guarded clients. Of a `once` call the second request is refused with AnswerLost."""
+    """Count what this thread sends. The second request of a `once` call is refused with AnswerLost."""
     watch = Watch(once=once, ahead_seconds=ahead_seconds)
     token = _call.set(watch)
     try:
@@ -60,7 +60,7 @@ def watched(*, once: bool, ahead_seconds: float = 0.0) -> Iterator[Watch]:
 
 
 class _ShiftedAuth(SigV4Auth):  # type: ignore[misc] # botocore has no types
-    """Signs by a clock that is `ahead_seconds` ahead of this machine's."""
+    """botocore's SigV4 signer, by a clock that is `ahead_seconds` ahead of this machine's. botocore takes no time itself."""
 
     def __init__(self, credentials: Any, service_name: str, region_name: str, ahead_seconds: float) -> None:
         super().__init__(credentials, service_name, region_name)
@@ -77,7 +77,7 @@ class _ShiftedAuth(SigV4Auth):  # type: ignore[misc] # botocore has no types
 
 
 def _choose_no_signer(**_: Any) -> Any:
-    """Where AWS's clock is known to differ, botocore does not sign: `_sign_by_server_clock` does."""
+    """Stop botocore from signing if AWS's clock is known to differ; `_sign_by_server_clock` then signs."""
     watch = _call.get()
     return UNSIGNED if watch is not None and watch.ahead_seconds else None
 
@@ -93,7 +93,7 @@ def _sign_by_server_clock(request: Any, signing_name: str, region_name: str, req
 
 
 def _guard_send(request: Any, **_: Any) -> None:
-    """Before each send, resends included: count it, and of a once call do not let its connection be kept."""
+    """Count each send, resends included. The connection of a `once` call is not kept."""
     watch = _call.get()
     if watch is None:
         return
@@ -105,7 +105,7 @@ def _guard_send(request: Any, **_: Any) -> None:
 
 
 def check_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: Any) -> None:
-    """Before botocore reads an answer: it would take a proxy's 200 page for an empty answer, and so for "no item"."""
+    """Refuse an answer that is not AWS JSON: botocore would read a proxy's 200 page as an empty answer, so as "no item"."""
     service, status = operation_model.service_model.endpoint_prefix, response_dict["status_code"]
     name, body = f"{service}.{operation_model.name}", response_dict["body"] or b""
     if len(body) > MAX_ANSWER_BYTES:
@@ -116,9 +116,9 @@ def check_answer(response_dict: Mapping[str, Any], operation_model: Any, **_: An
 
 
 def install_hooks(client: Any) -> None:
-    """Watch a client, ours or injected; a stand-in without events needs no guard.
+    """Install the hooks on a client, ours or injected. A fake client without events gets none.
 
-    Before all other hooks: one that answers in place of the network ends the event.
+    They run before all other hooks, because a hook that answers in place of the network ends the event.
     """
     with contextlib.suppress(AttributeError):
         events = client.meta.events
@@ -128,5 +128,5 @@ def install_hooks(client: Any) -> None:
 
 
 def tells_what_was_sent(client: Any) -> bool:
-    """Whether a Watch tells how far this client's calls have come."""
+    """Whether a Watch counts what this client sends."""
     return isinstance(getattr(client, "meta", None), ClientMeta)

@@ -1,8 +1,8 @@
 """Failures while botocore resolves or renews AWS credentials: the source at fault, and what to do.
 
-Rule: a request whose credentials could not be had never left, so nothing here is ever a lost answer. A source that gives no
-answer is NotSent (a later try may succeed); every other failure is a ConfigurationError that names the source. Texts quote
-neither a program's output nor an endpoint's answer, which may hold credentials; STS's own sentence is kept.
+Rule: a request without credentials never left, so no failure here is an AnswerLost. If a source does not answer, it is
+NotSent (a later try may succeed). Every other failure is a ConfigurationError that names the source. Messages quote neither
+a program's output nor an endpoint's answer, which may hold credentials. They keep STS's sentence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NO_ANSWER: Final = frozenset(
         "TooManyRequestsException",
     }
 )
-"""Error codes of STS and IAM Identity Center that a later try may not meet.
+"""Error codes of STS and IAM Identity Center for which a later try may succeed.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
@@ -78,9 +78,9 @@ _NETWORK: Final = (faults.HTTPClientError, faults.ConnectionError, faults.Metada
 _TIME_WORDS: Final = ("signature expired", "signature not yet current")
 _CLOCK: Final = "this machine's clock differs from AWS's by minutes: synchronize it (NTP)"
 _EXPIRED: Final = "still expired"
-"""botocore's words for a source that gives credentials whose end has passed."""
+"""What botocore's error says if a source gives expired credentials."""
 _UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError)
-"""A source's answer that is no JSON or no JSON object, a host that botocore does not ask."""
+"""What botocore raises for an answer that is not a JSON object, and for a host that it refuses to ask."""
 _HARMLESS: Final = (
     faults.PartialCredentialsError,
     faults.ProfileNotFound,
@@ -92,14 +92,14 @@ _HARMLESS: Final = (
     faults.NoRegionError,
     faults.InvalidRegionError,
 )
-"""Errors about variables and files whose text names a setting and holds no value of it."""
+"""Errors about variables and files. Their texts name a setting and hold no value."""
 
 
 def credential_failure(name: str, error: Exception) -> ConfigurationError | WireError:
-    """What `error` means, raised while the credentials of the call `name` were resolved or renewed.
+    """Translate `error`, which was raised while credentials for the call `name` were resolved or renewed.
 
-    NotSent where the source gave no answer, else a ConfigurationError that names the source. Errors of the wire and
-    ConfigurationErrors are returned as they are.
+    Returns NotSent if the source did not answer, else a ConfigurationError that names the source. Returns errors of the wire
+    and ConfigurationErrors unchanged.
     """
     if isinstance(error, (WireError, ConfigurationError)):
         return error
@@ -128,7 +128,7 @@ def _unexplained(error: Exception) -> str:
 
 
 def _refused(name: str, error: Any) -> ConfigurationError | NotSent:
-    """By STS or IAM Identity Center, whose answers hold no credentials where they refuse."""
+    """A refusal by STS or IAM Identity Center, whose error answers hold no credentials."""
     details, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     code, status = str(details.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
     source = _BY_OPERATION.get(error.operation_name, error.operation_name)
@@ -148,7 +148,7 @@ _STATUS: Final = re.compile(r"non 200 response (4\d\d) ")
 
 
 def _not_retrieved(name: str, error: Any) -> ConfigurationError | NotSent:
-    """CredentialRetrievalError: its text may hold what a program printed or an endpoint answered, so it is not quoted."""
+    """A CredentialRetrievalError. Its text may hold a program's output or an endpoint's answer, so it is not quoted."""
     provider = str(error.kwargs.get("provider", ""))
     source = _BY_PROVIDER.get(provider, one_line(provider))
     status = _STATUS.search(str(error.kwargs.get("error_msg", "")))

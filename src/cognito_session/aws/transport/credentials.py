@@ -21,26 +21,26 @@ __all__ = ["Credentials"]
 
 
 class Credentials:
-    """Where a transport gets the keys for each call. Safe to share between threads; usable again after a fork."""
+    """The source of a transport's access keys. Safe to share between threads; usable again after a fork."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._renewed: RenewedKeys | None = None
 
     def read(self, name: str, timeout_seconds: float) -> AccessKeys:
-        """The keys to sign the call `name` with; waits at most `timeout_seconds` where none are known yet.
+        """The keys to sign the call `name` with. If none are known yet, waits at most `timeout_seconds`.
 
-        Raises ConfigurationError, and NotSent where a source gives no answer.
+        Raises ConfigurationError, and NotSent if a source does not answer.
         """
         return keys_in(self._environ) or self.elsewhere().read(name, timeout_seconds)
 
     def refused(self, keys: AccessKeys) -> None:
-        """AWS refused these keys as expired or unknown: the next call resolves others, if they came from a source."""
+        """Drop keys that AWS refused as expired or unknown; the next call resolves others. Ignores the environment's keys."""
         if self._renewed is not None:
             self._renewed.refused(keys)
 
     def elsewhere(self) -> RenewedKeys:
-        """The keys of botocore's chain. Raises ConfigurationError where botocore is not installed."""
+        """The keys of botocore's chain of sources. Raises ConfigurationError if botocore is not installed."""
         if self._renewed is None:
             try:
                 from cognito_session.aws.transport.botocore_chain import resolve_keys

@@ -1,8 +1,8 @@
 """The wire on libcurl: pooling, TLS and SigV4 signing are its own (pycurl).
 
-Rules: every option that matters is set at each call; a handle whose call failed is thrown away. A `once` call opens a
-connection, sends, and closes it, because libcurl resends by itself where a kept connection drops. Credentials are read
-at each call, since they may be replaced. Must not know what the calls mean, nor where credentials come from.
+Rules: every option that matters is set at each call, and a handle is discarded after a failed call. A `once` call opens a
+connection, sends, and closes it, because libcurl resends by itself if a kept connection drops. Credentials are read at each
+call, since they may be replaced. Must not know what the calls mean, nor where credentials come from.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CurlWire"]
 
-_CONNECT_SECONDS: Final = 2.0  # name, TCP and TLS together; a small Lambda's TLS takes half a second of CPU share
+_CONNECT_SECONDS: Final = 2.0  # name, TCP and TLS together; TLS takes half a second in a small Lambda
 _OK: Final = 200
-_RETRY_AFTER: Final = getattr(pycurl, "RETRY_AFTER", None)  # before pycurl 7.48 there is no name for it: go without
+_RETRY_AFTER: Final = getattr(pycurl, "RETRY_AFTER", None)  # pycurl before 7.48 has no name for it: retry_after is then None
 _QUICK_EXIT: Final = 322  # CURLOPT_QUICK_EXIT, libcurl 7.87; pycurl has no name for it
 _LIBCURL: Final = 0x075700
 
@@ -63,7 +63,7 @@ _ALWAYS: Final[list[tuple[int, Any]]] = [
     (pycurl.SSL_VERIFYPEER, 1),
     (pycurl.SSL_VERIFYHOST, 2),
     (pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2),
-    # HTTP/2 resends refused streams by itself, and a handle has one exchange at a time anyway.
+    # HTTP/2 resends refused streams by itself, and a handle has one exchange at a time in any case.
     (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
     (pycurl.TCP_KEEPALIVE, 1),
     (pycurl.USERAGENT, "cognito-session"),
@@ -72,7 +72,7 @@ _ONCE: Final[list[tuple[int, Any]]] = [(pycurl.FRESH_CONNECT, 1), (pycurl.FORBID
 
 
 class _Body:
-    """Collects an answer up to `limit` bytes; libcurl ends the transfer when more comes."""
+    """Collects an answer up to `limit` bytes. If more arrives, libcurl ends the transfer."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -125,7 +125,7 @@ class CurlWire:
         signed: bool,
         once: bool,
     ) -> JsonAnswer:
-        """One request, signed by a clock that is so far ahead of the machine's."""
+        """One request, signed by a clock that is `ahead_seconds` ahead of this machine's."""
         address, region = self._endpoints.locate(service)
         target, version = _PROTOCOLS[service]
         headers = [f"Content-Type: application/x-amz-json-{version}", f"X-Amz-Target: {target}.{operation}", "Expect:"]
@@ -135,7 +135,7 @@ class CurlWire:
         if signed:
             began = monotonic()
             keys = self._credentials.read(name, timeout_seconds)
-            timeout_seconds -= monotonic() - began  # keys that must be waited for are waited for within the call's limit
+            timeout_seconds -= monotonic() - began  # waiting for keys counts against the call's limit
             options += _signing(keys, service, region, headers)
             if ahead_seconds:  # libcurl signs by this header where it is there
                 headers.append(f"X-Amz-Date: {amz_date(ahead_seconds)}")
@@ -231,13 +231,13 @@ def _signing(keys: AccessKeys, service: str, region: str, headers: list[str]) ->
 
 
 def _by_name(lines: Iterable[bytes]) -> dict[str, str]:
-    """Header lines by lower-case name. A proxy's own come first, so the last one of a name is the service's."""
+    """Header lines by lower-case name. A proxy's own come first, so the last line of a name is the service's."""
     pairs = (line.decode("latin-1").partition(":") for line in lines)
     return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
 
 
 def _limits(name: str, timeout_seconds: float) -> list[tuple[int, Any]]:
-    """Time limits in milliseconds. libcurl takes 0 for "no limit", so a spent budget ends here as NotSent."""
+    """Time limits in milliseconds. libcurl reads 0 as "no limit", so a spent budget raises NotSent here."""
     milliseconds = int(timeout_seconds * 1000)
     if milliseconds < 1:
         raise NotSent(f"{name}: no time left to send it")
@@ -265,7 +265,7 @@ def _perform(name: str, settings: Iterable[tuple[int, Any]], body: _Body) -> tup
 
 
 def _leave_hung_resolvers(curl: Any) -> None:
-    """Without QUICK_EXIT, closing a handle waits for its resolver thread: up to tens of seconds over the limit."""
+    """Set QUICK_EXIT. Without it, closing a handle waits for its resolver thread, up to tens of seconds over the limit."""
     if _HAS_QUICK_EXIT:
         curl.setopt(_QUICK_EXIT, 1)
 
@@ -274,7 +274,7 @@ _HAS_QUICK_EXIT: Final = pycurl.version_info()[2] >= 0x075700  # noqa: PLR2004 -
 
 
 def _failure(name: str, curl: Any, error: pycurl.error, body: _Body) -> NotSent | AnswerLost:
-    """Which of the two it was. Bytes handed to the socket decide, not the error's number.
+    """NotSent or AnswerLost, decided by the bytes handed to the socket and not by the error's number.
 
     "Connection refused" also ends a call that was sent on a kept connection, dropped, and could not be sent again.
     """

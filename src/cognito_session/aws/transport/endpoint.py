@@ -1,8 +1,8 @@
-"""Where a service is called: its address and its region, from arguments and the environment.
+"""The address and the region of a service, from arguments and the environment.
 
-Rules: the same variables mean the same as in AWS's SDKs; plain http goes to loopback hosts only, unless a developer names
-others, because tokens and refresh tokens travel in these calls. An address is read by one strict pattern, so that what is
-checked here and what the transport dials cannot differ. Knows nothing of transports.
+Rules: variables mean the same as in AWS's SDKs. Plain http goes to loopback hosts only, unless a developer names others,
+because these calls carry tokens. One strict pattern reads an address, so that the checked host and the host that the
+transport connects to cannot differ. Must not know transports.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LOOPBACK: Final = re.compile(r"(?i:localhost)|127(?:\.[0-9]{1,3}){3}|\[::1\]")
 
 
 def check_address(address: str, source: str, environ: Mapping[str, str] | None = None) -> str:
-    """`address` itself, if it may be called: https, or http to localhost, 127.0.0.0/8, ::1 and the hosts of plain_http_hosts.
+    """Return `address` if it may be called: https, or http to localhost, 127.0.0.0/8, ::1 and the hosts of plain_http_hosts.
 
     `source` names the setting in the message. Raises ConfigurationError.
     """
@@ -62,7 +62,7 @@ def check_address(address: str, source: str, environ: Mapping[str, str] | None =
 
 
 def plain_http_hosts(environ: Mapping[str, str]) -> frozenset[str]:
-    """The hosts that SESSION_PLAIN_HTTP_HOSTS allows plain http to, as of a container beside this one; by default none.
+    """The hosts to which SESSION_PLAIN_HTTP_HOSTS allows plain http, like a neighbouring container's. None by default.
 
     Raises ConfigurationError.
     """
@@ -75,12 +75,12 @@ def plain_http_hosts(environ: Mapping[str, str]) -> frozenset[str]:
 
 
 def is_loopback_http(address: str) -> bool:
-    """True for the plain http addresses that `check_address` lets through; those never go through a proxy."""
+    """Whether a checked address is plain http. Such an address is never reached through a proxy."""
     return address.startswith("http://")
 
 
 def endpoint_for(service: str, region: str, environ: Mapping[str, str]) -> str:
-    """The service's address without a trailing slash: a configured one, else AWS's own for the region.
+    """The service's address without a trailing slash: the configured one, else AWS's own for the region.
 
     AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT choose among AWS's own, as in its SDKs. A pool's key set is at
     `{endpoint_for("cognito-idp", ...)}/{pool id}/.well-known/jwks.json`.
@@ -96,7 +96,7 @@ def endpoint_for(service: str, region: str, environ: Mapping[str, str]) -> str:
 
 
 def wants_fips(environ: Mapping[str, str]) -> bool:
-    """Whether endpoints with FIPS 140 cryptography are asked for (AWS_USE_FIPS_ENDPOINT)."""
+    """Whether AWS_USE_FIPS_ENDPOINT asks for endpoints with FIPS 140 cryptography."""
     return _is_on(environ, "AWS_USE_FIPS_ENDPOINT")
 
 
@@ -105,7 +105,7 @@ def _is_on(environ: Mapping[str, str], variable: str) -> bool:
 
 
 def _configured(service: str, environ: Mapping[str, str]) -> str | None:
-    """The address that the environment names for the service, checked; empty means unset."""
+    """The service's address in the environment, checked. Empty means unset."""
     if _is_on(environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         return None
     for variable in (ADDRESS_VARIABLES[service], "AWS_ENDPOINT_URL"):
@@ -136,19 +136,19 @@ class Endpoints:
         self._found: dict[str, tuple[str, str]] = {}
 
     def region(self, service: str) -> str | None:
-        """The service's region, or None where nothing here names it (botocore may know one from its profile)."""
+        """The service's region, or None if neither names it (botocore may find one in a profile)."""
         environ = self._environ
         named = self._regions.get(service) or self._region
         return named or setting(environ, "AWS_REGION") or setting(environ, "AWS_DEFAULT_REGION")
 
     def configured(self, service: str) -> str | None:
-        """The service's address where one is set, without a trailing slash; None means AWS's own."""
+        """The service's configured address without a trailing slash; None means AWS's own."""
         if address := self._addresses.get(service):
             return check_address(address, f"the endpoint of {service}", self._environ).rstrip("/")
         return _configured(service, self._environ)
 
     def locate(self, service: str) -> tuple[str, str]:
-        """(address, region) of the service. Raises ConfigurationError where the region is not set."""
+        """(address, region) of the service. Raises ConfigurationError if the region is not set."""
         found = self._found.get(service)
         if found is None:
             found = self._found[service] = self._look_up(service)

@@ -41,8 +41,8 @@ MAX_DOCUMENT_BYTES: Final = 256 * 1024  # a pool's key set has two keys and unde
 _MAX_REQUEST_ID_CHARS: Final = 100
 MAX_SENTENCE_CHARS: Final = 600
 """IAM's longest sentence names a caller, an action, a resource and a policy's ARN."""
-# A refused signature is explained with the request as the service read it: the Authorization header, or the canonical
-# request with the session token (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html).
+# When AWS refuses a signature, it quotes the request: the Authorization header, or the canonical request with the session
+# token (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html).
 _REQUEST: Final = re.compile(
     r"(?i)the canonical string|the string-to-sign|canonical request|authorization=|aws4-hmac-sha256|x-amz-security-token"
 )
@@ -55,16 +55,19 @@ _ELLIPSIS: Final = "..."
 
 
 class WireError(Exception):
-    """A call that brought no usable answer; one of the three below."""
+    """A call without a usable answer: one of the three failures below."""
 
 
 class ServiceError(WireError):
-    """The service, or something on the way to it, answered with an error.
+    """The service, or a proxy on the way to it, answered with an error.
 
-    `.code` is the error's name without its namespace ("ConditionalCheckFailedException"), or "HTTP503" where the answer
-    was not AWS JSON; `.status` the HTTP status; `.message` AWS's sentence in one printable line, without credentials (Cognito's
-    may name a user); `.request_id` the x-amzn-RequestId, or ""; `.body` the parsed answer ("Item" of a failed condition is in
-    it), maybe empty; `.retry_after` seconds or None; `.date` the answer's Date header, or "".
+    - `.code`: the error's name without its namespace ("ConditionalCheckFailedException"); "HTTP503" if it is not AWS JSON
+    - `.status`: the HTTP status
+    - `.message`: AWS's sentence in one printable line, without credentials; Cognito's may name a user
+    - `.request_id`: the x-amzn-RequestId, or ""
+    - `.body`: the parsed answer, with "Item" if a condition failed; may be empty
+    - `.retry_after`: seconds, or None
+    - `.date`: the Date header, or ""
     """
 
     def __init__(
@@ -89,25 +92,25 @@ class ServiceError(WireError):
         self.request_id = one_line(request_id, _MAX_REQUEST_ID_CHARS)
         self.date = date
         self.clock_ahead_seconds: float | None = None
-        """How far this machine's clock is ahead of AWS's, where the request was refused for its time twice."""
+        """How far this machine's clock is ahead of AWS's, if AWS refused the request's time twice; else None."""
 
 
 class NotSent(WireError):
-    """The request provably never left: name not resolved, connection refused, TLS failed, no time left to connect."""
+    """The request provably never left: the name was not resolved, the connection or TLS failed, or no time was left."""
 
 
 class AnswerLost(WireError):
-    """Time ran out or the connection broke after something may have left: it may or may not have been done."""
+    """Time ran out or the connection broke after the request may have left. The service may or may not have done it."""
 
 
 class UnknownOperation(ConfigurationError):
-    """The installed SDK does not know the operation, so nothing was sent."""
+    """The installed SDK does not support the operation. Nothing was sent."""
 
 
 class Wire(Protocol):
     """Sends one call and waits for its answer. Safe to share between threads; usable again after a fork.
 
-    All methods raise ServiceError, NotSent, AnswerLost or ConfigurationError and nothing else for what happens outside.
+    All methods raise ServiceError, NotSent, AnswerLost or ConfigurationError, and no other error of the network or of AWS.
     """
 
     def call(
@@ -140,16 +143,16 @@ class Wire(Protocol):
         basic: tuple[str, str | Secret[str]] | None = None,
         once: bool = False,
     ) -> tuple[int, bytes]:
-        """POST application/x-www-form-urlencoded, as Cognito's /oauth2/token takes; (status, body) of any answer.
+        """POST application/x-www-form-urlencoded, as for Cognito's /oauth2/token. Returns (status, body) of any answer.
 
-        Values may be a Secret. `basic` is (client id, client secret) as they are, for HTTP Basic authentication (RFC 6749
+        Values may be a Secret. `basic` is (client id, client secret), unencoded, for HTTP Basic authentication (RFC 6749
         2.3.1).
         """
         ...
 
 
 def one_line(text: str, limit: int = MAX_SENTENCE_CHARS) -> str:
-    """`text` up to where it quotes the request, without values: one line of at most `limit` printable characters."""
+    """AWS's sentence in one line of at most `limit` printable characters, cut before it quotes the request, without values."""
     quoted = _REQUEST.search(text[: 4 * limit])
     shown = text[: quoted.start()] if quoted else text[: 4 * limit]
     line = " ".join("".join(char if char.isprintable() else " " for char in shown).split())

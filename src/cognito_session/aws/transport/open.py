@@ -32,13 +32,13 @@ def open_wire(
     endpoints: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Wire:
-    """The implementation that fits: libcurl where it can be loaded, else botocore.
+    """Open libcurl's implementation if pycurl loads, else botocore's.
 
-    botocore sends for a `boto3_session`, for injected `clients` (by service, "dynamodb" and so on), without pycurl, and
-    where gevent or eventlet has patched the sockets.
-    Keys come from the environment; where it has none, botocore resolves and renews those of containers, web identities,
-    instances, profiles and SSO, whichever of the two sends. `regions` and `endpoints` are by service; `region` is for the
-    others, before AWS_REGION and AWS_DEFAULT_REGION. Raises ConfigurationError where the packages for it are missing.
+    botocore sends for a `boto3_session`, for injected `clients` (by service, like "dynamodb"), without pycurl, and if gevent
+    or eventlet has patched the sockets. Access keys come from the environment. If it has none, botocore resolves and renews
+    keys of containers, web identities, instances, profiles and SSO, whichever implementation sends. `regions` and
+    `endpoints` are by service; `region` is for services without an entry, and wins over AWS_REGION and AWS_DEFAULT_REGION.
+    Raises ConfigurationError if a package is missing.
     """
     from cognito_session.aws.transport.credentials import Credentials
 
@@ -56,20 +56,20 @@ def open_wire(
     wire = _curl_wire(where(environ), environ, credentials) if _has_credentials(environ) else None
     if wire is not None:
         return wire
-    environ = _with_files(environ)  # botocore is needed anyway
+    environ = _with_files(environ)  # without keys in the environment, botocore is loaded in any case
     found = where(environ)
     return _curl_wire(found, environ, credentials) or _botocore_wire(found, environ, credentials) or _refuse()
 
 
 def _has_credentials(environ: Mapping[str, str]) -> bool:
-    """Whether the environment itself holds AWS credentials, as in Lambda and most CI."""
+    """Whether the environment holds AWS credentials, as in Lambda and most CI."""
     return bool(setting(environ, "AWS_ACCESS_KEY_ID") and setting(environ, "AWS_SECRET_ACCESS_KEY"))
 
 
 def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment, completed by the AWS configuration file's region, endpoints and authorities.
+    """The environment, completed by the region, endpoints and authorities of the AWS configuration file.
 
-    Raises ConfigurationError for a profile that cannot be read, and where botocore is missing, which reads such files.
+    Raises ConfigurationError for a profile that cannot be read, and if botocore, which reads these files, is missing.
     """
     try:
         from cognito_session.aws.transport.botocore_chain import file_settings
@@ -87,7 +87,7 @@ def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _warn_of_plain_http(environ: Mapping[str, str]) -> None:
-    """Plain http to other machines never goes unnoticed."""
+    """Log that plain http to other machines is allowed."""
     if hosts := plain_http_hosts(environ):
         from logging import getLogger
 
@@ -100,7 +100,7 @@ def _warn_of_plain_http(environ: Mapping[str, str]) -> None:
 def _cooperative_wire(
     patches: str, where: Callable[[Mapping[str, str]], Endpoints], environ: Mapping[str, str], credentials: Credentials
 ) -> Wire:
-    """Botocore's, on the patched sockets. Raises ConfigurationError where botocore is missing."""
+    """The botocore implementation, on the patched sockets. Raises ConfigurationError if botocore is missing."""
     from logging import getLogger
 
     try:
@@ -116,7 +116,7 @@ def _cooperative_wire(
 
 
 def _curl_wire(where: Endpoints, environ: Mapping[str, str], credentials: Credentials) -> Wire | None:
-    """The libcurl implementation, or None where pycurl is missing, too old, or does not load (a wheel for another glibc)."""
+    """The libcurl implementation; None if pycurl is missing, too old, or does not load (a wheel for another glibc)."""
     try:
         from cognito_session.aws.transport.curl import CurlWire
     except ImportError:
@@ -131,7 +131,7 @@ def _botocore_wire(
     session: Any = None,
     clients: Mapping[str, Any] | None = None,
 ) -> Wire | None:
-    """The botocore implementation, or None where botocore is missing."""
+    """The botocore implementation; None if botocore is missing."""
     try:
         from cognito_session.aws.transport.botocore import BotocoreWire
     except ImportError:
@@ -140,7 +140,7 @@ def _botocore_wire(
 
 
 def _refuse() -> Wire:
-    """Raise the ConfigurationError that says why no implementation fits."""
+    """Raise the ConfigurationError that names the packages to install."""
     raise ConfigurationError(
         "calls to AWS need pycurl or botocore: install cognito-session[curl] (pycurl, recommended)"
         " or cognito-session[boto3] (boto3 and botocore)"
@@ -156,7 +156,11 @@ def _importable(package: str) -> bool:
 
 
 def _patched_by() -> str | None:
-    """The name of gevent or eventlet where it has patched `socket`, else None."""
+    """The name of gevent or eventlet if it has patched `socket`, else None. Imports neither.
+
+    libcurl waits in C, where no such patch reaches: one call would stop every greenlet of the worker.
+    https://www.gevent.org/api/gevent.monkey.html
+    """
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None and gevent.is_module_patched("socket"):
         return "gevent"

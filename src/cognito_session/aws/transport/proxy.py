@@ -1,6 +1,6 @@
-"""The proxy that an address is reached through, by the variables that libcurl and Python's urllib read.
+"""The proxy for an address, from the variables that libcurl and Python's urllib read.
 
-Rule: only https goes through a proxy; plain http never does, because a proxy would carry clear text off this machine.
+Rule: only https uses a proxy. Plain http never does, because a proxy would carry clear text off this machine.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ __all__ = ["no_proxy", "proxies", "proxy"]
 
 
 def proxy(environ: Mapping[str, str]) -> str:
-    """The proxy for https, "" where there is none: https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, in libcurl's order."""
+    """The proxy for https, or "": from https_proxy, HTTPS_PROXY, all_proxy or ALL_PROXY, in libcurl's order."""
     get = environ.get
     return get("https_proxy") or get("HTTPS_PROXY") or get("all_proxy") or get("ALL_PROXY") or ""
 
 
 def no_proxy(environ: Mapping[str, str]) -> str:
-    """The hosts that are reached directly, separated by commas; "*" means all of them."""
+    """The hosts that are reached without a proxy, separated by commas; "*" means all hosts."""
     return environ.get("no_proxy") or environ.get("NO_PROXY") or ""
 
 
 def proxies(address: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What botocore takes as `proxies` for an address; empty where it is reached directly."""
+    """The value of botocore's `proxies` for an address; empty if it is reached without a proxy."""
     found = proxy(environ)
     if not found or not address.startswith("https://"):
         return {}

@@ -1,8 +1,8 @@
 """RenewedKeys: temporary AWS keys, renewed in the background before they expire.
 
-Rules: while keys are valid no call waits for others, and a renewal that fails keeps them; without valid keys all callers
-wait for one renewal, each no longer than its own limit. Keys are resolved anew each time, so nothing of a source (a
-connection, a lock, a cached file) is kept between renewals or crosses a fork. It must not know where keys come from.
+Rules: while keys are valid, no call waits for new ones, and a failed renewal keeps them. Without valid keys all callers wait
+for one renewal, each no longer than its own limit. Each renewal starts without state, so that no connection, lock or cached
+file of a source is kept or crosses a fork. It must not know where keys come from.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["RenewedKeys", "Resolved"]
 
 _AHEAD_SECONDS: Final = 900
-"""Before the keys' end a renewal begins. AWS's SDKs begin at 15 minutes; a container's endpoint has newer keys by then."""
-_LAST_SECONDS: Final = 10  # keys this near their end may expire on the way
-_AGAIN_SECONDS: Final = 60  # between renewals while the keys are still valid
-_FAILED_SECONDS: Final = 1  # how long a failure answers everybody, so that a crowd of requests asks the source once
-_HUNG_SECONDS: Final = 60  # a renewal that takes longer no longer holds back another
-_SET_BACK_SECONDS: Final = 60  # a wall clock that went back further says nothing about the keys' end
+"""How long before the keys' end a renewal begins: 15 minutes, as in AWS's SDKs. A container's endpoint has new keys by then."""
+_LAST_SECONDS: Final = 10  # keys so near their end may expire before the request arrives
+_AGAIN_SECONDS: Final = 60  # pause between renewals while the keys are still valid
+_FAILED_SECONDS: Final = 1  # all callers get the same failure for so long, so that many requests ask the source once
+_HUNG_SECONDS: Final = 60  # a renewal that takes longer does not prevent another one
+_SET_BACK_SECONDS: Final = 60  # if the wall clock went back further, the keys' end is unknown
 
 
 class Resolved(NamedTuple):
-    """Keys, and for how many seconds from now they are valid; infinity where their source names no end."""
+    """Keys, and for how many seconds from now they are valid: infinity if their source gives no end."""
 
     keys: AccessKeys
     seconds_left: float = math.inf
@@ -51,7 +51,7 @@ class _Held(NamedTuple):
 
 
 class _Renewal:
-    """One attempt, which any number of callers may wait for."""
+    """One attempt to renew; any number of callers may wait for it."""
 
     def __init__(self, began_at: float) -> None:
         self.began_at = began_at  # monotonic, as is the one below
@@ -62,7 +62,7 @@ class _Renewal:
 
 
 class RenewedKeys:
-    """Keys of one source. `resolve` asks the source and may take its time; it runs in a thread of its own."""
+    """Keys of one source. `resolve` asks the source and may be slow: it runs in its own thread."""
 
     def __init__(self, resolve: Callable[[], Resolved], clock: Clock | None = None) -> None:
         self._resolve = resolve
@@ -72,12 +72,12 @@ class RenewedKeys:
         _alive.add(self)
 
     def renew_lock(self) -> None:
-        """Forget lock and renewal: a forked child has not the thread that would end them."""
+        """Replace lock and renewal: a forked child does not have the thread that would release them."""
         self._lock = threading.Lock()
         self._renewal: _Renewal | None = None
 
     def read(self, name: str, timeout_seconds: float) -> AccessKeys:
-        """The keys for the call `name`. Raises what the source's failure means, or NotSent when the time is over."""
+        """The keys for the call `name`. Raises the error that the source's failure means, or NotSent when time is over."""
         held, now = self._held, self._clock.now()
         if held is not None and held.taken_at - _SET_BACK_SECONDS <= now < held.renew_at:
             return held.keys
@@ -87,7 +87,7 @@ class RenewedKeys:
         return self._wait(name, self._begin(), timeout_seconds)
 
     def refused(self, keys: AccessKeys) -> None:
-        """AWS refused these keys: they are over, unless they were resolved a moment ago and would be again."""
+        """Drop keys that AWS refused, unless they are so new that the source would give the same ones again."""
         held = self._held
         if held is not None and held.keys == keys and self._clock.now() - held.taken_at > _LAST_SECONDS:
             self._held = None
@@ -100,7 +100,7 @@ class RenewedKeys:
         return renewal.keys
 
     def _begin(self, *, pause_seconds: float = 0.0) -> _Renewal:
-        """The renewal that is under way, or a new one; the last one's again within its pause."""
+        """The running renewal, the last one within its pause, or a new one."""
         with self._lock:
             last, now = self._renewal, self._clock.monotonic()
             if last is not None and last.ended_at is None and now - last.began_at < _HUNG_SECONDS:
@@ -118,9 +118,9 @@ class RenewedKeys:
         try:
             with without_debug_logs():
                 found = self._resolve()
-        except Exception as error:  # noqa: BLE001 - told to those who wait
+        except Exception as error:  # noqa: BLE001 - passed to the waiting callers
             renewal.failure = error
-            self._tell(error)
+            self._log(error)
         else:
             renewal.keys = found.keys
             if self._renewal is renewal:
@@ -130,8 +130,8 @@ class RenewedKeys:
             renewal.ended_at = self._clock.monotonic()
             renewal.done.set()
 
-    def _tell(self, error: Exception) -> None:
-        """A failure that nobody waits for, in the log: at most one a minute."""
+    def _log(self, error: Exception) -> None:
+        """Log a failure of a background renewal: at most one a minute, by the pause between renewals."""
         held = self._held
         if held is None:
             return

@@ -1,8 +1,8 @@
-"""ServerClock: AWS's clock, as far as a refused signature shows that it differs from this machine's.
+"""ServerClock: how far AWS's clock differs from this machine's, learned from refused signatures.
 
-AWS refuses a request whose signature is more than minutes off its own clock: the machine's clock is wrong, or a frozen
-function sent a request that it had signed long ago. Such a request was not done, so it is signed again once, by the time
-that the refusal carries; the difference is remembered for the requests that follow.
+AWS refuses a signature that is minutes off its own clock: the machine's clock is wrong, or a frozen function sent a request
+that it had signed long ago. AWS did not perform such a request, so it is signed again once, by the time in the refusal. The
+difference is kept for later requests.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 """
 
@@ -26,22 +26,22 @@ _TIME_CODES: Final = frozenset({"RequestExpired", "RequestTimeTooSkewed", "Reque
 _SIGNATURE_CODES: Final = frozenset({"InvalidSignatureException", "InvalidSignature", "SignatureDoesNotMatch"})
 _TIME_WORDS: Final = ("signature expired", "signature not yet current")
 _SURELY_OFF_SECONDS: Final = 240
-"""A little under the five minutes that DynamoDB and Cognito allow, for answers that do not say what is wrong."""
+"""A little under the five minutes that DynamoDB and Cognito allow. For answers that do not name the reason."""
 _NEGLIGIBLE_SECONDS: Final = 60
 
 
 class ServerClock:
-    """One for each transport. Its methods may run in several threads: each writes one number."""
+    """One for each transport. Safe to share between threads: a method writes one number."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self.ahead_seconds = 0.0
-        """How far AWS's clock is ahead of this machine's; 0 where it is not known to differ."""
+        """How far AWS's clock is ahead of this machine's; 0 if it is not known to differ."""
 
     def signed(self, send: Callable[[float, float], T], timeout_seconds: float) -> T:
-        """`send(ahead_seconds, timeout_seconds)`, once more where AWS refuses the time of its signature.
+        """Call `send(ahead_seconds, timeout_seconds)`, and once more if AWS refuses the time of the signature.
 
-        Raises what `send` raises; a ServiceError of the second refusal has `.clock_ahead_seconds`.
+        Raises the errors of `send`. A second refusal's ServiceError has `.clock_ahead_seconds`.
         """
         began = self._clock.monotonic()
         try:
@@ -61,7 +61,7 @@ class ServerClock:
             raise
 
     def _learned(self, error: ServiceError) -> bool:
-        """Whether the signature's time is what was refused; then the difference is remembered."""
+        """Whether AWS refused the signature's time. If so, keeps the difference."""
         if error.code not in _TIME_CODES and error.code not in _SIGNATURE_CODES:
             return False
         difference = self._difference(error)
@@ -71,11 +71,11 @@ class ServerClock:
             return False
         known, self.ahead_seconds = self.ahead_seconds, difference if abs(difference) > _NEGLIGIBLE_SECONDS else 0.0
         if self.ahead_seconds and abs(known - difference) > _NEGLIGIBLE_SECONDS:
-            _tell(difference)
+            _log(difference)
         return True
 
     def _difference(self, error: ServiceError) -> float:
-        """Seconds between the answer's Date (RFC 9110 6.6.1) and this machine's clock; 0 without a date."""
+        """Seconds from this machine's clock to the answer's Date (RFC 9110 6.6.1); 0 without a date."""
         from email.utils import parsedate_to_datetime
 
         try:
@@ -84,8 +84,8 @@ class ServerClock:
             return 0.0
 
 
-def _tell(ahead_seconds: float) -> None:
-    """The requests succeed, so nobody else tells of it; and tokens are judged by the same wrong clock."""
+def _log(ahead_seconds: float) -> None:
+    """Log the difference: requests succeed now, but tokens are still checked by the wrong clock."""
     import logging
 
     direction = "behind" if ahead_seconds > 0 else "ahead of"
@@ -97,7 +97,7 @@ def _tell(ahead_seconds: float) -> None:
 
 
 def amz_date(ahead_seconds: float, clock: Clock | None = None) -> str:
-    """The time by AWS's clock as X-Amz-Date has it: 20261231T235959Z."""
+    """The time by AWS's clock in the form of X-Amz-Date: 20261231T235959Z."""
     import time
 
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime((clock or SystemClock()).now() + ahead_seconds))
