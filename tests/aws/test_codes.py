@@ -16,7 +16,7 @@ from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.cognito_codes import COGNITO, pool_failure
 from cognito_session.aws.common_codes import COMMON, KMS
 from cognito_session.aws.dynamodb import DynamoDBStore
-from cognito_session.aws.dynamodb_codes import DYNAMODB, a_condition_failed, table_failure
+from cognito_session.aws.dynamodb_codes import DYNAMODB, has_failed_condition, table_failure
 from cognito_session.aws.secrets_codes import SECRETS_MANAGER, secret_failure
 from cognito_session.aws.stored_secret import StoredSecret
 from cognito_session.aws.token_refresh import CognitoProvider
@@ -32,7 +32,7 @@ from cognito_session.core.errors import (
 )
 from cognito_session.core.protocol.conditions import Change, WriteKind, equals
 from cognito_session.core.protocol.record import SessionKey
-from cognito_session.ops.patient_calls import PatientCalls
+from cognito_session.ops.repeated_calls import RepeatedCalls
 from cognito_session.ops.table import Layout, Tables, Wanted, check, create
 
 KEY = SessionKey("sub-1", "sid-1")
@@ -172,9 +172,9 @@ TABLE_CALLS = {
     "UpdateTimeToLive": lambda tables, wanted: create(tables, wanted, wait_seconds=0),
     "UpdateContinuousBackups": lambda tables, wanted: create(tables, wanted, wait_seconds=0),
     "CreateTable": lambda tables, wanted: create(tables, wanted._replace(layout=Layout("new", "sub", None)), wait_seconds=0),
-    "Scan": lambda tables, wanted: list(PatientCalls(tables).scan({"TableName": wanted.layout.table})),
-    "GetItem": lambda tables, wanted: PatientCalls(tables).get(wanted.layout.table, {"sub": {"S": "x"}}),
-    "DeleteItem": lambda tables, wanted: PatientCalls(tables).write(
+    "Scan": lambda tables, wanted: list(RepeatedCalls(tables).scan({"TableName": wanted.layout.table})),
+    "GetItem": lambda tables, wanted: RepeatedCalls(tables).get(wanted.layout.table, {"sub": {"S": "x"}}),
+    "DeleteItem": lambda tables, wanted: RepeatedCalls(tables).write(
         "DeleteItem", {"TableName": wanted.layout.table, "Key": {"sub": {"S": "x"}}}
     ),
 }
@@ -249,7 +249,7 @@ def test_a_cancelled_transaction_is_what_its_reasons_say(reasons, kind):
     """Each item has a reason; one that the operator must act on counts more than one that passes."""
     body = {"CancellationReasons": [{"Code": code} for code in reasons]}
     error = ServiceError("dynamodb.TransactWriteItems", "TransactionCanceledException", 400, body=body)
-    assert not a_condition_failed(error)
+    assert not has_failed_condition(error)
     assert type(table_failure(error, "rows")) is kind
 
 

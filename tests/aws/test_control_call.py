@@ -9,7 +9,7 @@ import pytest
 
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.control_call import EVERY_SECONDS, impossible_token
-from cognito_session.aws.refusal_messages import same_words
+from cognito_session.aws.refusal_messages import comparable_form
 from cognito_session.aws.token_refresh import CognitoProvider
 from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
@@ -119,7 +119,7 @@ def test_ids_in_a_sentence_do_not_make_it_another(ids):
     """Ids of clients and requests, and the user's own name, are no words."""
     desk = PoolContext(real=refusal(f"Not allowed {ids[0]}"), control=refusal(f"Not allowed {ids[1]}"))
     assert isinstance(desk.refresh(), ConfigurationError)
-    assert same_words("Secret-Hash, not here!") == same_words("secrethash not HERE")
+    assert comparable_form("Secret-Hash, not here!") == comparable_form("secrethash not HERE")
 
 
 FAILING = [

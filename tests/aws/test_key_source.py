@@ -212,7 +212,7 @@ def test_a_wrong_setup_is_no_outage(clock):
         ((403, b"<html>a proxy says no</html>", {}), "proxies"),
         ((407, b"", {}), "proxies"),
         ((302, b"", {"Location": "https://portal.example/"}), "proxies"),
-        ((200, b"<html>please sign in to this network</html>", {}), "no JSON"),
+        ((200, b"<html>please sign in to this network</html>", {}), "not JSON"),
         ((200, b'{"message":"x"}', {}), "a list 'keys'"),
         ((429, b"", {}), "just now"),
         ((503, b"", {}), "just now"),

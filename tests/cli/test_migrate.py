@@ -658,7 +658,7 @@ def test_an_interrupted_command_tells_how_far_it_came(move, command):
     env = plain | {"SORT_KEY": "sid"}
     arguments = ("table", "migrate", "--from", move.app.table, "--to", move.new_table)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cognito_session.ops.patient_calls._PAUSES", ())
+        patch.setattr("cognito_session.ops.repeated_calls._PAUSES", ())
         move.stack.fault("PutItem", "error500", times=1)
         result = command(*arguments, env=env, status=1)
     assert "run it again" in result.stderr

@@ -1,7 +1,7 @@
 """DynamoDB's typed values: {"S": "x"} and plain Python, both ways.
 
-What a stranger wrote into a row must be readable without harm: a type that sessions do not use stays as DynamoDB spells
-it. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+A row that other code wrote must be readable without harm: a type that sessions do not use stays as DynamoDB returns it.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["from_attribute", "to_attribute"]
 
 
 def to_attribute(value: Any) -> dict[str, Any]:
-    """str, bool, int, float, None, set of str, list or dict as an AttributeValue. Raises TypeError for others."""
+    """A str, bool, int, float, None, set of str, list or dict as an AttributeValue. Raises TypeError for other types."""
     match value:
         case str():
             return {"S": value}
@@ -32,7 +32,7 @@ def to_attribute(value: Any) -> dict[str, Any]:
 
 
 def from_attribute(attribute: dict[str, Any]) -> Any:
-    """The plain value; binary and number sets stay as they are spelled."""
+    """The plain value. Binary values and number sets stay as DynamoDB returns them."""
     ((kind, value),) = attribute.items()
     match kind:
         case "S" | "BOOL":

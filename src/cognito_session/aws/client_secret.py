@@ -1,4 +1,4 @@
-"""ClientSecret: the app client's secret, read when it is needed: a text, one in Secrets Manager, or none (a public client)."""
+"""ClientSecret: the app client's secret: a text, one in Secrets Manager that is read when needed, or none (a public client)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ClientSecret", "secret_hash"]
 
 
 class ClientSecret:
-    """`found` is the secret itself, or what returns it."""
+    """`found` is the secret itself, or a function that returns it."""
 
     def __init__(self, found: str | Callable[[], str | None] | None) -> None:
         self._found = found if callable(found) else None
@@ -26,7 +26,7 @@ class ClientSecret:
     def read(self) -> Secret[str] | None:
         """The secret; None for a public client. May ask Secrets Manager.
 
-        Raises ConfigurationError, and ProviderUnavailable where it could not be read, so that no call was sent.
+        Raises ConfigurationError, and ProviderUnavailable (sent=False) if the secret cannot be read.
         """
         if self._found is None:
             return self._kept

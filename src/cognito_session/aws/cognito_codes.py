@@ -1,6 +1,6 @@
-"""Error codes of the user pools API that are about neither a user nor a token: what the operator does about them.
+"""Error codes of the user pools API that are about neither a user nor a token, with advice for the operator.
 
-Cognito's own sentences may name a user, so none of them is repeated, except those of IAM, which name the caller.
+Cognito's messages may name a user, so no text quotes them. IAM's messages name the caller and are quoted.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/CommonErrors.html
 """
 
@@ -27,7 +27,7 @@ _ABOUT_USERS: Final = frozenset(
         "ValidationException",
     }
 )
-"""Common codes that Cognito also uses for what a user typed in, or for a setting of the pool."""
+"""Common codes that Cognito also uses for a user's input or for a setting of the pool."""
 _FROM_IAM: Final = frozenset({"AccessDeniedException", "AccessDenied"})
 
 COGNITO: Final[Mapping[str, Meaning]] = {
@@ -42,16 +42,16 @@ COGNITO: Final[Mapping[str, Meaning]] = {
     ),
     "ConcurrentModificationException": Meaning(passing=True, advice="the user pool is being changed"),
 }
-"""Of the operations that an operator's credentials sign, and of every operation where `is_about_the_request`."""
+"""Codes of signed operations, and of any operation if `is_about_the_request`."""
 
 
 def is_about_the_request(error: ServiceError) -> bool:
-    """Whether the code is about credentials, signature, transport or the service itself, and so never about a user."""
+    """Whether the code is about credentials, signature, transport or the service, and never about a user."""
     return error.code == "ForbiddenException" or (error.code in COMMON and error.code not in _ABOUT_USERS)
 
 
 def pool_failure(error: ServiceError, *, sent: bool | None = True) -> ConfigurationError | ProviderUnavailable:
-    """What such an error answer is to the caller. `sent` as in ProviderUnavailable."""
+    """The error to raise for such an answer. `sent` as in ProviderUnavailable."""
     meaning = meaning_of(error, COGNITO)
     shown = error if error.code in _FROM_IAM else _without_sentence(error)
     text = explain(shown, meaning, "Cognito")

@@ -1,8 +1,8 @@
-"""Error codes that every AWS JSON service answers with: what each means, and what the operator does about it.
+"""Error codes of every AWS JSON service: the meaning of each, and what the operator can do.
 
-Rules: a code decides, never a sentence; the sentence only chooses among pieces of advice. A code that no table knows means
-"could not find out". A service's own table comes before this one. AWS's sentence and request id are part of every text;
-nothing of it reaches a client (SessionError.public_body).
+Rules: the code decides, never AWS's message; the message only selects the advice. An unknown code means "could not find out".
+A service's own table comes before this one. Every text holds AWS's message and request id; neither reaches a client
+(SessionError.public_body).
 https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 """
 
@@ -39,7 +39,7 @@ def _set_up(advice: str) -> Meaning:
 
 
 _THROTTLED: Final = _later("the service limits the rate of requests; nothing is lost")
-_BROKEN: Final = _later("the service has an internal error; nothing needs to be set up")
+_BROKEN: Final = _later("the service has an internal error; no setting needs to change")
 _DENIED: Final = _set_up(
     "allow {action} to the role or user whose credentials are used (`cognito-session table policy` prints"
     " what an application needs)"
@@ -180,7 +180,7 @@ COMMON: Final[Mapping[str, Meaning]] = {
         _INVALID,
     ),
 }
-"""By bare code: AWS's "Common Error Types", in the spellings that services of different ages use."""
+"""By code without namespace: AWS's "Common Error Types", in the spellings of older and newer services."""
 
 KMS: Final[Mapping[str, Meaning]] = {
     **dict.fromkeys(
@@ -200,10 +200,10 @@ KMS: Final[Mapping[str, Meaning]] = {
     ),
     **dict.fromkeys(
         ("KMSThrottlingException", "KMSInternalException", "KeyUnavailableException", "DependencyTimeoutException"),
-        _later("AWS KMS, whose key encrypts it, has no answer just now"),
+        _later("AWS KMS, whose key encrypts it, is unavailable at the moment"),
     ),
 }
-"""Codes of AWS KMS, as the services that use its keys pass them on."""
+"""Codes of AWS KMS, which the services that use its keys pass on."""
 
 _WHO_DENIES: Final = (
     ("kms", "allow kms:Decrypt on the key that encrypts it, in the key's policy and in the role's"),
@@ -214,20 +214,20 @@ _WHO_DENIES: Final = (
     ("session policy", "allow {action} in the session policy that the credentials were issued with"),
     ("resource-based policy", "allow {action} in the resource's own policy"),
 )
-"""Words of AWS's sentence and where to allow the action.
+"""A part of AWS's message, and where to allow the action.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 """
 
 _ACTIONS: Final = {"dynamodb.TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:ConditionCheckItem"}
-"""The actions of an operation that IAM has no action for: it judges each part of a transaction.
+"""The IAM actions of an operation that has none of its own: IAM checks each part of a transaction.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 """
 
 
 def meaning_of(error: ServiceError, known: Mapping[str, Meaning]) -> Meaning:
-    """What the error means, by the service's own codes `known`, KMS's and the common ones."""
+    """The meaning of an error, by the service's own codes `known`, then KMS's, then the common ones."""
     found = known.get(error.code) or KMS.get(error.code) or COMMON.get(error.code)
     if found is not None:
         return found if error.status < _SERVER_ERROR else Meaning(passing=True, advice=found.advice)
@@ -239,9 +239,9 @@ def meaning_of(error: ServiceError, known: Mapping[str, Meaning]) -> Meaning:
 
 
 def explain(error: ServiceError, meaning: Meaning, subject: str, target: str = "") -> str:
-    """The text for the operator: who refused what, AWS's code, the advice that fits, AWS's sentence and the request id.
+    """The text for the operator: the service, the operation, AWS's code, the advice, AWS's message and the request id.
 
-    `subject` is the service, `target` what it was asked about (" on table rows").
+    `subject` is the service, `target` the resource (" on table rows").
     """
     operation = error.operation.rpartition(".")[2]
     action = _ACTIONS.get(error.operation) or error.operation.replace(".", ":")

@@ -1,4 +1,4 @@
-"""ConfirmDevice and ForgetDevice: operations by the user's own access token, unsigned and sent at most once.
+"""ConfirmDevice and ForgetDevice: unsigned operations with the user's own access token, sent at most once.
 
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ConfirmDevice.html
 """
@@ -20,7 +20,7 @@ __all__ = ["confirm_device", "forget_device"]
 
 _TIMEOUT_SECONDS: Final = 3.0
 _CONFIRMED_BEFORE: Final = "DeviceKeyExistsException"
-"""Also the answer to a repeated ConfirmDevice whose first answer was lost."""
+"""Cognito also answers this to a repeated ConfirmDevice whose first answer was lost."""
 _UNKNOWN: Final = "ResourceNotFoundException"
 _REFUSALS: Final = frozenset(
     {
@@ -35,12 +35,12 @@ _REFUSALS: Final = frozenset(
         "UsernameExistsException",
     }
 )
-"""Codes about this device, this user or this token. After any other, a later try may succeed: a session depends on it."""
+"""Codes about this device, this user or this token. After any other code, a later try may succeed."""
 _SERVER_ERROR: Final = 500
 
 
 def confirm_device(wire: Wire, confirmation: DeviceConfirmation) -> PoolRefusal | None:
-    """None where the device is confirmed. Raises ProviderUnavailable and ConfigurationError where that is still open."""
+    """None if the device is confirmed. Raises ProviderUnavailable and ConfigurationError if that could not be found out."""
     payload = {
         "AccessToken": Secret(confirmation.access_token),
         "DeviceKey": confirmation.device_key,
@@ -52,7 +52,7 @@ def confirm_device(wire: Wire, confirmation: DeviceConfirmation) -> PoolRefusal 
 
 
 def forget_device(wire: Wire, access_token: str, device_key: str) -> None:
-    """Raises ProviderUnavailable where the device may live on."""
+    """Delete the device. Raises ProviderUnavailable and ConfigurationError if it may still exist."""
     refusal = _call(wire, "ForgetDevice", {"AccessToken": Secret(access_token), "DeviceKey": device_key})
     if refusal is not None and refusal.code != _UNKNOWN:
         raise ProviderUnavailable(f"Cognito refused ForgetDevice ({refusal.code})", sent=True)

@@ -1,7 +1,7 @@
 """DynamoDBStore: session rows in a DynamoDB table, with or without a sort key.
 
-It translates keys, clauses and changes into expressions and adds no condition of its own. Every read is consistent; a
-write is sent as one conditional call whose answer is the row as the write found it.
+It translates keys, clauses and changes into expressions and adds no condition of its own. Every read is consistent. A write
+is one conditional call, which answers with the row as it was before the write.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TIMEOUT_SECONDS: Final = 2.0
 _READ_ATTEMPTS: Final = 2
 _MAX_PAGES: Final = 100
 _MAX_SEARCH_PAGES: Final = 4
-"""DynamoDB reads 1 MB for a page, whatever the projection leaves of it. About 1,000 sessions of a user."""
+"""DynamoDB reads 1 MB for a page, whatever the projection. Four pages are about 1,000 sessions of a user."""
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
 
@@ -34,7 +34,7 @@ class DynamoDBStore:
     """A SessionStore in the table `table`.
 
     `partition_key` holds the user's `sub`, `sort_key` the session id; without a sort key the table has one row per user
-    and the session id is the plain attribute `sid`. `wire` is called for at the first use.
+    and the session id is the plain attribute `sid`. `wire` is called at the first use.
     """
 
     def __init__(self, wire: Callable[[], Wire], *, table: str, partition_key: str, sort_key: str | None) -> None:
@@ -71,9 +71,9 @@ class DynamoDBStore:
         return Written(applied=True, found=self._row(before) if before else None)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
-        """One TransactWriteItems; False also where another write to one of the rows was under way: nothing was written then.
+        """One TransactWriteItems. False if a condition failed or another write to one of the rows was in progress.
 
-        Raises StoreUnavailable or ConfigurationError.
+        After False, nothing was written. Raises StoreUnavailable or ConfigurationError.
         """
         items = [self._transaction_item(change) for change in changes]
         try:
@@ -98,9 +98,9 @@ class DynamoDBStore:
         return self._query(sub, (), _MAX_PAGES)
 
     def attributes_of(self, sub: str, names: Sequence[str]) -> list[Row]:
-        """The named attributes of the user's rows, beside the keys: a Query with a projection, of 4 pages (4 MB) at most.
+        """The keys and the named attributes of the user's rows: a Query with a projection, of at most 4 pages (4 MB).
 
-        Raises StoreUnavailable, also for a user with more rows than that, or ConfigurationError.
+        Raises ConfigurationError, and StoreUnavailable, also if the user has more rows.
         """
         return self._query(sub, ("sub", "sid", *names), _MAX_SEARCH_PAGES)
 
@@ -133,9 +133,9 @@ class DynamoDBStore:
         return found
 
     def _row(self, item: Any) -> Row:
-        """Attributes by our names. A stranger's that is called `sub` or `sid` where the keys have other names is not read.
+        """Attributes by our names. If the keys have other names, an attribute of other code called `sub` or `sid` is not read.
 
-        Raises StoreUnavailable for what DynamoDB does not spell so: that is no missing row.
+        Raises StoreUnavailable for an item without typed attributes: it must not pass for a missing row.
         """
         try:
             return {
@@ -144,7 +144,7 @@ class DynamoDBStore:
                 if column in self._columns or column not in self._names
             }
         except (ValueError, TypeError, AttributeError, RecursionError):
-            pass  # what these errors say may be out of the row: none of them is chained
+            pass  # the texts of these errors may quote the row, so none of them is chained
         raise StoreUnavailable("DynamoDB: expected an item with typed attributes", reason="unreadable_record")
 
     def _payload(self, change: Change) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class DynamoDBStore:
     # --- calls
 
     def _read(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """A read is repeated once where it brought nothing; the flow repeats writes, knowing what they mean."""
+        """Send a read, and once more if it fails. The flow repeats writes, because it knows what they mean."""
         for attempt in range(1, _READ_ATTEMPTS + 1):
             last = attempt == _READ_ATTEMPTS
             try:
@@ -191,7 +191,7 @@ class DynamoDBStore:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _fail(self, error: ServiceError) -> NoReturn:
-        """Translate by code: nothing that DynamoDB answers passes through as it is."""
+        """Raise the translation of a DynamoDB error, by its code."""
         from cognito_session.aws.dynamodb_codes import table_failure
 
         keys = f"PARTITION_KEY ({self._names['sub']}) and SORT_KEY ({self._sort_key or 'unset'})"
@@ -205,9 +205,9 @@ def _is_passing(error: ServiceError) -> bool:
 
 
 def _a_condition_failed(error: ServiceError) -> bool:
-    from cognito_session.aws.dynamodb_codes import a_condition_failed
+    from cognito_session.aws.dynamodb_codes import has_failed_condition
 
-    return a_condition_failed(error)
+    return has_failed_condition(error)
 
 
 def _is_conflict(error: ServiceError) -> bool:
@@ -217,7 +217,7 @@ def _is_conflict(error: ServiceError) -> bool:
 
 
 class _Expression:
-    """Placeholders for names and values of one request; DynamoDB reserves many plain words, `token` among them."""
+    """Placeholders for the names and values of one request. DynamoDB reserves many plain words, like `token`."""
 
     __slots__ = ("_columns", "_names", "_values")
 

@@ -1,4 +1,4 @@
-"""DynamoDB's error codes: what each means for the session table.
+"""DynamoDB's error codes: the meaning of each for the session table.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cognito_session.aws.transport.interface import ServiceError
 
-__all__ = ["DYNAMODB", "a_condition_failed", "is_conflict", "is_passing", "table_failure"]
+__all__ = ["DYNAMODB", "has_failed_condition", "is_conflict", "is_passing", "table_failure"]
 
 _NO_TABLE: Final = Meaning(passing=False, advice="there is no such table in this region: check SESSION_TABLE and AWS_REGION")
 _BUSY_TABLE: Final = Meaning(passing=True, advice="the table is being made, changed or restored: wait until it is ACTIVE")
@@ -63,7 +63,7 @@ DYNAMODB: Final[Mapping[str, Meaning]] = {
     "ValidationException": _INVALID,
     "ValidationError": _INVALID,
 }
-"""Codes of the operations that this package calls, those of a cancelled transaction's reasons included."""
+"""Codes of the operations that this package calls, and of a cancelled transaction's reasons."""
 
 
 def is_passing(error: ServiceError) -> bool:
@@ -72,7 +72,7 @@ def is_passing(error: ServiceError) -> bool:
 
 
 def table_failure(error: ServiceError, table: str, *, keys: str = "") -> ConfigurationError | StoreUnavailable:
-    """What an error answer about a table is to the caller. `keys` says which keys the table is expected to have."""
+    """The error to raise for an answer about a table. `keys` names the keys that the table is expected to have."""
     meaning = _meaning(error)
     if meaning is _INVALID and _TOO_BIG in error.message.lower():
         meaning = _INVALID._replace(advice="a row holds at most 400 KB: keep less with the session (save_data)")
@@ -85,10 +85,10 @@ def table_failure(error: ServiceError, table: str, *, keys: str = "") -> Configu
     return StoreUnavailable(text, retry_after=error.retry_after) if meaning.passing else ConfigurationError(text)
 
 
-def a_condition_failed(error: ServiceError) -> bool:
-    """Whether a write was refused by its own condition: an answer, and no failure.
+def has_failed_condition(error: ServiceError) -> bool:
+    """Whether a write's own condition refused it: that is a result, not a failure.
 
-    A transaction is cancelled for conflicts and throttling as well; each item's reason says which.
+    A transaction is also cancelled for conflicts and throttling; each item's reason tells them apart.
     """
     if error.code == "TransactionCanceledException":
         return "ConditionalCheckFailed" in _reasons(error) or "ConditionalCheckFailed" in error.message
@@ -96,13 +96,13 @@ def a_condition_failed(error: ServiceError) -> bool:
 
 
 def is_conflict(error: ServiceError) -> bool:
-    """Whether a transaction was cancelled because another write to one of its items was under way, and for nothing else."""
+    """Whether a transaction was cancelled only because another write to one of its items was in progress."""
     reasons = set(_reasons(error)) - {"None"}
     return error.code == "TransactionCanceledException" and reasons == {"TransactionConflict"}
 
 
 def _meaning(error: ServiceError) -> Meaning:
-    """Of a cancelled transaction: of the reason that the operator must act on, where there is one."""
+    """The meaning of an error. Of a cancelled transaction's reasons, one that the operator must act on comes first."""
     if error.code == "TransactionCanceledException":
         meanings = (DYNAMODB.get(reason) or COMMON.get(reason) for reason in _reasons(error))
         known = sorted((meaning for meaning in meanings if meaning is not None), key=lambda meaning: meaning.passing)

@@ -1,13 +1,13 @@
 """CognitoKeySource: the user pool's key set, fetched when first needed and shared by all threads.
 
-1. A failed fetch never empties the cache. An unknown `kid` causes at most one fetch per cooldown, however many arrive.
-2. Tokens that arrive in requests and tokens that Cognito has just sent have budgets of their own: made-up key ids cannot delay
-   the key of a token that is ours.
-3. Only a key set that was fetched to look for a key can say that it does not exist; until then, and where that fetch failed,
-   the answer is "could not find out".
-4. A key set has a maximum age, so that a key that Cognito withdrew stops verifying. It is fetched again before the end, beside
-   the requests. An outage stretches the age to a stated limit; beyond it the answer is "could not find out".
-Age is measured by both clocks: the monotonic one may stand still while a process is frozen, the wall clock may be set back.
+1. A failed fetch never empties the cache. Unknown key ids cause at most one fetch per cooldown, however many arrive.
+2. Tokens from requests and tokens that Cognito has just sent have separate budgets: made-up key ids cannot delay the key of
+   a token that Cognito issued.
+3. Only a key set that was fetched to look for a key proves that the key does not exist. Until then, and if that fetch fails,
+   the result is "could not find out".
+4. A key set has a maximum age, so that a key that Cognito withdrew stops verifying. It is fetched again in the background
+   before that. An outage extends the age to a fixed limit; after it the result is "could not find out".
+Both clocks measure the age: the monotonic one may stop while a process is frozen, the wall clock may be set back.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _FIRST_FETCH_COOLDOWN_SECONDS: Final = 1
 _ANSWER_COOLDOWN_SECONDS: Final = 1
 _RENEWAL_COOLDOWN_SECONDS: Final = 60
 _OUTAGE_KNOWN_SECONDS: Final = 600
-"""How long a failed renewal stands for the next requests, which then do not wait for another one."""
+"""For so long after a failed renewal, requests use the held key set and do not wait for another renewal."""
 _RENEWED_FROM: Final = 0.75
-"""The part of the maximum age after which the key set is fetched again, beside the requests."""
+"""The part of the maximum age after which the key set is fetched again in the background."""
 _NOT_FOUND: Final = 404
 _BUSY: Final = 429
 _SERVER_ERROR: Final = 500
-_STRANGERS: Final = "check proxies and firewalls (AWS WAF too), and AWS_ENDPOINT_URL"
+_FOREIGN_ANSWER: Final = "check proxies and firewalls (AWS WAF too), and AWS_ENDPOINT_URL"
 
 
 class _Moment(NamedTuple):
@@ -51,7 +51,7 @@ class _Moment(NamedTuple):
     wall: float
 
     def since(self, earlier: _Moment) -> float:
-        """Seconds from `earlier`, by the clock that says more."""
+        """Seconds since `earlier`, by the clock that shows more."""
         return max(self.monotonic - earlier.monotonic, self.wall - earlier.wall)
 
 
@@ -64,7 +64,7 @@ class _Held(NamedTuple):
 
 
 class _Budget:
-    """One purpose's fetches: one at a time, and after each a pause. `failure` is the last one's, until one succeeds."""
+    """Limits the fetches for one purpose: one at a time, and a pause after each. `failure` is the last fetch's, or None."""
 
     def __init__(self, cooldown: int) -> None:
         self.cooldown = cooldown
@@ -74,7 +74,7 @@ class _Budget:
 
 
 class CognitoKeySource:
-    """A KeySource that reads the JWKS document at `url`. `wire` is called for at the first use.
+    """A KeySource that reads the JWKS document at `url`. `wire` is called at the first use.
 
     `max_age_seconds` and `outage_seconds` are those of SessionPolicy (key_set_max_age_seconds, key_set_outage_seconds).
     """
@@ -100,17 +100,17 @@ class CognitoKeySource:
         self._renewals = _Budget(_RENEWAL_COOLDOWN_SECONDS)
 
     def keys(self, missing_kid: str | None) -> KeySet:
-        """The keys at hand, or newer ones where `missing_kid` is not among them.
+        """The cached keys, or newer ones if `missing_kid` is not among them.
 
-        Raises KeysUnavailable, also where the key set at hand was fetched less than the cooldown ago for another reason: a
-        key may have been published since. Raises ConfigurationError where there is no transport.
+        Raises KeysUnavailable, also if the cached key set was fetched within the cooldown for another reason: a key may have
+        been published since. Raises ConfigurationError if there is no transport.
         """
         return self._keys(missing_kid, self._of_requests)
 
     def keys_of_answer(self, missing_kid: str) -> KeySet:
-        """As `keys`, for a token that Cognito itself has just sent: no fetch for another token delays this one.
+        """As `keys`, for a token that Cognito has just sent. It has its own cooldown of one second.
 
-        A cooldown of one second is its own.
+        A fetch for another token does not delay this one.
         """
         return self._keys(missing_kid, self._of_answers)
 
@@ -122,10 +122,10 @@ class CognitoKeySource:
         age = self._moment().since(held.at)
         return held.keys if age < self._max_age * _RENEWED_FROM else self._aged(held, age)
 
-    # --- a key that is not at hand
+    # --- a key that is not cached
 
     def _looked_for(self, missing_kid: str | None, budget: _Budget) -> KeySet:
-        """The key set, fetched if the budget allows. Under the budget's lock."""
+        """The key set, fetched if the budget allows it. The caller holds the budget's lock."""
         now = self._moment()
         held = self._held if self._held is not None and now.since(self._held.at) < self._limit else None
         if held is not None and (missing_kid is None or held.keys.find(missing_kid) is not None):
@@ -140,7 +140,7 @@ class CognitoKeySource:
         return self._fetched(budget, missing_kid if budget is self._of_requests else None)
 
     def _pause(self, budget: _Budget, cooldown: int, now: _Moment) -> None:
-        """Raises KeysUnavailable where the budget's last fetch was less than `cooldown` seconds ago."""
+        """Raise KeysUnavailable if the budget's last fetch was less than `cooldown` seconds ago."""
         left = budget.tried_at.monotonic + cooldown - now.monotonic
         if left > 0 and budget.failure is not None:
             why = f"could not be fetched a moment ago: {budget.failure}"
@@ -151,7 +151,7 @@ class CognitoKeySource:
     # --- the maximum age
 
     def _aged(self, held: _Held, age: float) -> KeySet:
-        """The keys of a set that is near its maximum age or beyond it."""
+        """The keys of a set near or beyond its maximum age."""
         if age < self._max_age or (age < self._limit and self._is_outage_known()):
             self._renew_aside()
             return held.keys
@@ -174,12 +174,12 @@ class CognitoKeySource:
         return renewals.failure is not None and self._moment().since(renewals.tried_at) < _OUTAGE_KNOWN_SECONDS
 
     def _renew_aside(self) -> None:
-        """Fetch the key set in a thread of its own, so that no request waits. Without threads the end is waited for."""
+        """Fetch the key set in its own thread, so that no request waits. Without threads, requests wait at the maximum age."""
         now = self._moment()
         if now.since(self._renewals.tried_at) < self._renewals.cooldown:
             return
         self._renewals.tried_at = now
-        import threading  # at its present value: gevent and eventlet may have replaced it
+        import threading  # imported here because gevent and eventlet may have replaced it
 
         try:
             threading.Thread(target=self._renew, name="cognito-session-keys", daemon=True).start()
@@ -187,7 +187,7 @@ class CognitoKeySource:
             return
 
     def _renew(self) -> None:
-        """What the thread does. A failure is told in the log and tried again."""
+        """Fetch the key set in the thread. A failure is logged; a later request tries again."""
         try:
             with self._renewals.lock:
                 self._fetched(self._renewals, None)
@@ -208,7 +208,7 @@ class CognitoKeySource:
     # --- the fetch
 
     def _fetched(self, budget: _Budget, missing_kid: str | None) -> KeySet:
-        """A new key set. One whose fetch began earlier never takes the place of one that began later."""
+        """A new key set. It never replaces one whose fetch began later."""
         budget.tried_at = began = self._moment()
         try:
             found = self._fetch(began.monotonic)
@@ -221,7 +221,7 @@ class CognitoKeySource:
             before = self._held
             if before is not None and before.keys.fetched_at > found.fetched_at:
                 return before.keys
-            # Known not to exist: the key that was looked for, and keys that have been withdrawn.
+            # Two kinds of key are known not to exist: the missing one, and keys that Cognito has withdrawn.
             gone = {missing_kid} if missing_kid is not None else set()
             gone |= before.keys.keys.keys() if before is not None else set()
             self._held = _Held(found, began, frozenset(gone - found.keys.keys()))
@@ -231,7 +231,7 @@ class CognitoKeySource:
         try:
             body = self._wire().get(self._url, timeout_seconds=_TIMEOUT_SECONDS)
             document = json.loads(body)
-        except ConfigurationError:  # it is a ValueError too, and no outage
+        except ConfigurationError:  # a ValueError too, but not an outage
             raise
         except (ServiceError, NotSent, AnswerLost, ValueError, RecursionError) as error:
             raise KeysUnavailable(f"the user pool's key set could not be fetched: {_why(error)}") from error
@@ -242,16 +242,16 @@ class CognitoKeySource:
 
 
 def _why(error: Exception) -> str:
-    """What was answered instead of a key set, and what to look at. Nothing of the answer itself is repeated."""
+    """The reason why there is no key set, and what to check. Never quotes the answer."""
     if not isinstance(error, WireError):
-        return f"the answer is no JSON: {_STRANGERS}"
+        return f"the answer is not JSON: {_FOREIGN_ANSWER}"
     if not isinstance(error, ServiceError):
         return f"{error}: check the network"
     if error.status == _NOT_FOUND:
         return f"HTTP {error.status}: there is no such user pool: check USER_POOL_ID and its region"
     if error.status >= _SERVER_ERROR or error.status == _BUSY:
         return f"HTTP {error.status}: Cognito has no answer just now"
-    return f"HTTP {error.status}, which Cognito does not answer here: {_STRANGERS}"
+    return f"HTTP {error.status}, which Cognito does not answer here: {_FOREIGN_ANSWER}"
 
 
 def _ask_later(why: str, seconds: float) -> KeysUnavailable:

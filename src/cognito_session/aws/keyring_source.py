@@ -1,7 +1,7 @@
-"""Where the keyring comes from: a text (SESSION_KEYS), or a callable such as a secret's in Secrets Manager.
+"""Sources of the keyring: a text (SESSION_KEYS), or a callable, for example one that reads Secrets Manager.
 
-A source that can change is asked again when a value names a newer key, at most once in ten seconds, and from time to time,
-so that keys rotate without a restart. A failed renewal keeps the keys at hand.
+A callable is asked again when a sealed value names a newer key, at most once in ten seconds, and every five minutes, so that
+keys rotate without a restart. A failed renewal keeps the cached keys.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FixedKeyring:
 
 
 class RenewedKeyring:
-    """A keyring whose text `read` returns, in the form of SESSION_KEYS."""
+    """A keyring that `read` returns as a text in the form of SESSION_KEYS."""
 
     def __init__(self, read: Callable[[], str], clock: Clock) -> None:
         self._read = read
@@ -45,17 +45,17 @@ class RenewedKeyring:
         self._lock = ProcessLock()
 
     def keyring(self, *, newer: bool) -> Keyring:
-        """The keyring at hand; read again where it is old, or where `newer` is wanted and the cooldown is over."""
+        """The cached keyring. Reads it again if it is old, or if `newer` is set and the cooldown is over."""
         held = self._held
         if held is not None and not self._due(newer=newer):
             return held
         with self._lock:
             if self._held is not None and not self._due(newer=newer):
-                return self._held  # another thread has asked meanwhile, whatever came of it
+                return self._held  # another thread has asked in the meantime
             return self._renewed()
 
     def _due(self, *, newer: bool) -> bool:
-        """By the clock that says more: the monotonic one may stand still while a process is frozen."""
+        """Whether to ask again, by the clock that shows more: the monotonic one may stop while a process is frozen."""
         passed = max(self._clock.monotonic() - self._asked_at, self._clock.now() - self._asked_wall)
         return passed >= (_NEWER_COOLDOWN_SECONDS if newer else _RENEW_SECONDS)
 
@@ -63,18 +63,18 @@ class RenewedKeyring:
         try:
             self._held = Keyring.parse(self._read())
         except Exception as error:
-            if self._held is None:  # else whatever the callable raised: keys at hand are better than none
+            if self._held is None:  # with cached keys, requests go on: they are better than none
                 raise
-            _tell(error)
+            _log(error)
         self._asked_at, self._asked_wall = self._clock.monotonic(), self._clock.now()
         return self._held
 
 
-def _tell(error: Exception) -> None:
-    """A renewal that failed, at most once in a cooldown. What a callable of the application says may hold a secret."""
+def _log(error: Exception) -> None:
+    """Log a failed renewal. The text of an error that the application's callable raises may hold a secret, so only its type."""
     import logging
 
     said = str(error) if isinstance(error, SessionError) else type(error).__name__
     logging.getLogger("cognito_session").warning(
-        "keyring_unavailable: the sealing keys were not renewed, those at hand are used: %s", said
+        "keyring_unavailable: the sealing keys were not renewed, the cached ones are used: %s", said
     )

@@ -1,15 +1,15 @@
-"""CognitoAuthorizationServer: the token endpoint at the user pool's domain, and where that domain is.
+"""CognitoAuthorizationServer: the token endpoint at the user pool's domain, and the address of that domain.
 
-A code can be redeemed once, so the request is sent once and never resent; whether an answer that was lost had redeemed it
-nobody knows. Only `invalid_grant` and `invalid_request` are about the code; whatever else the endpoint refuses is for the
-operator to mend. https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
+A code can be redeemed once, so the request is sent once and never resent. If the answer is lost, the code may have been
+redeemed. Only `invalid_grant` and `invalid_request` are about the code; every other refusal is a configuration error.
+https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.aws.refusal_messages import WRONG_SECRET, speaks_of_secret
+from cognito_session.aws.refusal_messages import WRONG_SECRET, is_about_client_secret
 from cognito_session.aws.transport.answer import read_object
 from cognito_session.aws.transport.endpoint import check_address, wants_fips
 from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
@@ -35,7 +35,7 @@ _MISCONFIGURED: Final = frozenset({"invalid_client", "unauthorized_client", "uns
 
 
 class CognitoAuthorizationServer:
-    """Redeems codes for one app client. `wire` is called for at the first use."""
+    """Redeems codes for one app client. `wire` is called at the first use."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class CognitoAuthorizationServer:
         return domain_address(self._configured, self._region, self._environ)
 
     def exchange(self, grant: CodeGrant) -> dict[str, Any] | GrantRefused:
-        """Redeem the code: the endpoint's answer with access_token, id_token and refresh_token, or its refusal.
+        """Redeem the code. Returns the answer with access_token, id_token and refresh_token, or the endpoint's refusal.
 
-        Raises ProviderUnavailable (`.sent` False where the code is still whole) and ConfigurationError.
+        Raises ProviderUnavailable (`.sent` is False if the code is still unused) and ConfigurationError.
         """
         fields = {
             "grant_type": "authorization_code",
@@ -93,7 +93,7 @@ class CognitoAuthorizationServer:
 
 
 def domain_address(domain: str, region: str, environ: Mapping[str, str]) -> str:
-    """The address that COGNITO_DOMAIN stands for: a prefix, a host or an address. Raises ConfigurationError.
+    """The address of the domain in COGNITO_DOMAIN: a prefix, a host or an address. Raises ConfigurationError.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
     """
@@ -113,7 +113,7 @@ def _read(status: int, body: bytes) -> dict[str, Any] | GrantRefused:
     if not isinstance(error, str):
         error = None
     description = found.get("error_description")
-    if error in _ABOUT_THE_CODE and speaks_of_secret(str(error), description if isinstance(description, str) else ""):
+    if error in _ABOUT_THE_CODE and is_about_client_secret(str(error), description if isinstance(description, str) else ""):
         raise ConfigurationError(f"Cognito's token endpoint refuses this app client ({error}): {WRONG_SECRET}")
     if error in _ABOUT_THE_CODE:
         return GrantRefused(str(error))

@@ -1,7 +1,7 @@
-"""What Cognito says in English: the one place where a sentence decides, because one code has several causes.
+"""Cognito's English refusal messages: the only place where a message decides, because one code has several causes.
 
-Sentences are compared by their letters alone, so that "SecretHash", "secret_hash" and "secret hash" are one word. No
-list of sentences is complete: where a refusal of a refresh is in none of them, the control experiment decides.
+Messages are compared by their letters alone, so that "SecretHash", "secret_hash" and "secret hash" are equal. No list of
+messages is complete: for a refused refresh that is in none of them, a control call decides.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_GetTokensFromRefreshToken.html
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from cognito_session.aws.transport.interface import ServiceError
 
-__all__ = ["WRONG_SECRET", "advice_for", "is_dead_token", "is_invalid_token", "same_words", "speaks_of_secret"]
+__all__ = ["WRONG_SECRET", "advice_for", "comparable_form", "is_about_client_secret", "is_dead_token", "is_invalid_token"]
 
 WRONG_SECRET: Final = (
     "CLIENT_SECRET: Cognito does not accept it, or expects none (Cognito console: App clients; a public client has none)"
@@ -65,11 +65,11 @@ _KNOWN: Final = (
         ),
     ),
 )
-"""Code, letters of a sentence that the operator must act on, and what to do."""
+"""Code, letters of the message, and the configuration hint for the operator."""
 
 
-def speaks_of_secret(code: str, message: str) -> bool:
-    """Whether the app client's secret is at fault: wrong, missing, or sent for a client that has none.
+def is_about_client_secret(code: str, message: str) -> bool:
+    """Whether the app client's secret is wrong, missing, or sent for a client that has none.
 
     Seen: "Unable to verify secret hash for client ID", "SecretHash does not match for the client: ID", "Client ID is
     configured with secret but SECRET_HASH was not received".
@@ -79,29 +79,29 @@ def speaks_of_secret(code: str, message: str) -> bool:
 
 
 def advice_for(error: ServiceError) -> str | None:
-    """What the operator does about a refusal of sign-in, sign-up or a password operation; None: it is about the user.
+    """The configuration hint for a refused sign-in, sign-up or password operation; None if the refusal is about the user.
 
-    `speaks_of_secret` comes before it.
+    Call `is_about_client_secret` first.
     """
     letters = _letters(error.message)
     return next((advice for code, known, advice in _KNOWN if code == error.code and known in letters), None)
 
 
 def is_dead_token(message: str) -> bool:
-    """Whether a NotAuthorizedException says that the refresh token was revoked or has expired, or its user is disabled."""
+    """Whether a NotAuthorizedException means a revoked or expired refresh token, or a disabled user."""
     letters = _letters(message)
     return any(known in letters for known in _DEAD)
 
 
 def is_invalid_token(message: str) -> bool:
-    """Whether it says "Invalid Refresh Token": never issued, another client's, or sent without its device's key."""
+    """Whether it means "Invalid Refresh Token": never issued, another client's, or sent without its device key."""
     return _INVALID in _letters(message)
 
 
-def same_words(message: str, *names: str | None) -> str:
-    """A form of the sentence that two refusals for one cause share: without `names`, and without words that hold a digit.
+def comparable_form(message: str, *names: str | None) -> str:
+    """The message in a form that two refusals for one cause share: without `names` and without words that hold a digit.
 
-    Those are ids of clients, requests and devices, which differ from call to call.
+    Such words are ids of clients, requests and devices, which differ from call to call.
     """
     for name in names:
         message = message.replace(name, " ") if name else message

@@ -1,4 +1,4 @@
-"""Secrets Manager's error codes: what each means for the secret that SESSION_SECRET_ARN names.
+"""Secrets Manager's error codes: the meaning of each for the secret that SESSION_SECRET_ARN names.
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 """
@@ -27,11 +27,11 @@ SECRETS_MANAGER: Final[Mapping[str, Meaning]] = {
         passing=False, advice="check the KMS key of the secret, and that its policy and the role allow kms:Decrypt"
     ),
 }
-"""Codes of GetSecretValue beside the common ones."""
+"""Codes of GetSecretValue, in addition to the common ones."""
 
 
 def secret_failure(error: ServiceError) -> ConfigurationError | SessionUnavailable:
-    """What an error answer to GetSecretValue is to the caller."""
+    """The error to raise for an error answer of GetSecretValue."""
     meaning = meaning_of(error, SECRETS_MANAGER)
     text = explain(error, meaning, "SESSION_SECRET_ARN: Secrets Manager")
     if meaning.passing:

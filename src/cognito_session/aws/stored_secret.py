@@ -1,7 +1,7 @@
-"""StoredSecret: a secret in Secrets Manager that holds the sealing keys, and the app client's secret where it has one.
+"""StoredSecret: a secret in Secrets Manager that holds the sealing keys, and the app client's secret if it has one.
 
-Its text is the value of SESSION_KEYS, or a JSON object with the members SESSION_KEYS and CLIENT_SECRET. No error holds
-anything of it. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+Its text is the value of SESSION_KEYS, or a JSON object with the members SESSION_KEYS and CLIENT_SECRET. No error quotes
+it. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ class StoredSecret:
     def __init__(self, wire: Callable[[], Wire], arn: str) -> None:
         self._wire = wire
         self._arn = arn
-        self._at_hand: str | None = None
+        self._cached: str | None = None
 
     def __repr__(self) -> str:
         return f"StoredSecret({self._arn!r})"
 
     def keys(self) -> str:
-        """The text of SESSION_KEYS, read anew: what keeps a keyring decides when."""
-        self._at_hand = self._read()
-        keys = _member(self._at_hand, "SESSION_KEYS")
+        """The text of SESSION_KEYS, read from Secrets Manager at each call. The caller decides when to read."""
+        self._cached = self._read()
+        keys = _member(self._cached, "SESSION_KEYS")
         if keys is None:
             raise _unusable()
         return keys
 
     def client_secret(self) -> str | None:
-        """CLIENT_SECRET, None where it is no member; as it was when the keys were read last, so that it costs no call."""
-        if self._at_hand is None:
-            self._at_hand = self._read()
-        return _member(self._at_hand, "CLIENT_SECRET")
+        """CLIENT_SECRET, or None if it is not a member. Uses the text that was read last, so that it costs no call."""
+        if self._cached is None:
+            self._cached = self._read()
+        return _member(self._cached, "CLIENT_SECRET")
 
     def _read(self) -> str:
         payload = {"SecretId": self._arn}
@@ -65,14 +65,14 @@ class StoredSecret:
 
 
 def _member(text: str, name: str) -> str | None:
-    """One member of the JSON object; of a plain text, SESSION_KEYS is the whole."""
+    """One member of the JSON object. A plain text is the value of SESSION_KEYS."""
     if not text.lstrip().startswith("{"):
         return text if name == "SESSION_KEYS" else None
     try:
         found = read_json(text).get(name)
     except NotJson as error:
         raise _unusable() from error
-    if name == "SESSION_KEYS":  # entries may stand on lines of their own
+    if name == "SESSION_KEYS":  # entries may be on separate lines
         return found.strip() or None if isinstance(found, str) else None
     return trimmed(found, f"SESSION_SECRET_ARN: {name} in the secret")
 

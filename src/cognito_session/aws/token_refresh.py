@@ -1,8 +1,8 @@
 """CognitoProvider: Amazon Cognito's user pools API as an IdentityProvider.
 
-The refresh call is sent exactly once and never resent; every answer is translated by its code, and by its message only
-where Cognito uses one code for everything (NotAuthorizedException, refusal_messages.py). A refusal that is not understood
-is judged by a control experiment (control_call.py); what is the operator's fault ends no session.
+The refresh call is sent exactly once and never resent. Every answer is translated by its code, and by its message only if
+Cognito uses one code for several causes (NotAuthorizedException, refusal_messages.py). A control call (control_call.py)
+judges an unrecognized refusal. A wrong setup ends no session.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["CognitoProvider"]
 
 _REVOKE_TIMEOUT_SECONDS: Final = 3.0
 _LEAST_SECONDS: Final = 0.5
-"""A control call that has less time left is not worth sending."""
+"""With less time left, a control call is not sent."""
 _DEAD: Final = frozenset({"RefreshTokenReuseException", "UserNotFoundException"})
 _UNSUPPORTED_OPERATION: Final = frozenset({"UnknownOperationException", "InvalidAction", "UnsupportedOperation", "HTTP404"})
 _MISCONFIGURED: Final = frozenset(
     {
         "ResourceNotFoundException",
         "InvalidParameterException",
-        "ValidationException",  # what botocore itself refuses to send, a secret of the wrong length for instance
+        "ValidationException",  # botocore refused to send, for example a secret of the wrong length
         "OperationNotEnabledException",
         "InvalidClientException",
     }
@@ -44,7 +44,7 @@ _MISCONFIGURED: Final = frozenset(
 
 
 class CognitoProvider:
-    """Refreshes and revokes for one app client. `wire` is called for at the first use."""
+    """Refreshes and revokes for one app client. `wire` is called at the first use."""
 
     def __init__(
         self,
@@ -60,14 +60,14 @@ class CognitoProvider:
         self._client_id = client_id
         self._client_secret = client_secret
         self._clock = clock
-        self._experiments: dict[str, ControlCalls] = {}
+        self._control_calls: dict[str, ControlCalls] = {}
         self._initiate_auth_only = False
 
     def __repr__(self) -> str:
         return f"CognitoProvider(client_id={self._client_id!r})"
 
     def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
-        """One refresh call, by GetTokensFromRefreshToken; by InitiateAuth where that operation is not to be had.
+        """One refresh call, by GetTokensFromRefreshToken, or by InitiateAuth if that operation is unsupported.
 
         Raises ProviderUnavailable and ConfigurationError.
         https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_GetTokensFromRefreshToken.html
@@ -75,10 +75,11 @@ class CognitoProvider:
         if not self._initiate_auth_only:
             try:
                 return self._send("GetTokensFromRefreshToken", self._get_tokens(request), request)
-            except _NotToBeHad:
+            except _UnsupportedOperation:
                 pass
         answer = self._send("InitiateAuth", self._initiate_auth(request), request)
-        self._initiate_auth_only = self._initiate_auth_only or isinstance(answer, NewTokens)  # a proxy's 404 proves nothing
+        if isinstance(answer, NewTokens):  # only a success proves it: a proxy may answer 404
+            self._initiate_auth_only = True
         return answer
 
     def revoke(self, refresh_token: str) -> None:
@@ -94,7 +95,7 @@ class CognitoProvider:
                 raise ConfigurationError(
                     "RevokeToken: turn on EnableTokenRevocation for the app client (Cognito console: App clients)"
                 ) from error
-            if words.speaks_of_secret(error.code, error.message):
+            if words.is_about_client_secret(error.code, error.message):
                 raise _wrong_secret(error) from error
             if error.code in _MISCONFIGURED:
                 raise ConfigurationError(f"Cognito refused RevokeToken ({error.code}): check CLIENT_ID") from error
@@ -109,7 +110,7 @@ class CognitoProvider:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
 
     def global_sign_out(self, username: str) -> None:
-        """AdminUserGlobalSignOut; signed, so the role must allow it. Raises ProviderUnavailable or ConfigurationError."""
+        """AdminUserGlobalSignOut, signed: the role must allow it. Raises ProviderUnavailable or ConfigurationError."""
         payload = {"UserPoolId": self._user_pool_id, "Username": username}
         try:
             self._wire().call("cognito-idp", "AdminUserGlobalSignOut", payload, timeout_seconds=_REVOKE_TIMEOUT_SECONDS)
@@ -124,7 +125,7 @@ class CognitoProvider:
 
     def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:
         """ConfirmDevice, sent at most once. Raises ProviderUnavailable and ConfigurationError."""
-        from cognito_session.aws.devices import confirm_device  # only pools that track devices pay for it
+        from cognito_session.aws.devices import confirm_device  # imported only for pools that track devices
 
         return confirm_device(self._wire(), confirmation)
 
@@ -159,29 +160,29 @@ class CognitoProvider:
     def _send(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | Denied:
         try:
             return self._sent(operation, payload, request)
-        except _NotUnderstood as refusal:
+        except _UnrecognizedRefusal as refusal:
             error = refusal.error
         from cognito_session.aws.control_call import ControlCalls, log_control_call, refuses_all
 
-        experiment = self._experiments.setdefault(self._client_id, ControlCalls(self._clock))
-        said = words.same_words(error.message, request.username, self._client_id)
+        calls = self._control_calls.setdefault(self._client_id, ControlCalls(self._clock))
+        said = words.comparable_form(error.message, request.username, self._client_id)
         sent: list[str] = []
 
         def control() -> str | None:
             sent.append(operation)
             return self._control(operation, payload, request)
 
-        finding = experiment.judge(said, control)
+        cause = calls.judge(said, control)
         if sent:
-            log_control_call(error, finding)
-        if finding == "client":
+            log_control_call(error, cause)
+        if cause == "client":
             raise refuses_all(error) from error
-        if finding == "token, just tested" and self._clock.monotonic() <= request.send_before:
+        if cause == "token, just tested" and self._clock.monotonic() <= request.send_before:
             return self._once_more(operation, payload, request, said)
-        return Denied("dead" if finding == "token" else "unknown", error.code)
+        return Denied("dead" if cause == "token" else "unknown", error.code)
 
     def _sent(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | Denied:
-        """One call. Raises _NotUnderstood where only its sentence could tell what the refusal is about."""
+        """One call. Raises _UnrecognizedRefusal for a refusal whose message is not known."""
         if self._clock.monotonic() > request.send_before:  # reading the secret or a first try may have taken long
             raise ProviderUnavailable("the lease is nearly over: not sent", sent=False, reason=TOO_LATE)
         try:
@@ -190,11 +191,11 @@ class CognitoProvider:
             )
         except ServiceError as error:
             if operation == "GetTokensFromRefreshToken" and error.code in _UNSUPPORTED_OPERATION:
-                raise _NotToBeHad from error
+                raise _UnsupportedOperation from error
             return _refusal(error, request)
         except UnknownOperation as error:  # botocore before 1.38; nothing has left
             if operation == "GetTokensFromRefreshToken":
-                raise _NotToBeHad from error
+                raise _UnsupportedOperation from error
             raise
         except NotSent as error:
             raise ProviderUnavailable(f"Cognito: {error}", sent=False) from error
@@ -203,18 +204,18 @@ class CognitoProvider:
         return _new_tokens(answer)
 
     def _once_more(self, operation: str, payload: dict[str, Any], request: RefreshRequest, said: str) -> NewTokens | Denied:
-        """The refused call again, after the experiment: the operator may have repaired a fault between the two.
+        """Repeat the refused call after the control call: the operator may have repaired a fault between the two.
 
-        Nothing is resent: Cognito has answered that it did not do the first one.
+        This is no resend, because Cognito has refused the first one.
         """
         try:
             return self._sent(operation, payload, request)
-        except _NotUnderstood as refusal:
-            again = words.same_words(refusal.error.message, request.username, self._client_id)
+        except _UnrecognizedRefusal as refusal:
+            again = words.comparable_form(refusal.error.message, request.username, self._client_id)
             return Denied("dead" if again == said else "unknown", refusal.error.code)
 
     def _control(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> str | None:
-        """The experiment: the words that a token which cannot exist is refused with; None where it brought no such refusal.
+        """Send the control call. Returns the message that refuses a token that cannot exist, or None without such a refusal.
 
         It ends before the lease does. Raises NotSent.
         """
@@ -222,36 +223,36 @@ class CognitoProvider:
 
         left = request.send_before + CALL_LIMIT_SECONDS - self._clock.monotonic()
         if left < _LEAST_SECONDS:
-            raise NotSent("control experiment: no time left in the lease")
+            raise NotSent("control call: no time left in the lease")
         seconds = min(left, CALL_LIMIT_SECONDS)
         tried = with_impossible_token(payload)
         try:
             self._wire().call("cognito-idp", operation, tried, timeout_seconds=seconds, signed=False, once=True)
         except ServiceError as error:
-            if words.speaks_of_secret(error.code, error.message):
+            if words.is_about_client_secret(error.code, error.message):
                 raise _wrong_secret(error) from error
             if error.code != "NotAuthorizedException":
                 return None
-            return words.same_words(error.message, request.username, self._client_id)
+            return words.comparable_form(error.message, request.username, self._client_id)
         except AnswerLost:
             return None
         return None
 
 
-class _NotUnderstood(Exception):
-    """A refusal whose sentence is not known."""
+class _UnrecognizedRefusal(Exception):
+    """A refusal whose message this version does not know."""
 
     def __init__(self, error: ServiceError) -> None:
         super().__init__(error.code)
         self.error = error
 
 
-class _NotToBeHad(Exception):
-    """The endpoint does not know GetTokensFromRefreshToken."""
+class _UnsupportedOperation(Exception):
+    """The endpoint or the SDK does not support GetTokensFromRefreshToken."""
 
 
 def _new_tokens(answer: dict[str, Any]) -> NewTokens:
-    """What a 200 brought. A rotated refresh token counts, whatever the access token beside it is: it has no other copy."""
+    """The tokens of a 200 answer. A rotated refresh token is kept even without an access token: it has no other copy."""
     result = answer.get("AuthenticationResult")
     found = result if isinstance(result, dict) else {}
     access, refresh_token = found.get("AccessToken"), found.get("RefreshToken")
@@ -266,10 +267,10 @@ def _new_tokens(answer: dict[str, Any]) -> NewTokens:
 
 
 def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:
-    """What an error answer means for the session. Raises what is no verdict."""
+    """The verdict of an error answer. Raises an error if it is no verdict."""
     if error.code in _DEAD:
         return Denied("dead", error.code)
-    if words.speaks_of_secret(error.code, error.message):
+    if words.is_about_client_secret(error.code, error.message):
         raise _wrong_secret(error) from error
     if error.code == "NotAuthorizedException":
         return _not_authorized(error, request)
@@ -282,13 +283,13 @@ def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:
 
 
 def _not_authorized(error: ServiceError, request: RefreshRequest) -> Denied:
-    """NotAuthorizedException says everything from "revoked" to "wrong client secret"; its message tells which."""
+    """NotAuthorizedException has many causes, from a revoked token to a wrong client secret. Its message tells them apart."""
     if _is_dead(error):
         return Denied("dead", error.code)
     if not words.is_invalid_token(error.message):
-        raise _NotUnderstood(error)
+        raise _UnrecognizedRefusal(error)
     if request.device_key is not None:
-        return Denied("dead", DEVICE_REFUSED)  # never confirmed, or forgotten: no later call can bring it back
+        return Denied("dead", DEVICE_REFUSED)  # never confirmed, or forgotten: no later call can succeed
     return Denied("dead", error.code)
 
 

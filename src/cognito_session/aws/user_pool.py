@@ -1,16 +1,16 @@
 """CognitoUserPool: sign-up, sign-in and password operations of the user pools API as a UserPool.
 
-Every call is unsigned and sent at most once: a code or a password that was used must not be used again because an answer
-was lost. Errors are translated by their code, and by their message only where Cognito has one code for everything. What
-the operator must mend is a ConfigurationError, what could not be found out a ProviderUnavailable, all else a refusal. No
-error says anything of what was sent or of Cognito's own text.
+Every call is unsigned and sent at most once: a code or a password must not be used twice because an answer was lost. Errors
+are translated by their code, and by their message only if Cognito has one code for several causes. A wrong setup is a
+ConfigurationError, "could not find out" a ProviderUnavailable, and everything else a refusal. No error quotes the request or
+Cognito's message.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.aws.refusal_messages import WRONG_SECRET, advice_for, speaks_of_secret
+from cognito_session.aws.refusal_messages import WRONG_SECRET, advice_for, is_about_client_secret
 from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.protocol.ports import PoolRefusal
@@ -34,7 +34,7 @@ _PASSING: Final = frozenset(
     }
 )
 _TRIGGER_CRASHED: Final = "UnexpectedLambdaException"
-"""Says nothing about the user, and leaves open whether the work was done: some triggers run afterwards."""
+"""Not about the user. Some triggers run after the operation, so it may have been done."""
 _CLIENT: Final = "check CLIENT_ID and that USER_POOL_ID names its user pool and region"
 _POOL: Final = "check the user pool's settings (Cognito console: Authentication)"
 _PASSKEYS: Final = "turn on passkeys and set a relying party id for the user pool (Cognito console: Sign-in, Passkey)"
@@ -61,7 +61,7 @@ _CONFIGURATION_HINTS: Final = {
 
 
 class CognitoUserPool:
-    """Operations for one app client. `wire` is called for at the first use."""
+    """Operations for one app client. `wire` is called at the first use."""
 
     def __init__(self, wire: Callable[[], Wire], *, client_id: str, client_secret: ClientSecret) -> None:
         self._wire = wire
@@ -77,10 +77,10 @@ class CognitoUserPool:
         return self._client_id
 
     def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
-        """One call, sent at most once and cut after 5 seconds; its answer, or what the user pool refuses.
+        """Send one call, at most once and for at most 5 seconds. Returns its answer or the user pool's refusal.
 
-        SECRET_HASH, over the user name that the payload holds, is added here. Raises ProviderUnavailable (`.sent` as far as
-        it is known) and ConfigurationError.
+        Adds SECRET_HASH for the payload's user name. Raises ProviderUnavailable (`.sent` as far as it is known) and
+        ConfigurationError.
         """
         proved = self._proved(payload)
         try:
@@ -95,7 +95,7 @@ class CognitoUserPool:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
 
     def _proved(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """With the hash that a confidential client puts beside every user name."""
+        """The payload with the hash that a confidential client sends with every user name."""
         if "Username" in payload:
             return self._with_hash(payload, "Username", "SecretHash")
         parameters = {name: payload[name] for name in ("AuthParameters", "ChallengeResponses") if name in payload}
@@ -107,24 +107,24 @@ class CognitoUserPool:
 
 
 def _is_passing(error: ServiceError) -> bool:
-    """Whether an error answer says nothing but "not now", or is not Cognito's own."""
+    """Whether a later try may succeed, or the answer is not Cognito's own."""
     return error.status >= _SERVER_ERROR or error.code in _PASSING or error.code.startswith("HTTP")
 
 
 def _refusal(operation: str, error: ServiceError) -> PoolRefusal:
-    """What an error answer means. Raises what is no refusal; an answer that is not Cognito's own is none."""
+    """The refusal in an error answer. Raises ProviderUnavailable or ConfigurationError if it is not a refusal."""
     if error.code == _TRIGGER_CRASHED:
         raise ProviderUnavailable(f"Cognito: {error}: a Lambda trigger of the user pool failed", sent=None) from error
     if _is_passing(error):
         raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
     from cognito_session.aws.cognito_codes import is_about_the_request, pool_failure
 
-    if speaks_of_secret(error.code, error.message):  # some of its codes are about requests as well
+    if is_about_client_secret(error.code, error.message):  # before the codes about requests: it shares some of them
         raise ConfigurationError(f"Cognito refused {operation} ({error.code}): {WRONG_SECRET}") from error
     if is_about_the_request(error):
         raise pool_failure(error) from error
     if error.code == "ResourceNotFoundException" and "device" in error.message.lower():
-        return PoolRefusal(error.code, error.message)  # the browser's device was forgotten, and nothing is set up wrong
+        return PoolRefusal(error.code, error.message)  # the browser's device was forgotten, so the setup is right
     advice = _CONFIGURATION_HINTS.get(error.code) or advice_for(error)
     if advice is not None:
         raise ConfigurationError(f"Cognito refused {operation} ({error.code}): {advice}") from error

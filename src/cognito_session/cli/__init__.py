@@ -15,9 +15,9 @@ except ImportError as error:
     ) from error
 
 from cognito_session.cli.doctor import doctor
+from cognito_session.cli.environment import Commands, Environment
 from cognito_session.cli.keys import keys
 from cognito_session.cli.store import store
-from cognito_session.cli.surroundings import Commands, Surroundings
 from cognito_session.cli.table import table
 
 __all__ = ["main"]
@@ -31,7 +31,7 @@ __all__ = ["main"]
 @click.pass_context
 def main(ctx: click.Context, prefix: str, endpoint: str | None, region: str | None) -> None:
     """Set up and look after cognito-session: its keys, its table, and all that it needs."""
-    ctx.obj = Surroundings(prefix, endpoint, region)
+    ctx.obj = Environment(prefix, endpoint, region)
 
 
 for command in (doctor, keys, store, table):

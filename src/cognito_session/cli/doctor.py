@@ -17,7 +17,7 @@ from cognito_session.ops.probe import Probe
 from cognito_session.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from cognito_session.cli.surroundings import Surroundings
+    from cognito_session.cli.environment import Environment
     from cognito_session.ops.finding import Finding
 
 __all__ = ["doctor"]
@@ -36,7 +36,7 @@ _SETTINGS = "\b\nSettings, as variables of the environment:\n" + "\n".join(
 @click.option("--username", help=f"With --live: the test user. The password is asked for, or read from {_PASSWORD}.")
 @click.pass_obj
 def doctor(
-    here: Surroundings, *, session_days: int, callback_path: str, after_sign_out: str, live: bool, username: str | None
+    here: Environment, *, session_days: int, callback_path: str, after_sign_out: str, live: bool, username: str | None
 ) -> None:
     """Print what is wrong with the setup, each with its fix; exit status 1 where there is a problem.
 

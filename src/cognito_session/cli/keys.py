@@ -11,7 +11,7 @@ from cognito_session.core.crypto.keyring import KEY_BYTES, Keyring, new_entry
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from cognito_session.cli.surroundings import Surroundings
+    from cognito_session.cli.environment import Environment
 
 __all__ = ["keys"]
 
@@ -36,7 +36,7 @@ def keys() -> None:
 @click.option("--keys-from-env", is_flag=True, help="Continue the keys that SESSION_KEYS holds: one number higher.")
 @click.option("--print-all", is_flag=True, help="Print the whole new value of SESSION_KEYS, the present keys included.")
 @click.pass_obj
-def new(here: Surroundings, *, keys_from_env: bool, print_all: bool) -> None:
+def new(here: Environment, *, keys_from_env: bool, print_all: bool) -> None:
     """Print a new entry for SESSION_KEYS; how to bring it in is said on stderr."""
     variable = f"{here.prefix}SESSION_KEYS"
     present = here.variable("SESSION_KEYS")

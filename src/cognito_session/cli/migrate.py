@@ -19,7 +19,7 @@ from cognito_session.ops.table import Layout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.cli.surroundings import Surroundings
+    from cognito_session.cli.environment import Environment
 
 __all__ = ["migrate"]
 
@@ -53,7 +53,7 @@ their id at the next refresh there, and are moved by the next run. After the swi
 @click.option("--list-left", is_flag=True, help="Print the sub of each row that could not be moved.")
 @click.pass_obj
 def migrate(
-    here: Surroundings,
+    here: Environment,
     *,
     old: str,
     new: str,
@@ -99,7 +99,7 @@ def migrate(
     sys.exit(1 if migration.left else 0)
 
 
-def _rules(here: Surroundings) -> TokenRules | None:
+def _rules(here: Environment) -> TokenRules | None:
     """Whose access tokens may tell a row's session id; without a pool, nobody's."""
     if here.variable("USER_POOL_ID") is None:
         return None
@@ -107,7 +107,7 @@ def _rules(here: Surroundings) -> TokenRules | None:
     return TokenRules.of_pool(found.user_pool_id, found.client_id)
 
 
-def _adopter(here: Surroundings, source: Layout, absolute_seconds: int) -> Callable[[str], None]:
+def _adopter(here: Environment, source: Layout, absolute_seconds: int) -> Callable[[str], None]:
     """Refreshes in the old table as the app itself would. The idle end begins with the user's next request."""
     from cognito_session.manager import SessionManager
 

@@ -11,7 +11,7 @@ from cognito_session.core.errors import ConfigurationError
 from cognito_session.ops.sqlite_file import open_existing
 
 if TYPE_CHECKING:
-    from cognito_session.cli.surroundings import Surroundings
+    from cognito_session.cli.environment import Environment
 
 __all__ = ["store"]
 
@@ -24,7 +24,7 @@ def store() -> None:
 @store.command()
 @click.argument("copy", type=click.Path(path_type=Path))
 @click.pass_obj
-def backup(here: Surroundings, copy: Path) -> None:
+def backup(here: Environment, copy: Path) -> None:
     """Write a consistent copy of the file to COPY, which must not exist, with mode 0600. Workers may go on meanwhile."""
     url = here.variable("SESSION_STORE")
     if url is None:

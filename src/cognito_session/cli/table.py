@@ -17,7 +17,7 @@ from cognito_session.ops.table import Wanted, check, create
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cognito_session.cli.surroundings import Surroundings
+    from cognito_session.cli.environment import Environment
 
 __all__ = ["table"]
 
@@ -37,7 +37,7 @@ def _wanted(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of a newly made table; may be repeated.")
 @click.option("--wait-seconds", default=120, show_default=True, help="How long to wait for the table.")
 @click.pass_obj
-def create_(here: Surroundings, *, no_pitr: bool, deletion_protection: bool, tags: tuple[str, ...], wait_seconds: int) -> None:
+def create_(here: Environment, *, no_pitr: bool, deletion_protection: bool, tags: tuple[str, ...], wait_seconds: int) -> None:
     """Make the table, or mend one that is there; a table with other keys is an error that names each difference.
 
     On-demand billing, keys of type String, time to live on `ttl`, point-in-time recovery.
@@ -56,7 +56,7 @@ def create_(here: Surroundings, *, no_pitr: bool, deletion_protection: bool, tag
 @table.command("check")
 @_wanted
 @click.pass_obj
-def check_(here: Surroundings, *, no_pitr: bool, deletion_protection: bool) -> None:
+def check_(here: Environment, *, no_pitr: bool, deletion_protection: bool) -> None:
     """Print what is not as it should be, each with its fix; exit status 1 where there is a problem."""
     layout = here.layout()
     found = check(here.tables(), Wanted(layout, pitr=not no_pitr, deletion_protection=deletion_protection))
@@ -71,7 +71,7 @@ def check_(here: Surroundings, *, no_pitr: bool, deletion_protection: bool) -> N
 @click.option("--account", help="The AWS account's number; without it the table is looked up.")
 @click.option("--global-sign-out", is_flag=True, help="Allow what revoke_all uses at Cognito; needs USER_POOL_ID.")
 @click.pass_obj
-def policy(here: Surroundings, *, account: str | None, global_sign_out: bool) -> None:
+def policy(here: Environment, *, account: str | None, global_sign_out: bool) -> None:
     """Print the IAM policy that allows exactly what the library calls at run time."""
     name = here.layout().table
     place, table_arn = _place(here, name, account)
@@ -95,7 +95,7 @@ def policy(here: Surroundings, *, account: str | None, global_sign_out: bool) ->
         click.echo("A secret under a key of your own also needs kms:Decrypt on that key.", err=True)
 
 
-def _place(here: Surroundings, table: str, account: str | None) -> tuple[iam.Place, str]:
+def _place(here: Environment, table: str, account: str | None) -> tuple[iam.Place, str]:
     """Region and account, and the table's ARN: by its own ARN, from the options, or by asking DynamoDB."""
     if table.startswith("arn:"):
         return iam.Place.of_arn(table), table
@@ -113,7 +113,7 @@ def _place(here: Surroundings, table: str, account: str | None) -> tuple[iam.Pla
     return place, place.arn("dynamodb", f"table/{table}")
 
 
-def _region(here: Surroundings) -> str | None:
+def _region(here: Environment) -> str | None:
     return here.environ.get("AWS_REGION") or here.environ.get("AWS_DEFAULT_REGION") or None
 
 

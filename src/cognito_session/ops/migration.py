@@ -26,7 +26,7 @@ from cognito_session.core.protocol.conditions import Change, Comparison, WriteKi
 from cognito_session.core.protocol.record import ENDED, USER_SID, SessionKey, SessionRecord
 from cognito_session.core.protocol.session import Reason
 from cognito_session.ops.moved_row import MARK, KeyNames, as_read, fingerprint
-from cognito_session.ops.patient_calls import PatientCalls
+from cognito_session.ops.repeated_calls import RepeatedCalls
 from cognito_session.ops.table import STRONG_CONSISTENCY, key_differences
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Migration:
         progress: Callable[[], object] = lambda: None,
     ) -> None:
         self._tables = tables
-        self._calls = PatientCalls(tables)
+        self._calls = RepeatedCalls(tables)
         self._old, self._new = KeyNames.of(old), KeyNames.of(new)
         self._store = DynamoDBStore(
             lambda: tables.wire, table=new.table, partition_key=new.partition_key, sort_key=new.sort_key
@@ -237,7 +237,7 @@ class Migration:
             later = either("not_before", Comparison("not_before", "absent"), Comparison("not_before", "<", not_before))
             put = {"not_before": not_before, "ttl": ttl}
             change = Change(WriteKind.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=put)
-            self._calls.patiently(partial(self._store.write, change))
+            self._calls.repeated(partial(self._store.write, change))
 
     # --- copies whose session the old table does not know any more
 
@@ -261,7 +261,7 @@ class Migration:
                 change = writes.end(
                     record._replace(key=key), WriteKind.LOGOUT, Reason.DISPLACED, now=int(self._tables.clock.now())
                 )
-                self._calls.patiently(partial(self._store.write, change))
+                self._calls.repeated(partial(self._store.write, change))
             self.counts[Fate.ENDED] += 1
 
     def _still_there(self, copied: SessionRecord) -> bool:

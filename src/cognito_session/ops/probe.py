@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.aws.client_secret import ClientSecret
 from cognito_session.aws.control_call import impossible_token
-from cognito_session.aws.refusal_messages import same_words
+from cognito_session.aws.refusal_messages import comparable_form
 from cognito_session.aws.token_refresh import CognitoProvider
 from cognito_session.aws.transport.interface import ServiceError
 from cognito_session.aws.user_pool import CognitoUserPool
@@ -37,7 +37,7 @@ _WRONG_SECRET: Final = "0" * 51
 """As long as Cognito's own, so that it is no malformed one."""
 
 
-class _Told(NamedTuple):
+class _RefreshResult(NamedTuple):
     """What came of one refresh: new tokens, or Cognito's code and message with what the library takes them for.
 
     `by_experiment`: the message is not known, and the library sent a control call to judge it.
@@ -50,10 +50,10 @@ class _Told(NamedTuple):
     by_experiment: bool = False
 
     def __repr__(self) -> str:
-        return f"_Told({self.code!r}, {self.taken_for!r})"
+        return f"_RefreshResult({self.code!r}, {self.taken_for!r})"
 
 
-class _Hearing:
+class _RecordingWire:
     """A wire that remembers the error answers since `listen`."""
 
     def __init__(self, wire: Wire) -> None:
@@ -90,7 +90,7 @@ class Probe:
     def __init__(
         self, wire: Wire, names: Configuration, *, grace_seconds: int | None, clock: Clock, sleep: Callable[[float], None]
     ) -> None:
-        self._wire = _Hearing(wire)
+        self._wire = _RecordingWire(wire)
         self._names = names
         self._grace_seconds = grace_seconds
         self._clock = clock
@@ -179,7 +179,7 @@ class Probe:
         wrong = self._refresh(token, _WRONG_SECRET)
         yield from _known(wrong, "misconfigured", "a wrong client secret")
         control = self._refresh(impossible_token(token), _WRONG_SECRET)
-        if same_words(wrong.message, self._names.client_id) == same_words(control.message, self._names.client_id):
+        if comparable_form(wrong.message, self._names.client_id) == comparable_form(control.message, self._names.client_id):
             yield _fact("with a wrong client secret a token that does not exist is refused with the same message")
         else:
             fix = "Report it: the control experiment takes such a fault for a dead token where its message is not known."
@@ -222,7 +222,7 @@ class Probe:
         except SessionError:  # a device without a token is of no use to anyone
             return
 
-    def _refresh(self, refresh_token: str, client_secret: str | None = None) -> _Told:
+    def _refresh(self, refresh_token: str, client_secret: str | None = None) -> _RefreshResult:
         provider = self._provider(client_secret or self._names.client_secret)
         request = RefreshRequest(refresh_token, None, self._device_key, self._clock.monotonic() + _SECONDS_TO_SEND)
         self._wire.listen()
@@ -230,13 +230,13 @@ class Probe:
             found = provider.refresh(request)
         except ConfigurationError:
             return self._told("misconfigured")
-        return _Told(found) if isinstance(found, NewTokens) else self._told(found.verdict)
+        return _RefreshResult(found) if isinstance(found, NewTokens) else self._told(found.verdict)
 
-    def _told(self, taken_for: str) -> _Told:
+    def _told(self, taken_for: str) -> _RefreshResult:
         heard = self._wire.heard
         if not heard:
-            return _Told(None, taken_for=taken_for)
-        return _Told(None, heard[0].code, heard[0].message, taken_for, by_experiment=len(heard) > 1)
+            return _RefreshResult(None, taken_for=taken_for)
+        return _RefreshResult(None, heard[0].code, heard[0].message, taken_for, by_experiment=len(heard) > 1)
 
     def _revoke(self, refresh_token: str) -> None:
         try:
@@ -258,7 +258,7 @@ def _problem(what: str) -> Finding:
     return Finding("problem", what, "Sessions are not safe on this app client: report it with this output.")
 
 
-def _known(told: _Told, wanted: str, what: str) -> Iterator[Finding]:
+def _known(told: _RefreshResult, wanted: str, what: str) -> Iterator[Finding]:
     """Whether the library takes Cognito's words for what they are; its message is shown, it holds nothing of the token."""
     said = f"{what} is refused with {told.code}: {told.message}"
     if told.taken_for == wanted and not told.by_experiment:

@@ -1,4 +1,4 @@
-"""Surroundings: the environment that a command works in, as its options change it; and how errors end a command."""
+"""Environment: the environment that a command works in, as its options change it; and how errors end a command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cognito_session.core.errors import SessionError
 from cognito_session.ops.table import Layout, Tables
 from cognito_session.settings import variable_names
 
-__all__ = ["Commands", "Surroundings"]
+__all__ = ["Commands", "Environment"]
 
 
 class Commands(click.Group):
@@ -28,7 +28,7 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-class Surroundings:
+class Environment:
     """The environment, as the options of the command change it."""
 
     def __init__(self, prefix: str, endpoint: str | None, region: str | None) -> None:

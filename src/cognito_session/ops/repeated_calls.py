@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cognito_session.aws.dynamodb_codes import a_condition_failed, table_failure
+from cognito_session.aws.dynamodb_codes import has_failed_condition, table_failure
 from cognito_session.aws.transport.interface import ServiceError
 from cognito_session.core.errors import StoreUnavailable
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cognito_session.ops.moved_row import Item
     from cognito_session.ops.table import Tables
 
-__all__ = ["PatientCalls"]
+__all__ = ["RepeatedCalls"]
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CONDITIONS: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 
 
-class PatientCalls:
+class RepeatedCalls:
     """DynamoDB's operations on rows. Raises ConfigurationError, and StoreUnavailable when patience is over."""
 
     def __init__(self, tables: Tables) -> None:
@@ -33,7 +33,7 @@ class PatientCalls:
         """Small pages: what is decided on a row is decided soon after it was read."""
         asked = {**payload, "ConsistentRead": True, "Limit": _PAGE_ROWS}
         while True:
-            page = self.patiently(lambda: self._tables.call("Scan", asked))
+            page = self.repeated(lambda: self._tables.call("Scan", asked))
             yield from page.get("Items", [])
             if "LastEvaluatedKey" not in page:
                 return
@@ -42,23 +42,23 @@ class PatientCalls:
     def get(self, table: str, key: Item) -> Item | None:
         """One row, read consistently."""
         payload = {"TableName": table, "Key": key, "ConsistentRead": True}
-        found: Item | None = self.patiently(lambda: self._tables.call("GetItem", payload)).get("Item")
+        found: Item | None = self.repeated(lambda: self._tables.call("GetItem", payload)).get("Item")
         return found
 
     def write(self, operation: str, payload: Mapping[str, Any]) -> bool:
         """Whether the write's conditions held."""
-        return self.patiently(lambda: self._write(operation, payload))
+        return self.repeated(lambda: self._write(operation, payload))
 
     def _write(self, operation: str, payload: Mapping[str, Any]) -> bool:
         try:
             self._tables.call(operation, payload, expected=_CONDITIONS)
         except ServiceError as error:
-            if a_condition_failed(error):
+            if has_failed_condition(error):
                 return False
             raise table_failure(error, str(payload.get("TableName", ""))) from error
         return True
 
-    def patiently(self, work: Callable[[], T]) -> T:
+    def repeated(self, work: Callable[[], T]) -> T:
         """Again after a pause while DynamoDB is throttling or not to be reached; every call here may be repeated."""
         for pause in _PAUSES:
             try:
