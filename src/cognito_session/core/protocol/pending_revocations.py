@@ -47,13 +47,13 @@ def remember(context: FlowContext, record: SessionRecord, stored: str) -> Flow[b
     try:
         kept = yield from _keep(context, user_key(context, record.key.sub), entry, made=not context.one_row_per_user)
         if kept and not context.one_row_per_user:
-            yield from _keep(context, record.key, entry)
+            yield from _keep(context, record.key, entry, made=False)
     except (SessionUnavailable, ConfigurationError):
         return False
     return kept
 
 
-def _keep(context: FlowContext, key: SessionKey, entry: str, *, made: bool = False) -> Flow[bool]:
+def _keep(context: FlowContext, key: SessionKey, entry: str, *, made: bool) -> Flow[bool]:
     def attempt() -> Flow[bool | Again]:
         row = yield from ask(Load(key))
         kept = SessionRecord.from_row(key, row or {}).unrevoked

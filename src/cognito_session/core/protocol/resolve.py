@@ -78,7 +78,7 @@ class Resolution:
     )
 
     def __init__(
-        self, context: FlowContext, credential: Credential, arrived: int, deadline: float | None, *, extend: bool = True
+        self, context: FlowContext, credential: Credential, arrived: int, deadline: float | None, *, extend: bool
     ) -> None:
         self.context = context
         self.credential = credential
