@@ -1,7 +1,7 @@
-"""Response: an answer of ours before a front door puts it into its own form.
+"""Response: a response of this library before an adapter converts it; and what every response about a session must carry.
 
-What depends on the session's cookie or sets one is nobody else's: `Cache-Control: no-store` and `Vary: Cookie` are added
-here, for the answers of applications too (RFC 9111 5.2.2.5, RFC 9110 12.5.5).
+No cache may give another user a response that depends on the session's cookie or sets one. `complete` is the one place that
+decides its Set-Cookie values, Cache-Control and Vary (RFC 9111 5.2.2.5, RFC 9110 12.5.5); each adapter applies the result.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from cognito_session.core.own_headers import OWN_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
+    "Completion",
     "Response",
     "cache_control",
+    "complete",
     "cookie_name",
     "json_response",
-    "lacking",
     "overrules_cache_control",
     "redirect",
-    "vary",
 ]
 
 _QUOTED: Final = re.compile(r'"[^"]*"')
@@ -42,6 +42,39 @@ class Response(NamedTuple):
         return f"Response({self.status}, {len(self.cookies)} cookies hidden)"
 
 
+class Completion(NamedTuple):
+    """What the headers of a response need. `cookies` are the Set-Cookie values to add, each as a header of its own.
+
+    `cache_control` and `vary` replace the application's values. `sets_cookie`: whether a cookie of ours was due.
+    """
+
+    cookies: tuple[str, ...]
+    cache_control: str
+    vary: str
+    sets_cookie: bool
+
+    def removes(self, name: str) -> bool:
+        """Whether the application's headers of this name go: they are replaced, or overrule Cache-Control."""
+        return name.lower() in ("cache-control", "vary") or overrules_cache_control(name)
+
+
+def complete(headers: Iterable[tuple[str, str]], cookies: Iterable[str]) -> Completion:
+    """What a response with these headers, Set-Cookie included, needs to depend on the session and to set `cookies`.
+
+    A cookie that the application sets itself is newer than ours of the same name, so ours is left out.
+    """
+    said: dict[str, list[str]] = {"set-cookie": [], "cache-control": [], "vary": []}
+    for name, value in headers:
+        said.get(name.lower(), []).append(value)
+    due, present = tuple(cookies), {cookie_name(line) for line in said["set-cookie"]}
+    return Completion(
+        tuple(line for line in due if cookie_name(line) not in present),
+        cache_control(", ".join(said["cache-control"]), sets_cookie=bool(due)),
+        _vary(", ".join(said["vary"])),
+        sets_cookie=bool(due),
+    )
+
+
 def redirect(location: str, *, cookies: tuple[str, ...] = ()) -> Response:
     """303 See Other: whatever the method was, the browser goes on with GET (RFC 9110 15.4.4)."""
     return Response(303, {"Location": location, **OWN_HEADERS}, "", cookies)
@@ -53,7 +86,7 @@ def json_response(status: int, body: object, *, headers: Mapping[str, str] | Non
 
 
 def cache_control(said: str | None, *, sets_cookie: bool) -> str:
-    """What an answer that depends on the cookie must say: `no-store`, or the application's own word where that is as strict."""
+    """Cache-Control of a response that depends on the cookie: `no-store`, or the application's value if that is as strict."""
     if not said:
         return "no-store"
     # `private="Set-Cookie"` keeps that field alone private, and a cache that knows `must-understand` ignores `no-store` beside
@@ -73,9 +106,9 @@ def overrules_cache_control(name: str) -> bool:
     return lower in _OTHER_CACHE_FIELDS or lower.endswith("cdn-cache-control")
 
 
-def vary(said: str | None) -> str:
+def _vary(said: str) -> str:
     """The Vary header with Cookie in it."""
-    if said is None or not said.strip():
+    if not said.strip():
         return "Cookie"
     names = {part.strip().lower() for part in said.split(",")}
     return said if names & {"cookie", "*"} else f"{said}, Cookie"
@@ -84,9 +117,3 @@ def vary(said: str | None) -> str:
 def cookie_name(line: str) -> str:
     """The name in a Set-Cookie value."""
     return line.partition("=")[0].strip()
-
-
-def lacking(cookies: Iterable[str], present: Sequence[str]) -> list[str]:
-    """Those of our Set-Cookie values whose name the application has not set itself: what it set is newer."""
-    names = {cookie_name(line) for line in present}
-    return [line for line in cookies if cookie_name(line) not in names]

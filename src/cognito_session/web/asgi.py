@@ -10,7 +10,7 @@ https://asgi.readthedocs.io/en/latest/specs/www.html
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from cognito_session.http.caught_errors import noting
 from cognito_session.http.csrf import csrf_refusal
 from cognito_session.http.error_response import refusal, session_error_of
 from cognito_session.http.request import Request, headers_of
-from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
+from cognito_session.http.response import complete
 from cognito_session.http.url_escaping import escaped_path, sent_query
 from cognito_session.web.aws_lambda.event import remaining_seconds
 from cognito_session.web.current import visiting
@@ -216,14 +216,7 @@ class _Answer:
         self.over = self.over or kind in ("websocket.close", "websocket.http.response.start")
         if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
             self.begun = True
-            if kind == "http.response.start" and self._visit.has_noted:
-                pairs = [(bytes(name), bytes(value)) for name, value in message.get("headers") or ()]
-                message = {**message, "headers": pairs}  # Sanic's headers can be read only once
-                self._visit.check_sent("ASGI", message["status"], lambda: _said(pairs, b"set-cookie"))
-            if self._visit.consulted:
-                message = {**message, "headers": self._headers(kind, message.get("headers") or ())}
-            if kind == "http.response.start":  # a WebSocket may well ask after its handshake: nothing is cached there
-                self._visit.response_begins()
+            message = self._completed(kind, message)
         await self._send(message)
 
     async def refuse(self, error: SessionError) -> None:
@@ -244,9 +237,24 @@ class _Answer:
         await self._pass({"type": f"{kind}.start", "status": response.status, "headers": headers})
         await self._pass({"type": f"{kind}.body", "body": body})
 
-    def _headers(self, kind: str, given: Iterable[tuple[bytes, bytes]]) -> Pairs:
-        pairs = [(bytes(name), bytes(value)) for name, value in given]
-        return (pairs if kind == "websocket.accept" else _uncached(pairs, self._visit)) + _cookies(pairs, self._visit)
+    def _completed(self, kind: str, message: Message) -> Message:
+        """The message that begins the response, with what the session needs. A handshake is cached nowhere."""
+        pairs: Pairs = []
+        if self._visit.consulted or self._visit.has_noted:
+            pairs = [(bytes(name), bytes(value)) for name, value in message.get("headers") or ()]
+            message = {**message, "headers": pairs}  # Sanic's headers can be read only once
+        said = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
+        if kind == "http.response.start":
+            needed = self._visit.complete("ASGI", message["status"], said)
+        else:  # the application may ask after its handshake too
+            needed = complete(said, self._visit.cookies) if self._visit.consulted else None
+        if needed is None:
+            return message
+        ours = [("set-cookie", line) for line in needed.cookies]
+        if kind != "websocket.accept":
+            pairs = [(name, value) for name, value in pairs if not needed.removes(name.decode("latin-1"))]
+            ours = [("cache-control", needed.cache_control), ("vary", needed.vary), *ours]
+        return {**message, "headers": pairs + [(name.encode(), value.encode("latin-1")) for name, value in ours]}
 
 
 def _is_failure(message: Message) -> bool:
@@ -258,26 +266,3 @@ def _is_failure(message: Message) -> bool:
 
 def _close_code(error: SessionError) -> int:
     return {500: _INTERNAL_ERROR, 503: _TRY_AGAIN_LATER}.get(error.status, _POLICY_VIOLATION)
-
-
-def _said(pairs: Pairs, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for found, value in pairs if found.lower() == name]
-
-
-def _cookies(pairs: Pairs, request_session: RequestSession) -> Pairs:
-    """The visit's cookies, but for those whose name the application has set itself."""
-    return [(b"set-cookie", line.encode("latin-1")) for line in lacking(request_session.cookies, _said(pairs, b"set-cookie"))]
-
-
-def _overrules(name: bytes) -> bool:
-    return overrules_cache_control(name.decode("latin-1"))
-
-
-def _uncached(pairs: Pairs, request_session: RequestSession) -> Pairs:
-    """The headers with what keeps this response from being given to anybody else."""
-    wanted = {
-        b"cache-control": cache_control(", ".join(_said(pairs, b"cache-control")), sets_cookie=bool(request_session.cookies)),
-        b"vary": vary(", ".join(_said(pairs, b"vary"))),
-    }
-    kept = [(name, value) for name, value in pairs if name.lower() not in wanted and not _overrules(name)]
-    return kept + [(name, value.encode("latin-1")) for name, value in wanted.items()]

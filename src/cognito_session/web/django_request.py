@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse
 
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.http.error_response import refusal
-from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.web import asgi, wsgi
 from cognito_session.web.aws_lambda.event import remaining_seconds
 from cognito_session.web.request_session import RequestSession
@@ -91,17 +90,14 @@ class Call:
 
     def finish(self, response: HttpResponse) -> HttpResponse:
         """The response, with cookies and caching headers exactly where it depends on the session."""
-        self.request_session.check_sent("Django", response.status_code, lambda: response.cookies)
-        if self.request_session.consulted:
-            for line in lacking(self.request_session.cookies, list(response.cookies)):
+        own = [*response.headers.items(), *(("Set-Cookie", f"{name}=") for name in response.cookies)]
+        needed = self.request_session.complete("Django", response.status_code, own)
+        if needed is not None:
+            for line in needed.cookies:
                 response.cookies.load(line)
-            for name in [name for name in response.headers if overrules_cache_control(name)]:
+            for name in [name for name in response.headers if needed.removes(name)]:
                 del response[name]
-            response["Cache-Control"] = cache_control(
-                response.get("Cache-Control"), sets_cookie=bool(self.request_session.cookies)
-            )
-            response["Vary"] = vary(response.get("Vary"))
-        self.request_session.response_begins()
+            response["Cache-Control"], response["Vary"] = needed.cache_control, needed.vary
         return response
 
 

@@ -15,7 +15,7 @@ https://docs.powertools.aws.dev/lambda/python/latest/core/event_handler/api_gate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response as PowertoolsResponse
@@ -27,7 +27,7 @@ from cognito_session.argument_checks import check_login_path, check_manager
 from cognito_session.core.arguments import check_boolean
 from cognito_session.core.errors import SessionError
 from cognito_session.http.error_response import refusal
-from cognito_session.http.response import cache_control, cookie_name, lacking, overrules_cache_control, vary
+from cognito_session.http.response import cache_control, complete, cookie_name
 from cognito_session.web.aws_lambda.event import Form, form_of
 from cognito_session.web.aws_lambda.protect import visit_of
 from cognito_session.web.aws_lambda.response import set_cookie_spellings
@@ -183,12 +183,13 @@ class _Headers(dict[str, Any]):
 def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
     """The response with the cookies it lacks, `Cache-Control` and `Vary`; Set-Cookie where this form loses none."""
     present = _present(answer)
-    ours = lacking(cookies, present)
-    lines = [*present, *ours]
-    headers = _Headers({name: value for name, value in answer.headers.items() if not _is_replaced(name)})
-    headers.sets_cookie = bool(ours)
-    headers["Cache-Control"] = cache_control(_said(answer.headers, "cache-control"), sets_cookie=bool(ours))
-    headers["Vary"] = vary(_said(answer.headers, "vary"))
+    own = [(name, text) for name, value in answer.headers.items() for text in _texts(value) if name.lower() != "set-cookie"]
+    needed = complete([*own, *(("Set-Cookie", line) for line in present)], cookies)
+    lines = [*present, *needed.cookies]
+    kept = {name: value for name, value in answer.headers.items() if name.lower() != "set-cookie" and not needed.removes(name)}
+    headers = _Headers(kept)
+    headers.sets_cookie = needed.sets_cookie
+    headers["Cache-Control"], headers["Vary"] = needed.cache_control, needed.vary
     answer.cookies = []
     if form is Form.ALB:
         headers |= dict(zip(set_cookie_spellings(), lines, strict=False))
@@ -202,14 +203,6 @@ def _present(answer: Answer) -> list[str]:
     """The Set-Cookie values of the route's own."""
     in_headers = [text for name, value in answer.headers.items() if name.lower() == "set-cookie" for text in _texts(value)]
     return [*(str(cookie) for cookie in answer.cookies), *in_headers]
-
-
-def _is_replaced(name: str) -> bool:
-    return name.lower() in ("set-cookie", "cache-control", "vary") or overrules_cache_control(name)
-
-
-def _said(headers: Mapping[str, Any], wanted: str) -> str:
-    return ", ".join(text for name, value in headers.items() if name.lower() == wanted for text in _texts(value))
 
 
 def _texts(value: Any) -> list[str]:

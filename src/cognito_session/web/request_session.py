@@ -14,7 +14,7 @@ from cognito_session.core.protocol.sealing import open_value, seal_value
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Report, ask
 from cognito_session.http.csrf import TOKEN_HEADER, CsrfVerdict, csrf_refusal
-from cognito_session.http.response import cookie_name
+from cognito_session.http.response import complete, cookie_name
 from cognito_session.web.unsent_cookies import known_client
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cognito_session.core.protocol.steps import Flow
     from cognito_session.engine import Engine
     from cognito_session.http.request import Request
+    from cognito_session.http.response import Completion
 
 __all__ = ["RequestSession", "csrf_token"]
 
@@ -108,6 +109,18 @@ class RequestSession:
         """Whether the application made cookies that it has to send."""
         return bool(self._noted)
 
+    def complete(self, adapter: str, status: int, headers: Iterable[tuple[str, str]]) -> Completion | None:
+        """What the response of the application with these headers needs; None if it does not depend on the session.
+
+        Call it once, when the headers go out: nothing can be added later. Logs cookies that the application forgot to send.
+        """
+        self._response_begun = True
+        if not self._noted and not self.consulted:
+            return None
+        pairs = list(headers)
+        self.check_sent(adapter, status, lambda: (value for name, value in pairs if name.lower() == "set-cookie"))
+        return complete(pairs, self.cookies) if self.consulted else None
+
     def check_sent(self, adapter: str, status: int, present: Callable[[], Iterable[str]]) -> None:
         """Log a call whose cookies are neither in `present`, the application's Set-Cookie values, nor among our own.
 
@@ -122,10 +135,6 @@ class RequestSession:
         serving = sent | {cookie_name(line) for line in served}
         for call in sorted({call for name, call in self._noted.items() if name not in (serving if call in _SERVES else sent)}):
             report(adapter, call)
-
-    def response_begins(self) -> None:
-        """The headers go out: from now on no cookie and no caching header can be added."""
-        self._response_begun = True
 
     def report_if_late(self, event: str, what: str) -> Flow[None]:
         """Tell the operator where the response has begun: a streamed body or a background task did something too late."""

@@ -21,7 +21,6 @@ from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.http.caught_errors import noting
 from cognito_session.http.error_response import refusal
 from cognito_session.http.request import Request, headers_of
-from cognito_session.http.response import cache_control, lacking, overrules_cache_control, vary
 from cognito_session.http.url_escaping import escaped_path, sent_query
 from cognito_session.web.aws_lambda.event import remaining_seconds
 from cognito_session.web.current import visiting
@@ -104,12 +103,14 @@ class _Answer:
             if self._swallowed is not None:
                 return lambda _: None
         self._started = True
-        self._visit.check_sent(
-            self._adapter, int(status[:3]), lambda: [value for name, value in headers if name.lower() == "set-cookie"]
-        )
-        complete = _with_session_headers(self._visit, headers)
-        self._visit.response_begins()
-        return self._start_response(status, complete, *([exc_info] if exc_info else []))
+        needed = self._visit.complete(self._adapter, int(status[:3]), headers)
+        if needed is not None:
+            headers = [
+                *((name, value) for name, value in headers if not needed.removes(name)),
+                *(("Cache-Control", needed.cache_control), ("Vary", needed.vary)),
+                *(("Set-Cookie", line) for line in needed.cookies),
+            ]
+        return self._start_response(status, headers, *([exc_info] if exc_info else []))
 
     def begun(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """The body, taken as far as it must go to begin: an application that is a generator does nothing before that.
@@ -167,24 +168,6 @@ def _close(body: Iterable[bytes]) -> None:
     close = getattr(body, "close", None)
     if close is not None:
         close()
-
-
-def _with_session_headers(request_session: RequestSession, headers: Headers) -> Headers:
-    """The application's headers, with cookies and caching headers exactly where the answer depends on the session."""
-    if not request_session.consulted:
-        return headers
-    said = {name: ", ".join(values) for name, values in headers_of(headers).items()}
-    cookies = lacking(request_session.cookies, [value for name, value in headers if name.lower() == "set-cookie"])
-    return [
-        *(
-            (name, value)
-            for name, value in headers
-            if name.lower() not in ("cache-control", "vary") and not overrules_cache_control(name)
-        ),
-        ("Cache-Control", cache_control(said.get("cache-control"), sets_cookie=bool(request_session.cookies))),
-        ("Vary", vary(said.get("vary"))),
-        *(("Set-Cookie", line) for line in cookies),
-    ]
 
 
 def visit_of(environ: Mapping[str, Any], sessions: AnySessionManager | None = None) -> RequestSession:

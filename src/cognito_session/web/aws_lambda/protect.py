@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from cognito_session.core.errors import ConfigurationError, SessionError, SessionRequired
 from cognito_session.http.error_response import refusal, session_error_of
 from cognito_session.http.request import Request
-from cognito_session.http.response import lacking
 from cognito_session.web.aws_lambda.event import Form, form_of, is_http, remaining_seconds, request_of
 from cognito_session.web.aws_lambda.response import answer, cookies_in, respond, with_session_headers
 from cognito_session.web.current import serving
@@ -240,7 +239,7 @@ class _Call:
         """The handler's answer with the cookies it lacks: `me.respond()` has already added them."""
         status = response.get("statusCode", 200) if isinstance(response, Mapping) else 200
         self.request_session.check_sent("protect", int(status), lambda: cookies_in(response))
-        return with_session_headers(self.form, response, lacking(self.request_session.cookies, cookies_in(response)))
+        return with_session_headers(self.form, response, self.request_session.cookies)
 
     def refuse(self, error: SessionError) -> dict[str, Any]:
         """The answer an error stands for; a session that was refreshed before the handler refused still gets its cookie."""

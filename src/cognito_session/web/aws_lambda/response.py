@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.protocol.session import Session
-from cognito_session.http.response import cache_control, overrules_cache_control, vary
+from cognito_session.http.response import complete, overrules_cache_control
 from cognito_session.web.aws_lambda.event import Form
 
 if TYPE_CHECKING:
@@ -51,19 +51,20 @@ def with_session_headers(form: Form, response: Any, cookies: Sequence[str]) -> d
     Cookies of its own are kept, also those that it put where this form loses them. Body and encoding stay untouched. Raises
     ConfigurationError for an answer that no gateway could read either.
     """
-    complete = _complete(response)
+    whole = _with_status(response)
     if form in (Form.CONNECT, Form.MESSAGE):
-        return complete
-    lines = [*cookies_in(complete), *cookies]
-    headers = dict(_map(complete, "headers"))
-    many: Many = {name: _list(values) for name, values in _map(complete, "multiValueHeaders").items()}
-    complete.pop("cookies", None)
+        return whole
+    present = cookies_in(whole)
+    headers = dict(_map(whole, "headers"))
+    many: Many = {name: _list(values) for name, values in _map(whole, "multiValueHeaders").items()}
+    whole.pop("cookies", None)
     _drop(headers, many, _SET_COOKIE)
+    needed = complete([*_pairs(headers, many), *(("Set-Cookie", line) for line in present)], cookies)
     for name in [name for name in (*headers, *many) if overrules_cache_control(name)]:
         _drop(headers, many, name.lower())
-    _replace(headers, many, "Cache-Control", cache_control(_find(headers, many, "cache-control"), sets_cookie=bool(cookies)))
-    _replace(headers, many, "Vary", vary(_find(headers, many, "vary")))
-    return complete | _SPELLED[form](headers, many, lines) | _load_balancer_s_own(form, complete)
+    _replace(headers, many, "Cache-Control", needed.cache_control)
+    _replace(headers, many, "Vary", needed.vary)
+    return whole | _SPELLED[form](headers, many, [*present, *needed.cookies]) | _load_balancer_s_own(form, whole)
 
 
 def cookies_in(response: Any) -> list[str]:
@@ -116,12 +117,12 @@ _SPELLED: Final = {
 }
 
 
-def _load_balancer_s_own(form: Form, complete: Mapping[str, Any]) -> dict[str, Any]:
+def _load_balancer_s_own(form: Form, whole: Mapping[str, Any]) -> dict[str, Any]:
     """A load balancer wants to be told the encoding and the status line's words as well."""
     if form not in (Form.ALB, Form.ALB_MULTI):
         return {}
-    own = {"isBase64Encoded": False, "statusDescription": _description(complete["statusCode"])}
-    return own | {name: complete[name] for name in own if complete.get(name) is not None}
+    own = {"isBase64Encoded": False, "statusDescription": _description(whole["statusCode"])}
+    return own | {name: whole[name] for name in own if whole.get(name) is not None}
 
 
 def _description(status: Any) -> str:
@@ -134,7 +135,7 @@ def _description(status: Any) -> str:
     return f"{code} {next((known.phrase for known in HTTPStatus if known == code), '')}"
 
 
-def _complete(response: Any) -> dict[str, Any]:
+def _with_status(response: Any) -> dict[str, Any]:
     """API Gateway infers status 200 and JSON for an answer without statusCode; with cookies to add, so must we."""
     if isinstance(response, Mapping) and "statusCode" in response:
         return dict(response)
@@ -149,9 +150,9 @@ def _facts(value: Any) -> dict[str, Any]:
     raise TypeError(f"the function's answer: expected JSON types or a Session, not {type(value).__name__}")
 
 
-def _map(complete: dict[str, Any], name: str) -> Mapping[str, Any]:
+def _map(whole: dict[str, Any], name: str) -> Mapping[str, Any]:
     """One of the answer's maps of headers, taken out of it."""
-    found = complete.pop(name, None) or {}
+    found = whole.pop(name, None) or {}
     if not isinstance(found, Mapping):
         raise ConfigurationError(f"the function's answer: expected {name} to be a map of headers, not {type(found).__name__}")
     return found
@@ -172,14 +173,14 @@ def _list(values: Any) -> list[Any]:
     return [values] if isinstance(values, str) or not isinstance(values, Sequence) else list(values)
 
 
-def _find(headers: Mapping[str, Any], many: Many, wanted: str) -> str:
-    values = [str(value) for name, value in headers.items() if name.lower() == wanted]
-    values += [str(value) for name, several in many.items() if name.lower() == wanted for value in several]
-    return ", ".join(values)
+def _pairs(headers: Mapping[str, Any], many: Many) -> list[tuple[str, str]]:
+    """Both maps as pairs, those of `headers` first."""
+    pairs = [(name, str(value)) for name, value in headers.items()]
+    return pairs + [(name, str(value)) for name, values in many.items() for value in values]
 
 
 def _replace(headers: dict[str, Any], many: Many, name: str, value: str) -> None:
-    if _find(headers, many, name.lower()) != value:
+    if ", ".join(said for found, said in _pairs(headers, many) if found.lower() == name.lower()) != value:
         _drop(headers, many, name.lower())
         headers[name] = value
 
