@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from cognito_session.core.crypto.access_token import verify
 from cognito_session.core.crypto.credential import TokenCredential
 from cognito_session.core.crypto.keyring import Keyring
-from cognito_session.core.errors import ProviderUnavailable, SessionUnavailable
+from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionUnavailable, StoreUnavailable
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol import writes
 from cognito_session.core.protocol.data import save_data
-from cognito_session.core.protocol.ports import Denied
+from cognito_session.core.protocol.establish import SignedIn, establish
+from cognito_session.core.protocol.ports import Denied, NewTokens
 from cognito_session.core.protocol.record import token_hash
 from cognito_session.core.protocol.refresh import Renewal
-from cognito_session.core.protocol.session import Reason, Refreshed, Rejected
+from cognito_session.core.protocol.resolve import resolve
+from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
 from cognito_session.drivers.sync import run
+from core.test_commit import Refusing
 from core.test_flow import ISSUED_AT, ISSUER, LIFE
 from core.test_told import SID, Telling
 from support.sealing_keys import ring
@@ -61,6 +66,19 @@ def renewal(world, **more):
     return Renewal(world.context, TokenCredential(token), world.clock.monotonic() + 12, **more)
 
 
+def meanwhile(world, move, what):
+    """Do something just before the first write of this name."""
+    write = world.store.write
+
+    def writing(change):
+        if change.move.value == move:
+            world.store.write = write
+            what()
+        return write(change)
+
+    world.store.write = writing
+
+
 def test_a_refresh_is_use_unless_it_is_said_to_be_none(expired):
     """The idle end moves to its span from now; a poll's refresh leaves it where it was."""
     before = expired.row["idle_exp"]
@@ -83,16 +101,93 @@ def test_a_refresh_token_that_does_not_open_is_refused_and_told(sealed):
 
 def test_the_keys_are_not_read_again_under_the_lease(sealed):
     """Keys that go away once the lease is written do not stop the refresh: the row is proved with those read before."""
+    meanwhile(sealed, "acquire", lambda: setattr(sealed.source, "down", True))
+    assert isinstance(run(renewal(sealed).run(sealed.record), sealed.ports), Refreshed)
+
+
+@pytest.mark.parametrize(("move", "calls"), [("acquire", 0), ("commit", 1)])
+def test_a_row_that_was_changed_meanwhile_is_not_served(sealed, move, calls):
+    """A writer of the table changes the user's name under the lease, or under the commit: a 503, and it is told."""
     record = sealed.record
-    write = sealed.store.write
+    meanwhile(sealed, move, lambda: sealed.edit(username="mallory"))
+    with pytest.raises(StoreUnavailable) as caught:
+        run(renewal(sealed).run(record), sealed.ports)
+    assert caught.value.reason == "tampered_record"
+    assert sealed.told == [("tampered", SUB, SID, "invalid_seal")]
+    assert len(sealed.provider.requests) == calls
 
-    def acquired(change):
-        sealed.source.down = True
-        return write(change)
 
-    sealed.store.write = acquired
-    found = run(renewal(sealed)._acquire(record, Keyring.parse(ring(1))), sealed.ports)
-    assert isinstance(found, tuple)
+def test_a_lease_whose_write_was_lost_is_written_again(expired):
+    """Once, at once; a second failure is the caller's."""
+    Refusing(expired, StoreUnavailable("throttled"), "acquire", times=1)
+    assert isinstance(run(renewal(expired).run(expired.record), expired.ports), Refreshed)
+    again = Telling().signed_in()
+    Refusing(again, StoreUnavailable("throttled"), "acquire", times=2)
+    with pytest.raises(StoreUnavailable):
+        run(renewal(again).run(again.record), again.ports)
+    assert again.provider.requests == []
+
+
+def test_a_row_that_is_gone_is_an_unknown_session(expired):
+    """TTL or an operator took it between the reading and the lease."""
+    record = expired.record
+    expired.store.rows.clear()
+    assert run(renewal(expired).run(record), expired.ports) == Rejected(Reason.UNKNOWN_SESSION)
+
+
+@pytest.mark.parametrize(("acquired", "foreign", "seconds"), [(0, False, 6), (1, False, 6), (2, False, 12), (3, True, 6)])
+def test_a_lease_grows_with_the_generation_s_acquisitions(expired, acquired, foreign, seconds):
+    """The call is cut four seconds before the lease ends. A token that other code wrote begins to count again."""
+    expired.edit(lease_n=acquired, lease_for="another token's", **({"token": "rt-foreign"} if foreign else {}))
+    _, lease = run(renewal(expired)._acquire(expired.record, None), expired.ports)
+    assert expired.row["lease_until"] == int((expired.clock.now() + seconds) * 1000)
+    assert lease.send_before == expired.clock.monotonic() + seconds - 4
+
+
+@pytest.mark.parametrize(
+    ("foreign", "of_row", "of_token", "named"),
+    [
+        (False, "row's", "token's", "row's"),
+        (False, None, "token's", "token's"),
+        (False, "row's", None, "row's"),
+        (True, "row's", "token's", "token's"),
+        (True, "row's", None, "row's"),
+        (True, None, None, None),
+    ],
+)
+def test_the_call_names_the_device_of_the_session(expired, foreign, of_row, of_token, named):
+    """The row's; the token's where the row has none, or where other code replaced its token and left an old device."""
+    record = expired.record._replace(device_key=of_row, **({"token": "rt-foreign"} if foreign else {}))
+    claims = {} if of_token is None else {"device_key": of_token}
+    token = verify(expired.token(**claims), ISSUER.key_set(), ISSUER.rules)
+    assert Renewal(expired.context, TokenCredential(token), 0.0)._device_key(record) == named
+
+
+@pytest.mark.parametrize(
+    ("answer", "acquired", "move"),
+    [(ProviderUnavailable("throttled", sent=True), 0, "release"), (Denied("dead", "NotAuthorizedException"), 1, "suspect")],
+)
+def test_what_cannot_be_noted_of_a_failed_refresh_is_told_with_its_session(expired, answer, acquired, move):
+    """The operator finds the session whose row does not take the write."""
+    expired.edit(lease_n=acquired)
+    expired.provider.answers = [answer]
+    Refusing(expired, ConfigurationError("the role may not write"), move)
+    with contextlib.suppress(ProviderUnavailable):
+        run(renewal(expired).run(expired.record), expired.ports)
+    assert expired.told == [("misconfigured", SUB, SID, f"{move}: the role may not write")]
+
+
+def test_a_refreshed_sealed_cookie_is_of_the_new_generation(sealed):
+    """The browser's new cookie is the current one: it is served without another."""
+    sealed.context = sealed.context._replace(sealed_cookie=True)
+    begun = run(establish(sealed.context, SignedIn(sealed.token(at=LIFE + 1, origin_jti="origin-2"), "rt-1")), sealed.ports)
+    cookie = begun.set_cookies[0].partition(";")[0]
+    sealed.clock.advance(LIFE + 1)
+    sealed.provider.answers = [NewTokens(sealed.token("jti-2", at=2 * LIFE + 2, origin_jti="origin-2"), "rt-2")]
+    refreshed = run(resolve(sealed.context, cookie), sealed.ports)
+    assert isinstance(refreshed, Refreshed)
+    again = run(resolve(sealed.context, refreshed.session.set_cookies[0].partition(";")[0]), sealed.ports)
+    assert (type(again), again.session.set_cookies) == (Active, ())
 
 
 @pytest.mark.parametrize("foreign", [False, True], ids=["ours", "foreign"])
