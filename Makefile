@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 ARGS ?=
 SELECTED := tests/core tests/drivers tests/aws tests/stores tests/web tests/doors tests/signin tests/cli tests/test_public_api.py
 
-.PHONY: demo test test-fast lint types tests browser fuzz prove bench partitions lowest versions lock audit mutants clean
+.PHONY: demo test test-fast lint types tests browser fuzz prove bench api partitions lowest versions lock audit mutants clean
 
 demo: $(STAMP)  ## serve the sample app on the embedded stack; ARGS=--script runs the whole journey by itself
 	@$(BIN)/python -m examples.demo $(ARGS)
@@ -42,6 +42,9 @@ mutants: $(STAMP)  ## small changes of the security code, each of which a test m
 
 bench: $(STAMP)  ## ratios against boto3 + PyJWT in one run
 	$(BIN)/python bench/run.py $(ARGS)
+
+api: $(STAMP)  ## docs/api.md, generated again from the docstrings of the public names
+	$(BIN)/python tests/api/page.py
 
 partitions: $(STAMP)  ## AWS's partitions and endpoints, generated again from the installed botocore
 	$(BIN)/python tests/partitions.py

@@ -1,12 +1,10 @@
 """Cookie sessions for Python web apps that sign in with Amazon Cognito.
 
-A request's journey:
-    event --web--> Cookie header --core.cookie--> candidates --core.identify--> credential
-          --core.flow--> load the record --> serve | refresh under a lease (core.renewal) | reject
-          --> outcome --core.cookie--> Set-Cookie --web--> response
+A request's journey: an adapter in `web` reads the Cookie header. `core` turns it into a credential, loads the session
+record, and serves the request, refreshes the tokens under a lease, or rejects it. The adapter sends the Set-Cookie header.
 
-Public are the names of this package and those of `signin`, `store`, `testing` and the adapters in `web`; docs/api.md lists
-them. Everything else may change in any release.
+The public names are those of this package, `signin`, `store`, `testing` and the adapters in `web`. docs/api.md lists them.
+Everything else may change in any release.
 """
 
 from __future__ import annotations
@@ -34,9 +32,11 @@ if TYPE_CHECKING:
     from cognito_session.core.protocol.devices import SessionInfo
     from cognito_session.core.protocol.steps import Report
     from cognito_session.http.csrf import Csrf
+    from cognito_session.http.request import Request
     from cognito_session.manager import AsyncSessionManager, SessionManager, session
     from cognito_session.signin.decode import decode_token
     from cognito_session.web.current import current_session
+    from cognito_session.web.request_session import RequestSession
 
 __all__ = [
     "Active",
@@ -51,6 +51,8 @@ __all__ = [
     "Refreshed",
     "Rejected",
     "Report",
+    "Request",
+    "RequestSession",
     "Session",
     "SessionConflict",
     "SessionError",
@@ -72,6 +74,8 @@ _LAZY = {
     "AsyncSessionManager": "cognito_session.manager",
     "Csrf": "cognito_session.http.csrf",
     "Report": "cognito_session.core.protocol.steps",
+    "Request": "cognito_session.http.request",
+    "RequestSession": "cognito_session.web.request_session",
     "SessionInfo": "cognito_session.core.protocol.devices",
     "SessionManager": "cognito_session.manager",
     "current_session": "cognito_session.web.current",

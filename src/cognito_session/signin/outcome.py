@@ -191,3 +191,4 @@ class PasskeyOptions(NamedTuple):
 
 
 SignInOutcome = Established | ChallengeRequired | Refused
+"""The result of each step of a sign-in."""

@@ -35,6 +35,8 @@ EventForm = Literal[
     "authorizer-http",
     "authorizer-websocket",
 ]
+"""A kind of Lambda event. `FORMS` has them all."""
+
 FORMS: Final[tuple[EventForm, ...]] = get_args(EventForm)
 """HTTP API with payload 2.0 and 1.0, REST API, Function URL, load balancer with single and with multi-value headers, WebSocket
 API, and Lambda authorizers: REST API (REQUEST and TOKEN), HTTP API (payload 2.0), WebSocket API.

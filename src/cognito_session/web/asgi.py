@@ -35,10 +35,15 @@ if TYPE_CHECKING:
 __all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"]
 
 Scope = MutableMapping[str, Any]
+"""A connection's scope (https://asgi.readthedocs.io/en/latest/specs/main.html)."""
 Message = MutableMapping[str, Any]
+"""One event that is received or sent."""
 Receive = Callable[[], Awaitable[Message]]
+"""Returns the next event from the server."""
 Send = Callable[[Message], Awaitable[None]]
+"""Sends an event to the server."""
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI 3 application."""
 Pairs = list[tuple[bytes, bytes]]
 
 _SCOPE_KEY: Final = "cognito_session"

@@ -255,6 +255,7 @@ class Rejected:
 
 
 Outcome = Active | Rejected
+"""The result of `resolve`. `Refreshed` is an `Active`."""
 
 
 def is_recent(auth_time: int | None, now: int, max_age: float) -> bool:
