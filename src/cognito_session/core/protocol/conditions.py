@@ -46,7 +46,10 @@ class WriteKind(Enum):
 
 
 class Comparison(NamedTuple):
-    """One attribute compared with one value. To an absent attribute everything is unequal and nothing else, as in DynamoDB."""
+    """One attribute compared with one value, as DynamoDB compares them.
+
+    A missing attribute satisfies `absent` and `<>` only. Values of different types are unequal, and neither is less.
+    """
 
     attr: str
     op: Operator
@@ -75,7 +78,7 @@ class Comparison(NamedTuple):
 
 
 class Clause(NamedTuple):
-    """A named clause: one of its tests must hold."""
+    """A part of a condition: at least one of its comparisons must hold. `name` is for logs and tests."""
 
     name: str
     tests: tuple[Comparison, ...]
@@ -86,10 +89,10 @@ class Clause(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One conditional write of one row.
+    """One conditional write of the row of `key`. It is allowed only if all clauses in `when` hold.
 
-    `put` sets attributes, `drop` removes them, `add` adds to a number (absent counts as 0); everything else in the row
-    survives, unless `replace`: then the row becomes exactly `put`.
+    `put` sets attributes, `drop` removes them, and `add` adds to a number (a missing one counts as 0). The other attributes
+    stay, unless `replace` is true: then the row becomes exactly `put`. The values of `key` win over those in `put`.
     """
 
     move: WriteKind
@@ -105,15 +108,15 @@ class Change(NamedTuple):
 
     @property
     def only_checks(self) -> bool:
-        """Whether it writes nothing: a condition in a transaction."""
+        """Whether it writes nothing and creates no row: it only adds a condition to `write_all`."""
         return not (self.put or self.drop or self.add or self.replace)
 
     def allowed_on(self, row: Mapping[str, Any] | None) -> bool:
-        """Whether the conditions hold; a missing row has no attributes."""
+        """Whether all clauses hold for this row. None is a missing row, which has no attributes."""
         return all(clause.holds(row or {}) for clause in self.when)
 
     def applied_to(self, row: Mapping[str, Any] | None) -> Row:
-        """The row after the write."""
+        """The row after the write, as a new dict. The store adds the key. None is a missing row."""
         after: Row = {} if self.replace or row is None else {k: v for k, v in row.items() if k not in self.drop}
         after.update({name: (row or {}).get(name, 0) + by for name, by in self.add.items()})
         after.update(self.put)

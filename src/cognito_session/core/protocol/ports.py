@@ -59,36 +59,40 @@ class Clock(Protocol):
 
 
 class SessionStore(Protocol):
-    """Rows of sessions, written only under conditions."""
+    """Rows of sessions, written only under conditions. docs/write-a-store.md has the rules and an example.
+
+    Threads and forked workers call it at the same time. Each method raises StoreUnavailable if the result is not known,
+    never a value that means "no", and ConfigurationError for wrong settings.
+    """
 
     @property
     def one_row_per_user(self) -> bool:
-        """Whether the table has no sort key: then a row is found by `sub` alone and `sid` is a plain attribute."""
+        """Whether a user has one row, found by `sub` alone. Then `sid` is an ordinary attribute."""
         ...
 
     def load(self, key: SessionKey) -> Row | None:
-        """The row, read consistently, or None. Raises StoreUnavailable."""
+        """The row as last committed, or None if there is none. The caller may change the dict."""
         ...
 
     def write(self, change: Change) -> Written:
-        """Apply the change in one atomic step if its conditions hold.
+        """Check the conditions and apply the change in one atomic step; the result has the row before it.
 
-        Raises StoreUnavailable where that is not known; repeating the same change is then allowed.
+        After a StoreUnavailable the caller may repeat the same change.
         """
         ...
 
     def write_all(self, changes: Sequence[Change]) -> bool:
-        """Apply all changes in one atomic step, each to another row, if the conditions of all hold; else none.
+        """Apply all changes in one atomic step, each to another row, if the conditions of all hold.
 
-        False where a condition failed. Raises StoreUnavailable where that is not known.
+        Otherwise apply none and return False.
         """
         ...
 
     def rows_of(self, sub: str) -> list[Row]:
-        """All rows of the user, read consistently. Raises StoreUnavailable.
+        """All rows of the user as last committed, in any order.
 
-        A store may have a second method, `attributes_of(sub, names)`, with the same rows reduced to `sub`, `sid` and the named
-        attributes that they have. Without it whole rows are read where two attributes are enough.
+        A store may also have `attributes_of(sub, names)`: the same rows, reduced to `sub`, `sid` and the named attributes that
+        they have. Without it the library reads whole rows.
         """
         ...
 
