@@ -96,7 +96,7 @@ class Assembly:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
-        self.configuration = check_kind(
+        self.configuration: Configuration = check_kind(
             "configuration", configuration, Configuration, f"a Configuration, which {type(self).__name__}.from_env() makes"
         )
         clock = clock or SystemClock()
@@ -139,7 +139,7 @@ class Assembly:
             authorization_server=default.authorization_server(),
             notices=Notices(),
         )
-        self.engine = Engine(
+        self.engine: Engine = Engine(
             context,
             ports,
             _csrf(csrf or Csrf(), configuration.app_base_url),

@@ -43,11 +43,11 @@ class Engine:
         websocket_api: bool = False,
         websocket_recheck_seconds: float = 30,
     ) -> None:
-        self.context = context._replace(alarm=self._alarm)
+        self.context: FlowContext = context._replace(alarm=self._alarm)
         self.ports = ports
         self.csrf = csrf
         self.base_url = base_url
-        self.base_path = base_path_of(base_url)
+        self.base_path: str = base_path_of(base_url)
         self.trusted_proxies = trusted_proxies
         self.websocket_api = websocket_api
         self.websocket_recheck_seconds = websocket_recheck_seconds

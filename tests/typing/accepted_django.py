@@ -25,7 +25,7 @@ from cognito_session.web.django import (
 login = SessionManager.from_env().managed_login()
 
 
-class Profile(SessionRequiredMixin, View):  # type: ignore[misc] # Django publishes no types
+class Profile(SessionRequiredMixin, View):
     """A class-based view."""
 
     any_group = ["admin"]  # noqa: RUF012 - as Django's own attributes are written

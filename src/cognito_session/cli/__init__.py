@@ -9,10 +9,10 @@ from __future__ import annotations
 try:
     import click
     import tqdm  # noqa: F401 - `table migrate` and `doctor --live` show progress
-except ImportError as error:
+except ImportError as _error:
     raise SystemExit(
         "cognito-session: the command needs the packages click and tqdm: pip install 'cognito-session[cli]'"
-    ) from error
+    ) from _error
 
 from cognito_session.cli.doctor import doctor
 from cognito_session.cli.environment import Commands, Environment
@@ -34,5 +34,5 @@ def main(ctx: click.Context, prefix: str, endpoint: str | None, region: str | No
     ctx.obj = Environment(prefix, endpoint, region)
 
 
-for command in (doctor, keys, store, table):
-    main.add_command(command)
+for _command in (doctor, keys, store, table):
+    main.add_command(_command)

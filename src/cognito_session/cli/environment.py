@@ -34,7 +34,7 @@ class Environment:
     def __init__(self, prefix: str, endpoint: str | None, region: str | None) -> None:
         self.prefix = prefix
         named = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_REGION": region, f"{prefix}SESSION_TABLE_REGION": region}
-        self.environ = {**os.environ, **{name: value for name, value in named.items() if value}}
+        self.environ: dict[str, str] = {**os.environ, **{name: value for name, value in named.items() if value}}
 
     def layout(self, table: str | None = None) -> Layout:
         """Of SESSION_TABLE, or of the table that is named."""

@@ -56,7 +56,7 @@ class SessionError(Exception):
 
     def __init__(self, message: str = "", *, reason: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(message)
-        self.reason = reason or self.default_reason
+        self.reason: str = reason or self.default_reason
         self.retry_after = retry_after
         self.responder: Callable[[SessionError], Any] | None = None
         note(self)

@@ -81,7 +81,7 @@ class Done(Generic[T]):
     __slots__ = ("value",)
 
     def __init__(self, value: T) -> None:
-        self.value = value
+        self.value: T = value
 
 
 def run(flow: Flow[T], ports: Ports) -> T:

@@ -25,10 +25,10 @@ class ChildProcess:
 
     def __init__(self, process: subprocess.Popen[bytes], words: dict[str, Any]) -> None:
         self._process = process
-        self.pid = process.pid
-        self.port = int(words["port"])
-        self.folder = Path(words["folder"])
-        self.clock_path = Path(words["clock_path"])
+        self.pid: int = process.pid
+        self.port: int = int(words["port"])
+        self.folder: Path = Path(words["folder"])
+        self.clock_path: Path = Path(words["clock_path"])
 
     @classmethod
     def start(cls, timeout: float) -> Self:

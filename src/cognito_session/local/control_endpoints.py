@@ -48,7 +48,8 @@ class ControlEndpoints:
         more = (self.gate_release, self.rules, self.advance, self.aws_clock, self.strong_table, self.enroll_totp)
         last = (self.rotate_keys, self.withdraw_keys, self.outbox)
         self._verbs: dict[str, Verb] = {verb.__name__: verb for verb in (*verbs, *more, *last)}
-        self.signature_time, self.tables = SignatureTime(clock), GlobalTables()
+        self.signature_time: SignatureTime = SignatureTime(clock)
+        self.tables: GlobalTables = GlobalTables()
         self._forgetting: list[Callable[[], None]] = []
 
     def on_reset(self, forget: Callable[[], None]) -> None:

@@ -105,7 +105,7 @@ class DeviceProof:
         self._secret = secrets.randbelow(GROUP - 2) + 1
         multiplier = _hash(number_bytes(GROUP) + number_bytes(GENERATOR))
         self._public = (multiplier * device.verifier + pow(GENERATOR, self._secret, GROUP)) % GROUP
-        self.block = base64.b64encode(secrets.token_bytes(48)).decode()
+        self.block: str = base64.b64encode(secrets.token_bytes(48)).decode()
 
     @staticmethod
     def public_of(text: object) -> int | None:

@@ -39,7 +39,7 @@ class LambdaContext:
     """What Lambda passes beside the event, as far as handlers look at it."""
 
     def __init__(self, function_name: str, timeout_seconds: float) -> None:
-        self.aws_request_id = str(uuid.uuid4())
+        self.aws_request_id: str = str(uuid.uuid4())
         self.function_name = function_name
         self.function_version = "$LATEST"
         self._ends_at = time.monotonic() + timeout_seconds
@@ -67,7 +67,7 @@ class Gateway:
         self.clock: Clock = clock or SystemClock()
         self._server = _Server(port, self)
         self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url: str = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 

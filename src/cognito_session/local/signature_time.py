@@ -22,7 +22,7 @@ class SignatureTime:
 
     def __init__(self, clock: SharedClock) -> None:
         self._clock = clock
-        self.ahead_seconds = 0.0
+        self.ahead_seconds: float = 0.0
         """How far AWS's clock is ahead of this machine's."""
 
     def refusal(self, headers: Mapping[str, str]) -> HttpResponse | None:

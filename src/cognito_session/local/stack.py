@@ -32,9 +32,9 @@ class LocalStack(UserPoolAdmin, ControlClient):
     def __init__(self, child: ChildProcess) -> None:
         super().__init__(StackClient(child.port, self.region))
         self._child = child
-        self.url = self._wire.url
+        self.url: str = self._wire.url
         self.clock_path: Path = child.clock_path
-        self.clock = SharedClock(child.clock_path)
+        self.clock: SharedClock = SharedClock(child.clock_path)
 
     @classmethod
     def start(cls, *, timeout: float = 20.0) -> Self:

@@ -54,7 +54,7 @@ class TransportProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Remember the transport for this connection's requests."""
         super().connection_made(transport)
-        self.app = cast("Any", partial(_with_transport, self.app, transport))
+        self.app: Any = cast("Any", partial(_with_transport, self.app, transport))
 
 
 async def _with_transport(app: Any, transport: asyncio.Transport, scope: Scope, receive: Receive, send: Send) -> None:

@@ -23,14 +23,17 @@ class CallRefusedError(Exception):
 
     def __init__(self, operation: str, status: int, code: str, message: str) -> None:
         super().__init__(f"{operation}: {status} {code}: {message}")
-        self.operation, self.status, self.code, self.message = operation, status, code, message
+        self.operation: str = operation
+        self.status: int = status
+        self.code: str = code
+        self.message: str = message
 
 
 class StackClient:
     """The stack's port, as seen by the test."""
 
     def __init__(self, port: int, region: str, timeout: float = 30.0) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+        self.url: str = f"http://127.0.0.1:{port}"
         self.region = region
         self._port = port
         self._timeout = timeout

@@ -71,7 +71,7 @@ class Tables:
 
     def __init__(self, wire: Wire, *, clock: Clock | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
         self.wire = wire
-        self.clock = clock or SystemClock()
+        self.clock: Clock | SystemClock = clock or SystemClock()
         self.sleep = sleep
 
     def call(self, operation: str, payload: Mapping[str, Any], *, expected: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cognito_session import AsyncSessionManager, SessionManager
     from cognito_session.core.protocol.session import Session
     from cognito_session.core.protocol.steps import Flow, Report
+    from cognito_session.testing.fake_pool import FakePool
     from cognito_session.testing.kit_state import KitState
 
 __all__ = ["Attachment"]
@@ -51,10 +52,10 @@ class Attachment:
         self.manager = manager
         self._world = world
         self._before = manager.context, manager.ports
-        self.pool = world.pool(names.user_pool_id, names.client_id)
+        self.pool: FakePool = world.pool(names.user_pool_id, names.client_id)
         if manager.context.policy.rotation_grace_seconds is not None:
             self.pool.grace_seconds = manager.context.policy.rotation_grace_seconds
-        self.page = FakeAuthorizationServer(self.pool, _domain(manager.ports), world.clock)
+        self.page: FakeAuthorizationServer = FakeAuthorizationServer(self.pool, _domain(manager.ports), world.clock)
         self._own = self._unwatched()
         self._searched = Searched()
         self._keys = InstrumentedKeys(PoolKeys(world.clock), world)

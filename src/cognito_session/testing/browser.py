@@ -33,11 +33,11 @@ class Browser:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.jar = CookieJar(clock)
+        self.jar: CookieJar = CookieJar(clock)
         self.last_form: EventForm | None = None
         self.sign_ins: dict[str, SignedInAs | None] = {}
-        self.username = ""
-        self.sub = ""
+        self.username: str = ""
+        self.sub: str = ""
 
     def __repr__(self) -> str:
         return f"Browser({self.username!r})"

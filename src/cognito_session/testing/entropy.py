@@ -15,7 +15,7 @@ class CountedBytes:
     """The entropy of a test: the nth call gives the nth bytes."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self._lock = Lock()
 
     def __call__(self, size: int) -> bytes:

@@ -55,11 +55,11 @@ class FakePool:
         self.access_token_seconds = 3600
         self.grace_seconds: float | None = None
         self.tracks_devices = False
-        self.state = PoolState()
-        self.entropy = entropy or CountedBytes()
+        self.state: PoolState = PoolState()
+        self.entropy: CountedBytes = entropy or CountedBytes()
         self._refresh_token_seconds = refresh_token_days * _DAY_SECONDS
         self._clock = clock
-        self.lock = RLock()
+        self.lock: RLock = RLock()
 
     def __repr__(self) -> str:
         return f"FakePool({self.user_pool_id!r}, {len(self.state.accounts)} users)"

@@ -28,7 +28,7 @@ class Run:
     def __init__(self, stage: ScheduledRun) -> None:
         self._stage = stage
         self.decisions: tuple[Turn, ...] = tuple(stage.decisions)
-        self.order = "".join(str(decision.actor) for decision in self.decisions)
+        self.order: str = "".join(str(decision.actor) for decision in self.decisions)
 
     def __repr__(self) -> str:
         return f"Run(order={self.order!r})"

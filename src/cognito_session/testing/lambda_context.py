@@ -20,7 +20,7 @@ class LambdaContext:
 
     function_name = "function-in-tests"
     function_version = "$LATEST"
-    invoked_function_arn = arn("lambda", "eu-central-1", "123456789012", "function:function-in-tests")
+    invoked_function_arn: str = arn("lambda", "eu-central-1", "123456789012", "function:function-in-tests")
     memory_limit_in_mb = "512"
     log_group_name = "/aws/lambda/function-in-tests"
     log_stream_name = "2023/11/14/[$LATEST]testing"

@@ -72,8 +72,8 @@ class CognitoSessionMiddleware:
         scope_key: str = _SCOPE_KEY,
     ) -> None:
         self.app = app
-        self.sessions = check_manager("sessions", sessions)
-        self.login_path = check_login_path("login_path", login_path)
+        self.sessions: AnySessionManager = check_manager("sessions", sessions)
+        self.login_path: str | None = check_login_path("login_path", login_path)
         self.scope_key = scope_key
 
     def __repr__(self) -> str:

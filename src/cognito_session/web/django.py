@@ -83,7 +83,7 @@ class CognitoSessionMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        self.settings = _settings(self.settings_name)
+        self.settings: AdapterSettings = _settings(self.settings_name)
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -125,7 +125,7 @@ class CognitoSessionMiddleware:
         return str(resolve_url(given)) if given else None
 
 
-class SessionRequest(HttpRequest):  # type: ignore[misc] # Django publishes no types
+class SessionRequest(HttpRequest):
     """What a request is below the middleware: for annotations."""
 
     cognito_session: Session | None

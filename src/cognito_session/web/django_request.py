@@ -41,7 +41,7 @@ class Call:
         attribute: str,
         login_path: Callable[[], str | None],
     ) -> None:
-        self.request_session = RequestSession(
+        self.request_session: RequestSession = RequestSession(
             engine, request_of(request), remaining_seconds=remaining_seconds(_lambda_context(request))
         )
         self._attribute = attribute
@@ -115,7 +115,8 @@ def call_of(request: HttpRequest, attribute: str) -> Call:
     # Django's cache, where its middleware stands below ours or cache_page around the view, takes the page before we have said
     # that it varies: everybody would be given it. This is the one word that it listens to. (`_request`: what Django REST
     # framework has wrapped.)
-    getattr(request, "_request", request)._cache_update_cache = False  # noqa: SLF001 - Django has no public one
+    original: Any = getattr(request, "_request", request)
+    original._cache_update_cache = False  # noqa: SLF001 - Django has no public one
     return call
 
 

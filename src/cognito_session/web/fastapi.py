@@ -57,8 +57,8 @@ class CognitoAuth:
     """A dependency: the session; without one 401, or the way to sign in for a person who wants a page."""
 
     def __init__(self, sessions: "AnySessionManager", *, login_path: str | None = None) -> None:
-        self.sessions = check_manager("sessions", sessions)
-        self.login_path = check_login_path("login_path", login_path)
+        self.sessions: AnySessionManager = check_manager("sessions", sessions)
+        self.login_path: str | None = check_login_path("login_path", login_path)
         self._scheme, self._hint = _schemes(sessions.engine.context.cookie.name)
         self.optional = self._make_optional(self._hint)
         self.required = self._make_required(self._scheme)

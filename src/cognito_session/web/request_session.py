@@ -55,7 +55,7 @@ class RequestSession:
         self.engine = engine
         self.request = request
         self.remaining_seconds = remaining_seconds
-        self.context = engine.context.with_time_left(remaining_seconds)
+        self.context: FlowContext = engine.context.with_time_left(remaining_seconds)
         self._outcome: Outcome | SessionError | None = None
         self._sent: dict[str, str] = {}
         self._noted: dict[str, str] = {}

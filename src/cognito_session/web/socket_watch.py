@@ -63,7 +63,7 @@ class SocketWatch:
         self._ended = asyncio.Event()
         self._pending: asyncio.Future[Any] | None = None
         self._timer: asyncio.Task[None] | None = None
-        self.closed = False
+        self.closed: bool = False
         """Whether either side has closed the connection."""
 
     async def receive(self) -> Any:

@@ -64,8 +64,8 @@ class CognitoSessionMiddleware:
 
     def __init__(self, app: WSGIApplication, sessions: AnySessionManager, *, login_path: str | None = None) -> None:
         self.app = app
-        self.sessions = check_manager("sessions", sessions)
-        self.login_path = check_login_path("login_path", login_path)
+        self.sessions: AnySessionManager = check_manager("sessions", sessions)
+        self.login_path: str | None = check_login_path("login_path", login_path)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The application's answer with what the browser needs, or the refusal that an error stands for."""

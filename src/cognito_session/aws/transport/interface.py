@@ -86,10 +86,10 @@ class ServiceError(WireError):
         self.operation = operation
         self.code = code
         self.status = status
-        self.message = one_line(message)
+        self.message: str = one_line(message)
         self.body: dict[str, Any] = dict(body or {})
         self.retry_after = retry_after
-        self.request_id = one_line(request_id, _MAX_REQUEST_ID_CHARS)
+        self.request_id: str = one_line(request_id, _MAX_REQUEST_ID_CHARS)
         self.date = date
         self.clock_ahead_seconds: float | None = None
         """How far this machine's clock is ahead of AWS's, if AWS refused the request's time twice; else None."""

@@ -35,7 +35,7 @@ class ServerClock:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self.ahead_seconds = 0.0
+        self.ahead_seconds: float = 0.0
         """How far AWS's clock is ahead of this machine's; 0 if it is not known to differ."""
 
     def signed(self, send: Callable[[float, float], T], timeout_seconds: float) -> T:

@@ -69,13 +69,13 @@ class Commit:
         until: float,
         extend: bool,
     ) -> None:
-        self.context = context
-        self.credential = credential
-        self.leased = leased
-        self.lease = lease
-        self.ring = ring
-        self.until = until
-        self.extend = extend
+        self.context: FlowContext = context
+        self.credential: Credential = credential
+        self.leased: SessionRecord = leased
+        self.lease: Lease = lease
+        self.ring: Keyring | None = ring
+        self.until: float = until
+        self.extend: bool = extend
 
     def run(self, tokens: NewTokens, spent: str) -> Flow[Committed | Outcome | None]:
         """The committed record and its generation, or what follows from having lost. `spent` is the token that was sent.

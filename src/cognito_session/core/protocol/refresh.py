@@ -55,11 +55,11 @@ class Renewal:
         extend: bool = True,
         deadline: float | None = None,
     ) -> None:
-        self.deadline = deadline
-        self.context = context
-        self.extend = extend
-        self.credential = credential
-        self.patience_until = patience_until
+        self.deadline: float | None = deadline
+        self.context: FlowContext = context
+        self.extend: bool = extend
+        self.credential: Credential = credential
+        self.patience_until: float = patience_until
 
     def run(self, record: SessionRecord) -> Flow[Outcome | None]:
         """Refreshed, Rejected, or None where somebody else has the lease or the verdict is open.

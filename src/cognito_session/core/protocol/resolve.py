@@ -80,16 +80,16 @@ class Resolution:
     def __init__(
         self, context: FlowContext, credential: Credential, arrived: int, deadline: float | None, *, extend: bool
     ) -> None:
-        self.context = context
-        self.credential = credential
-        self.arrived = arrived
-        self.deadline = deadline
-        self.extend = extend
-        self.first_read = True
+        self.context: FlowContext = context
+        self.credential: Credential = credential
+        self.arrived: int = arrived
+        self.deadline: float | None = deadline
+        self.extend: bool = extend
+        self.first_read: bool = True
         self.key: SessionKey | None = None
         self.patience_until: float | None = None
-        self.delay = 0.0
-        self.until = 0
+        self.delay: float = 0.0
+        self.until: int = 0
 
     def run(self) -> Flow[Outcome]:
         """Until served or denied; every further look is preceded by a pause that patience limits."""

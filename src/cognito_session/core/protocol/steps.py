@@ -54,8 +54,8 @@ class Keys(Step[KeySet]):
     __match_args__ = ("missing_kid", "from_cognito")
 
     def __init__(self, missing_kid: str | None = None, *, from_cognito: bool = False) -> None:
-        self.missing_kid = missing_kid
-        self.from_cognito = from_cognito
+        self.missing_kid: str | None = missing_kid
+        self.from_cognito: bool = from_cognito
 
 
 class Keyrings(Step[Keyring]):
@@ -64,7 +64,7 @@ class Keyrings(Step[Keyring]):
     __slots__ = __match_args__ = ("newer",)
 
     def __init__(self, *, newer: bool = False) -> None:
-        self.newer = newer
+        self.newer: bool = newer
 
 
 class Load(Step[Row | None]):
@@ -73,7 +73,7 @@ class Load(Step[Row | None]):
     __slots__ = __match_args__ = ("key",)
 
     def __init__(self, key: SessionKey) -> None:
-        self.key = key
+        self.key: SessionKey = key
 
 
 class LoadAll(Step[list[Row]]):
@@ -82,8 +82,8 @@ class LoadAll(Step[list[Row]]):
     __slots__ = __match_args__ = ("sub", "only")
 
     def __init__(self, sub: str, only: tuple[str, ...] = ()) -> None:
-        self.sub = sub
-        self.only = only
+        self.sub: str = sub
+        self.only: tuple[str, ...] = only
 
 
 class Write(Step[Written]):
@@ -92,7 +92,7 @@ class Write(Step[Written]):
     __slots__ = __match_args__ = ("change",)
 
     def __init__(self, change: Change) -> None:
-        self.change = change
+        self.change: Change = change
 
 
 class WriteAll(Step[bool]):
@@ -101,7 +101,7 @@ class WriteAll(Step[bool]):
     __slots__ = __match_args__ = ("changes",)
 
     def __init__(self, changes: tuple[Change, ...]) -> None:
-        self.changes = changes
+        self.changes: tuple[Change, ...] = changes
 
 
 class Refresh(Step[NewTokens | Denied]):
@@ -110,7 +110,7 @@ class Refresh(Step[NewTokens | Denied]):
     __slots__ = __match_args__ = ("request",)
 
     def __init__(self, request: RefreshRequest) -> None:
-        self.request = request
+        self.request: RefreshRequest = request
 
 
 class ConfirmDevice(Step[PoolRefusal | None]):
@@ -119,7 +119,7 @@ class ConfirmDevice(Step[PoolRefusal | None]):
     __slots__ = __match_args__ = ("confirmation",)
 
     def __init__(self, confirmation: DeviceConfirmation) -> None:
-        self.confirmation = confirmation
+        self.confirmation: DeviceConfirmation = confirmation
 
 
 class ForgetDevice(Step[None]):
@@ -128,8 +128,8 @@ class ForgetDevice(Step[None]):
     __slots__ = __match_args__ = ("access_token", "device_key")
 
     def __init__(self, access_token: str, device_key: str) -> None:
-        self.access_token = access_token
-        self.device_key = device_key
+        self.access_token: str = access_token
+        self.device_key: str = device_key
 
 
 class Revoke(Step[None]):
@@ -138,7 +138,7 @@ class Revoke(Step[None]):
     __slots__ = __match_args__ = ("refresh_token",)
 
     def __init__(self, refresh_token: str) -> None:
-        self.refresh_token = refresh_token
+        self.refresh_token: str = refresh_token
 
 
 class GlobalSignOut(Step[None]):
@@ -147,7 +147,7 @@ class GlobalSignOut(Step[None]):
     __slots__ = __match_args__ = ("username",)
 
     def __init__(self, username: str) -> None:
-        self.username = username
+        self.username: str = username
 
 
 class Sleep(Step[None]):
@@ -156,8 +156,8 @@ class Sleep(Step[None]):
     __slots__ = __match_args__ = ("seconds", "holding")
 
     def __init__(self, seconds: float, *, holding: bool = False) -> None:
-        self.seconds = seconds
-        self.holding = holding
+        self.seconds: float = seconds
+        self.holding: bool = holding
 
 
 class Report(Step[None]):
@@ -182,13 +182,13 @@ class Report(Step[None]):
         limited: bool = False,
         written_by_strangers: bool = False,
     ) -> None:
-        self.event = event
-        self.sub = sub
-        self.sid = sid
-        self.detail = detail
-        self.address = address
-        self.limited = limited
-        self.written_by_strangers = written_by_strangers
+        self.event: str = event
+        self.sub: str = sub
+        self.sid: str | None = sid
+        self.detail: str = detail
+        self.address: str = address
+        self.limited: bool = limited
+        self.written_by_strangers: bool = written_by_strangers
 
     @property
     def limit_key(self) -> tuple[str, str]:
@@ -206,7 +206,7 @@ class Call(Step[A]):
     __slots__ = ("work",)
 
     def __init__(self, work: Callable[[], A]) -> None:
-        self.work = work
+        self.work: Callable[[], A] = work
 
 
 Answer = TypeVar("Answer")
