@@ -1,6 +1,4 @@
-"""A Django author's programs. Django publishes no types, so that its part of this is unknown to a checker."""
-
-# pyright: basic
+"""A Django author's programs. django-stubs gives the types of Django's own names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """A Django author's mistakes: each marked line must be refused, and no other."""
 
-# pyright: basic
-
 from __future__ import annotations
 
 from typing import Any
