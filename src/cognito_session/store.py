@@ -1,11 +1,11 @@
-"""What a session store is made of: the port, the values that it handles, the errors that it raises, and the stores included.
+"""The parts of a session store: the port, the values that it handles, the errors that it raises, and the included stores.
 
 `docs/write-a-store.md` shows how to write a store, with a complete example. `cognito_session.testing.StoreContract` tests it.
 
-- `SessionStore`: the port. `SessionKey` and `Row`: what it finds, and by what
+- `SessionStore`: the port. `SessionKey`: identifies a row. `Row`: the attributes of a row
 - `Change`: one conditional write, made of `WriteKind`, `Clause` and `Comparison`. `Written`: its result
 - `StoreUnavailable`, `ConfigurationError`: the only errors that a store raises
-- `DynamoDBStore`, `SQLiteStore`: the stores included (docs/stores.md)
+- `DynamoDBStore`, `SQLiteStore`: the included stores (docs/stores.md)
 """
 
 from __future__ import annotations
