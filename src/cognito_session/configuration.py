@@ -80,7 +80,7 @@ def _value_of(name: str, environ: Mapping[str, str], prefix: str, keyword: objec
     """The value of a setting, checked against its form; None if it is unset."""
     value = trimmed(keyword, name) or _from_environment(name, environ, prefix)
     described = SETTINGS[name]
-    if value is not None and not re.fullmatch(described.form, value):
+    if value is not None and described.form is not None and not re.fullmatch(described.form, value):
         raise ConfigurationError(f"{prefix}{name}: expected {described.expected}")
     return value
 

@@ -7,28 +7,64 @@ settings, `cognito-session doctor --help` and docs/configuration.md follow. This
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
-__all__ = ["SETTINGS", "VARIABLES", "Setting", "SettingKeywords", "Settings", "variable_names"]
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class SettingKeywords(TypedDict, total=False):
+        """The settings as keywords of `from_env`; a value that is not None wins over the variable."""
+
+        session_table: str | None
+        client_id: str | None
+        user_pool_id: str | None
+        partition_key: str | None
+        sort_key: str | None
+        client_secret: str | None
+        session_keys: str | None
+        session_secret_arn: str | None
+        session_store: str | None
+        cognito_domain: str | None
+        app_base_url: str | None
+        session_table_region: str | None
+        session_accept_unsealed_rows: str | None
 
 
-class Setting(NamedTuple):
-    """How a setting is described, checked and shown."""
+__all__ = ["SETTINGS", "VARIABLES", "Setting", "Settings", "variable_names"]
 
-    help: str
-    """What it is, for the documentation and the command's help."""
-    form: str = r"\S+"
-    """A regular expression that the whole value matches."""
-    expected: str = "a value without spaces in it"
-    """The form in words, for the error message."""
-    found: str | None = None
-    """Where an operator finds the value of a required setting; None for an optional one."""
-    also_cognito: bool = False
-    """Whether the variable is also read as COGNITO_ and its name."""
-    secret: bool = False
-    """Whether the value is left out of reprs."""
-    similar: str | None = None
-    """A keyword of `from_env` with a similar name, which takes an object."""
+
+class Setting:
+    """How a setting is described, checked and shown.
+
+    - description: the sentence for the documentation and the command's help
+    - form: a regular expression that the whole value matches; None for any text
+    - expected: the form in words, for the error message
+    - found: where an operator finds the value of a required setting; None for an optional one
+    - also_cognito: whether the variable is also read as COGNITO_ and its name
+    - secret: whether reprs leave the value out
+    - similar: a keyword of `from_env` with a similar name, which takes an object
+    """
+
+    __slots__ = ("also_cognito", "description", "expected", "form", "found", "secret", "similar")
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        form: str | None = r"\S+",
+        expected: str = "a value without spaces in it",
+        found: str | None = None,
+        also_cognito: bool = False,
+        secret: bool = False,
+        similar: str | None = None,
+    ) -> None:
+        self.description = description
+        self.form = form
+        self.expected = expected
+        self.found = found
+        self.also_cognito = also_cognito
+        self.secret = secret
+        self.similar = similar
 
 
 class Settings(NamedTuple):
@@ -87,7 +123,7 @@ class Settings(NamedTuple):
         str | None,
         Setting(
             "keys that seal cookies and secrets at rest, newest first; `cognito-session keys new` prints an entry",
-            form=r"(?s).+",  # blanks may surround its entries
+            form=None,  # blanks may surround its entries
             secret=True,
             similar="keys",
         ),
@@ -100,7 +136,7 @@ class Settings(NamedTuple):
         str | None,
         Setting(
             "`sqlite:///path` instead of a table",
-            form=r"(?s).+",  # a file's name may have spaces
+            form=None,  # a file's name may have spaces
             similar="store",
         ),
     ] = None
@@ -136,24 +172,6 @@ class Settings(NamedTuple):
             expected="true or false",
         ),
     ] = None
-
-
-class SettingKeywords(TypedDict, total=False):
-    """The settings as keywords of `from_env`; a value that is not None wins over the variable."""
-
-    session_table: str | None
-    client_id: str | None
-    user_pool_id: str | None
-    partition_key: str | None
-    sort_key: str | None
-    client_secret: str | None
-    session_keys: str | None
-    session_secret_arn: str | None
-    session_store: str | None
-    cognito_domain: str | None
-    app_base_url: str | None
-    session_table_region: str | None
-    session_accept_unsealed_rows: str | None
 
 
 SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(

@@ -159,7 +159,7 @@ def test_other_settings_that_are_no_problem(command, right):
     assert "SESSION_ACCEPT_UNSEALED_ROWS=true" in said
     assert "managed login: note: APP_BASE_URL is set" in said
     said = command("doctor", env=right | {"SESSION_KEYS": ring(2, 1), "SESSION_STORE": "sqlite:///x.db"}).stdout
-    assert "keys: note: 2 keys" in said
+    assert "keys: note: the first of 2 keys seals" in said
 
 
 class Secret:
@@ -350,7 +350,7 @@ def test_a_confidential_client(stack):
     said = "\n".join(str(finding) for finding in asked.ask(username, PASSWORD))
     assert "a wrong client secret is refused with" in said
     assert "note: with a wrong client secret a token that does not exist is refused with the same message" in said
-    assert "note: it costs nobody the session" in said
+    assert "note: a wrong client secret does not end the session" in said
     assert "difference" not in said
 
 
@@ -362,13 +362,13 @@ def worded(stack):
 
 
 def test_words_that_the_library_does_not_know(stack, worded):
-    """A refusal that only an experiment tells is a difference to be reported; it is taken for what it is."""
+    """A refusal that only a control call tells is a difference to be reported; it is taken for what it is."""
     asked, username = probe(stack, make_pool(stack))
     worded(words={"revoked": "This token was withdrawn"})
     found = list(asked.ask(username, PASSWORD))
     (finding,) = [finding for finding in found if finding.level == "difference"]
     assert "This token was withdrawn" in finding.what
-    assert "takes for dead by an experiment" in finding.what
+    assert "takes for dead by a control call" in finding.what
 
 
 def test_words_that_refuse_every_token(stack, worded):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
-from cognito_session.settings import SETTINGS, VARIABLES, SettingKeywords, Settings, variable_names
+from cognito_session import settings
+from cognito_session.settings import SETTINGS, VARIABLES, Settings, variable_names
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 BLOCK = re.compile(r"(<!-- settings: [^\n]*-->\n)(.*?)(<!-- end of settings -->)", re.DOTALL)
@@ -20,7 +22,7 @@ def rendered() -> str:
         names = " or ".join(f"`{each}`" for each in variable_names(name))
         value = Settings._field_defaults.get(name.lower())
         default = "required" if described.found else f"`{value}`" if value else ""
-        lines.append(f"| {names} | {default} | {described.help}{' (secret)' if described.secret else ''} |")
+        lines.append(f"| {names} | {default} | {described.description}{' (secret)' if described.secret else ''} |")
     return "\n".join(lines) + "\n"
 
 
@@ -37,7 +39,12 @@ def test_the_page_names_every_variable(variable):
 
 def test_a_keyword_for_every_setting():
     """The keywords of `from_env` are typed: there is one for each setting, and no other."""
-    assert list(SettingKeywords.__annotations__) == list(Settings._fields)
+    (keywords,) = (
+        node
+        for node in ast.walk(ast.parse(Path(settings.__file__).read_text()))
+        if isinstance(node, ast.ClassDef) and node.name == "SettingKeywords"
+    )
+    assert [field.target.id for field in keywords.body if isinstance(field, ast.AnnAssign)] == list(Settings._fields)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["CognitoProvider"]
 
 _REVOKE_TIMEOUT_SECONDS: Final = 3.0
-_LEAST_SECONDS: Final = 0.5
-"""With less time left, a control call is not sent."""
+_LEAST_SECONDS: Final = 0.5  # with less time left, a control call is not sent
 _DEAD: Final = frozenset({"RefreshTokenReuseException", "UserNotFoundException"})
 _UNSUPPORTED_OPERATION: Final = frozenset({"UnknownOperationException", "InvalidAction", "UnsupportedOperation", "HTTP404"})
 _MISCONFIGURED: Final = frozenset(
@@ -224,8 +223,7 @@ class CognitoProvider:
         left = request.send_before + CALL_LIMIT_SECONDS - self._clock.monotonic()
         if left < _LEAST_SECONDS:
             raise NotSent("control call: no time left in the lease")
-        seconds = min(left, CALL_LIMIT_SECONDS)
-        tried = with_impossible_token(payload)
+        seconds, tried = min(left, CALL_LIMIT_SECONDS), with_impossible_token(payload)
         try:
             self._wire().call("cognito-idp", operation, tried, timeout_seconds=seconds, signed=False, once=True)
         except ServiceError as error:

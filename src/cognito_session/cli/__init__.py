@@ -1,7 +1,7 @@
-"""The command `cognito-session`: keys, the table, and what is wrong with a setup.
+"""The command `cognito-session`: manages keys and the session table, and checks a setup.
 
-Its files read arguments and the environment, print, and set the exit status; what is done stands in `ops/`, one noun per
-file. Results go to stdout, advice and progress to stderr.
+Its files read arguments and the environment, print, and set the exit status; `ops/` does the work. Results go to stdout,
+advice and progress to stderr.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["main"]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--prefix", default="", help="What the names of the environment variables begin with, like ADMIN_.")
+@click.option("--prefix", default="", help="The prefix of the settings' variables, like ADMIN_.")
 @click.option("--endpoint", help="DynamoDB's address, like http://localhost:4566; else AWS_ENDPOINT_URL or AWS's own.")
 @click.option("--region", help="The AWS region; else AWS_REGION or AWS_DEFAULT_REGION.")
 @click.version_option(package_name="cognito-session")
 @click.pass_context
 def main(ctx: click.Context, prefix: str, endpoint: str | None, region: str | None) -> None:
-    """Set up and look after cognito-session: its keys, its table, and all that it needs."""
+    """Set up and maintain cognito-session: its keys, its table and its configuration."""
     ctx.obj = Environment(prefix, endpoint, region)
 
 

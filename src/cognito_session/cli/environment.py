@@ -1,4 +1,4 @@
-"""Environment: the environment that a command works in, as its options change it; and how errors end a command."""
+"""Environment: the variables of a command, changed by its options. Commands: reports the errors of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Commands", "Environment"]
 
 
 class Commands(click.Group):
-    """Errors of the library end as one line and exit status 1."""
+    """A command group that prints an error of the library in one line and exits with status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """See click.Group."""
@@ -29,7 +29,7 @@ class Commands(click.Group):
 
 
 class Environment:
-    """The environment, as the options of the command change it."""
+    """The variables of the process, changed by the options of the command."""
 
     def __init__(self, prefix: str, endpoint: str | None, region: str | None) -> None:
         self.prefix = prefix
@@ -37,16 +37,16 @@ class Environment:
         self.environ: dict[str, str] = {**os.environ, **{name: value for name, value in named.items() if value}}
 
     def layout(self, table: str | None = None) -> Layout:
-        """Of SESSION_TABLE, or of the table that is named."""
+        """The layout of `table`, else of SESSION_TABLE."""
         return Layout.from_env(self.environ, prefix=self.prefix, table=table)
 
     def tables(self) -> Tables:
-        """DynamoDB's."""
+        """DynamoDB's operations on tables, in the table's region."""
         region = self.layout(self.variable("SESSION_TABLE") or "none").region
         return Tables(open_wire(environ=self.environ, regions={"dynamodb": region} if region else None))
 
     def configuration(self) -> Configuration:
-        """With the user pool and the app client; the table is the command's own."""
+        """The settings, user pool and app client included. SESSION_TABLE may be unset: commands name their tables."""
         return Configuration.from_env(self.environ, prefix=self.prefix, session_table=self.variable("SESSION_TABLE") or "none")
 
     def variable(self, setting: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`cognito-session store`: looks after the SQLite file that SESSION_STORE names."""
+"""`cognito-session store`: maintains the SQLite file that SESSION_STORE names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def store() -> None:
 @click.argument("copy", type=click.Path(path_type=Path))
 @click.pass_obj
 def backup(here: Environment, copy: Path) -> None:
-    """Write a consistent copy of the file to COPY, which must not exist, with mode 0600. Workers may go on meanwhile."""
+    """Write a consistent copy of the file to COPY, a new file with mode 0600. Workers may continue to run."""
     url = here.variable("SESSION_STORE")
     if url is None:
         raise ConfigurationError(f"{here.prefix}SESSION_STORE is not set: expected the address of a SQLite file, sqlite:///...")
@@ -34,4 +34,4 @@ def backup(here: Environment, copy: Path) -> None:
         found.backup(copy)
     finally:
         found.close()
-    click.echo(f"{copy}: written. It holds every session's tokens: keep it as you keep passwords.", err=True)
+    click.echo(f"{copy}: written. It holds every session's tokens: protect it like a password.", err=True)

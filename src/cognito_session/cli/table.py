@@ -1,4 +1,4 @@
-"""`cognito-session table`: made, checked, moved, and what a role must be allowed."""
+"""`cognito-session table`: creates, checks and moves the table, and prints the IAM policy."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def table() -> None:
 
 
 def _wanted(command: Callable[..., Any]) -> Callable[..., Any]:
-    protect = click.option("--deletion-protection", is_flag=True, help="Want deletion protection.")
-    return click.option("--no-pitr", is_flag=True, help="Do not want point-in-time recovery.")(protect(command))
+    protect = click.option("--deletion-protection", is_flag=True, help="Require deletion protection.")
+    return click.option("--no-pitr", is_flag=True, help="Do not require point-in-time recovery.")(protect(command))
 
 
 @table.command("create")
 @_wanted
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of a newly made table; may be repeated.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag for a new table; may be repeated.")
 @click.option("--wait-seconds", default=120, show_default=True, help="How long to wait for the table.")
 @click.pass_obj
 def create_(here: Environment, *, no_pitr: bool, deletion_protection: bool, tags: tuple[str, ...], wait_seconds: int) -> None:
-    """Make the table, or mend one that is there; a table with other keys is an error that names each difference.
+    """Create the table, or correct an existing one. A table with other keys is an error that names each difference.
 
     On-demand billing, keys of type String, time to live on `ttl`, point-in-time recovery.
     """
@@ -57,7 +57,7 @@ def create_(here: Environment, *, no_pitr: bool, deletion_protection: bool, tags
 @_wanted
 @click.pass_obj
 def check_(here: Environment, *, no_pitr: bool, deletion_protection: bool) -> None:
-    """Print what is not as it should be, each with its fix; exit status 1 where there is a problem."""
+    """Check the table and print each finding with its fix. The exit status is 1 if there is a problem."""
     layout = here.layout()
     found = check(here.tables(), Wanted(layout, pitr=not no_pitr, deletion_protection=deletion_protection))
     for finding in found:
@@ -68,16 +68,16 @@ def check_(here: Environment, *, no_pitr: bool, deletion_protection: bool) -> No
 
 
 @table.command()
-@click.option("--account", help="The AWS account's number; without it the table is looked up.")
-@click.option("--global-sign-out", is_flag=True, help="Allow what revoke_all uses at Cognito; needs USER_POOL_ID.")
+@click.option("--account", help="The AWS account's number; by default DynamoDB is asked.")
+@click.option("--global-sign-out", is_flag=True, help="Allow the Cognito operation of revoke_all; needs USER_POOL_ID.")
 @click.pass_obj
 def policy(here: Environment, *, account: str | None, global_sign_out: bool) -> None:
-    """Print the IAM policy that allows exactly what the library calls at run time."""
+    """Print the IAM policy that allows exactly the operations that the library calls at run time."""
     name = here.layout().table
     place, table_arn = _place(here, name, account)
     secret = here.variable("SESSION_SECRET_ARN")
     if secret is not None and not secret.startswith("arn:"):
-        home = iam.Place(_region(here) or place.region, place.account)  # a secret's name says no region: it is AWS_REGION's
+        home = iam.Place(_region(here) or place.region, place.account)  # a secret's name has no region: AWS_REGION applies
         secret = home.arn("secretsmanager", f"secret:{secret}-??????")
     pool_arn = None
     if global_sign_out:
@@ -92,11 +92,11 @@ def policy(here: Environment, *, account: str | None, global_sign_out: bool) -> 
             err=True,
         )
     if secret is not None:
-        click.echo("A secret under a key of your own also needs kms:Decrypt on that key.", err=True)
+        click.echo("A secret that is encrypted with your own KMS key also needs kms:Decrypt on that key.", err=True)
 
 
 def _place(here: Environment, table: str, account: str | None) -> tuple[iam.Place, str]:
-    """Region and account, and the table's ARN: by its own ARN, from the options, or by asking DynamoDB."""
+    """Region and account, and the table's ARN: from its ARN, from the options, or from DynamoDB."""
     if table.startswith("arn:"):
         return iam.Place.of_arn(table), table
     if account is None:

@@ -21,20 +21,18 @@ __all__ = ["adopter"]
 
 
 def adopter(context: FlowContext, ports: Ports) -> Callable[[str], None]:
-    """Refreshes a user's bare row of the one-row table under the library's own lease, which gives it a session id.
+    """Returns a function that refreshes a user's foreign row in a table with one row per user. This gives it a session id.
 
-    Whoever holds an older token of that sign-in is healed at the next request. A token that Cognito calls dead ends the
-    session. Raises SessionUnavailable and ConfigurationError.
+    It holds the library's own lease. A browser with an older token of that sign-in gets the new one at its next request. A
+    token that Cognito calls dead ends the session. The function raises SessionUnavailable and ConfigurationError.
     """
-    context = context._replace(
-        policy=replace(context.policy, accept_unsealed_rows=True)
-    )  # what the operator asks for, spelled out
+    context = context._replace(policy=replace(context.policy, accept_unsealed_rows=True))  # the operator asks for exactly this
 
     def adopt(sub: str) -> None:
         key = SessionKey(sub, USER_SID)
         record = SessionRecord.from_row(key, ports.store.load(key) or {})
         if record.foreign_token and record.token is not None:
-            nobody = SealedCredential(sub, "", 0)
-            run(Renewal(context, nobody, context.clock.monotonic() + PATIENCE_SECONDS).run(record), ports)
+            no_session = SealedCredential(sub, "", 0)
+            run(Renewal(context, no_session, context.clock.monotonic() + PATIENCE_SECONDS).run(record), ports)
 
     return adopt

@@ -1,4 +1,4 @@
-"""The app client: whether its settings at Cognito are those that sessions need. Pure: a description in, findings out.
+"""Compares the app client's settings at Cognito with those that sessions need. Pure: a description in, findings out.
 
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolClientType.html
 """
@@ -26,7 +26,7 @@ _UNUSED_FLOWS: Final = frozenset(
 
 
 class Expected(NamedTuple):
-    """What the application brings along: its secret, the days of a session, and its addresses at managed login, if any."""
+    """The application's values: its secret, the days of a session, and its addresses at managed login, if any."""
 
     client_secret: str | None
     session_days: int
@@ -77,7 +77,7 @@ def _secret(theirs: str | None, ours: str | None) -> Iterator[Finding]:
 
 
 def grace_seconds(client: Mapping[str, Any]) -> int | None:
-    """The rotation's grace; None where refresh tokens do not rotate.
+    """The rotation's grace; None if refresh tokens do not rotate.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RefreshTokenRotationType.html
     """
@@ -118,13 +118,13 @@ def _enumeration(client: Mapping[str, Any]) -> Iterator[Finding]:
     if client.get("PreventUserExistenceErrors") != "ENABLED":
         yield Finding(
             "difference",
-            "Cognito tells unknown users from wrong passwords, so that anybody can find out who has an account",
+            "Cognito tells unknown users from wrong passwords, so that an attacker can find out who has an account",
             "Set PreventUserExistenceErrors to ENABLED.",
         )
 
 
 def _sign_in_flows(client: Mapping[str, Any]) -> Iterator[Finding]:
-    """Those that send a password through the application, which only sign-in on its own pages needs (ASVS 10.4.4)."""
+    """Flows that send a password through the application. Only sign-in on your own pages needs them (ASVS 10.4.4)."""
     allowed = client.get("ExplicitAuthFlows") or ()
     found = [flow for flow in ("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH") if flow in allowed]
     if found:

@@ -1,4 +1,4 @@
-"""Device tracking: what the user pool does about devices, and whether sessions can be refreshed under it. Pure.
+"""Device tracking: how the user pool treats devices, and whether sessions can be refreshed with it. Pure.
 
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DeviceConfigurationType.html
 """
@@ -19,13 +19,13 @@ __all__ = ["check_device_tracking"]
 def check_device_tracking(
     pool: Mapping[str, Any], client: Mapping[str, Any] | None, *, managed_login: bool, seals: bool
 ) -> list[Finding]:
-    """Findings for a UserPool and a UserPoolClient as Cognito describes them; `client` is None where it could not be read.
+    """Findings for a UserPool and a UserPoolClient, as Cognito describes them. `client` is None if it could not be read.
 
     managed_login: whether the application uses it. seals: whether there are keys for the device cookie.
     """
     devices = pool.get("DeviceConfiguration")
     if devices is None:
-        return [Finding("note", "device tracking is off", "Nothing is to be done.")]
+        return [Finding("note", "device tracking is off", "No action is needed.")]
     found = [Finding("note", *_setting(devices))]
     scopes = None if client is None else client.get("AllowedOAuthScopes") or ()
     if managed_login and scopes is not None and ADMIN_SCOPE not in scopes:

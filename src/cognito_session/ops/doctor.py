@@ -1,6 +1,6 @@
-"""What is wrong with a setup, each with its fix: configuration, keys, key set, app client, table.
+"""Checks a setup: configuration, keys, key set, app client and table. Each finding has its fix.
 
-Every part is looked at, whatever another one came to. Nothing is changed and nobody is signed in (probe.py does that).
+An error in one part does not stop the checks of the others. Nothing is changed and no user is signed in (probe.py does that).
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _DENIED: Final = frozenset({"AccessDeniedException", "NotAuthorizedException"})
 
 
 class Paths(NamedTuple):
-    """What managed_login() was given: they follow APP_BASE_URL."""
+    """The paths that the application passes to managed_login(). They follow APP_BASE_URL."""
 
     callback: str = "/auth/callback"
     after_sign_out: str = "/"
 
 
 class Doctor:
-    """Looks at one application's setup. `session_days` is its policy's absolute end.
+    """Checks one application's setup. `session_days` is its policy's absolute timeout.
 
-    `grace_seconds`, once `examine` has been through, is the app client's; None where rotation is off or it is not known.
+    After `examine`, `grace_seconds` is the app client's; None if rotation is off or the grace is not known.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Doctor:
         self.grace_seconds: int | None = None
 
     def examine(self) -> Iterator[tuple[str, list[Finding]]]:
-        """Each part's name and what is wrong with it. Raises nothing that a part can bring."""
+        """Each part's name and findings. An error of a part becomes a finding."""
         parts: dict[str, Callable[[], list[Finding]]] = {
             "keys": self._keys,
             "key set": self._key_set,
@@ -79,10 +79,10 @@ class Doctor:
             try:
                 yield name, look()
             except (SessionError, WireError) as error:  # one part must not hide the others
-                yield name, [Finding("problem", str(error), "Mend this first, then run this again.")]
+                yield name, [Finding("problem", str(error), "Correct this first, then run the command again.")]
 
     def client_secret(self) -> str | None:
-        """CLIENT_SECRET, wherever it is. Raises SessionUnavailable and ConfigurationError."""
+        """CLIENT_SECRET, from the setting or the stored secret. Raises SessionUnavailable and ConfigurationError."""
         known = self._names.client_secret
         return known if known is not None or self._secret is None else self._secret.client_secret()
 
@@ -99,8 +99,8 @@ class Doctor:
             return [Finding("difference", "there are no sealing keys: secrets at rest are stored as they are", fix)]
         if len(ring.entries) == 1:
             return []
-        fix = "Take the last ones away once the sessions that they sealed have ended."
-        return [Finding("note", f"{len(ring.entries)} keys open what was sealed, the first one seals", fix)]
+        fix = "Remove the last ones once the sessions that they sealed have ended."
+        return [Finding("note", f"the first of {len(ring.entries)} keys seals, and all of them open", fix)]
 
     def _key_set(self) -> list[Finding]:
         names = self._names
@@ -125,7 +125,7 @@ class Doctor:
         return check_app_client(client, expected)
 
     def _device_tracking(self) -> list[Finding]:
-        """After the app client, whose scopes say whether managed login can confirm a device."""
+        """Runs after the app client's check, because its scopes decide whether managed login can confirm a device."""
         answer = self._described("DescribeUserPool", UserPoolId=self._names.user_pool_id)
         if isinstance(answer, Finding):
             return [answer]
@@ -134,12 +134,12 @@ class Doctor:
         return check_device_tracking(answer["UserPool"], self._client, managed_login=used, seals=seals)
 
     def _described(self, operation: str, **payload: str) -> dict[str, Any] | Finding:
-        """What Cognito describes, or why it does not."""
+        """Cognito's description, or a finding if it may not be read."""
         try:
             return self._wire.call("cognito-idp", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
         except ServiceError as error:
-            if error.code in _DENIED:  # operators often give whoever runs this no right to read the pool
-                fix = f"Allow cognito-idp:{operation} on the user pool to whoever runs this (not to the application)."
+            if error.code in _DENIED:  # the caller of this command often may not read the pool
+                fix = f"Allow cognito-idp:{operation} on the user pool to the caller of this command (not to the application)."
                 return Finding("difference", f"its settings could not be read ({error.code})", fix)
             if error.code == "ResourceNotFoundException":
                 return Finding("problem", "the user pool has no such app client", "Check USER_POOL_ID and CLIENT_ID.")
@@ -148,7 +148,7 @@ class Doctor:
             raise ProviderUnavailable(f"Cognito: {error}: check the network") from error
 
     def _managed_login(self) -> list[Finding]:
-        """Its two settings come together; without either an application has a sign-in of its own."""
+        """Its two settings belong together. Without both, the application has its own sign-in."""
         names = self._names
         if (names.cognito_domain is None) == (names.app_base_url is None):
             return []

@@ -1,4 +1,4 @@
-"""Finding: one thing that is not as it should be, with what to do about it. Never holds a secret."""
+"""Finding: one observation about a setup, and the action that corrects it. Never holds a secret."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ __all__ = ["Finding"]
 
 
 class Finding(NamedTuple):
-    """A problem, a difference that works all the same, or a note.
+    """A problem, a difference that still works, or a note.
 
-    `mend` is the operation and payload that put it right, where a call can.
+    `correction` is the operation and payload of the call that corrects it, if there is one.
     """
 
     level: Literal["problem", "difference", "note"]
     what: str
     fix: str
-    mend: tuple[str, dict[str, Any]] | None = None
+    correction: tuple[str, dict[str, Any]] | None = None
 
     def __str__(self) -> str:
         return f"{self.level}: {self.what.removesuffix('.')}. {self.fix}"

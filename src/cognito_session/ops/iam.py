@@ -1,7 +1,7 @@
-"""What the library calls at AWS while it runs, and the IAM policy that allows exactly that.
+"""The AWS operations that the library calls while it runs, and the IAM policy that allows exactly those.
 
-CALLS is the only list; a test holds it against the source and against a recorded run. It must not know tables or clicks.
-Cognito's operations marked "public" are unsigned: IAM does not govern them.
+CALLS is the only list; a test compares it with the source and with a recorded run. Must not know tables or the command line.
+Cognito's operations marked "public" are unsigned, so IAM does not govern them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["CALLS", "TRANSACTION_PARTS", "Call", "Place", "policy"]
 
 
 class Call(NamedTuple):
-    """One operation. `need` says what asks for it: the rows, the secret, signing out everywhere, or nobody (public)."""
+    """One operation. `need` is its reason: rows, the secret, signing out everywhere; "public" needs no permission."""
 
     service: str
     operation: str
@@ -51,13 +51,13 @@ CALLS: Final = (
 )
 
 TRANSACTION_PARTS: Final = {"ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem"}
-"""TransactWriteItems is no IAM action: each kind of part needs its own.
+"""TransactWriteItems is not an IAM action: each kind of part needs its own.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 """
 
 
 class Place(NamedTuple):
-    """Where things are: ARNs are made of these."""
+    """The region and account in ARNs."""
 
     region: str
     account: str
@@ -80,7 +80,7 @@ class Place(NamedTuple):
 
 
 def policy(*, table_arn: str, secret_arn: str | None = None, pool_arn: str | None = None) -> dict[str, Any]:
-    """The policy document. A secret is allowed where `secret_arn` is given, signing out everywhere where `pool_arn` is."""
+    """The policy document. `secret_arn` also allows reading the secret, `pool_arn` signing out everywhere."""
     wanted = (
         ("rows", "SessionRows", table_arn),
         ("secret", "SessionKeys", secret_arn),

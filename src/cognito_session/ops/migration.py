@@ -1,13 +1,13 @@
 """Moves the sessions of a table without sort key into one with a sort key while apps are running, and ends none of them.
 
-1. A row is copied as it is under (sub, sid), with one attribute more: MARK, the old table's name and the hash of what was
-   copied. A copy that still has that hash has not been used since: only such a copy is ever brought up to date, or ended.
-2. What ended in the old table ends in the new one, whatever has happened there; what ended in the new one stays ended.
-3. There is no checkpoint: each run looks at every row anew and writes only what differs, so that an interrupted run is
-   simply run again.
-4. A row that names no session id, and holds no access token that tells it, is left where it is and counted.
+1. A row is copied unchanged under (sub, sid), with one more attribute: MARK, the old table's name and the hash of the copy. A
+   copy that still has that hash has not been used. Only such a copy is updated or ended.
+2. A session that ended in the old table ends in the new one, whatever happened there. One that ended in the new table stays
+   ended.
+3. There is no checkpoint: each run reads every row and writes only differences, so an interrupted run is simply repeated.
+4. A row without a session id, and without an access token that holds it, stays where it is and is counted.
 
-It writes by conditions on what it has read, deletes only in one transaction with the proof of the copy, and prints nothing.
+It writes with conditions on what it has read, deletes only in one transaction with the proof of the copy, and prints nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _FENCE: Final = (
 
 
 class Fate(StrEnum):
-    """What became of a row."""
+    """The result for a row."""
 
     MOVED = "copied into the new table"
     UPDATED = "changed since the last run: the copy was brought up to date"
@@ -57,19 +57,19 @@ class Fate(StrEnum):
     LEFT = "used or ended in the new table since it was copied: left as it is there"
     ENDED = "copies whose session has been replaced or deleted in the old table: ended in the new one"
     DELETED = "deleted from the old table"
-    CHANGED = "not deleted, because they changed meanwhile"
+    CHANGED = "not deleted, because they changed in the meantime"
     REFRESHED = "refreshed, which gave them a session id"
     REFUSED = "refused by Cognito at the refresh: their refresh token was dead, the session has ended"
     EMPTY = "rows without a session: nothing to move"
-    BUSY = "being refreshed just now: not copied"
+    BUSY = "being refreshed at the moment: not copied"
     UNPLACED = "no session id yet: left in the old table"
     UNREADABLE = "attributes of a foreign type: left in the old table"
 
 
 class Migration:
-    """One run. `counts` and `left` (fate, sub) grow while it runs, so that an interrupted one can tell how far it came.
+    """One run. `counts` and `left` (fate, sub) grow while it runs, so that an interrupted run can report its progress.
 
-    `rules` lets bare rows be placed by the access token they may hold; `adopt` refreshes a bare row in the old table.
+    `rules` lets a foreign row get the session id of the access token in it. `adopt` refreshes a foreign row in the old table.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Migration:
         return len(self.left)
 
     def run(self) -> None:
-        """Every row of the old table, then the copies whose session is not there any more. Raises SessionError.
+        """Move every row of the old table, then end the copies whose session it no longer has. Raises SessionError.
 
-        An empty old table ends nothing: somebody has emptied it after the move.
+        An empty old table ends nothing: an operator has emptied it after the move.
         """
         for item in self._calls.scan({"TableName": self._old.table}):
             self._count(self._moved(item), str(item[self._old.sub].get("S")))
@@ -141,9 +141,9 @@ class Migration:
         return self._adopted(record.key.sub)
 
     def _sid(self, record: SessionRecord) -> str | None:
-        """The session id: the row's own, or that of the access token that other code has put beside its token.
+        """The session id: the row's own, or that of an access token that other code stored with its refresh token.
 
-        Beside a token that replaced ours, an access token is the earlier sign-in's.
+        If other code replaced our refresh token, the access token in the row belongs to the earlier sign-in and is not used.
         """
         if not record.foreign_token:
             return record.sid
@@ -156,7 +156,7 @@ class Migration:
         return access.origin_jti if access.sub == record.key.sub else None
 
     def _adopted(self, sub: str) -> Fate:
-        """Refresh the row where it is, then move what became of it."""
+        """Refresh the row in the old table, then move the result."""
         if self._adopt is not None:
             try:
                 self._adopt(sub)
@@ -185,7 +185,7 @@ class Migration:
         return fate
 
     def _fate(self, record: SessionRecord, copy: Item, there: Item | None) -> Fate:
-        """What to do with a row, by what the new table holds under its key."""
+        """The action for a row, by the item that the new table has under its key."""
         if there is None:
             return Fate.MOVED
         untouched = self._untouched(there)
@@ -197,13 +197,13 @@ class Migration:
         return Fate.UPDATED if ended or untouched else Fate.LEFT
 
     def _put(self, copy: Item, there: Item | None) -> bool:
-        """Write the copy if what is there is still what was read."""
+        """Write the copy if the new table's item is unchanged since it was read."""
         when = as_read(there or {}, (self._new.sub, *_FENCE) if there is None else _FENCE)
         item = {**copy, MARK: {"S": self._mark(copy)}}
         return self._calls.write("PutItem", {"TableName": self._new.table, "Item": item, **when})
 
     def _deleted(self, item: Item, copy: Item, fate: Fate) -> Fate:
-        """Delete the old row if it is unchanged and the new table holds its copy, or what became of it: all or nothing."""
+        """Delete the old row if it is unchanged and the new table holds its copy, used or not: all or nothing."""
         exists = {
             "TableName": self._new.table,
             "Key": self._new.key(copy),
@@ -227,11 +227,11 @@ class Migration:
         return f"{self._old.table.rpartition('/')[2]}:{fingerprint(item)}"
 
     def _untouched(self, there: Item) -> bool:
-        """Whether it is this old table's copy, and nobody has used it."""
+        """Whether it is a copy from this old table that has not been used."""
         return there.get(MARK) == {"S": self._mark(there)}
 
     def _carry_not_before(self, sub: str, not_before: int) -> None:
-        """In a table with a sort key it lives in the user's own row, as long as the sign-ins it guards against."""
+        """Write `not_before` to the user's own row of the new table, for as long as it can affect a sign-in."""
         ttl = not_before + TOMBSTONE_SECONDS
         if ttl > self._tables.clock.now():
             later = either("not_before", Comparison("not_before", "absent"), Comparison("not_before", "<", not_before))
@@ -239,10 +239,10 @@ class Migration:
             change = Change(WriteKind.NOT_BEFORE, SessionKey(sub, USER_SID), (later,), put=put)
             self._calls.repeated(partial(self._store.write, change))
 
-    # --- copies whose session the old table does not know any more
+    # --- copies whose session the old table no longer has
 
     def _end_replaced(self) -> None:
-        """An untouched copy of a session that was replaced or deleted in the old table must not live on in the new one."""
+        """End each unused copy of a session that was replaced or deleted in the old table."""
         names = {"#mark": MARK, "#state": "state"}
         active: dict[str, Any] = {
             "TableName": self._new.table,
@@ -273,7 +273,7 @@ class Migration:
 
 
 def check_layouts(tables: Tables, old: Layout, new: Layout) -> int:
-    """How many rows the old table has, roughly. Raises ConfigurationError where either table is not of its layout."""
+    """The approximate number of rows in the old table. Raises ConfigurationError if a table does not have its layout."""
     rows = 0
     for layout in (new, old):
         table = tables.describe(layout.table)

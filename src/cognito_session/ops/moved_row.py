@@ -1,4 +1,4 @@
-"""A row as DynamoDB spells it, between two tables: whose it is, its copy under other keys, and a hash of what was copied."""
+"""A row in DynamoDB's types, between two tables: its record, its copy under other keys, and a hash of the copy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARK: Final = "moved_hash"
 
 
 class KeyNames(NamedTuple):
-    """A table and what its keys are called there."""
+    """A table and the names of its keys."""
 
     table: str
     sub: str
@@ -35,7 +35,7 @@ class KeyNames(NamedTuple):
         return cls(layout.table, layout.partition_key, layout.sort_key or "sid")
 
     def record(self, item: Item) -> SessionRecord | None:
-        """The record of a row as DynamoDB spells it; None where our attributes have foreign types."""
+        """The record of a row in DynamoDB's types; None if one of our attributes has an unexpected type."""
         columns = {self.sub: "sub", self.sid: "sid"}
         row = {
             columns.get(column, column): from_attribute(value)
@@ -51,7 +51,7 @@ class KeyNames(NamedTuple):
             return None
 
     def copy_of(self, item: Item, old: KeyNames, sub: str, sid: str) -> Item:
-        """The row as it is, under this table's keys."""
+        """The unchanged row, under this table's keys."""
         ours = {old.sub, old.sid, self.sub, self.sid, MARK}
         return {self.sub: {"S": sub}, self.sid: {"S": sid}} | {n: value for n, value in item.items() if n not in ours}
 
@@ -61,7 +61,7 @@ class KeyNames(NamedTuple):
 
 
 def fingerprint(item: Item) -> str:
-    """A hash of a row without MARK; sets have no order."""
+    """A hash of a row without MARK, independent of the order of sets."""
     plain = {name: _ordered(value) for name, value in item.items() if name != MARK}
     return sha256(json.dumps(plain, sort_keys=True, default=lambda raw: b64encode(raw).decode()).encode()).hexdigest()
 
@@ -73,7 +73,7 @@ def _ordered(value: Any) -> Any:
 
 
 def as_read(item: Item, attributes: tuple[str, ...]) -> dict[str, Any]:
-    """The condition that each of these attributes is as in `item`, absence included."""
+    """The condition that each of these attributes is as in `item`, or absent as in `item`."""
     names = {f"#f{n}": name for n, name in enumerate(attributes)}
     values = {f":f{n}": item[name] for n, name in enumerate(attributes) if name in item}
     tests = [f"#f{n} = :f{n}" if f":f{n}" in values else f"attribute_not_exists(#f{n})" for n in range(len(attributes))]

@@ -1,7 +1,7 @@
-"""What Amazon does not document of refresh tokens, found out at a real user pool with a test user's own sign-ins.
+"""Probe: finds out the behaviour of refresh tokens that Amazon does not document, with a test user at a real user pool.
 
-The protocol is safe under every answer; the probe says which one holds, and whether the library knows the words that Cognito
-refuses with. Each sign-in is revoked in the end. The refresh calls are the library's own.
+The protocol is safe with every result. The probe reports the result, and whether the library knows the messages with which
+Cognito refuses. Each sign-in is revoked at the end. The refresh calls are the library's own.
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
 """
 
@@ -34,57 +34,57 @@ __all__ = ["Probe"]
 _SECONDS_TO_SEND: Final = 30.0
 _BEYOND_GRACE_SECONDS: Final = 3
 _WRONG_SECRET: Final = "0" * 51
-"""As long as Cognito's own, so that it is no malformed one."""
+"""As long as a real secret, so that it is not malformed."""
 
 
 class _RefreshResult(NamedTuple):
-    """What came of one refresh: new tokens, or Cognito's code and message with what the library takes them for.
+    """The result of one refresh: new tokens, or Cognito's code and message and how the library reads them.
 
-    `by_experiment`: the message is not known, and the library sent a control call to judge it.
+    `by_control_call`: the message is not known, and the library sent a control call to judge it.
     """
 
     tokens: NewTokens | None
     code: str = ""
     message: str = ""
     taken_for: str = ""
-    by_experiment: bool = False
+    by_control_call: bool = False
 
     def __repr__(self) -> str:
         return f"_RefreshResult({self.code!r}, {self.taken_for!r})"
 
 
 class _RecordingWire:
-    """A wire that remembers the error answers since `listen`."""
+    """A wire that records error answers."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self.heard: list[ServiceError] = []
+        self.errors: list[ServiceError] = []
 
-    def listen(self) -> None:
-        """Forget what was heard."""
-        self.heard = []
+    def clear(self) -> None:
+        """Drop the recorded errors."""
+        self.errors = []
 
     def call(self, service: str, operation: str, payload: Mapping[str, Any], **how: Any) -> dict[str, Any]:
-        """See aws.wire.Wire."""
+        """See aws.transport.interface.Wire."""
         try:
             return self._wire.call(service, operation, payload, **how)
         except ServiceError as error:
-            self.heard.append(error)
+            self.errors.append(error)
             raise
 
     def get(self, url: str, **how: Any) -> bytes:
-        """See aws.wire.Wire."""
+        """See aws.transport.interface.Wire."""
         return self._wire.get(url, **how)
 
     def post_form(self, url: str, fields: Mapping[str, str], **how: Any) -> tuple[int, bytes]:
-        """See aws.wire.Wire."""
+        """See aws.transport.interface.Wire."""
         return self._wire.post_form(url, fields, **how)
 
 
 class Probe:
-    """Asks one app client. The test user needs no second factor, the app client ALLOW_USER_PASSWORD_AUTH.
+    """Probes one app client. The test user must have no second factor; the app client needs ALLOW_USER_PASSWORD_AUTH.
 
-    `grace_seconds` is the app client's, None where rotation is off or it is not known; `sleep` waits so many seconds.
+    `grace_seconds` is the app client's; None if rotation is off or the grace is not known. `sleep` waits that many seconds.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Probe:
         self._device_key: str | None = None
 
     def ask(self, username: str, password: str) -> Iterator[Finding]:
-        """Everything, one fact after another. Raises ConfigurationError where the user cannot be signed in."""
-        for question in (self._one_refresh, self._second_use, self._after_the_end, self._operators_fault):
+        """Yield one finding after another. Raises ConfigurationError if the user cannot be signed in."""
+        for question in (self._one_refresh, self._second_use, self._after_revocation, self._wrong_setup):
             began = self._sign_in(username, password)
             try:
                 yield from question(began)
@@ -127,7 +127,7 @@ class Probe:
         yield _fact("auth_time survives a refresh" if kept else "auth_time changes at a refresh; sessions keep the sign-in's")
 
     def _second_use(self, began: dict[str, Any]) -> Iterator[Finding]:
-        """The crash that the grace is for: the old token again, the tokens that came of both uses, the old one after it."""
+        """Use the old token twice, as after a crash, then the tokens of both uses, then the old token after its grace."""
         old = began["RefreshToken"]
         first = self._refresh(old)
         if first.tokens is None or first.tokens.refresh_token in (None, old):
@@ -161,7 +161,7 @@ class Probe:
         lives = self._refresh(newest).tokens is not None
         yield _fact(f"a use after the grace {'ends nothing else' if lives else 'ends the newest token too'}")
 
-    def _after_the_end(self, began: dict[str, Any]) -> Iterator[Finding]:
+    def _after_revocation(self, began: dict[str, Any]) -> Iterator[Finding]:
         self._revoke(began["RefreshToken"])
         told = self._refresh(began["RefreshToken"])
         if told.tokens is not None:
@@ -169,8 +169,8 @@ class Probe:
         else:
             yield from _known(told, "dead", "a revoked token")
 
-    def _operators_fault(self, began: dict[str, Any]) -> Iterator[Finding]:
-        """Whether the control experiment tells the operator's fault from a dead token."""
+    def _wrong_setup(self, began: dict[str, Any]) -> Iterator[Finding]:
+        """Whether the control call tells a wrong setup from a dead token."""
         token = began["RefreshToken"]
         nowhere = self._refresh(impossible_token(token))
         yield from _known(nowhere, "dead", "a token that does not exist")
@@ -182,11 +182,15 @@ class Probe:
         if comparable_form(wrong.message, self._names.client_id) == comparable_form(control.message, self._names.client_id):
             yield _fact("with a wrong client secret a token that does not exist is refused with the same message")
         else:
-            fix = "Report it: the control experiment takes such a fault for a dead token where its message is not known."
+            fix = "Report it: the control call takes such a fault for a dead token if its message is not known."
             said = f"with a wrong client secret a token that does not exist is refused with another message: {control.message}"
             yield Finding("difference", said, fix)
         lives = self._refresh(token).tokens is not None
-        yield _fact("it costs nobody the session") if lives else _problem("a wrong client secret ends the session")
+        yield (
+            _fact("a wrong client secret does not end the session")
+            if lives
+            else _problem("a wrong client secret ends the session")
+        )
 
     # --- the library's own calls
 
@@ -205,7 +209,7 @@ class Probe:
         return dict(result)
 
     def _confirm_device(self, result: Mapping[str, Any]) -> None:
-        """Where the user pool tracks devices, no refresh succeeds before it."""
+        """Confirm the device. If the user pool tracks devices, no refresh succeeds before that."""
         new = result.get("NewDeviceMetadata") or {}
         self._device_key = new.get("DeviceKey")
         if self._device_key is not None:
@@ -219,13 +223,13 @@ class Probe:
         try:
             if self._device_key is not None:
                 self._provider(None).forget_device(access_token, self._device_key)
-        except SessionError:  # a device without a token is of no use to anyone
+        except SessionError:  # a device without a token is useless
             return
 
     def _refresh(self, refresh_token: str, client_secret: str | None = None) -> _RefreshResult:
         provider = self._provider(client_secret or self._names.client_secret)
         request = RefreshRequest(refresh_token, None, self._device_key, self._clock.monotonic() + _SECONDS_TO_SEND)
-        self._wire.listen()
+        self._wire.clear()
         try:
             found = provider.refresh(request)
         except ConfigurationError:
@@ -233,15 +237,15 @@ class Probe:
         return _RefreshResult(found) if isinstance(found, NewTokens) else self._told(found.verdict)
 
     def _told(self, taken_for: str) -> _RefreshResult:
-        heard = self._wire.heard
-        if not heard:
+        errors = self._wire.errors
+        if not errors:
             return _RefreshResult(None, taken_for=taken_for)
-        return _RefreshResult(None, heard[0].code, heard[0].message, taken_for, by_experiment=len(heard) > 1)
+        return _RefreshResult(None, errors[0].code, errors[0].message, taken_for, by_control_call=len(errors) > 1)
 
     def _revoke(self, refresh_token: str) -> None:
         try:
             self._provider(self._names.client_secret).revoke(refresh_token)
-        except SessionError:  # it ends by itself, and what was found out counts
+        except SessionError:  # it ends by itself, and the findings are kept
             return
 
     def _provider(self, client_secret: str | None) -> CognitoProvider:
@@ -259,13 +263,13 @@ def _problem(what: str) -> Finding:
 
 
 def _known(told: _RefreshResult, wanted: str, what: str) -> Iterator[Finding]:
-    """Whether the library takes Cognito's words for what they are; its message is shown, it holds nothing of the token."""
+    """Whether the library reads Cognito's refusal correctly. Shows the message, which holds nothing of the token."""
     said = f"{what} is refused with {told.code}: {told.message}"
-    if told.taken_for == wanted and not told.by_experiment:
+    if told.taken_for == wanted and not told.by_control_call:
         yield _fact(said)
     elif told.taken_for == wanted:
-        fix = "Report it: until it is known, a control experiment judges such a refusal, at most once in 15 minutes."
-        yield Finding("difference", f"{said}, which the library does not know and takes for {wanted} by an experiment", fix)
+        fix = "Report it: until it is known, a control call judges such a refusal, at most once in 15 minutes."
+        yield Finding("difference", f"{said}, which the library does not know and takes for {wanted} by a control call", fix)
     else:
         fix = "Report it: until it is known, such a session gets 503 or 500 until its end; none is rejected."
         yield Finding("difference", f"{said}, which the library takes for {told.taken_for or 'success'}", fix)

@@ -1,4 +1,7 @@
-"""Calls on rows that go on through throttling: each may be repeated, because it reads or writes by conditions."""
+"""RepeatedCalls: calls on rows that are repeated while DynamoDB is throttling.
+
+Each call may be repeated, because it reads, or writes with conditions.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,13 @@ _CONDITIONS: Final = frozenset({"ConditionalCheckFailedException", "TransactionC
 
 
 class RepeatedCalls:
-    """DynamoDB's operations on rows. Raises ConfigurationError, and StoreUnavailable when patience is over."""
+    """DynamoDB's operations on rows. Raises ConfigurationError, and StoreUnavailable after the last repetition."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
     def scan(self, payload: Mapping[str, Any]) -> Iterator[Item]:
-        """Small pages: what is decided on a row is decided soon after it was read."""
+        """All rows, in small pages, so that a decision about a row follows soon after its read."""
         asked = {**payload, "ConsistentRead": True, "Limit": _PAGE_ROWS}
         while True:
             page = self.repeated(lambda: self._tables.call("Scan", asked))
@@ -59,7 +62,7 @@ class RepeatedCalls:
         return True
 
     def repeated(self, work: Callable[[], T]) -> T:
-        """Again after a pause while DynamoDB is throttling or not to be reached; every call here may be repeated."""
+        """Run `work`, and again after a pause while DynamoDB is throttling or unreachable."""
         for pause in _PAUSES:
             try:
                 return work()

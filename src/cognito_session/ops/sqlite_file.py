@@ -1,4 +1,4 @@
-"""open_existing(): the SQLite store of an address, for a command: the file must be there, in whichever layout it has."""
+"""open_existing(): opens an existing SQLite store for a command, in the layout that the file has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["open_existing"]
 
 
 def open_existing(url: str) -> SQLiteStore:
-    """Raises ConfigurationError where the address names no file of ours."""
+    """Raises ConfigurationError if the address does not name a file of this library."""
     path = SQLiteStore.path_of(url)
     if not path.exists():
         raise ConfigurationError(f"SESSION_STORE: there is no file {path}")

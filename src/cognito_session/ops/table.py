@@ -1,7 +1,7 @@
-"""The session table: what it must look like, made and checked.
+"""The session table: creates it, and checks its keys and settings.
 
-A difference that no call can mend is an error that names it; everything else is mended by the call that its finding
-carries. Whatever waits has a limit. Must not know sessions or rows.
+A difference that no call can correct is an error that names it. The call in its finding corrects any other difference. Every
+wait has a limit. Must not know sessions or rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NO_TABLE: Final = frozenset({"ResourceNotFoundException"})
 _THERE_ALREADY: Final = frozenset({"ResourceInUseException"})
 _POLL_SECONDS: Final = 1.0
 _NO_POOL: Final = {"client_id": "none", "user_pool_id": "xx-none-1_none"}
-"""Commands on tables need no user pool; Configuration asks for one."""
+"""Configuration requires a user pool; commands on tables do not use it."""
 
 
 class Layout(NamedTuple):
@@ -58,7 +58,7 @@ class Layout(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the table shall be."""
+    """The settings that the table should have."""
 
     layout: Layout
     pitr: bool = True
@@ -67,7 +67,7 @@ class Wanted(NamedTuple):
 
 
 class Tables:
-    """DynamoDB's operations on tables, with errors in the operator's words."""
+    """DynamoDB's operations on tables, with errors for the operator."""
 
     def __init__(self, wire: Wire, *, clock: Clock | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
         self.wire = wire
@@ -77,7 +77,7 @@ class Tables:
     def call(self, operation: str, payload: Mapping[str, Any], *, expected: frozenset[str] = frozenset()) -> dict[str, Any]:
         """One call. The codes in `expected` are raised as ServiceError.
 
-        Raises ConfigurationError for what the operator must act on, StoreUnavailable for all else.
+        Raises ConfigurationError if the operator must act, StoreUnavailable for every other error.
         """
         try:
             return self.wire.call("dynamodb", operation, payload, timeout_seconds=_TIMEOUT_SECONDS)
@@ -89,7 +89,7 @@ class Tables:
             raise StoreUnavailable(f"DynamoDB: {error}: check AWS_REGION and the network") from error
 
     def describe(self, table: str) -> dict[str, Any] | None:
-        """DescribeTable's `Table`, or None where there is none."""
+        """DescribeTable's `Table`; None if there is no such table."""
         try:
             found: dict[str, Any] = self.call("DescribeTable", {"TableName": table}, expected=_NO_TABLE)["Table"]
         except ServiceError:
@@ -97,7 +97,7 @@ class Tables:
         return found
 
     def until(self, done: Callable[[], bool], what: str, seconds: float) -> None:
-        """Poll until `done`. Raises StoreUnavailable when `seconds` are over."""
+        """Poll until `done`. Raises StoreUnavailable after `seconds`."""
         give_up = self.clock.monotonic() + seconds
         while not done():
             if self.clock.monotonic() >= give_up:
@@ -106,30 +106,30 @@ class Tables:
 
 
 def create(tables: Tables, wanted: Wanted, *, wait_seconds: float = 120.0) -> list[str]:
-    """Make the table, or make one that is there right; what was done, as lines.
+    """Create the table, or correct an existing one. Returns a line for each change.
 
-    Raises ConfigurationError that names each difference of an existing table; then nothing has been changed.
+    Raises ConfigurationError, which names each difference of an existing table that no call corrects. Then nothing is changed.
     """
     layout, said = wanted.layout, []
     if tables.describe(layout.table) is None and _created(tables, wanted):
         said.append(f"created table {layout.table}")
     tables.until(lambda: _is_active(tables, layout.table), f"table {layout.table} becoming ACTIVE", wait_seconds)
     found = check(tables, wanted)
-    stuck = [finding for finding in found if finding.level != "note" and finding.mend is None]
+    stuck = [finding for finding in found if finding.level != "note" and finding.correction is None]
     if stuck:
         raise ConfigurationError(
             f"table {layout.table} exists and is not the one asked for; nothing was changed:\n"
             + "\n".join(f"- {finding.what}. {finding.fix}" for finding in stuck)
         )
     for finding in found:
-        if finding.mend is not None:
-            _mend(tables, finding.mend, wait_seconds)
+        if finding.correction is not None:
+            _correct(tables, finding.correction, wait_seconds)
             said.append(f"{finding.what}: turned on")
     return said or [f"table {layout.table} is already as it should be"]
 
 
 def check(tables: Tables, wanted: Wanted) -> list[Finding]:
-    """Everything about the table that is not as wanted, by its own description."""
+    """The differences between the table, as DynamoDB describes it, and `wanted`."""
     layout = wanted.layout
     table = tables.describe(layout.table)
     if table is None:
@@ -164,19 +164,19 @@ STRONG_CONSISTENCY: Final = Finding(
 
 
 def key_differences(table: Mapping[str, Any], layout: Layout) -> list[Finding]:
-    """Where the keys of a table, as DescribeTable gives it, are not the layout's."""
+    """The differences between the keys of a table, as DescribeTable returns it, and the layout."""
     is_ = {key["AttributeName"]: key["KeyType"] for key in table["KeySchema"]}
     types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
     found = []
     for kind, variable in (("HASH", "PARTITION_KEY"), ("RANGE", "SORT_KEY")):
         have, want = _key(is_, kind), _key(layout.keys, kind)
         if have != want:
-            mend = f"Set {variable}={have}" if have else f"Unset {variable}"
-            fix = f"{mend} if this is the right table; a table's keys cannot be changed."
+            change = f"Set {variable}={have}" if have else f"Unset {variable}"
+            fix = f"{change} if this is the right table; a table's keys cannot be changed."
             it = f"its {_KINDS[kind]} is {have}" if have else f"it has no {_KINDS[kind]}"
             found.append(Finding("problem", f"{it}; expected {want or 'none'}", fix))
         elif have is not None and types.get(have) != "S":
-            fix = "Make a new table: a key's type cannot be changed."
+            fix = "Create a new table: a key's type cannot be changed."
             found.append(Finding("problem", f"its {_KINDS[kind]} {have} has type {types.get(have)}, not S (String)", fix))
     return found
 
@@ -213,7 +213,7 @@ def _backups(tables: Tables, wanted: Wanted) -> list[Finding]:
     if recovery.get("PointInTimeRecoveryStatus") == "ENABLED":
         return []
     payload = {"TableName": table, "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
-    fix = "Run `cognito-session table create`: it turns it on; or say --no-pitr."
+    fix = "Run `cognito-session table create`: it turns it on; or pass --no-pitr."
     return [Finding("problem", "point-in-time recovery is off", fix, ("UpdateContinuousBackups", payload))]
 
 
@@ -225,13 +225,13 @@ def _settings(table: Mapping[str, Any], wanted: Wanted) -> list[Finding]:
         found.append(Finding("difference", what, fix))
     if not table.get("DeletionProtectionEnabled"):
         if wanted.deletion_protection:
-            mend = ("UpdateTable", {"TableName": name, "DeletionProtectionEnabled": True})
+            call = ("UpdateTable", {"TableName": name, "DeletionProtectionEnabled": True})
             fix = "Run `cognito-session table create --deletion-protection`: it turns it on."
-            found.append(Finding("problem", "deletion protection is off", fix, mend))
+            found.append(Finding("problem", "deletion protection is off", fix, call))
         else:
-            fix = "Deleting the table signs everybody out; --deletion-protection turns it on."
+            fix = "Deleting the table signs all users out; --deletion-protection turns it on."
             found.append(Finding("note", "deletion protection is off", fix))
-    if table.get("Replicas") and table.get("MultiRegionConsistency") != "STRONG":  # the strong kind is a problem of its own
+    if table.get("Replicas") and table.get("MultiRegionConsistency") != "STRONG":  # a problem of its own, above
         what = "it is a global table whose regions are not strongly consistent"
         fix = "Conditions hold within one region only: let all workers of a user's sessions use one region's replica."
         found.append(Finding("problem", what, fix))
@@ -239,7 +239,7 @@ def _settings(table: Mapping[str, Any], wanted: Wanted) -> list[Finding]:
 
 
 def _created(tables: Tables, wanted: Wanted) -> bool:
-    """Whether CreateTable made it; somebody else may have been faster."""
+    """Whether this CreateTable created it; another process may have been first."""
     layout = wanted.layout
     if layout.table.startswith("arn:"):
         raise ConfigurationError("SESSION_TABLE: a table is created by its name, not by an ARN")
@@ -269,12 +269,12 @@ _NOT_YET: Final = frozenset({"ContinuousBackupsUnavailableException", "ResourceI
 """A new table's backups are set up after it is ACTIVE; a table that is being updated takes no second update."""
 
 
-def _mend(tables: Tables, mend: tuple[str, dict[str, Any]], wait_seconds: float) -> None:
+def _correct(tables: Tables, correction: tuple[str, dict[str, Any]], wait_seconds: float) -> None:
     def done() -> bool:
         try:
-            tables.call(*mend, expected=_NOT_YET)
+            tables.call(*correction, expected=_NOT_YET)
         except ServiceError:
             return False
         return True
 
-    tables.until(done, f"{mend[0]} of table {mend[1]['TableName']}", wait_seconds)
+    tables.until(done, f"{correction[0]} of table {correction[1]['TableName']}", wait_seconds)

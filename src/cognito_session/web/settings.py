@@ -1,8 +1,8 @@
-"""AdapterSettings of an application, as Flask's config and Django's settings hold them, become a manager.
+"""AdapterSettings: makes a manager from the settings in Flask's config or Django's settings.
 
-Every keyword of `SessionManager.from_env` may be set, in capitals or not; None counts as unset, and what is not set comes
-from the environment. `MANAGER` may be a manager, the dotted path of one, or of a class with `from_env`. The class is named,
-not imported: the manager puts us together and not the other way round.
+Every keyword of `SessionManager.from_env` may be set, in any case; None means unset, and unset settings come from the
+environment. `MANAGER` may be a manager, its dotted path, or the dotted path of a class with `from_env`. The default class is
+named, not imported, because managers import this package.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ __all__ = ["AdapterSettings"]
 
 _DEFAULT: Final = "cognito_session.SessionManager"
 _OBJECTS: Final = {described.similar: name for name, described in SETTINGS.items() if described.similar}
-"""Keywords that take an object, and the setting with a similar name that takes a text."""
+"""Keywords that take an object, each with the setting of a similar name, which takes a text."""
 
 
 class AdapterSettings(NamedTuple):
-    """What a front door is set up with."""
+    """The settings of an adapter."""
 
     manager: AnySessionManager
     login_path: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any], *, spelled: str) -> AdapterSettings:
-        """From names and values; `spelled` is how a name is written where they come from, as "COGNITO_SESSION_{}".
+        """From names and values. `spelled` is the form of a name in their source, like "COGNITO_SESSION_{}".
 
         Raises ConfigurationError, which names the setting.
         """
@@ -72,7 +72,7 @@ def _keywords(manager: Any, values: dict[str, Any], spelled: str) -> dict[str, A
 
 
 def _made(kind: Any, values: Mapping[str, Any], spelled: str) -> Any:
-    """A policy or CSRF settings that were written as a mapping."""
+    """A policy or CSRF settings from a mapping."""
     try:
         return kind(**{name.lower(): value for name, value in values.items()})
     except TypeError as error:
@@ -80,7 +80,7 @@ def _made(kind: Any, values: Mapping[str, Any], spelled: str) -> Any:
 
 
 def _named(manager: Any, spelled: str) -> Any:
-    """What a dotted path names; anything else as it is."""
+    """The object at a dotted path. Any other value is returned unchanged."""
     if not isinstance(manager, str):
         return manager
     module, _, name = manager.rpartition(".")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["error_code", "read_answer", "read_object", "refused_document", "request_id"]
 
 _OK: Final = 200
-_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,99}")
+_CODE: Final = r"[A-Za-z][A-Za-z0-9.]{0,99}"
 # By its API page, RevokeToken answers 200 with an empty body; DynamoDB and Secrets Manager never do.
 _MAY_BE_EMPTY: Final = frozenset({"cognito-idp"})
 
@@ -91,7 +91,7 @@ def error_code(name: object, status: int) -> str:
     AWS JSON 1.0/1.1 protocol, "Operation error serialization" (https://smithy.io/2.0/aws/protocols/).
     """
     bare = _text(name).rpartition("#")[2].partition(":")[0]
-    return bare if _CODE.fullmatch(bare) else f"HTTP{status}"
+    return bare if re.fullmatch(_CODE, bare) else f"HTTP{status}"
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from botocore import xform_name
@@ -49,6 +49,23 @@ _T = TypeVar("_T")
 _OK: Final = 200
 
 
+class _Request(NamedTuple):
+    """One AWS JSON call, as in `Wire.call`."""
+
+    service: str
+    operation: str
+    payload: JsonPayload
+    signed: bool
+    once: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}.{self.operation}"
+
+    def __repr__(self) -> str:
+        return f"_Request({self.name!r})"  # the payload holds tokens
+
+
 class BotocoreWire:
     """`Wire` on botocore. Signs with `credentials`, or with those of the injected session or clients.
 
@@ -83,40 +100,43 @@ class BotocoreWire:
         once: bool = False,
     ) -> JsonAnswer:
         """See `Wire.call`. If botocore refuses to send, that is a ServiceError "ValidationException", as from the service."""
-        name = f"{service}.{operation}"
-        _refuse_spent(name, timeout_seconds)
-
-        def call(watch: Watch, seconds: float) -> JsonAnswer:
-            watch.known = True
-            if signed and not self._has_session and service not in self._injected:
-                watch.keys = self._credentials.read(name, seconds)
-            client = self._clients.get(service, signed=signed, once=once, timeout_seconds=seconds)
-            watch.known = tells_what_was_sent(client)
-            try:
-                return _call(client, operation, payload)
-            finally:
-                if once and service not in self._injected:
-                    client.close()  # the server may close an idle connection just when the next call takes it
-
-        def send(ahead_seconds: float, seconds: float) -> JsonAnswer:
-            with watched(once=once, ahead_seconds=ahead_seconds) as watch:
-                try:
-                    return translated(name, lambda: call(watch, seconds), watch)
-                except ServiceError as error:
-                    if watch.keys is not None and error.code in KEYS_REFUSED:
-                        self._credentials.refused(watch.keys)
-                    raise
-                finally:
-                    if watch.without_credentials:
-                        self._clients.renew()  # a client that was made without credentials would never find any
+        request = _Request(service, operation, payload, signed=signed, once=once)
+        _refuse_spent(request.name, timeout_seconds)
 
         def exchange(ahead_seconds: float, seconds: float) -> JsonAnswer:
             def work() -> JsonAnswer:
-                return send(ahead_seconds, seconds)
+                return self._send(request, ahead_seconds, seconds)
 
-            return _within(name, seconds, work) if once else _resend_dropped(work)
+            return _within(request.name, seconds, work) if once else _resend_dropped(work)
 
         return self._server_clock.signed(exchange, timeout_seconds) if signed else exchange(0.0, timeout_seconds)
+
+    def _send(self, request: _Request, ahead_seconds: float, timeout_seconds: float) -> JsonAnswer:
+        """Send a request once, with the wire's errors. Drops keys and clients that the error shows to be unusable."""
+        with watched(once=request.once, ahead_seconds=ahead_seconds) as watch:
+            try:
+                return translated(request.name, lambda: self._send_watched(request, watch, timeout_seconds), watch)
+            except ServiceError as error:
+                if watch.keys is not None and error.code in KEYS_REFUSED:
+                    self._credentials.refused(watch.keys)
+                raise
+            finally:
+                if watch.without_credentials:
+                    self._clients.renew()  # a client that was made without credentials would never find any
+
+    def _send_watched(self, request: _Request, watch: Watch, timeout_seconds: float) -> JsonAnswer:
+        """Send a request once, with botocore's errors."""
+        watch.known = True
+        injected = request.service in self._injected
+        if request.signed and not self._has_session and not injected:
+            watch.keys = self._credentials.read(request.name, timeout_seconds)
+        client = self._clients.get(request.service, signed=request.signed, once=request.once, timeout_seconds=timeout_seconds)
+        watch.known = tells_what_was_sent(client)
+        try:
+            return _call(client, request.operation, request.payload)
+        finally:
+            if request.once and not injected:
+                client.close()  # the server may close an idle connection just when the next call takes it
 
     def get(self, url: str, *, timeout_seconds: float, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
         """See `Wire.get`."""

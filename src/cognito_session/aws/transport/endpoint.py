@@ -37,8 +37,8 @@ ADDRESS_VARIABLES: Final = {
 _PLAIN_HTTP_HOSTS: Final = "SESSION_PLAIN_HTTP_HOSTS"
 _REGION: Final = re.compile(r"[a-z0-9-]{2,40}")
 _ADDRESS: Final = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
-_HOST: Final = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:]+\]")
-_LOOPBACK: Final = re.compile(r"(?i:localhost)|127(?:\.[0-9]{1,3}){3}|\[::1\]")
+_HOST: Final = r"[a-z0-9._-]+|\[[0-9a-f:]+\]"
+_LOOPBACK: Final = r"(?i:localhost)|127(?:\.[0-9]{1,3}){3}|\[::1\]"
 
 
 def check_address(address: str, source: str, environ: Mapping[str, str] | None = None) -> str:
@@ -49,7 +49,7 @@ def check_address(address: str, source: str, environ: Mapping[str, str] | None =
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise ConfigurationError(f"{source}: expected an address like https://host or http://localhost:4566")
-    if match[1] == "http" and not _LOOPBACK.fullmatch(match[2]) and match[2].lower() not in plain_http_hosts(environ or {}):
+    if match[1] == "http" and not re.fullmatch(_LOOPBACK, match[2]) and match[2].lower() not in plain_http_hosts(environ or {}):
         allowed = (
             f"; use https, or on a developer's machine name the host in {_PLAIN_HTTP_HOSTS}"
             if environ is not None
@@ -67,7 +67,7 @@ def plain_http_hosts(environ: Mapping[str, str]) -> frozenset[str]:
     Raises ConfigurationError.
     """
     hosts = frozenset(host.strip().lower() for host in environ.get(_PLAIN_HTTP_HOSTS, "").split(",")) - {""}
-    if not all(map(_HOST.fullmatch, hosts)):
+    if not all(re.fullmatch(_HOST, host) for host in hosts):
         raise ConfigurationError(
             f"{_PLAIN_HTTP_HOSTS}: expected names of hosts with commas between them, without scheme and port"
         )
