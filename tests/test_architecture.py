@@ -57,10 +57,13 @@ MAY_IMPORT = {
     "local": BELOW | {"drivers", "aws", "web", "signin", "testing", "local", ""},
     "cli": BELOW | {"drivers", "aws", "web", "signin", "local", "manager", "ops", "cli", ""},
 }
-IN_EXAMPLES = {"signin", "store", "testing", "web", "local", ""}
-"""The layers that an example may import."""
-EXCEPT_IN_EXAMPLES = {"core.crypto.keyring.KEY_BYTES", "core.crypto.keyring.new_entry"}
-"""The demo makes the keys of its own deployment."""
+IN_EXAMPLES = re.compile("|".join(["", *cognito_session.__all__, r"(signin|store|testing)\.\w+", r"(web|local)\..+"]))
+"""What an example may import: names of the public packages, the adapters, and the embedded stack."""
+EXCEPT_IN_EXAMPLES = {
+    "core.crypto.keyring.KEY_BYTES",  # the demo makes the keys of its own deployment
+    "core.crypto.keyring.new_entry",
+    "signin.return_to.safe_return_to",  # the demo's own sign-in form returns to the requested page
+}
 FOR_TYPES_ONLY = {"": {"http", "manager", "signin", "web"}, "store": {"aws", "sqlite_store"}}
 NOT_IN_CORE = {"time", "datetime", "os", "random", "secrets", "socket", "threading", "asyncio", "logging", "subprocess", "uuid"}
 WHEN_USED = {"core.crypto.access_token": {"joserfc"}, "core.crypto.aead": {"cryptography"}}
@@ -116,7 +119,7 @@ def faults_in(module: str, source: str) -> list[str]:
 def faults_in_example(source: str) -> list[str]:
     """The imports of an example that an application has no reason to copy."""
     ours = [found.partition(".")[2] for found, _ in imports_of(ast.parse(source)) if found.partition(".")[0] == PACKAGE]
-    return [f"imports {path}" for path in ours if layer_of(path) not in IN_EXAMPLES and path not in EXCEPT_IN_EXAMPLES]
+    return [f"imports {path}" for path in ours if not IN_EXAMPLES.fullmatch(path) and path not in EXCEPT_IN_EXAMPLES]
 
 
 def _outside_of_core(module: str, place: str) -> set[str]:
@@ -209,6 +212,9 @@ def test_the_checker_of_examples_bites():
     """An example that imports the inside of the package is found, also inside a function."""
     assert len(faults_in_example("from cognito_session.core.protocol import record\nimport cognito_session.aws.dynamodb")) == 2
     assert len(faults_in_example("def f():\n    from cognito_session.assembly import assemble")) == 1
+    assert len(faults_in_example("from cognito_session.signin.outcome import Refusal")) == 1
+    assert len(faults_in_example("from cognito_session import assembly")) == 1
+    assert faults_in_example("import cognito_session\nfrom cognito_session.web.flask import CognitoSession") == []
 
 
 BAD = [

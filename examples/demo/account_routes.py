@@ -10,7 +10,7 @@ from cognito_session.signin import Done, PasswordFlows, Refusal, Refused, TotpSe
 from examples.demo.demo_tools import DemoTools
 from examples.demo.form import Form, query_of
 from examples.demo.guard import SIGN_IN, Event, Guard, Routes
-from examples.demo.pages import Response, page, see_other, with_query
+from examples.demo.pages import Response, page, refused, see_other, with_query
 from examples.demo.recent_sign_in import ask_to_sign_in_again, ask_unless_recent
 
 __all__ = ["AccountRoutes"]
@@ -134,10 +134,7 @@ class AccountRoutes:
         if isinstance(outcome, Refused) and outcome.reason is Refusal.STALE_SIGN_IN:
             return ask_to_sign_in_again(me, "/profile", _APP)
         if isinstance(outcome, Refused):
-            # The form is the browser's: a link that it sends must not become a javascript: address on the page.
-            uri = form.text("uri")
-            offered = TotpSecret(form.text("secret"), uri if uri.startswith(_SCHEME) else _SCHEME)
-            return self._totp_page(me, offered, outcome.reason)
+            return self._totp_page_again(me, form, outcome.reason)
         return see_other("/profile?done=totp")
 
     def _totp_page(self, me: Session, offered: TotpSecret, why: Refusal | None = None) -> Response:
@@ -147,6 +144,16 @@ class AccountRoutes:
             "app_code": self._tools.totp(offered.secret),
         }
         return page("authenticator.html", me=me, status=400 if why else 200, why=why, **shown)
+
+    def _totp_page_again(self, me: Session, form: Form, why: Refusal) -> Response:
+        secret, uri = form.text("secret"), form.text("uri")
+        # The form may have been changed: a link that it carries must not become a javascript: address on the page.
+        if not secret or not uri.startswith(_SCHEME):
+            return refused(400, me)
+        try:
+            return self._totp_page(me, TotpSecret(secret, uri), why)
+        except ValueError:  # the secret is not base32
+            return refused(400, me)
 
     def _code_page(self, template: str, username: str, why: Refusal | None = None, done: str | None = None) -> Response:
         shown: dict[str, Any] = {"username": username, "mail": self._tools.mail(username), "done": done}

@@ -1,4 +1,4 @@
-"""An authenticator that the browser pretends to have, with passkeys put into it (WebDriver: Web Authentication 11)."""
+"""A virtual authenticator with passkeys (WebDriver: Web Authentication 11)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPTIONS = {
 
 
 class Authenticator:
-    """Of one tab; `session` speaks Chromium's own protocol with it."""
+    """The authenticator of one tab; `session` is its session of the Chrome DevTools Protocol."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -29,7 +29,7 @@ class Authenticator:
         self._id = session.send("WebAuthn.addVirtualAuthenticator", {"options": _OPTIONS})["authenticatorId"]
 
     def add_passkey(self, relying_party: str) -> None:
-        """A passkey for this site, with a key of its own."""
+        """Adds a passkey with a new key for a site."""
         key = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         credential = {
             "credentialId": _text(b"passkey-1"),

@@ -1,7 +1,7 @@
-"""Chromium in a thread of its own: Playwright's sync API keeps an event loop running in the thread that uses it, and in the
-main thread that would be in the way of every asynchronous test.
+"""Chromium in a thread of its own: Playwright's sync API runs an event loop in the thread that uses it, and an event loop in
+the main thread would break asynchronous tests.
 
-Whatever touches the browser is done by `run`. A piece of work that hangs is given up after a while, and so is the browser.
+`run` does all work with the browser. If a job hangs, its test fails after a timeout, and so does every later job.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ __all__ = ["ACTION_SECONDS", "TEST_SECONDS", "Chromium", "chromium_of", "executa
 TEST_SECONDS = 60.0
 ACTION_SECONDS = 10.0
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# The first two: as root, and with a small /dev/shm. The third: what a software renderer draws is not worth its start.
+# The first two are for root and for a small /dev/shm. A software renderer would cost its start and help no test.
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 _MISSING = (
-    "the browser tests need Chromium: `apt-get install chromium` (Debian, Ubuntu), or name a Chrome or Chromium of your own"
-    " in CHROMIUM=/path/to/it. What make test installs with pip is Playwright, which brings no browser."
+    "the browser tests need Chromium: `apt-get install chromium` (Debian, Ubuntu), or set"
+    " CHROMIUM=/path/to/chrome. make test installs Playwright with pip, which contains no browser."
 )
 
 
 def executable() -> str:
-    """The browser that the tests use. Raises RuntimeError that says how to get one."""
+    """The path of the browser. Raises RuntimeError with installation instructions."""
     named = os.environ.get("CHROMIUM")
     if named:
         found = shutil.which(named)
         if found is None:
-            raise RuntimeError(f"CHROMIUM is set to something that cannot be run; {_MISSING}")
+            raise RuntimeError(f"CHROMIUM is not the path of a program; {_MISSING}")
         return found
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
@@ -44,7 +44,7 @@ def executable() -> str:
 
 
 class Chromium:
-    """One browser, started when first used."""
+    """One browser; it starts at the first use."""
 
     def __init__(self) -> None:
         self._executable = executable()
@@ -55,7 +55,7 @@ class Chromium:
         self.browser: Browser = self.run(lambda: self._browser)
 
     def run(self, work: Any, *arguments: Any, seconds: float = TEST_SECONDS, **keywords: Any) -> Any:
-        """What `work` returns, done in the browser's thread; raises what it raises, TimeoutError where it hangs."""
+        """Runs `work` in the browser's thread. Returns its result or raises its error; raises TimeoutError if it hangs."""
         if self._hangs:
             raise RuntimeError("an earlier test hung in the browser")
         future: Future[Any] = Future()
@@ -67,7 +67,7 @@ class Chromium:
             raise
 
     def stop(self) -> None:
-        """End the browser."""
+        """Closes the browser."""
         self._work.put(None)
         self._thread.join(ACTION_SECONDS)
 
@@ -82,7 +82,7 @@ class Chromium:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """Nobody waits for a browser that could not be started."""
+        """Fails every job, so that no test waits for a browser that did not start."""
         while True:
             job = self._work.get()
             if job is None:
@@ -91,7 +91,7 @@ class Chromium:
 
 
 def chromium_of(config: pytest.Config) -> Chromium:
-    """The run's browser; started by the first who asks."""
+    """The browser of the test run; it starts at the first call."""
     if _CHROMIUM not in config.stash:
         try:
             config.stash[_CHROMIUM] = chromium = Chromium()

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Says where a Chromium is for the browser tests; installs one where that can be done without asking; else says how to.
-# CHROMIUM names another one. Used by `make test`.
+# Finds a Chromium for the browser tests, or installs one, or prints how to install it. CHROMIUM names another one.
+# `make test` calls it.
 set -eu
 python=${1:-python3}
 

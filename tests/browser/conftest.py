@@ -1,4 +1,4 @@
-"""One world, one site, one browser for all tests here; one user and one context of the browser for each test."""
+"""One deployment, one site and one browser for all tests here; one user and one browser context for each test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples.demo.deployment import Deployment
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """A test with a visitor runs in the browser's thread."""
+    """Runs a test with a visitor in the browser's thread."""
     if "visit" not in pyfuncitem.fixturenames:
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
@@ -22,14 +22,14 @@ def pytest_pyfunc_call(pyfuncitem):
 
 @pytest.fixture(scope="session")
 def served():
-    """The demo's world with its site in it."""
+    """The demo's deployment and its served site."""
     with Deployment.started() as deployment, deployment.served() as gateway:
         yield Site(deployment, gateway)
 
 
 @pytest.fixture
 def site(served):
-    """The site, without trouble left behind."""
+    """The site. Removes injected faults before and after the test."""
     served.deployment.stack.clear_faults()
     yield served
     served.deployment.stack.clear_faults()
@@ -37,13 +37,13 @@ def site(served):
 
 @pytest.fixture
 def user(site):
-    """Somebody new, in no group."""
-    return site.somebody()
+    """A new user in no group."""
+    return site.new_user()
 
 
 @pytest.fixture
 def visit(request, site):
-    """Makes visitors, each with a browser of their own (a context: cookies, storage); looks afterwards for broken scripts."""
+    """Makes visitors, each with a browser context of its own; fails the test if a page's script failed."""
     chromium = chromium_of(request.config)
     visitors: list[Visitor] = []
 
@@ -58,7 +58,7 @@ def visit(request, site):
 
 @pytest.fixture
 def second_factor_for_all(site):
-    """The user pool asks everybody for a second factor, for the time of a test."""
+    """The user pool requires a second factor of every user during the test."""
     pool = {"UserPoolId": site.deployment.pool.user_pool_id, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
     site.stack.cognito("SetUserPoolMfaConfig", MfaConfiguration="ON", **pool)
     yield

@@ -1,4 +1,4 @@
-"""What can be said of a page's accessibility by looking at it as the browser has laid it out (WCAG 2.2 AA, in part)."""
+"""Accessibility checks of a page as the browser has laid it out (a part of WCAG 2.2 AA)."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ _CONTRAST = """(least) => {
 
 
 def faults_in(page: Any) -> list[str]:
-    """What is wrong with the page as it is shown now: its outline, its layout, its colours."""
+    """The faults in the outline, layout and colors of the current page."""
     return [*page.evaluate(_OUTLINE), *page.evaluate(_LAYOUT), *page.evaluate(_CONTRAST, 4.5)]

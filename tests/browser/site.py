@@ -1,4 +1,4 @@
-"""The demo's site as the browser tests see it: its address, its people, what its pages cost."""
+"""The demo's site as the browser tests use it: its address, its users, the calls behind its pages."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Site:
-    """One site in one world, shared by all tests."""
+    """One site of one deployment, shared by all tests."""
 
     deployment: Deployment
     gateway: Gateway
 
     @property
     def url(self) -> str:
-        """Where a browser finds it."""
+        """The address of the site."""
         return base_url(self.gateway)
 
     @property
     def cognito(self) -> str:
-        """Where Cognito is."""
+        """The address of Cognito."""
         return self.deployment.stack.url
 
     @property
@@ -40,18 +40,18 @@ class Site:
         """The embedded stack."""
         return self.deployment.stack
 
-    def somebody(self, *groups: str) -> DemoUser:
+    def new_user(self, *groups: str) -> DemoUser:
         """A new user."""
-        person = DemoUser(f"person-{next(_numbers)}", PASSWORD, "")
-        self.deployment.add(person, groups=groups)
-        return person
+        user = DemoUser(f"user-{next(_numbers)}", PASSWORD, "")
+        self.deployment.add(user, groups=groups)
+        return user
 
-    def a_name(self) -> str:
-        """A user name that nobody has."""
+    def unused_name(self) -> str:
+        """A user name that does not exist."""
         return f"newcomer-{next(_numbers)}"
 
     def cost(self, act: Any) -> CallCounts:
-        """What AWS was asked while something was done."""
+        """The calls to AWS during an action."""
         meter = self.deployment.meter
         mark = meter.mark()
         act()

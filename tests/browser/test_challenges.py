@@ -1,4 +1,4 @@
-"""Challenges in a real browser: what Cognito wants besides a password, or instead of one."""
+"""Challenges in a real browser: second factors, and ways to sign in without a password."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from browser.site import NEW_PASSWORD, PASSWORD
 
 
 def test_an_authenticator_app(visit, site, user):
-    """A wrong code is asked for again, the right one signs in; the address to return to survives it all."""
+    """A wrong code shows the form again, and the right code leads to the page that the user asked for."""
     site.deployment.give_authenticator(user.username)
     alice = visit()
     alice.go("/devices")
@@ -24,7 +24,7 @@ def test_an_authenticator_app(visit, site, user):
 
 
 def test_a_code_by_email(visit, site, user):
-    """The code that was sent signs in, typed with a space in it; the page says, masked, where it went."""
+    """The page shows the masked address. The code signs in, also if the user types a space in it."""
     site.stack.set_mfa(site.deployment.pool, user.username, "EMAIL_OTP", preferred="EMAIL_OTP")
     alice = visit()
     alice.go("/sign-in")
@@ -41,8 +41,8 @@ def test_a_code_by_email(visit, site, user):
 
 
 def test_a_temporary_password(visit, site):
-    """It must be replaced before anything else; a weak one is refused, and the next attempt counts."""
-    name = site.a_name()
+    """A temporary password must be replaced. A weak password is refused, and the user can try again."""
+    name = site.unused_name()
     site.stack.create_user(site.deployment.pool, name, temporary_password=PASSWORD, email=f"{name}@example.com")
     newcomer = visit()
     newcomer.go("/sign-in")
@@ -59,7 +59,7 @@ def test_a_temporary_password(visit, site):
 
 @pytest.mark.parametrize("way", ["With my password", "With a code by email"])
 def test_choosing_a_way(visit, user, way):
-    """With only a name given, Cognito says which ways there are, and each of them signs in."""
+    """With only a user name, the page shows the ways to sign in, and each of them works."""
     alice = visit()
     alice.go("/sign-in")
     alice.page.get_by_text("Without a password").click()
@@ -78,7 +78,7 @@ def test_choosing_a_way(visit, user, way):
 
 
 def test_choosing_among_second_factors(visit, site, user):
-    """Who has two of them and prefers none is asked which."""
+    """A user with two factors and no preference chooses one."""
     site.deployment.give_authenticator(user.username)
     site.stack.set_mfa(site.deployment.pool, user.username, "EMAIL_OTP", "SOFTWARE_TOKEN_MFA")
     alice = visit()
@@ -94,7 +94,7 @@ def test_choosing_among_second_factors(visit, site, user):
 
 
 def test_an_authenticator_app_is_set_up_on_the_way_in(visit, user, second_factor_for_all):
-    """Who must have a second factor and has none sets one up: the key stays the same after a mistyped code."""
+    """A user without a required second factor sets one up. The key stays the same after a wrong code."""
     alice = visit()
     alice.go("/sign-in")
     alice.fill(user_name=user.username, password=PASSWORD)
@@ -111,7 +111,7 @@ def test_an_authenticator_app_is_set_up_on_the_way_in(visit, user, second_factor
 
 
 def test_a_passkey(visit, user):
-    """Chosen, asked of the browser, and its answer signs in; without a passkey the page says so and stays."""
+    """A passkey signs in. If the browser has none, the page shows a message and stays open."""
     alice = visit()
     alice.go("/sign-in")
     alice.page.get_by_text("Without a password").click()
@@ -128,7 +128,7 @@ def test_a_passkey(visit, user):
 
 
 def test_a_challenge_that_took_too_long(visit, site, user):
-    """Cognito's patience is over: the sign-in begins anew, and says why."""
+    """If the challenge expires at Cognito, the sign-in form appears with the reason."""
     site.deployment.give_authenticator(user.username)
     alice = visit()
     alice.go("/sign-in")
@@ -143,7 +143,7 @@ def test_a_challenge_that_took_too_long(visit, site, user):
 
 
 def test_setting_up_an_authenticator_app(visit, site, user):
-    """The key is shown, a mistyped code costs nothing, and from then on the app is asked for."""
+    """A wrong code shows the same key again. After the right code, each sign-in needs the app."""
     alice = visit()
     alice.sign_in(user)
     alice.go("/profile")

@@ -1,4 +1,4 @@
-"""The browser of these tests itself: found or asked for, ended when it hangs, and in nobody's way."""
+"""The browser of these tests: how it is found, how it ends when it hangs, and its thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from browser.chromium import Chromium, chromium_of, executable
 
 @pytest.mark.parametrize("named", ["", "/nowhere/chromium"])
 def test_without_a_browser_the_tests_say_how_to_get_one(monkeypatch, tmp_path, named):
-    """No browser is a failure that names the command, not a skip."""
+    """A missing browser is a failure that names the command to install one, not a skip."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CHROMIUM", named)
     with pytest.raises(RuntimeError, match="apt-get install chromium"):
@@ -22,8 +22,8 @@ def test_without_a_browser_the_tests_say_how_to_get_one(monkeypatch, tmp_path, n
         Chromium()
 
 
-def test_a_browser_of_one_s_own(monkeypatch, tmp_path):
-    """CHROMIUM names it, and wins over what is on the path."""
+def test_the_variable_names_a_browser(monkeypatch, tmp_path):
+    """CHROMIUM names the browser, and takes precedence over the path."""
     own = tmp_path / "my-browser"
     own.write_text("#!/bin/sh\n")
     own.chmod(0o700)
@@ -32,7 +32,7 @@ def test_a_browser_of_one_s_own(monkeypatch, tmp_path):
 
 
 def test_the_main_thread_stays_free(request):
-    """While the browser runs there is no event loop here, so asynchronous tests run as ever."""
+    """The browser runs no event loop in the main thread, so asynchronous tests still work."""
     browser = chromium_of(request.config)
     assert browser.run(lambda: browser.browser.version)
     with pytest.raises(RuntimeError, match="no running event loop"):
@@ -41,12 +41,12 @@ def test_the_main_thread_stays_free(request):
 
 
 async def test_an_asynchronous_test_beside_it():
-    """pytest-asyncio is not disturbed."""
+    """An asynchronous test runs beside the browser."""
     assert asyncio.get_running_loop().is_running()
 
 
-def test_what_hangs_is_given_up(monkeypatch):
-    """Work that does not end raises TimeoutError, and whatever is asked of that browser afterwards is refused at once."""
+def test_hanging_work_times_out(monkeypatch):
+    """Work that does not end raises TimeoutError, and later work in that browser fails at once."""
     monkeypatch.setattr(chromium, "sync_playwright", lambda: (_ for _ in ()).throw(RuntimeError("no driver")))
     with pytest.raises(RuntimeError, match="no driver"):
         Chromium()

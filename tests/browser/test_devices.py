@@ -1,4 +1,4 @@
-"""Devices in two real browsers: the list, one signed out from the other, and what each of them notices."""
+"""Devices in two real browsers: the list, sign-out from another device, and how each page reacts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from playwright.sync_api import expect
 
 
 def devices(visitor):
-    """The list's entries."""
+    """The entries of the list."""
     return visitor.page.locator("ul.devices > li")
 
 
-def test_this_one_is_marked(visit, user):
-    """Two browsers, two sessions; exactly the one that asks is marked."""
+def test_the_current_session_is_marked(visit, user):
+    """The list marks the session of the browser that shows it, and no other."""
     alice, elsewhere = (
         visit(),
         visit(user_agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Mobile/15E148 Safari/604.1"),
@@ -26,8 +26,8 @@ def test_this_one_is_marked(visit, user):
         expect(marked).to_contain_text(here)
 
 
-def test_signing_another_one_out(visit, user):
-    """One button ends it: the other browser notices when it is looked at again, and has to sign in."""
+def test_sign_out_of_another_device(visit, user):
+    """A button ends the other session. That browser shows it when its tab becomes visible, and must sign in."""
     alice, elsewhere = visit(), visit()
     alice.sign_in(user)
     elsewhere.managed(user, "/profile")
@@ -42,8 +42,8 @@ def test_signing_another_one_out(visit, user):
     alice.is_signed_in(user)
 
 
-def test_an_open_page_notices_by_itself(visit, user):
-    """A page that nobody touches asks now and then, and says that the session has ended."""
+def test_an_open_page_shows_the_end_of_the_session(visit, user):
+    """An open page without user input shows that the session has ended."""
     alice, elsewhere = visit(), visit()
     alice.sign_in(user)
     elsewhere.page.clock.install()
@@ -55,8 +55,8 @@ def test_an_open_page_notices_by_itself(visit, user):
     expect(elsewhere.page.get_by_role("alert")).to_contain_text("You have been signed out.")
 
 
-def test_all_others(visit, user):
-    """All but this one end; this one goes on."""
+def test_sign_out_of_all_others(visit, user):
+    """All other sessions end, and this one continues."""
     alice, others = visit(), [visit(), visit()]
     for visitor in (*others, alice):
         visitor.sign_in(user)
@@ -68,8 +68,8 @@ def test_all_others(visit, user):
         visitor.is_signed_out()
 
 
-def test_everywhere(visit, user):
-    """All end, this one too, and Cognito asks for the password again."""
+def test_sign_out_everywhere(visit, user):
+    """All sessions end, including this one, and Cognito asks for the password again."""
     alice, elsewhere = visit(), visit()
     alice.managed(user)
     elsewhere.sign_in(user)
@@ -82,9 +82,9 @@ def test_everywhere(visit, user):
     expect(alice.page.get_by_label("Password")).to_be_visible()
 
 
-def test_only_one_s_own(visit, site, user):
-    """The number of somebody else's session, put into the form, ends nothing."""
-    alice, bob, other = visit(), visit(), site.somebody()
+def test_the_session_of_another_user(visit, site, user):
+    """The id of another user's session in the form ends no session."""
+    alice, bob, other = visit(), visit(), site.new_user()
     alice.sign_in(user)
     bob.sign_in(other)
     third = visit()

@@ -1,4 +1,4 @@
-"""What not everybody may do, in a real browser: groups, step-up, forms of other sites, frames."""
+"""Access rules in a real browser: groups, step-up, forms of other sites, frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORGED = {
 
 @pytest.fixture
 def elsewhere(site):
-    """Another site on another port, whose page posts to ours: the address of the page, by host name."""
+    """Another site on another port, with a form that posts to the demo; returns the page's address for a host."""
     page = []
 
     def handler(_event, _context):
@@ -42,20 +42,20 @@ def elsewhere(site):
 
 
 def test_a_group_s_page(visit, site):
-    """A member sees it; somebody else gets a 403 that names the group, and is still signed in."""
+    """A member sees the page. Another user gets a 403 that names the group, and stays signed in."""
     alice, bob = visit(), visit()
-    alice.sign_in(site.somebody("editors"))
+    alice.sign_in(site.new_user("editors"))
     assert alice.go("/editors") == 200
     alice.reads("Drafts")
-    bob.sign_in(site.somebody())
+    bob.sign_in(site.new_user())
     assert bob.go("/editors") == 403
     bob.sees("For editors only")
     bob.reads("in no group")
     assert bob.go("/profile") == 200
 
 
-def test_who_joins_a_group_gets_in_at_the_next_refresh(visit, site, user):
-    """Groups are those of the access token: a new one counts from the next token on."""
+def test_a_new_group_counts_at_the_next_refresh(visit, site, user):
+    """The access token holds the groups, so a new group counts from the next refresh."""
     alice = visit()
     alice.sign_in(user)
     assert alice.go("/editors") == 403
@@ -66,7 +66,7 @@ def test_who_joins_a_group_gets_in_at_the_next_refresh(visit, site, user):
 
 
 def test_step_up(visit, site, user):
-    """A sign-in that is too old asks for the password again, though Cognito still remembers the browser; then it goes on."""
+    """An old sign-in needs the password again, although Cognito still knows the browser; then the action works."""
     alice = visit()
     alice.managed(user)
     assert alice.go("/transfer") == 200
@@ -81,8 +81,8 @@ def test_step_up(visit, site, user):
     alice.reads("3 marbles sent.")
 
 
-def test_step_up_counts_where_it_matters(visit, site, user):
-    """A form that was open for too long is refused when it is sent, and nothing was done."""
+def test_step_up_when_the_form_is_sent(visit, site, user):
+    """A form that was open for too long is refused, and has no effect."""
     alice = visit()
     alice.sign_in(user, "/transfer")
     site.stack.advance(MAX_AGE_SECONDS + 1)
@@ -92,7 +92,7 @@ def test_step_up_counts_where_it_matters(visit, site, user):
 
 
 def test_a_password_changes_only_after_a_recent_sign_in(visit, site, user):
-    """The form was open for too long: nothing changed, the password again, and back at the form."""
+    """A password form that was open for too long changes nothing, and a new sign-in leads back to it."""
     alice = visit()
     alice.sign_in(user, "/password")
     site.stack.advance(RECENT_SECONDS + 1)
@@ -105,7 +105,7 @@ def test_a_password_changes_only_after_a_recent_sign_in(visit, site, user):
 
 
 def test_others_end_only_after_a_recent_sign_in(visit, site, user):
-    """The library's own page leads to sign in again and back to the page with the button, which then works."""
+    """The library's page leads to sign-in and back to the page with the button, which then works."""
     alice = visit()
     alice.managed(user)
     alice.go("/devices")
@@ -119,8 +119,8 @@ def test_others_end_only_after_a_recent_sign_in(visit, site, user):
     alice.is_at("/")
 
 
-def test_only_marbles(visit, user):
-    """What is no number of marbles is said beside the form, with the name kept."""
+def test_an_invalid_number_of_marbles(visit, user):
+    """An invalid number of marbles shows a message and keeps the recipient's name."""
     alice = visit()
     alice.sign_in(user, "/transfer")
     for marbles in ("0", "101", "-3", "3.5", "many", "", "³"):
@@ -134,7 +134,7 @@ def test_only_marbles(visit, user):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_form_of_another_site_does_nothing(visit, user, elsewhere, host):
-    """A 403, whether the page is on another site or only on another port of ours, where the cookie does come along."""
+    """The response is a 403 for another site, and for another port of the same host, which gets the cookie."""
     alice = visit()
     alice.sign_in(user, "/profile")
     for action, fields in FORGED.items():
@@ -146,12 +146,12 @@ def test_a_form_of_another_site_does_nothing(visit, user, elsewhere, host):
     alice.go("/profile")
     alice.is_signed_in(user)
     expect(alice.page.get_by_label("Note")).to_have_value("")
-    alice.faults.clear()  # the other site's frame and form are not ours to keep quiet
+    alice.faults.clear()  # the console reports the other site's frame and form
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_no_sign_in_from_another_site(visit, user, elsewhere, host):
-    """Nobody is signed in as somebody else by a form of another site (login CSRF)."""
+    """A form of another site cannot sign a visitor in (login CSRF)."""
     victim = visit()
     victim.go(elsewhere(host, "/sign-in", username=user.username, password=user.password))
     victim.page.get_by_role("button").click()
@@ -161,7 +161,7 @@ def test_no_sign_in_from_another_site(visit, user, elsewhere, host):
 
 
 def test_no_other_site_can_frame_it(visit, user, elsewhere):
-    """The page of the session does not show in a frame of another site, not even of one on another port of ours."""
+    """A frame of another site, or of another port of the same host, does not show the page."""
     alice = visit()
     alice.sign_in(user)
     alice.go(elsewhere("localhost", "/sign-out"))
@@ -171,8 +171,8 @@ def test_no_other_site_can_frame_it(visit, user, elsewhere):
     alice.faults.clear()
 
 
-def test_a_link_from_another_site_finds_one_signed_in(visit, user, elsewhere):
-    """Coming from elsewhere by a link is no reason to be signed out: the cookie is Lax, not Strict."""
+def test_a_link_from_another_site_keeps_the_session(visit, user, elsewhere):
+    """A user who follows a link from another site is signed in: the cookie is Lax, not Strict."""
     alice = visit()
     alice.sign_in(user)
     alice.go(elsewhere("127.0.0.1", "/sign-out"))
@@ -183,7 +183,7 @@ def test_a_link_from_another_site_finds_one_signed_in(visit, user, elsewhere):
 
 
 def test_without_a_session_a_form_is_a_401(visit, user):
-    """What was typed into a page of an ended session is not kept, and the page says to sign in."""
+    """A form sent after the end of the session saves nothing and shows the sign-in link."""
     alice = visit()
     alice.sign_in(user, "/profile")
     alice.context.clear_cookies(name="__Host-session")

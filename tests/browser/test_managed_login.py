@@ -1,4 +1,4 @@
-"""Managed login in a real browser: there and back, in every way that people come back."""
+"""Managed login in a real browser, and every way that users return from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVIL = (
 
 
 def test_there_and_back(visit, user):
-    """A page for those who are signed in leads to the form, from there to Cognito, and back to that very page."""
+    """A page for signed-in users leads to the form, from there to Cognito, and back to the same page."""
     alice = visit()
     alice.go("/profile")
     alice.sees("Sign in")
@@ -28,7 +28,7 @@ def test_there_and_back(visit, user):
 
 
 def test_a_wrong_password_stays_at_cognito(visit, user):
-    """Cognito's page says so, nothing comes back to the site; the right one then works in the same flow."""
+    """Cognito's page reports a wrong password and does not return. The right password works in the same flow."""
     alice = visit()
     alice.begin_managed()
     alice.prove(user, password="Wrong-1865!")
@@ -40,8 +40,8 @@ def test_a_wrong_password_stays_at_cognito(visit, user):
 
 
 def test_signing_up_there(visit, site):
-    """Sign-up at Cognito ends signed in here; the code is the one that was sent."""
-    name = site.a_name()
+    """A user who signs up at Cognito with the code from the message is signed in here."""
+    name = site.unused_name()
     newcomer = visit()
     newcomer.begin_managed("/login/sign-up")
     newcomer.page.get_by_label("User name").fill(name)
@@ -55,7 +55,7 @@ def test_signing_up_there(visit, site):
 
 
 def test_cancelling_is_a_clear_page(visit):
-    """Who cancels at Cognito comes back to a page that says so, without a session, and can begin again."""
+    """A user who cancels at Cognito gets a page without a session, and can start again."""
     visitor = visit()
     visitor.begin_managed("/login/sign-up")
     visitor.page.get_by_role("link", name="Cancel").click()
@@ -66,7 +66,7 @@ def test_cancelling_is_a_clear_page(visit):
 
 
 def test_two_tabs_at_once(visit, user):
-    """Two tabs begin before either is back; both end signed in, each where it wanted to go."""
+    """Two tabs start a sign-in at the same time; both are signed in and reach their own pages."""
     alice = visit()
     second = alice.tab()
     alice.begin_managed("/login?return_to=/profile")
@@ -81,7 +81,7 @@ def test_two_tabs_at_once(visit, user):
 
 
 def test_the_back_button_after_a_sign_in(visit, user):
-    """Back at Cognito's page, the same form once more: nothing breaks, and the person is still signed in."""
+    """A user who goes back to Cognito's page and sends the form again is still signed in."""
     alice = visit()
     alice.managed(user, "/profile")
     alice.page.go_back()
@@ -92,7 +92,7 @@ def test_the_back_button_after_a_sign_in(visit, user):
 
 
 def test_a_callback_that_is_loaded_again(visit, user):
-    """The callback's address, opened a second time, leads a signed-in person on instead of to an error."""
+    """A signed-in user who opens the callback's address again is redirected and sees no error."""
     alice = visit()
     seen = []
     alice.page.on("request", lambda request: seen.append(request.url))
@@ -103,8 +103,8 @@ def test_a_callback_that_is_loaded_again(visit, user):
     alice.is_signed_in(user)
 
 
-def test_an_expired_transaction_begins_anew(visit, site, user):
-    """A quarter of an hour at Cognito's page is too long; the flow begins anew by itself and ends where it should."""
+def test_an_expired_transaction_restarts(visit, site, user):
+    """After 16 minutes at Cognito's page the flow restarts by itself and reaches the right page."""
     alice = visit()
     alice.begin_managed("/login?return_to=/devices")
     site.stack.advance(16 * 60)
@@ -113,8 +113,8 @@ def test_an_expired_transaction_begins_anew(visit, site, user):
     alice.is_signed_in(user)
 
 
-def test_a_lost_transaction_begins_anew(visit, user):
-    """Where the browser lost the flow's cookie, the flow begins anew by itself."""
+def test_a_lost_transaction_restarts(visit, user):
+    """If the browser lost the flow's cookie, the flow restarts by itself."""
     alice = visit()
     alice.begin_managed("/login?return_to=/devices")
     alice.context.clear_cookies(domain="localhost")
@@ -123,8 +123,8 @@ def test_a_lost_transaction_begins_anew(visit, user):
     alice.is_signed_in(user)
 
 
-def test_a_flow_begins_anew_only_once(visit):
-    """A state that was begun anew already, and is not known, is a page that says what to do."""
+def test_a_flow_restarts_only_once(visit):
+    """An unknown state of a restarted flow gets a page with instructions, not another restart."""
     visitor = visit()
     assert visitor.go(f"/auth/callback?code=x&state=r{'0' * 32}") == 400
     visitor.sees("Sign-in did not finish")
@@ -132,7 +132,7 @@ def test_a_flow_begins_anew_only_once(visit):
 
 
 def test_cognito_remembers_until_sign_out(visit, user):
-    """Who lost only our cookie is signed in again without a password; after signing out Cognito asks for it."""
+    """A user who lost only this site's cookie needs no password. After sign-out, Cognito asks for it."""
     alice = visit()
     alice.managed(user)
     alice.context.clear_cookies(domain="localhost")
@@ -145,7 +145,7 @@ def test_cognito_remembers_until_sign_out(visit, user):
 
 
 def test_no_way_out_of_the_site(visit, user):
-    """A return address that is another site's, however it is spelled, ends at the start of this one, by every way in."""
+    """A return address of another site, in any spelling, leads to this site's start page."""
     alice = visit()
     for evil in EVIL:
         alice.go(f"/login?return_to={quote(evil)}")
@@ -163,13 +163,13 @@ def test_no_way_out_of_the_site(visit, user):
 
 
 def test_a_changed_password_counts_there_too(visit, site, user):
-    """After a change on our page managed login takes the new password and no longer the old one."""
+    """After a change on this site, managed login accepts the new password and refuses the old one."""
     alice = visit()
     alice.managed(user, "/password")
     alice.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
     alice.press("Change password")
     alice.is_at("/profile?done=password")
-    site.stack.advance(3)  # within the clock tolerance of signing out the others, a sign-in counts as one from before
+    site.stack.advance(3)  # a sign-in within the clock tolerance of the change counts as an earlier one, and ends
     alice.sign_out()
     alice.begin_managed()
     alice.prove(user)

@@ -1,6 +1,6 @@
-"""Every page, light and dark, wide and narrow: looked at for what accessibility can be measured by, and photographed.
+"""Accessibility checks and screenshots of every page, in light and dark, wide and narrow.
 
-The pictures are in build/screenshots, one file for each page, scheme and width.
+The screenshots are in build/screenshots: one file for each page, scheme and width.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ SCHEMES = ("light", "dark")
 WIDTHS = (1280, 360)
 
 
-def looked_at(visitor, name):
-    """Every look of the page in front: the faults, each with where it was found."""
+def faults_of(visitor, name):
+    """The faults of the current page in every scheme and width, each with its place."""
     page, found = visitor.page, []
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for scheme in SCHEMES:
@@ -32,23 +32,23 @@ def looked_at(visitor, name):
     return found
 
 
-def password_form(visitor, person, password=None):
-    """The sign-in form, filled in and sent."""
+def password_form(visitor, user, password=None):
+    """Fills in and sends the sign-in form."""
     visitor.go("/sign-in")
-    visitor.fill(user_name=person.username, password=password or person.password)
+    visitor.fill(user_name=user.username, password=password or user.password)
     visitor.press("Sign in")
 
 
 @pytest.mark.parametrize("name", ["home", "sign-in", "sign-up", "forgot", "confirm", "reset", "nothing"])
-def test_pages_for_everybody(visit, site, name):
-    """The start, every form on the way in, and a page that is not there."""
+def test_pages_before_sign_in(visit, site, name):
+    """The start page, every form before sign-in, and a page that does not exist."""
     visitor = visit()
     visitor.go({"home": "/", "confirm": "/confirm?username=dave", "reset": "/reset?username=dave"}.get(name, f"/{name}"))
-    assert looked_at(visitor, {"nothing": "404"}.get(name, name)) == []
+    assert faults_of(visitor, {"nothing": "404"}.get(name, name)) == []
 
 
 def test_the_sign_in_form_after_a_wrong_password(visit, user):
-    """What is wrong is announced, tied to the fields, and the title says so first."""
+    """The message describes the fields, and the title starts with it."""
     visitor = visit()
     password_form(visitor, user, "Wrong-1865!")
     visitor.reads("The user name or password is incorrect.")
@@ -56,81 +56,81 @@ def test_the_sign_in_form_after_a_wrong_password(visit, user):
     for label in ("User name", "Password"):
         expect(visitor.page.get_by_label(label).first).to_have_accessible_description(said)
     assert visitor.page.title().startswith("Error")
-    assert looked_at(visitor, "sign-in-wrong") == []
+    assert faults_of(visitor, "sign-in-wrong") == []
 
 
 def test_pages_of_challenges(visit, site):
-    """An authenticator app, a code by email, a new password, the choice among ways."""
+    """The pages of an authenticator app, a code by email, a new password, and the choice of a way."""
     found = []
     for index, name in enumerate(("totp", "email", "new-password", "choose")):
         visitor = visit()
-        person = site.deployment.users[2 + index] if name != "choose" else site.somebody()
+        user = site.deployment.users[2 + index] if name != "choose" else site.new_user()
         if name == "choose":
             visitor.go("/sign-in")
             visitor.page.get_by_text("Without a password").click()
-            visitor.page.locator("#choose-username").fill(person.username)
+            visitor.page.locator("#choose-username").fill(user.username)
             visitor.press("Choose a way")
         else:
-            password_form(visitor, person)
+            password_form(visitor, user)
         visitor.page.wait_for_url("**/challenge?**")
-        found += looked_at(visitor, f"challenge-{name}")
+        found += faults_of(visitor, f"challenge-{name}")
     assert found == []
 
 
 def test_the_page_that_sets_up_a_second_factor(visit, user, second_factor_for_all):
-    """The key as text and as a link, and a field for the first code; the same after a wrong one."""
+    """The page shows the key as text and as a link, also after a wrong code."""
     visitor = visit()
     password_form(visitor, user)
     visitor.sees("Set up an authenticator app")
-    found = looked_at(visitor, "challenge-set-up")
+    found = faults_of(visitor, "challenge-set-up")
     visitor.fill(code="12345x")
     visitor.press("Continue")
     visitor.reads("The code is incorrect or has expired")
-    assert found + looked_at(visitor, "challenge-set-up-wrong") == []
+    assert found + faults_of(visitor, "challenge-set-up-wrong") == []
 
 
 def test_pages_of_a_session(visit, site):
-    """All that one has when signed in, with a second device in the list."""
-    alice, elsewhere, person = visit(), visit(), site.somebody("editors")
-    elsewhere.sign_in(person)
-    alice.managed(person)
-    found = looked_at(alice, "home-signed-in")
+    """Every page of a signed-in user, with a second device in the list."""
+    alice, elsewhere, user = visit(), visit(), site.new_user("editors")
+    elsewhere.sign_in(user)
+    alice.managed(user)
+    found = faults_of(alice, "home-signed-in")
     for name in ("profile", "devices", "editors", "transfer", "password"):
         assert alice.go(f"/{name}") == 200
-        found += looked_at(alice, name)
+        found += faults_of(alice, name)
     alice.go("/profile")
     alice.press("Set up an authenticator app")
     alice.sees("Set up an authenticator app")
-    found += looked_at(alice, "authenticator")
+    found += faults_of(alice, "authenticator")
     assert found == []
 
 
-def test_pages_that_say_no(visit, site, user):
-    """401, 403 in both kinds, 503, and a tab in which one has been signed out."""
+def test_pages_of_refusals(visit, site, user):
+    """The pages of 401, 503, both kinds of 403, and a tab after sign-out elsewhere."""
     alice = visit()
     alice.sign_in(user)
     alice.go("/editors")
-    found = looked_at(alice, "403-group")
+    found = faults_of(alice, "403-group")
     site.stack.advance(MAX_AGE_SECONDS + 1)
     alice.go("/transfer")
-    found += looked_at(alice, "403-step-up")
+    found += faults_of(alice, "403-step-up")
     site.stack.fault("GetItem", "error500", times=None)
     alice.go("/profile")
-    found += looked_at(alice, "503")
+    found += faults_of(alice, "503")
     site.stack.clear_faults()
     alice.go("/profile")
     alice.context.clear_cookies(name="__Host-session")
     alice.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(alice.page.get_by_role("alert")).to_contain_text("You have been signed out.")
-    found += looked_at(alice, "signed-out-elsewhere")
+    found += faults_of(alice, "signed-out-elsewhere")
     alice.press("Save")
     alice.sees("You are signed out")
-    found += looked_at(alice, "401")
+    found += faults_of(alice, "401")
     assert found == []
 
 
-def test_every_colour_can_be_read(visit, user):
-    """Each of the colours that one can choose has enough contrast in both schemes."""
+def test_every_color_has_enough_contrast(visit, user):
+    """Each color that a user can choose has enough contrast in both schemes."""
     alice, found = visit(), []
     alice.sign_in(user, "/profile")
     for accent in ACCENTS:
@@ -144,7 +144,7 @@ def test_every_colour_can_be_read(visit, user):
 
 
 def test_the_keyboard_finds_the_content(visit, user):
-    """The first stop is a link that leads past the navigation, and each stop can be seen."""
+    """The first tab stop is a link past the navigation, and every stop has a visible outline."""
     alice = visit()
     alice.sign_in(user)
     alice.page.keyboard.press("Tab")
@@ -157,8 +157,8 @@ def test_the_keyboard_finds_the_content(visit, user):
     assert int(outline.removesuffix("px")) >= 2
 
 
-def test_who_wants_no_motion_gets_none(visit, user):
-    """With prefers-reduced-motion nothing moves by itself."""
+def test_reduced_motion(visit, user):
+    """With prefers-reduced-motion the page has no transitions."""
     alice = visit(reduced_motion="reduce")
     alice.sign_in(user)
     moving = "[...document.querySelectorAll('*')].filter((e) => getComputedStyle(e).transitionDuration !== '0s').length"

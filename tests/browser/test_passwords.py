@@ -10,8 +10,8 @@ WRONG = "The user name or password is incorrect."
 
 
 def test_signing_up_by_form(visit, site):
-    """Name, address, password, the code that was sent; then the new user can sign in."""
-    name = site.a_name()
+    """A new user enters name, address, password and the code, and can then sign in."""
+    name = site.unused_name()
     newcomer = visit()
     newcomer.go("/sign-up")
     newcomer.fill(user_name=name, email_address=f"{name}@example.com", password=PASSWORD)
@@ -29,8 +29,8 @@ def test_signing_up_by_form(visit, site):
 
 
 def test_an_unconfirmed_user_is_led_to_the_code(visit, site):
-    """Who signs in before confirming is asked for the code, and can have another one sent."""
-    name = site.a_name()
+    """A user who signs in before the confirmation must enter the code, and can ask for another one."""
+    name = site.unused_name()
     newcomer = visit()
     newcomer.go("/sign-up")
     newcomer.fill(user_name=name, email_address=f"{name}@example.com", password=PASSWORD)
@@ -47,24 +47,24 @@ def test_an_unconfirmed_user_is_led_to_the_code(visit, site):
 
 
 def test_a_taken_name_and_a_weak_password(visit, user):
-    """Both are said beside the form, with what was typed kept and the password not."""
+    """The page reports both problems, and keeps the typed text except the password."""
     newcomer = visit()
     newcomer.go("/sign-up")
     newcomer.fill(user_name=user.username, email_address="a@example.com", password=PASSWORD)
     newcomer.press("Sign up")
     newcomer.reads("This user name is taken.")
     expect(newcomer.page.get_by_label("User name")).to_have_value(user.username)
-    newcomer.fill(user_name=newcomer.site.a_name(), password="simple")
+    newcomer.fill(user_name=newcomer.site.unused_name(), password="simple")
     newcomer.press("Sign up")
     newcomer.reads("This password does not meet the requirements.")
     expect(newcomer.page.get_by_label("Password")).to_have_value("")
 
 
 def test_wrong_passwords_and_unknown_users_look_alike(visit, user):
-    """The same page, word for word, for a wrong password and a name that nobody has; then the right one signs in."""
+    """A wrong password and an unknown user name get the same page; then the right password signs in."""
     alice = visit()
     pages = []
-    for name in (user.username, "nobody-at-all"):
+    for name in (user.username, "unknown-user"):
         alice.go("/sign-in")
         alice.fill(user_name=name, password="Wrong-1865!")
         alice.press("Sign in")
@@ -77,8 +77,8 @@ def test_wrong_passwords_and_unknown_users_look_alike(visit, user):
     alice.sees(f"Hello, {user.username}")
 
 
-def test_the_password_form_comes_back_to_where_one_was(visit, user):
-    """The page that was asked for is the page that comes after the sign-in."""
+def test_the_sign_in_form_returns_to_the_requested_page(visit, user):
+    """After sign-in the user sees the requested page."""
     alice = visit()
     alice.go("/devices")
     alice.reads("Sign in to continue.")
@@ -88,7 +88,7 @@ def test_the_password_form_comes_back_to_where_one_was(visit, user):
 
 
 def test_a_forgotten_password(visit, user):
-    """A code, a new password, and only that one signs in. An unknown name is answered alike."""
+    """After the reset only the new password signs in. An unknown user name gets the same page."""
     alice = visit()
     alice.go("/sign-in")
     alice.press("Forgot your password?")
@@ -106,13 +106,13 @@ def test_a_forgotten_password(visit, user):
     alice.press("Sign in")
     alice.sees(f"Hello, {user.username}")
     alice.go("/forgot")
-    alice.fill(user_name="nobody-at-all")
+    alice.fill(user_name="unknown-user")
     alice.press("Send a code")
     assert alice.page.locator("main .lead").inner_text() == known
 
 
 def test_another_password_ends_the_other_sessions(visit, user):
-    """This browser stays signed in, the other one is not any more; the old password is worth nothing."""
+    """A changed password keeps this session and ends the other one."""
     alice, elsewhere = visit(), visit()
     alice.sign_in(user)
     elsewhere.sign_in(user)

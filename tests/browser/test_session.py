@@ -1,4 +1,4 @@
-"""A session's life in a real browser: its cookie, its tokens' refreshes, its end, and an outage that does not end it."""
+"""A session in a real browser: its cookie, its refreshes, its end, and outages that do not end it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ AT_ONCE = f"""async () => {{
 }}"""
 
 
-def test_the_cookie_as_the_browser_holds_it(visit, user):
-    """HttpOnly, Secure, Lax, for this host and all its paths; scripts see no cookie at all; the value is sealed."""
+def test_the_session_cookie(visit, user):
+    """The cookie is HttpOnly, Secure and Lax for the host and all paths. Scripts see no cookie, and the value is sealed."""
     alice = visit()
     alice.managed(user)
     cookie = alice.session_cookie()
@@ -31,8 +31,8 @@ def test_the_cookie_as_the_browser_holds_it(visit, user):
     assert "eyJ" not in cookie["value"]
 
 
-def test_cookies_of_a_flow_are_as_careful(visit, site, user):
-    """The cookies of a sign-in under way, too, are HttpOnly, Secure and Lax, and gone afterwards."""
+def test_cookies_of_an_unfinished_sign_in(visit, site, user):
+    """The cookies of an unfinished sign-in are HttpOnly, Secure and Lax too."""
     site.deployment.give_authenticator(user.username)
     alice = visit()
     alice.begin_managed()
@@ -48,7 +48,7 @@ def test_cookies_of_a_flow_are_as_careful(visit, site, user):
 
 
 def test_an_ordinary_page_is_one_read(visit, site, user):
-    """One read, no write, no call to Cognito; and the panel on the page says just that."""
+    """A page needs one read, no write and no call to Cognito, and its panel shows this."""
     alice = visit()
     alice.sign_in(user)
     alice.go("/editors")
@@ -57,8 +57,8 @@ def test_an_ordinary_page_is_one_read(visit, site, user):
     expect(alice.page.get_by_role("complementary")).to_contain_text("1 read, 0 writes, 0 calls to Cognito")
 
 
-def test_the_panel_shows_the_way_here(visit, user):
-    """The page after a sign-in shows the requests that led to it, with their calls, and no query, code or state."""
+def test_the_panel_shows_redirects(visit, user):
+    """The page after a sign-in shows the requests before it with their calls, without query, code or state."""
     alice = visit()
     alice.managed(user, "/profile")
     panel = alice.page.get_by_role("complementary")
@@ -70,7 +70,7 @@ def test_the_panel_shows_the_way_here(visit, user):
 
 
 def test_parallel_fetches_after_expiry(visit, site, user):
-    """20 fetches with an expired token: all are served, for one refresh call, and a reload is still signed in."""
+    """20 parallel requests with an expired token are all served with one refresh call, and a reload is signed in."""
     alice = visit()
     alice.sign_in(user)
     site.stack.advance(ACCESS_TOKEN_SECONDS + 1)
@@ -86,7 +86,7 @@ def test_parallel_fetches_after_expiry(visit, site, user):
 
 
 def test_a_reload_after_expiry(visit, site, user):
-    """Hours later, with rotation on, a reload refreshes once and is served; the next one refreshes nothing."""
+    """Hours later a reload refreshes the token once; the next reload does not."""
     alice = visit()
     alice.sign_in(user, "/profile")
     site.stack.advance(3 * 3600)
@@ -96,7 +96,7 @@ def test_a_reload_after_expiry(visit, site, user):
 
 
 def test_the_profile_follows_the_token(visit, site, user):
-    """When the token's life is over the page asks once, and shows the next token without being reloaded."""
+    """When the token expires, the page asks once and shows the new token without a reload."""
     alice = visit()
     alice.page.clock.install()
     alice.sign_in(user, "/profile")
@@ -109,8 +109,8 @@ def test_the_profile_follows_the_token(visit, site, user):
     expect(alice.page.locator("#panel-live")).to_contain_text("/status")
 
 
-def test_asking_keeps_no_session_alive(visit, site, user):
-    """A tab that only asks whether the session is there does not move its idle end."""
+def test_polling_does_not_extend_the_session(visit, site, user):
+    """A tab that only polls the session does not extend its idle timeout."""
     alice = visit()
     alice.sign_in(user)
     for _ in range(5):
@@ -119,8 +119,8 @@ def test_asking_keeps_no_session_alive(visit, site, user):
     assert last == 401
 
 
-def test_sign_out_is_noticed_in_the_other_tab(visit, user):
-    """Without anybody touching it, the other tab says that one is signed out, and shows the way back in."""
+def test_sign_out_shows_in_the_other_tab(visit, user):
+    """The other tab shows without user input that the user is signed out, with a link to sign in."""
     alice = visit()
     alice.managed(user, "/profile")
     second = alice.tab()
@@ -132,9 +132,9 @@ def test_sign_out_is_noticed_in_the_other_tab(visit, user):
     alice.is_at("/sign-in?return_to=/devices", second)
 
 
-def test_another_user_is_noticed_in_the_other_tab(visit, site, user):
-    """When somebody else signs in over the first one's session, a tab that shows the first one's page says so."""
-    alice, other = visit(), site.somebody()
+def test_another_user_shows_in_the_other_tab(visit, site, user):
+    """When another user signs in, a tab with a page of the first user shows it."""
+    alice, other = visit(), site.new_user()
     alice.sign_in(user, "/profile")
     second = alice.tab()
     alice.go("/devices", second)
@@ -142,8 +142,8 @@ def test_another_user_is_noticed_in_the_other_tab(visit, site, user):
     expect(second.get_by_role("alert")).to_contain_text("Another user is signed in now.")
 
 
-def test_sign_out_ends_it_for_good(visit, user):
-    """The cookie is gone from the browser, and put back by hand it is worth nothing."""
+def test_sign_out_ends_the_session(visit, user):
+    """The browser deletes the cookie, and a restored copy of it is refused."""
     alice = visit()
     alice.managed(user)
     kept = alice.session_cookie()
@@ -154,7 +154,7 @@ def test_sign_out_ends_it_for_good(visit, user):
 
 
 def test_the_back_button_after_sign_out_shows_nothing(visit, user):
-    """A page of the session is not to be had from the browser's memory."""
+    """The browser does not show a page of the session from its cache."""
     alice = visit()
     alice.sign_in(user, "/profile")
     alice.sign_out()
@@ -164,7 +164,7 @@ def test_the_back_button_after_sign_out_shows_nothing(visit, user):
 
 
 def test_data_is_kept_with_the_session(visit, user):
-    """A colour and a note survive a reload; markup in the note is text; the next session begins without them."""
+    """A color and a note survive a reload, markup in the note is text, and the next session starts without them."""
     note = '<b>caucus</b> & "race" {brace} <!--panel-->'
     alice = visit()
     alice.sign_in(user, "/profile")
@@ -181,8 +181,8 @@ def test_data_is_kept_with_the_session(visit, user):
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "*"])
-def test_an_outage_is_a_page_and_no_sign_out(visit, site, user, operation):
-    """While DynamoDB does not answer there is a 503 in the site's look; afterwards one is signed in as before."""
+def test_an_outage_does_not_sign_out(visit, site, user, operation):
+    """While DynamoDB fails, the page is a 503 in the site's look; afterwards the user is still signed in."""
     alice = visit()
     alice.sign_in(user)
     before = alice.session_cookie()
@@ -197,7 +197,7 @@ def test_an_outage_is_a_page_and_no_sign_out(visit, site, user, operation):
 
 
 def test_cognito_down_while_signing_in(visit, site, user):
-    """An outage is no wrong password: a 503, no session, and a moment later the same form signs in."""
+    """An outage is a 503 without a session, not a wrong password; later the same form signs in."""
     alice = visit()
     alice.go("/sign-in")
     site.stack.fault("InitiateAuth", "error500", times=None)
@@ -210,8 +210,8 @@ def test_cognito_down_while_signing_in(visit, site, user):
     alice.sees(f"Hello, {user.username}")
 
 
-def test_cognito_down_on_the_way_back(visit, site, user):
-    """The token endpoint fails once: a 503 whose reload finishes the very same sign-in."""
+def test_cognito_down_at_the_callback(visit, site, user):
+    """If the token endpoint fails, the callback is a 503, and its reload finishes the same sign-in."""
     alice = visit()
     alice.begin_managed("/login?return_to=/devices")
     site.stack.fault("oauth2/token", "error500", times=None)

@@ -1,4 +1,4 @@
-"""The main path without scripts: every page and form works, and nothing on the page waits for one."""
+"""The main path without scripts: every page and form works."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 
 def test_the_main_path(visit, site, user):
-    """In by the form, another device ended, a preference saved, a token refreshed, out: all of it without a script."""
+    """Sign-in, sign-out of a device, a saved color, a refresh and sign-out work without scripts."""
     alice, elsewhere = visit(java_script_enabled=False), visit()
     elsewhere.sign_in(user)
     alice.go("/")
@@ -36,14 +36,14 @@ def test_the_main_path(visit, site, user):
 
 
 def test_managed_login_too(visit, user):
-    """There and back without a script."""
+    """Managed login works without scripts."""
     alice = visit(java_script_enabled=False)
     alice.managed(user, "/devices")
     alice.is_signed_in(user)
 
 
 def test_the_script_is_one_small_file(visit):
-    """Nothing is inline: no style attribute, no handler, one script, one style sheet, and none from elsewhere."""
+    """The page has one script and one style sheet of this site, and nothing inline."""
     visitor = visit()
     asked = []
     visitor.page.on("request", lambda request: asked.append(request.url))

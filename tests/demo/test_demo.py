@@ -273,6 +273,25 @@ def test_malformed_forms(deployment, app, path, body):
     assert [call for call in deployment.stack.calls() if call.service == "cognito"] == []
 
 
+@pytest.mark.parametrize(
+    ("secret", "uri"),
+    [
+        ("", "otpauth://totp/a"),
+        ("%", "otpauth://totp/a"),
+        ("A", "otpauth://totp/a"),
+        ("A" * 32, "javascript:alert(1)"),
+        ("A" * 32, ""),
+    ],
+)
+def test_a_changed_form_of_an_authenticator_app(browser, secret, uri):
+    """A form with an invalid secret or link is a 400, and the page does not contain them."""
+    signed_in(browser)
+    reply = browser.post("/authenticator", code="12", secret=secret, uri=uri)
+    assert reply.status == 400
+    assert "Invalid form" in reply.body
+    assert "javascript:" not in reply.body
+
+
 @pytest.mark.parametrize("path", ["/", "/status", "/challenge", "/auth/callback", "/devices", "/login", "/confirm", "/reset"])
 @pytest.mark.parametrize(
     "query", ["return_to=//evil", "done=<script>", "username=%ff%fe", "a=&&&", "sent=9999999999", "x" * 9000]
