@@ -203,7 +203,7 @@ def test_an_empty_cognito_form_is_unset_too(value):
 
 @pytest.mark.parametrize("variable", ["SESSION_TABLE", "PARTITION_KEY", "SORT_KEY"])
 def test_the_rest_has_no_cognito_form(variable):
-    """COGNITO_SESSION_TABLE and the like are nobody's variables."""
+    """COGNITO_SESSION_TABLE and the like are not read."""
     assert read(**{f"COGNITO_{variable}": "elsewhere"}) == read()
 
 

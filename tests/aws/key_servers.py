@@ -112,7 +112,7 @@ class Sts(KeyServer):
 
 
 class Sso(KeyServer):
-    """IAM Identity Center's GetRoleCredentials, for whoever is signed in."""
+    """IAM Identity Center's GetRoleCredentials, for any signed-in user."""
 
     bearer = "an-sso-token"
 

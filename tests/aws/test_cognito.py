@@ -136,7 +136,7 @@ def test_a_secret_that_takes_its_time(stack, wire):
 
 @pytest.mark.parametrize("call", ["refresh", "revoke"])
 def test_a_secret_that_cannot_be_read(desk, wire, call):
-    """Nothing was sent, nobody's token is called dead; what the operator must mend stays the operator's."""
+    """Nothing was sent and no token is called dead; a configuration error stays one."""
     for fault, raised in ((SessionUnavailable("away"), ProviderUnavailable), (ConfigurationError("ARN"), ConfigurationError)):
 
         def failing(fault=fault):
@@ -152,7 +152,7 @@ def test_a_secret_that_cannot_be_read(desk, wire, call):
 
 @pytest.mark.parametrize("secret", [WRONG, "short", None])
 def test_a_wrong_secret_is_the_operators(confidential, wire, secret):
-    """A wrong or missing client secret: a ConfigurationError that names CLIENT_SECRET; nobody's token is called dead."""
+    """A wrong or missing client secret: a ConfigurationError that names CLIENT_SECRET; no token is called dead."""
     provider = confidential.provider_on(wire, client_secret=secret)
     with pytest.raises(ConfigurationError, match="CLIENT_SECRET") as caught:
         provider.refresh(confidential.request())
@@ -390,7 +390,7 @@ def test_a_wrong_setup_is_the_operators(code):
     ],
 )
 def test_everything_else_is_an_outage(code, status):
-    """Throttling, 5xx and codes that nobody knows: ProviderUnavailable that was answered, with Cognito's Retry-After."""
+    """Throttling, 5xx and unknown codes: ProviderUnavailable that was answered, with Cognito's Retry-After."""
     with pytest.raises(ProviderUnavailable) as caught:
         refused(Refusing(code, "secret text", status, retry_after=7))
     assert (caught.value.sent, caught.value.retry_after) == (True, 7)
@@ -423,7 +423,7 @@ def test_an_answer_without_a_token_is_an_outage(answer):
 
 @pytest.mark.parametrize("access", [None, "", 7, "x" * 20_000], ids=["none", "empty", "number", "too long"])
 def test_a_rotated_token_counts_whatever_is_beside_it(access):
-    """The new refresh token has no other copy: it is handed on with an access token that nobody can serve."""
+    """The new refresh token has no other copy: it is returned even with an unusable access token."""
 
     class Answering:
         def call(self, *_: Any, **__: Any) -> dict[str, Any]:
@@ -448,7 +448,7 @@ def test_told_no(rotating, kind):
 
 @pytest.mark.parametrize(("kind", "worked"), [("drop_before", False), ("drop_after", True)])
 def test_told_nothing(rotating, kind, worked):
-    """A dropped connection: nobody knows whether it was done, and it is not sent again."""
+    """A dropped connection: the call may have been done, and it is not sent again."""
     rotating.refresh(rotating.app.sign_in(rotating.user)["RefreshToken"])  # a warm connection would tempt to a resend
     rotating.stack.clear_calls()
     rotating.stack.fault(GET_TOKENS, kind)
@@ -461,7 +461,7 @@ def test_told_nothing(rotating, kind, worked):
 
 @pytest.mark.parametrize(("kind", "worked"), [("hang", False), ("hang_after", True)])
 def test_waited_in_vain(rotating, monkeypatch, kind, worked):
-    """A call that hangs is cut at the limit; nobody knows whether it was done."""
+    """A hanging call ends at the limit; it may have been done."""
     rotating.refresh(rotating.app.sign_in(rotating.user)["RefreshToken"])  # makes botocore's client, which takes longer
     rotating.stack.clear_calls()
     monkeypatch.setattr("cognito_session.aws.token_refresh.CALL_LIMIT_SECONDS", 0.3)
@@ -482,7 +482,7 @@ def test_never_left(stack, kind):
     assert caught.value.sent is False
 
 
-# --- where GetTokensFromRefreshToken is not to be had
+# --- if GetTokensFromRefreshToken is unsupported
 
 
 class Older:
@@ -599,7 +599,7 @@ def test_the_hash_is_cognitos():
 
 
 def test_revoked_is_dead(desk):
-    """A revoked token refreshes no more, and to revoke it again, or one that nobody knows, is no error."""
+    """A revoked token no longer refreshes; revoking it again, or an unknown one, is not an error."""
     for token in (desk.token, desk.token, "garbage"):
         assert desk.provider.revoke(token) is None
     assert desk.refresh() == Denied(DEAD, "NotAuthorizedException")

@@ -1,4 +1,4 @@
-"""A refusal that nobody understands: one call with a token that cannot exist tells whose fault it is."""
+"""An unrecognized refusal: one call with a token that cannot exist tells the token's fault from the setup's."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def test_no_session_is_rejected_for_what_is_the_operators(stack, message):
 
 
 def test_a_dead_token_in_words_of_next_year(stack):
-    """A revoked token whose refusal nobody knows: the experiment tells, the session ends."""
+    """A revoked token with an unknown refusal: the control call proves it, and the session ends."""
     app = make_app(stack, rotation_grace_seconds=60)
     manager, user = app.manager(), app.user()
     tokens = app.sign_in(user)

@@ -219,7 +219,7 @@ def test_profiles(aws, name):
 
 @pytest.mark.filterwarnings("ignore::getpass.GetPassWarning")
 def test_a_profile_that_asks_for_a_code(aws, monkeypatch):
-    """Nobody enters an MFA code on a server's standard input: the operator's error, and no outage that never ends."""
+    """A server cannot enter an MFA code: this is a configuration error, not an outage."""
     keys = "[profile b]\naws_access_key_id=x\naws_secret_access_key=y\n"
     with Path(os.devnull).open() as nothing:
         monkeypatch.setattr("sys.stdin", nothing)

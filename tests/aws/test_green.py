@@ -1,4 +1,4 @@
-"""Workers of gevent and eventlet: a call that waits stops nobody else."""
+"""Workers of gevent and eventlet: a waiting call does not stop other greenlets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ except ConfigurationError as error: print(error)
 
 
 class Meeting:
-    """A server that answers nobody before `expected` calls are there at once; what the most were is `most`."""
+    """A server that answers once `expected` calls have arrived; `most` is the largest number at one time."""
 
     def __init__(self, expected):
         self.most = 0

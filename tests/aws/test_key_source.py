@@ -106,7 +106,7 @@ def test_a_cold_start_of_many_threads_is_one_fetch(stack, source):
 
 
 def test_many_threads_with_one_unknown_kid_are_one_fetch(stack, source, clock):
-    """Once the cooldown is over, 64 threads with an id that nobody knows cause one fetch between them."""
+    """Once the cooldown is over, 64 threads with an unknown id cause one fetch between them."""
     source.keys(None)
     clock.advance(10)
     found = joined([in_thread(source.keys, "unknown") for _ in range(THREADS)])
@@ -283,7 +283,7 @@ def test_garbage_at_first(publisher, clock):
 
 
 def test_known_keys_do_not_wait_for_a_fetch(stack, source, clock, kid):
-    """While one thread fetches for an unknown id, the others verify with the keys at hand."""
+    """While one thread fetches for an unknown id, the others verify with the cached keys."""
     source.keys(None)
     clock.advance(10)
     with stack.gate("jwks") as gate:
@@ -436,7 +436,7 @@ def aged(publisher, clock, seconds):
 
 
 def test_a_withdrawn_key_is_refused_at_the_maximum_age(publisher, clock):
-    """A worker that nobody asks for a day, as a frozen one: the next request waits for a new key set, without the key."""
+    """A worker without requests for a day, like a frozen one: the next request waits for a new key set, without the key."""
     aged(publisher, clock, DAY)
     publisher.publish("new")
     assert not publisher.knows("old")

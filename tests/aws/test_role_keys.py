@@ -178,7 +178,7 @@ def test_one_resolution_for_a_crowd(bare, start, table, tmp_path):
 
 
 class Source:
-    """Stands for botocore's chain: what the next resolution brings, and a gate that holds it."""
+    """A fake chain of sources: the result of the next resolution, and a gate that holds it."""
 
     def __init__(self):
         self.next = Resolved(AccessKeys("K1", "s"), 3600)
@@ -254,7 +254,7 @@ def test_a_failure_answers_a_crowd(keys, source, clock):
 
 
 def test_keys_without_an_end_stay(keys, source, clock):
-    """Keys of a file are resolved once, until AWS refuses them; refused ones are resolved anew at once, but in no storm."""
+    """Keys of a file are resolved once, until AWS refuses them; then they are resolved again at once, but not repeatedly."""
     source.next = Resolved(AccessKeys("K1", "s"))
     read(keys)
     clock.advance(90 * 86_400)

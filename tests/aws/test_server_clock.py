@@ -62,7 +62,7 @@ def test_a_clock_that_is_off_costs_one_request(stack, make_wire, caplog, ahead):
 
 
 def test_a_clock_that_is_set_right_is_followed(stack, make_wire):
-    """The difference that was learned is learned anew once it no longer holds."""
+    """A learned difference is learned again once it no longer holds."""
     table = stack.create_table(f"clock-{next(_numbers)}")
     wire = make_wire(stack.url)
     store = DynamoDBStore(lambda: wire, table=table, partition_key="sub", sort_key=None)
@@ -74,7 +74,7 @@ def test_a_clock_that_is_set_right_is_followed(stack, make_wire):
 
 
 def test_a_request_that_was_signed_long_ago(stack, make_wire, caplog):
-    """A function that was frozen between signing and sending has a right clock: the same time, signed anew."""
+    """A function frozen between signing and sending has a right clock: the request is signed again by that clock."""
     table = stack.create_table(f"clock-{next(_numbers)}")
     wire = make_wire(stack.url)
     store = DynamoDBStore(lambda: wire, table=table, partition_key="sub", sort_key=None)

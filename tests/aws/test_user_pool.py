@@ -1,4 +1,4 @@
-"""CognitoUserPool: which answers are refusals, which are outages and which are the operator's to mend; one call is one call."""
+"""CognitoUserPool tells refusals, outages and configuration errors apart, and sends each call once."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_what_is_not_known_to_be_more_is_a_refusal(pool, server, code, message):
     ],
 )
 def test_a_refused_request_is_no_refused_user(pool, server, code, kind):
-    """A firewall, a proxy or a missing right says nothing about the user: nobody is told of wrong credentials."""
+    """A firewall, a proxy or a missing permission is never reported to the user as wrong credentials."""
     server.plan.append(says(code, CANARY if code != "AccessDeniedException" else "User: arn:x is not authorized"))
     with pytest.raises(kind, match=code) as caught:
         pool.call("InitiateAuth", PAYLOAD)
@@ -160,7 +160,7 @@ def test_nobody_there(kind):
 
 
 def test_a_call_ends_in_time(pool, server, monkeypatch):
-    """A hanging endpoint is given up at the limit; whether the work was done nobody knows."""
+    """A call to a hanging endpoint ends at the limit; the operation may have been done."""
     monkeypatch.setattr(user_pool, "_TIMEOUT_SECONDS", 0.3)
     server.plan.append("hang")
     with pytest.raises(ProviderUnavailable) as caught:

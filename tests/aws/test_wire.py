@@ -455,7 +455,7 @@ def test_region_missing():
 
 @both
 def test_tls(kind, certificate):
-    """A certificate that nobody vouches for is NotSent; AWS_CA_BUNDLE is trusted, for documents too."""
+    """An untrusted certificate is NotSent; AWS_CA_BUNDLE is trusted, for documents too."""
     server = EchoServer(certificate=certificate)
     try:
         with pytest.raises(NotSent):

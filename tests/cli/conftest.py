@@ -13,7 +13,7 @@ from support.stack import fresh, make_app
 
 @pytest.fixture(scope="session")
 def stack_in_time():
-    """A stack of its own, whose clock nobody turns far: the command goes by the machine's."""
+    """A separate stack whose clock stays close to the machine's, which the command uses."""
     with LocalStack.start() as stack:
         yield stack
 

@@ -67,7 +67,7 @@ def test_the_help_lists_every_setting(command):
 
 
 def test_a_setup_that_is_right(stack, command, right):
-    """Every part is ok; what is worth knowing is said; nothing is written and nobody signed in."""
+    """Every part is ok and has its notes; nothing is written and no user is signed in."""
     said = command("doctor", env=right).stdout
     for part in ("keys", "key set", "app client", "managed login", "table"):
         assert f"{part}: ok" in said
@@ -345,7 +345,7 @@ def test_without_rotation(stack):
 
 
 def test_a_confidential_client(stack):
-    """A wrong secret is known as one, and costs nobody the session."""
+    """A wrong secret is recognized and ends no session."""
     asked, username = probe(stack, make_pool(stack, client_secret=True))
     said = "\n".join(str(finding) for finding in asked.ask(username, PASSWORD))
     assert "a wrong client secret is refused with" in said

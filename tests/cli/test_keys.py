@@ -47,7 +47,7 @@ def test_the_rotation_names_its_window(command):
 
 
 def test_a_forgotten_flag_is_pointed_out(command):
-    """A first key made beside present ones says that it starts anew, and prints none of them."""
+    """A first key beside present ones: the command says that it starts a new keyring, and prints no present key."""
     result = command("keys", "new", env={"SESSION_KEYS": KEYS})
     assert "--keys-from-env" in result.stderr
     assert not any(secret in result.output for secret in SECRETS)

@@ -277,7 +277,7 @@ def test_a_sign_in_of_the_new_table_is_nobodys_copy(move):
 
 
 def test_an_emptied_old_table_ends_nothing(move):
-    """Who clears the old table by hand after the move signs nobody out with the next run."""
+    """If an operator clears the old table after the move, the next run signs no user out."""
     user, cookie = move.user()
     move.run()
     move.stack.dynamodb().delete_item(move.app.table, {"sub": user.sub})
@@ -340,7 +340,7 @@ def test_a_bare_row_without_a_token_that_tells_stays(move):
 
 
 def test_what_a_row_says_reaches_no_terminal(move, command):
-    """A sub with line ends and control characters, which somebody wrote into the table, is listed escaped, in one line."""
+    """A sub with line ends and control characters is listed escaped, in one line."""
     row = {"token": "opaque", "timestamp": int(move.stack.clock.now())}
     move.stack.dynamodb().put_item(move.app.table, row | {move.app.partition_key: "a\nunplaced forged\x1b[2J\u202e"})
     env = move.app.environment | {"SORT_KEY": "sid"}
@@ -406,7 +406,7 @@ def test_refresh_of_a_dead_token_ends_the_row(move):
 
 
 def test_refresh_while_cognito_is_out(move):
-    """A refresh that fails leaves the row as it is, left in the old table, with the reason at hand."""
+    """A refresh that fails leaves the row as it is, left in the old table, with the reason reported."""
     _, cookie = move.seed_user()
     move.stack.fault("GetTokensFromRefreshToken", "error500", times=2)
     migration = move.migration(adopt=adopter(move.old.context, move.old.ports))
@@ -436,7 +436,7 @@ def test_rows_of_foreign_types_and_without_session_are_counted(move):
 
 
 def test_a_dry_run_counts_and_writes_nothing(move):
-    """The counts are those of the run to come; no table is written, nobody is refreshed, nothing is deleted."""
+    """The counts are those of the run to come; no table is written, no session is refreshed, nothing is deleted."""
     gone, _ = move.user()
     move.run()
     move.stack.dynamodb().delete_item(move.app.table, {"sub": gone.sub})

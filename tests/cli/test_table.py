@@ -1,4 +1,4 @@
-"""`table create` and `table check` on the stack's DynamoDB: made, mended, or refused with each difference named."""
+"""`table create` and `table check` on the stack's DynamoDB create, correct, or refuse with each difference named."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_somebody_else_was_faster():
 
 
 def test_time_to_live_being_turned_off_must_be_waited_for():
-    """DISABLING cannot be mended by a call, and is said so."""
+    """No call corrects DISABLING, and the message says so."""
     script = Script(
         DescribeTable=[described()],
         DescribeTimeToLive=[{"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLING", "AttributeName": "ttl"}}],
