@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cognito_session.core import arguments as given
+from cognito_session.core import checks as given
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.frames import forget_locals
 from cognito_session.core.policy import CHANGES, SessionPolicy
 from cognito_session.core.protocol.session import Session
 from cognito_session.core.secret import Secret
+from cognito_session.core.tracebacks import forget_locals
 from cognito_session.engine import Engine
 from cognito_session.http.csrf import Csrf
 

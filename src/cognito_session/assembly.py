@@ -14,13 +14,12 @@ from cognito_session.argument_checks import checked
 from cognito_session.aws.transport.endpoint import check_address
 from cognito_session.clock import SystemClock
 from cognito_session.configuration import Configuration
-from cognito_session.core.arguments import check_kind, no_keyword, trimmed
+from cognito_session.core.checks import check_kind, no_keyword, trimmed
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.protocol.context import FlowContext
-from cognito_session.core.protocol.searched import Searched
+from cognito_session.core.protocol.context import FlowContext, Searched
 from cognito_session.default_ports import DefaultPorts
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports

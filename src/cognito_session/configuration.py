@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.arguments import check_kind, check_text, setting, trimmed
+from cognito_session.core.checks import check_kind, check_text, setting, trimmed
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.protocol.record import SessionRecord
 from cognito_session.core.redact import redacted_repr

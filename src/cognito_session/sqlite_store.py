@@ -85,7 +85,7 @@ class SQLiteStore:
                 self._apply(connection, rows, change, found)
             return Written(applied, found)
 
-        return self._file.write(decide, finishes=change.move in _FINISHING)
+        return self._file.write(decide, finishes=change.kind in _FINISHING)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
         """Apply all changes, each to another row, if the conditions of all hold. Raises StoreUnavailable."""
@@ -98,7 +98,7 @@ class SQLiteStore:
                 self._apply(connection, rows, change, found)
             return True
 
-        return self._file.write(decide, finishes=all(change.move in _FINISHING for change in changes))
+        return self._file.write(decide, finishes=all(change.kind in _FINISHING for change in changes))
 
     def rows_of(self, sub: str) -> list[Row]:
         """All rows of the user, in order of session id. Raises StoreUnavailable."""

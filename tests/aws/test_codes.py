@@ -72,11 +72,11 @@ ADVICE = {
 }
 ASKED: dict[str, Callable[[DynamoDBStore], object]] = {
     "GetItem": lambda store: store.load(KEY),
-    "UpdateItem": lambda store: store.write(Change(WriteKind.SEEN, KEY, (equals("gen", 1),), put={"mark": 1})),
+    "UpdateItem": lambda store: store.write(Change(WriteKind.MARK_SEEN, KEY, (equals("gen", 1),), put={"mark": 1})),
     "PutItem": lambda store: store.write(
         Change(WriteKind.RELEASE, KEY, (), put={"sub": KEY.sub, "sid": KEY.sid}, replace=True)
     ),
-    "TransactWriteItems": lambda store: store.write_all([Change(WriteKind.SEEN, KEY, (), put={"mark": 1})]),
+    "TransactWriteItems": lambda store: store.write_all([Change(WriteKind.MARK_SEEN, KEY, (), put={"mark": 1})]),
     "Query": lambda store: store.rows_of(KEY.sub),
 }
 _numbers = count(1)

@@ -19,10 +19,10 @@ from cognito_session.core.policy import CALL_LIMIT_SECONDS
 from cognito_session.core.protocol.ports import (
     DEVICE_REFUSED,
     TOO_LATE,
-    Denied,
     DeviceConfirmation,
     NewTokens,
     PoolRefusal,
+    RefreshDenied,
     RefreshRequest,
 )
 from cognito_session.testing.clock import ManualClock
@@ -57,7 +57,7 @@ class PoolContext:
         before = self.clock.monotonic() + 2
         return RefreshRequest(refresh_token or self.token, self.user.username, device_key, before)
 
-    def refresh(self, refresh_token: str | None = None, **request: Any) -> NewTokens | Denied:
+    def refresh(self, refresh_token: str | None = None, **request: Any) -> NewTokens | RefreshDenied:
         """One refresh."""
         return self.provider.refresh(self.request(refresh_token, **request))
 
@@ -107,7 +107,7 @@ def test_with_rotation_the_refresh_token_changes(rotating):
     first = rotating.refresh()
     second = rotating.refresh(first.refresh_token)
     assert len({rotating.token, first.refresh_token, second.refresh_token}) == 3
-    assert rotating.refresh(first.refresh_token) == Denied(DEAD, "RefreshTokenReuseException")
+    assert rotating.refresh(first.refresh_token) == RefreshDenied(DEAD, "RefreshTokenReuseException")
     assert rotating.sent() == [(GET_TOKENS, True)] * 3
 
 
@@ -172,8 +172,8 @@ def test_a_remembered_device_must_be_named(stack, wire):
     device = desk.tokens["NewDeviceMetadata"]["DeviceKey"]
     stack.cognito("ConfirmDevice", AccessToken=desk.tokens["AccessToken"], DeviceKey=device)
     assert isinstance(desk.refresh(device_key=device), NewTokens)
-    assert desk.refresh(device_key=device + "x") == Denied(DEAD, DEVICE_REFUSED)
-    assert desk.refresh() == Denied(DEAD, "NotAuthorizedException")
+    assert desk.refresh(device_key=device + "x") == RefreshDenied(DEAD, DEVICE_REFUSED)
+    assert desk.refresh() == RefreshDenied(DEAD, "NotAuthorizedException")
     assert len(desk.sent()) == 3
 
 
@@ -192,7 +192,7 @@ def test_a_device_is_confirmed_once(stack, wire):
     assert isinstance(desk.refresh(device_key=asked.device_key), NewTokens)
     for _ in range(2):
         desk.provider.forget_device(asked.access_token, asked.device_key)
-    assert desk.refresh(device_key=asked.device_key) == Denied(DEAD, DEVICE_REFUSED)
+    assert desk.refresh(device_key=asked.device_key) == RefreshDenied(DEAD, DEVICE_REFUSED)
 
 
 @pytest.mark.parametrize("kind", ["throttle", "error500", "drop_before", "drop_after"])
@@ -262,10 +262,10 @@ def garbage(desk):
 
 @pytest.mark.parametrize("fate", [revoked, expired, disabled, deleted, signed_out, another_clients, garbage])
 def test_a_dead_token_is_a_verdict(desk, fate):
-    """Revoked, expired, user disabled, gone or signed out, foreign, garbage: Denied("dead"), after one call."""
+    """Revoked, expired, user disabled, gone or signed out, foreign, garbage: RefreshDenied("dead"), after one call."""
     fate(desk)
     answer = desk.refresh()
-    assert isinstance(answer, Denied)
+    assert isinstance(answer, RefreshDenied)
     assert answer.verdict == DEAD
     assert desk.sent() == [(GET_TOKENS, True)]
 
@@ -304,7 +304,7 @@ def refused(wire, *, device_key=None, client_secret=None):
 def test_the_words_of_a_refusal(code, message, verdict):
     """What these codes and sentences say is known: a verdict after one call."""
     wire = Refusing(code, message)
-    assert refused(wire) == Denied(verdict, code)
+    assert refused(wire) == RefreshDenied(verdict, code)
     assert len(wire.calls) == 1
 
 
@@ -318,13 +318,13 @@ def test_words_that_refuse_every_token_are_the_operators(message):
 @pytest.mark.parametrize("message", ["Invalid Refresh Token", "Invalid Refresh Token."])
 def test_a_device_that_cognito_does_not_accept(message):
     """An "Invalid Refresh Token" of a record with a device key is told apart: the token is dead because of the device."""
-    assert refused(Refusing("NotAuthorizedException", message), device_key="d") == Denied(DEAD, DEVICE_REFUSED)
+    assert refused(Refusing("NotAuthorizedException", message), device_key="d") == RefreshDenied(DEAD, DEVICE_REFUSED)
 
 
 @pytest.mark.parametrize("message", ["Refresh Token has been revoked", "User is disabled."])
 def test_a_device_makes_nothing_else_doubtful(message):
     """What is plainly dead is dead with a device key too."""
-    assert refused(Refusing("NotAuthorizedException", message), device_key="d") == Denied(DEAD, "NotAuthorizedException")
+    assert refused(Refusing("NotAuthorizedException", message), device_key="d") == RefreshDenied(DEAD, "NotAuthorizedException")
 
 
 @pytest.mark.parametrize(
@@ -456,7 +456,7 @@ def test_told_nothing(rotating, kind, worked):
         rotating.refresh()
     assert caught.value.sent is None
     assert rotating.sent() == [(GET_TOKENS, worked)]
-    assert isinstance(rotating.refresh(), Denied) is worked
+    assert isinstance(rotating.refresh(), RefreshDenied) is worked
 
 
 @pytest.mark.parametrize(("kind", "worked"), [("hang", False), ("hang_after", True)])
@@ -602,7 +602,7 @@ def test_revoked_is_dead(desk):
     """A revoked token no longer refreshes; revoking it again, or an unknown one, is not an error."""
     for token in (desk.token, desk.token, "garbage"):
         assert desk.provider.revoke(token) is None
-    assert desk.refresh() == Denied(DEAD, "NotAuthorizedException")
+    assert desk.refresh() == RefreshDenied(DEAD, "NotAuthorizedException")
     assert [operation for operation, _ in desk.sent()] == ["RevokeToken"] * 3 + [GET_TOKENS]
 
 
@@ -612,7 +612,7 @@ def test_revoking_with_a_secret(confidential, wire):
         confidential.provider_on(wire, client_secret=WRONG).revoke(confidential.token)
     assert isinstance(confidential.refresh(), NewTokens)
     confidential.provider.revoke(confidential.token)
-    assert isinstance(confidential.refresh(), Denied)
+    assert isinstance(confidential.refresh(), RefreshDenied)
 
 
 def test_revoking_where_it_is_turned_off(stack, wire):

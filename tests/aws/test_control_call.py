@@ -13,7 +13,7 @@ from cognito_session.aws.refusal_messages import comparable_form
 from cognito_session.aws.token_refresh import CognitoProvider
 from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
-from cognito_session.core.protocol.ports import Denied, NewTokens, RefreshRequest
+from cognito_session.core.protocol.ports import NewTokens, RefreshDenied, RefreshRequest
 from cognito_session.core.protocol.session import Reason, Refreshed, Rejected
 from cognito_session.testing.clock import ManualClock
 from support.stack import cookie_of, make_app
@@ -22,8 +22,8 @@ REAL = "HEADER.key.iv.text.tag"
 CONTROL = "HEADER.AAA.AA.AAAA.AAA"
 UNKNOWN = "unknown"
 NEVER = "Invalid Refresh Token"
-DEAD = Denied("dead", "NotAuthorizedException")
-DOUBT = Denied("unknown", "NotAuthorizedException")
+DEAD = RefreshDenied("dead", "NotAuthorizedException")
+DOUBT = RefreshDenied("unknown", "NotAuthorizedException")
 
 
 def refusal(message: str, code: str = "NotAuthorizedException", status: int = 400) -> ServiceError:
@@ -105,7 +105,7 @@ def test_one_experiment_in_a_quarter_of_an_hour(real):
     for _ in range(2):
         answers = [desk.refresh(f"{REAL}{n}") for n in range(100)]
         kinds = {type(answer) for answer in answers}
-        assert kinds == ({ConfigurationError} if real == "Forbidden" else {Denied})
+        assert kinds == ({ConfigurationError} if real == "Forbidden" else {RefreshDenied})
         assert real == "Forbidden" or set(answers) == {DEAD}
         assert sum(token == impossible_token(token) for token in desk.wire.sent) == 1
         desk.clock.advance(EVERY_SECONDS + (0 if real == "Withdrawn" else 24 * 3600))

@@ -284,12 +284,12 @@ def every_write(row):
     ]
 
 
-@pytest.mark.parametrize("bare", [False, True])
-def test_no_write_brings_a_deleted_row_back(layout, bare):
+@pytest.mark.parametrize("foreign", [False, True])
+def test_no_write_brings_a_deleted_row_back(layout, foreign):
     """On a missing row every write of the protocol is refused and finds nothing; none makes a ghost."""
-    row = record(token_hash=None, state=None, gen=None) if bare else record()
+    row = record(token_hash=None, state=None, gen=None) if foreign else record()
     for change in every_write(row):
-        assert layout.store.write(change) == Written(applied=False, found=None), change.move
+        assert layout.store.write(change) == Written(applied=False, found=None), change.kind
     assert layout.raw() is None
 
 
@@ -299,10 +299,10 @@ def test_no_write_touches_another_sign_in(one_row, changed):
     one_row.write(put={"sub": KEY.sub, **OURS, "lease_id": "mine", **changed}, replace=True)
     before = one_row.raw()
     for change in every_write(record(lease_id="mine")):
-        if change.move is WriteKind.SEEN and "token" in changed:
+        if change.kind is WriteKind.MARK_SEEN and "token" in changed:
             continue  # it holds to the session id and the generation only, and tells nothing but an instant
         written = one_row.store.write(change)
-        assert not written.applied, change.move
+        assert not written.applied, change.kind
         assert written.found == {"sub": KEY.sub, **OURS, "lease_id": "mine", **changed}
     assert one_row.raw() == before
 
@@ -435,7 +435,7 @@ def hasty(monkeypatch):
 
 ASK = {
     "load": lambda store: store.load(KEY),
-    "write": lambda store: store.write(Change(WriteKind.SEEN, KEY, (), put={"a": 1})),
+    "write": lambda store: store.write(Change(WriteKind.MARK_SEEN, KEY, (), put={"a": 1})),
     "creation": lambda store: store.write(Change(WriteKind.CREATE, KEY, (), put={"a": 1}, replace=True)),
     "rows_of": lambda store: store.rows_of(KEY.sub),
 }
@@ -609,7 +609,7 @@ def test_a_failure_without_its_row_is_read_again(layout, there):
     if there:
         layout.write(put={"sub": KEY.sub, **OURS}, replace=True)
     layout.stack.clear_calls()
-    change = Change(WriteKind.SEEN, KEY, (equals("gen", 7),), put={"mark": 1})
+    change = Change(WriteKind.MARK_SEEN, KEY, (equals("gen", 7),), put={"mark": 1})
     written = layout.another(Forgetful(layout.wire)).write(change)
     assert written == Written(applied=False, found={"sub": KEY.sub, **OURS} if there else None)
     assert [call.operation for call in layout.stack.calls()] == ["UpdateItem", "GetItem"]

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.encoding import to_base64url
 from cognito_session.core.crypto.keyring import Keyring
 from support.sealing_keys import key_bytes, ring
 

@@ -363,7 +363,7 @@ def test_a_bare_row_with_an_access_token_moves(move):
 
 
 def test_a_bare_copy_is_not_ended_by_a_run_that_knows_no_pool(move):
-    """Without the pool's ids a bare row cannot be placed, and its copy of an earlier run is left alone."""
+    """Without the pool's ids a foreign row cannot be placed, and its copy of an earlier run is left alone."""
     _, cookie = move.seed_user(with_access_token=True)
     move.run()
     assert move.run(rules=None) == {Fate.UNPLACED: 1}

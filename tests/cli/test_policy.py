@@ -84,7 +84,7 @@ def test_a_recorded_run_needs_nothing_else(stack, monkeypatch, sort_key):
     key = SessionKey(user.sub, me.sid)
     anything = writes.either("any", writes.Comparison("sub", "exists"), writes.Comparison("sub", "absent"))
     manager.ports.store.write_all(
-        [Change(WriteKind.CREATE, key, (anything,)), Change(WriteKind.SEEN, SessionKey("x", "y"), (), put={"n": 1})]
+        [Change(WriteKind.CREATE, key, (anything,)), Change(WriteKind.MARK_SEEN, SessionKey("x", "y"), (), put={"n": 1})]
     )
     manager.revoke_all(user.sub)
     manager.sign_out(cookie_of(manager.establish(app.sign_in(app.user()))))

@@ -16,7 +16,7 @@ def test_backup_writes_a_closed_copy(command, tmp_path):
     """The copy has mode 0600 whatever the umask, holds every row in the file's own layout, and replaces no file."""
     for name, one_row in (("many.db", False), ("one.db", True)):
         store = SQLiteStore(tmp_path / name, one_row_per_user=one_row)
-        store.write(Change(WriteKind.TOUCH, KEY, (), put={"n": 1}))
+        store.write(Change(WriteKind.MOVE_IDLE_END, KEY, (), put={"n": 1}))
         before = os.umask(0)
         try:
             copy = tmp_path / f"copy of {name}"

@@ -11,7 +11,7 @@ from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.errors import ConfigurationError, KeysUnavailable, UnknownKey
 from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
 from cognito_session.core.protocol.authenticate import authenticate, identify, keys_for
-from cognito_session.core.protocol.lookup import find_row
+from cognito_session.core.protocol.row_search import find_row
 from cognito_session.core.protocol.sealing import open_secret, with_keyring
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Keys, Load, LoadAll, Report, Sleep

@@ -177,4 +177,4 @@ def test_repr_shows_no_value():
 
 def test_moves_have_distinct_names():
     """Crash points and reports are named after moves."""
-    assert len({move.value for move in WriteKind}) == len(WriteKind)
+    assert len({kind.value for kind in WriteKind}) == len(WriteKind)

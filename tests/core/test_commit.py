@@ -14,7 +14,7 @@ from cognito_session.core.errors import (
     StoreUnavailable,
 )
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.protocol.ports import Denied, NewTokens
+from cognito_session.core.protocol.ports import NewTokens, RefreshDenied
 from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
 from cognito_session.drivers.sync import run
 from core.test_flow import ISSUED_AT, LIFE, Keys, World
@@ -39,7 +39,7 @@ class Refusing:
         return self.store.rows_of(sub)
 
     def write(self, change):
-        if change.move.value in self.moves and self.left != 0:
+        if change.kind.value in self.moves and self.left != 0:
             self.left = None if self.left is None else self.left - 1
             self.at.append(self.world.clock.monotonic())
             raise self.fault
@@ -161,7 +161,7 @@ def test_a_refresh_ahead_of_time_that_fails_leaves_the_request_served(fault, mov
     world = World()
     world.sign_in()
     world.clock.advance(LIFE - 60)
-    world.provider.answers = [Denied("dead", "NotAuthorizedException")]
+    world.provider.answers = [RefreshDenied("dead", "NotAuthorizedException")]
     Refusing(world, fault, move)
     assert type(world.resolve()) is Active
 
@@ -351,7 +351,7 @@ def test_a_row_that_cannot_be_read_after_the_answer_is_held_too(world):
 
     class Unreadable(Refusing):
         def write(self, change):
-            if change.move.value == "commit" and self.left:
+            if change.kind.value == "commit" and self.left:
                 self.left -= 1
                 from cognito_session.core.protocol.conditions import Written
 

@@ -29,8 +29,8 @@ from cognito_session.core.errors import (
     TokenError,
     UnknownKey,
 )
-from cognito_session.core.own_headers import OWN_HEADERS
 from cognito_session.core.protocol.session import Reason
+from cognito_session.core.security_headers import SECURITY_HEADERS
 
 
 def drawn_tree() -> dict[str, tuple[str, int | None]]:
@@ -151,7 +151,7 @@ def test_respond_without_an_event(error, word):
     assert response.keys() == {"statusCode", "headers", "body"}
     assert response["statusCode"] == error.status
     assert json.loads(response["body"]) == {"error": word, "reason": error.reason}
-    headers = {"Content-Type": "application/json", **OWN_HEADERS}
+    headers = {"Content-Type": "application/json", **SECURITY_HEADERS}
     assert response["headers"] == headers | ({"Retry-After": "7"} if error.status == 503 else {})
 
 

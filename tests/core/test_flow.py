@@ -21,7 +21,7 @@ from cognito_session.core.errors import (
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol.context import FlowContext, refresh_window
 from cognito_session.core.protocol.establish import SignedIn, establish
-from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied, NewTokens
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, NewTokens, RefreshDenied
 from cognito_session.core.protocol.record import USER_SID, SessionKey
 from cognito_session.core.protocol.resolve import resolve
 from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
@@ -323,7 +323,7 @@ def test_throttling_is_remembered_by_all_workers(world):
 
 def test_a_clear_verdict_ends_the_session(world):
     """The first lease of a generation, no earlier doubt: ended at once, even while the token is still valid."""
-    world.provider.answers = [Denied("dead", "NotAuthorizedException")]
+    world.provider.answers = [RefreshDenied("dead", "NotAuthorizedException")]
     world.clock.advance(LIFE - 1)
     assert world.resolve() == Rejected(Reason.REFRESH_DENIED)
     assert world.row["state"] == "ended"
@@ -332,7 +332,7 @@ def test_a_clear_verdict_ends_the_session(world):
 
 def test_a_doubtful_verdict_waits_for_a_slow_sibling(world):
     """After a call whose outcome is unknown a refusal is only suspected, and confirmed 8 seconds later."""
-    world.provider.answers = [ProviderUnavailable("lost"), Denied("dead", "RefreshTokenReuseException")]
+    world.provider.answers = [ProviderUnavailable("lost"), RefreshDenied("dead", "RefreshTokenReuseException")]
     world.clock.advance(LIFE + 1)
     with pytest.raises(SessionUnavailable):
         world.resolve()
@@ -345,7 +345,7 @@ def test_a_doubtful_verdict_waits_for_a_slow_sibling(world):
 
 def test_a_doubtful_refusal_of_the_device_keeps_its_reason(world):
     """A device refused after a call whose outcome is unknown ends the session as device_refused, which says what to do."""
-    world.provider.answers = [ProviderUnavailable("lost"), Denied("dead", DEVICE_REFUSED)]
+    world.provider.answers = [ProviderUnavailable("lost"), RefreshDenied("dead", DEVICE_REFUSED)]
     world.clock.advance(LIFE + 1)
     with pytest.raises(SessionUnavailable):
         world.resolve()
@@ -356,7 +356,7 @@ def test_a_doubtful_refusal_of_the_device_keeps_its_reason(world):
 
 def test_an_unknown_refusal_never_rejects(world):
     """503 for hours, the row as it is and each refusal reported; once the cause is gone the session goes on."""
-    world.provider.answers = [Denied("unknown", "NotAuthorizedException")]
+    world.provider.answers = [RefreshDenied("unknown", "NotAuthorizedException")]
     world.clock.advance(LIFE + 1)
     for _ in range(40):
         with pytest.raises(ProviderUnavailable):
@@ -530,7 +530,7 @@ def test_a_displaced_cookie_cannot_log_the_new_session_out():
     assert world.row["state"] == "active"
 
 
-# --- bare rows
+# --- foreign rows
 
 
 @pytest.fixture
@@ -576,7 +576,7 @@ def test_a_foreign_token_over_a_suspicion_is_not_condemned_by_it():
 
 
 def test_a_foreign_sign_in_over_a_tombstone_is_a_new_session(world):
-    """Only `token` was set on a tombstone: bare before ended."""
+    """Only `token` was set on a tombstone: foreign before ended."""
     run(log_out(world.context, f"token={world.token()}"), world.ports)
     world.edit(token="rt-foreign")
     assert type(world.resolve()) is Active

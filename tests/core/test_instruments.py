@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from cognito_session.core.arguments import (
+from cognito_session.core.checks import (
     check_choice,
     check_function,
     check_guards,
@@ -27,20 +27,19 @@ from cognito_session.core.errors import (
     StoreUnavailable,
 )
 from cognito_session.core.policy import SessionPolicy
-from cognito_session.core.protocol.attempts import Again, repeated
 from cognito_session.core.protocol.conditions import Change, WriteKind, Written
 from cognito_session.core.protocol.device_cookie import find_device, keep_device, signed_out_device
 from cognito_session.core.protocol.device_tracking import DeviceSecret
 from cognito_session.core.protocol.generation import Previous, judge_previous
-from cognito_session.core.protocol.ports import Denied
-from cognito_session.core.protocol.quiet_writes import reason_of, report_failure, write_quietly
+from cognito_session.core.protocol.ports import RefreshDenied
 from cognito_session.core.protocol.record import SessionKey, SessionRecord
 from cognito_session.core.protocol.steps import Report, Sleep, Write
+from cognito_session.core.protocol.write_attempts import Again, reason_of, repeated, report_failure, write_quietly
 from cognito_session.core.redact import redacted_repr
 from cognito_session.core.secret import Secret, plain
 from cognito_session.drivers.sync import run
+from core.test_cookie_generation import SEEN, record, sealed, token
 from core.test_flow import ISSUED_AT, ISSUER, World
-from core.test_standing import SEEN, record, sealed, token
 from support.sealing_keys import ring
 
 # --- what a caller gave
@@ -251,7 +250,7 @@ def answered(flow, answer):
         return steps, stop.value
 
 
-CHANGE = Change(WriteKind.TOUCH, SessionKey("u", "s"), ())
+CHANGE = Change(WriteKind.MOVE_IDLE_END, SessionKey("u", "s"), ())
 
 
 def test_a_quiet_write_is_written_once():
@@ -292,8 +291,8 @@ def test_a_reason_is_ours_or_a_kind():
 
 def test_a_hidden_field_shows_whether_it_is_there():
     """Nothing of what it holds; None is shown as such, and a field that is no secret as it is."""
-    change = Change(WriteKind.TOUCH, SessionKey("u", "s"), (), put={"a": "secret"})
-    assert redacted_repr(change, "put", "drop").startswith("Change(move=<WriteKind.TOUCH: 'touch'>, key=")
+    change = Change(WriteKind.MOVE_IDLE_END, SessionKey("u", "s"), (), put={"a": "secret"})
+    assert redacted_repr(change, "put", "drop").startswith("Change(kind=<WriteKind.MOVE_IDLE_END: 'touch'>, key=")
     assert "put=..., drop=..., " in redacted_repr(change, "put", "drop")
     assert redacted_repr(Written(applied=False, found=None), "found") == "Written(applied=False, found=None)"
     assert redacted_repr(SessionKey("u", "s")) == "SessionKey(sub='u', sid='s')"
@@ -435,7 +434,9 @@ def test_a_challenge_that_no_honest_server_sends_is_named(more, said):
 
 def test_a_denial_shows_its_code():
     """Verdict and code are no secrets."""
-    assert repr(Denied("dead", "NotAuthorizedException")) == "Denied(verdict='dead', code='NotAuthorizedException')"
+    assert (
+        repr(RefreshDenied("dead", "NotAuthorizedException")) == "RefreshDenied(verdict='dead', code='NotAuthorizedException')"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from cognito_session.core.crypto.access_token import verify
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired, StaleSignIn
-from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected, Session, admitted
+from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected, Session, session_or_raise
 
 MADE_OF = {"sid": "sid-1", "auth_time": 5, "expires_at": 9, "now": 1_000, "data": {"theme": "dark"}, "data_version": 3}
 
@@ -280,5 +280,5 @@ def test_asdict_does_not_give_the_token_away(token):
 def test_a_sign_in_that_begins_no_session_says_why(reason, said):
     """An expired token is not called an ended session, nor the other way round."""
     with pytest.raises(SessionRequired, match=said) as caught:
-        admitted(Rejected(reason))
+        session_or_raise(Rejected(reason))
     assert caught.value.reason == reason

@@ -106,7 +106,7 @@ def test_repr_shows_no_secret():
     assert "token=None" in repr(record())
 
 
-BARE = [
+FOREIGN_ROWS = [
     ("ours", {}, False),
     ("nothing in it", {"sid": None, "token": None, "token_hash": None}, True),
     ("no sid", {"sid": None}, True),
@@ -121,11 +121,11 @@ BARE = [
 ]
 
 
-@pytest.mark.parametrize(("row", "bare"), [case[1:] for case in BARE], ids=[case[0] for case in BARE])
-def test_a_bare_row_is_one_that_our_last_write_did_not_leave(row, bare):
-    """Bare: without sid, or with a token that the hash beside it does not know. A tombstone has no token and is not."""
+@pytest.mark.parametrize(("row", "foreign"), [case[1:] for case in FOREIGN_ROWS], ids=[case[0] for case in FOREIGN_ROWS])
+def test_a_foreign_row_is_one_that_our_last_write_did_not_leave(row, foreign):
+    """Foreign: without sid, or with a token that the hash beside it does not know. A tombstone has no token and is not."""
     complete = {"sid": "sid-1", "token": "rt", "token_hash": token_hash("rt"), "state": "active", **row}
-    assert record(**{name: value for name, value in complete.items() if value is not None}).foreign_token is bare
+    assert record(**{name: value for name, value in complete.items() if value is not None}).foreign_token is foreign
 
 
 @pytest.mark.parametrize(("state", "ended"), [("ended", True), ("active", False), ("Ended", False), ("", False), (None, False)])
@@ -144,10 +144,10 @@ STALE = [
     ("ours, never leased", {}, False),
     ("ours, leased", {"lease_for": token_hash("rt")}, False),
     ("ours, leased for an older token", {"lease_for": token_hash("older")}, False),
-    ("bare, never leased", {"token_hash": None}, True),
-    ("bare, leased for this token", {"token_hash": None, "lease_for": token_hash("rt")}, False),
-    ("bare, leased for an older token", {"token_hash": None, "lease_for": token_hash("older")}, True),
-    ("bare without a token", {"sid": None, "token": None}, False),
+    ("foreign, never leased", {"token_hash": None}, True),
+    ("foreign, leased for this token", {"token_hash": None, "lease_for": token_hash("rt")}, False),
+    ("foreign, leased for an older token", {"token_hash": None, "lease_for": token_hash("older")}, True),
+    ("foreign without a token", {"sid": None, "token": None}, False),
 ]
 
 

@@ -14,9 +14,9 @@ from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol import writes
 from cognito_session.core.protocol.data import save_data
 from cognito_session.core.protocol.establish import SignedIn, establish
-from cognito_session.core.protocol.ports import Denied, NewTokens
+from cognito_session.core.protocol.ports import NewTokens, RefreshDenied
 from cognito_session.core.protocol.record import token_hash
-from cognito_session.core.protocol.refresh import Renewal
+from cognito_session.core.protocol.refresh import RefreshAttempt
 from cognito_session.core.protocol.resolve import resolve
 from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
 from cognito_session.drivers.sync import run
@@ -63,7 +63,7 @@ def sealed():
 def renewal(world, **more):
     """One attempt by the presenter of the session's first token."""
     token = verify(world.token(), ISSUER.key_set(), ISSUER.rules)
-    return Renewal(world.context, TokenCredential(token), world.clock.monotonic() + 12, **more)
+    return RefreshAttempt(world.context, TokenCredential(token), world.clock.monotonic() + 12, **more)
 
 
 def meanwhile(world, move, what):
@@ -71,7 +71,7 @@ def meanwhile(world, move, what):
     write = world.store.write
 
     def writing(change):
-        if change.move.value == move:
+        if change.kind.value == move:
             world.store.write = write
             what()
         return write(change)
@@ -160,12 +160,15 @@ def test_the_call_names_the_device_of_the_session(expired, foreign, of_row, of_t
     record = expired.record._replace(device_key=of_row, **({"token": "rt-foreign"} if foreign else {}))
     claims = {} if of_token is None else {"device_key": of_token}
     token = verify(expired.token(**claims), ISSUER.key_set(), ISSUER.rules)
-    assert Renewal(expired.context, TokenCredential(token), 0.0)._device_key(record) == named
+    assert RefreshAttempt(expired.context, TokenCredential(token), 0.0)._device_key(record) == named
 
 
 @pytest.mark.parametrize(
     ("answer", "acquired", "move"),
-    [(ProviderUnavailable("throttled", sent=True), 0, "release"), (Denied("dead", "NotAuthorizedException"), 1, "suspect")],
+    [
+        (ProviderUnavailable("throttled", sent=True), 0, "release"),
+        (RefreshDenied("dead", "NotAuthorizedException"), 1, "suspect"),
+    ],
 )
 def test_what_cannot_be_noted_of_a_failed_refresh_is_told_with_its_session(expired, answer, acquired, move):
     """The operator finds the session whose row does not take the write."""
@@ -224,7 +227,7 @@ def test_the_call_names_the_user_of_the_row(expired, stored, named):
 
 def test_an_unknown_refusal_says_what_it_is(expired):
     """The log's line tells the operator why the answer is a 503."""
-    expired.provider.answers = [Denied("unknown", "SomeNewException")]
+    expired.provider.answers = [RefreshDenied("unknown", "SomeNewException")]
     with pytest.raises(
         ProviderUnavailable, match=r"^Cognito refused a refresh with a message that this version does not know$"
     ):

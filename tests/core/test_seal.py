@@ -36,8 +36,8 @@ from cognito_session.core.crypto.aead import (
     seal_cookie,
     seal_secret,
 )
-from cognito_session.core.crypto.base64url import canonical_base64url, to_base64url
 from cognito_session.core.crypto.credential import SealedCredential
+from cognito_session.core.crypto.encoding import canonical_base64url, to_base64url
 from cognito_session.core.crypto.keyring import KeyEntry, Keyring, new_entry
 from cognito_session.core.errors import ConfigurationError, SessionError, SessionUnavailable, TokenError
 from support.sealing_keys import key_bytes

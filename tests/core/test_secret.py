@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 
 import pytest
 
-from cognito_session.core.frames import forget_locals
 from cognito_session.core.secret import Secret, plain, secret
+from cognito_session.core.tracebacks import forget_locals
 
 CANARY = "canary-1234567890"
 

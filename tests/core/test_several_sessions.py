@@ -23,7 +23,7 @@ from cognito_session.core.protocol.establish import SignedIn, establish
 from cognito_session.core.protocol.ports import NewTokens
 from cognito_session.core.protocol.record import USER_SID
 from cognito_session.core.protocol.resolve import resolve
-from cognito_session.core.protocol.session import Active, Reason, Rejected, Session, admitted
+from cognito_session.core.protocol.session import Active, Reason, Rejected, Session, session_or_raise
 from cognito_session.core.protocol.sign_out import log_out
 from cognito_session.core.protocol.steps import Load, LoadAll, Refresh, Write, WriteAll
 from cognito_session.drivers.sync import Ports, run
@@ -207,7 +207,7 @@ def test_an_old_session_that_refreshes_meanwhile_is_ended_all_the_same(world):
     world.clock.advance(LIFE - 1)
 
     def commit_in_between(step, argument):
-        if step is Write and argument.move.value == "logout":
+        if step is Write and argument.kind.value == "logout":
             worker.before = None
             other.resolve(cookie_of(old))
 
@@ -319,7 +319,7 @@ def test_a_sign_in_whose_token_expires_meanwhile_begins_nothing(one_row):
     world.clock.advance(10)
 
     def hold(step, argument):
-        if step is WriteAll or (step is Write and argument.move.value == "create"):
+        if step is WriteAll or (step is Write and argument.kind.value == "create"):
             world.clock.advance(4)
 
     worker.before = hold
@@ -329,7 +329,7 @@ def test_a_sign_in_whose_token_expires_meanwhile_begins_nothing(one_row):
     worker.before = None
     assert one_row or isinstance(worker.resolve(cookie_of(old)), Active)
     with pytest.raises(SessionRequired, match="access token has expired"):
-        admitted(found)
+        session_or_raise(found)
 
 
 # --- sign out everywhere
@@ -392,7 +392,7 @@ def test_ending_the_others_ends_those_that_land_meanwhile_too(world):
     landed: list[Session] = []
 
     def land(step, argument):
-        if step is Write and argument.move.value == "logout":
+        if step is Write and argument.kind.value == "logout":
             worker.before = None
             landed.append(other.sign_in("landed"))
 
@@ -466,7 +466,7 @@ def test_a_token_that_came_too_late_is_kept_as_well(world):
     world.cognito_is_down = True
 
     def sign_out(step, argument):
-        if step is Write and argument.move.value == "commit":
+        if step is Write and argument.kind.value == "commit":
             worker.before = None
             run(revoke(other.context, SUB, session.sid), other.ports)
 
@@ -483,7 +483,7 @@ def test_a_lost_answer_to_the_end_does_not_spare_the_token(world):
     cookie = cookie_of(worker.sign_in("a"))
 
     def lose(step, argument):
-        if step is Write and argument.move.value == "logout":
+        if step is Write and argument.kind.value == "logout":
             worker.before = None
             world.store.write(argument)
             raise StoreUnavailable("lost")
@@ -601,7 +601,7 @@ def test_nothing_is_saved_into_a_session_that_has_just_been_signed_out(one_row):
     me = worker.resolve(cookie).session
 
     def sign_out(step, argument):
-        if step is Write and argument.move is WriteKind.DATA:
+        if step is Write and argument.kind is WriteKind.SAVE_DATA:
             worker.before = None
             run(log_out(other.context, cookie), other.ports)
 

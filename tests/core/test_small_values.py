@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cognito_session.core.arguments import check_cookie_header, check_names
+from cognito_session.core.checks import check_cookie_header, check_names
 from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import ConfigurationError, StaleSignIn
-from cognito_session.core.frames import forget_locals
-from cognito_session.core.protocol.attempts import Again, repeated
 from cognito_session.core.protocol.context import next_delay, refresh_window
 from cognito_session.core.protocol.establish import SignedIn
+from cognito_session.core.protocol.write_attempts import Again, repeated
+from cognito_session.core.tracebacks import forget_locals
 from core.test_flow import World
 
 

@@ -1,4 +1,4 @@
-"""lookup.py: the access token of a row is the row's own, in each respect by itself."""
+"""authenticate.py: stored_token checks each claim that ties an access token to its row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import KeysUnavailable, StoreUnavailable
-from cognito_session.core.protocol.lookup import stored_token
+from cognito_session.core.protocol.authenticate import stored_token
 from cognito_session.core.protocol.record import SEALED_COOKIE, SessionKey, SessionRecord, session_id
 from cognito_session.core.protocol.sealing import seal_secret
 from cognito_session.drivers.sync import run

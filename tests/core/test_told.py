@@ -23,13 +23,13 @@ from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol.commit import Commit
 from cognito_session.core.protocol.conditions import Change, Clause, WriteKind, Written
 from cognito_session.core.protocol.conditions import Comparison as AttributeTest
+from cognito_session.core.protocol.context import _MOST_SEARCHED, Searched
 from cognito_session.core.protocol.data import save_data
 from cognito_session.core.protocol.device_tracking import ADMIN_SCOPE, DeviceSecret, confirm_new, device_of
 from cognito_session.core.protocol.devices import _refuse_sign_ins, revoke, revoke_all, sessions_of
 from cognito_session.core.protocol.establish import SignedIn, establish
-from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, NewTokens, PoolRefusal, RefreshDenied
 from cognito_session.core.protocol.record import USER_SID, SessionKey, SessionRecord, token_hash
-from cognito_session.core.protocol.searched import _MOST, Searched
 from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected, is_recent
 from cognito_session.core.protocol.sign_out import _is_mine, log_out
 from cognito_session.core.protocol.steps import Sleep
@@ -153,7 +153,7 @@ def test_reuse_whose_end_another_write_forestalled_revokes_nothing(world):
 @pytest.mark.parametrize(("code", "reason"), [("NotAuthorizedException", "refresh_denied"), (DEVICE_REFUSED, "device_refused")])
 def test_a_verdict_is_told_with_cognito_s_code(expired, code, reason):
     """The first lease of a generation: the session has ended, for the reason that the row keeps."""
-    expired.provider.answers = [Denied("dead", code)]
+    expired.provider.answers = [RefreshDenied("dead", code)]
     assert expired.resolve() == Rejected(Reason(reason))
     assert expired.told == [("ended", SUB, SID, code)]
     assert (expired.row["reason"], expired.row["ended_at"]) == (reason, expired.context.now())
@@ -161,11 +161,11 @@ def test_a_verdict_is_told_with_cognito_s_code(expired, code, reason):
 
 def test_a_verdict_that_another_write_forestalled_is_none(expired):
     """Its lease is not this worker's any more when the verdict is written: nothing has ended, nothing is told."""
-    expired.provider.answers = [Denied("dead", "NotAuthorizedException")]
+    expired.provider.answers = [RefreshDenied("dead", "NotAuthorizedException")]
     write = expired.store.write
 
     def meanwhile(change):
-        if change.move.value == "verdict":
+        if change.kind.value == "verdict":
             expired.edit(lease_id="theirs")
         return write(change)
 
@@ -181,7 +181,7 @@ def test_a_verdict_that_another_write_forestalled_is_none(expired):
 def test_a_doubtful_verdict_keeps_its_reason_and_instant(expired, code, reason):
     """A second lease of the generation: suspected and told only when it is confirmed, more than eight seconds later."""
     expired.edit(lease_n=1)
-    expired.provider.answers = [Denied("dead", code)]
+    expired.provider.answers = [RefreshDenied("dead", code)]
     with pytest.raises(SessionUnavailable):
         expired.resolve(deadline=expired.clock.monotonic() + 7)
     suspected = expired.row["suspect_at"]
@@ -204,7 +204,7 @@ def test_a_suspicion_that_another_write_disproved_ends_nothing(expired):
     write = expired.store.write
 
     def meanwhile(change):
-        if change.move.value == "verdict":
+        if change.kind.value == "verdict":
             expired.edit(suspect_at=ISSUED_AT + LIFE)
         return write(change)
 
@@ -229,7 +229,7 @@ def test_a_suspicion_that_cannot_be_confirmed_is_told(world, fault):
 
 def test_an_unknown_refusal_is_told_and_cools_down(expired):
     """Cognito's code; a 503 for a call that was made, and the next one no sooner than a second later."""
-    expired.provider.answers = [Denied("unknown", "SomeNewException")]
+    expired.provider.answers = [RefreshDenied("unknown", "SomeNewException")]
     with pytest.raises(ProviderUnavailable) as caught:
         expired.resolve()
     assert expired.told == [("refresh_refused", SUB, SID, "SomeNewException")]
@@ -298,7 +298,7 @@ def test_a_commit_behind_a_lease_that_stays_gives_up(expired):
     write = expired.store.write
 
     def meanwhile(change):
-        if change.move.value == "commit":
+        if change.kind.value == "commit":
             expired.edit(lease_id="theirs", lease_until=int((expired.clock.now() + 60) * 1000))
         return write(change)
 
@@ -328,9 +328,9 @@ def test_what_won_instead_of_a_commit_decides(expired, what):
     write = expired.store.write
 
     def meanwhile(change):
-        if change.move.value == "commit" and values is None:
+        if change.kind.value == "commit" and values is None:
             expired.store.rows.clear()
-        elif change.move.value == "commit":
+        elif change.kind.value == "commit":
             for name, value in values.items():
                 expired.row.pop(name) if value is ... else expired.edit(**{name: value})
         return write(change)
@@ -951,11 +951,11 @@ def test_a_token_that_lost_is_kept_under_the_sid_that_it_is_sealed_for():
         raise ProviderUnavailable("down")
 
     world.provider.revoke = down
-    bare = world.record._replace(token="foreign", token_hash=None, sid=None)
+    foreign = world.record._replace(token="foreign", token_hash=None, sid=None)
     access = parse(world.token("jti-2", origin_jti="origin-9"), ISSUER.rules)
     new = Generation(access, "rt-2", "sealed.a", "sealed.b", verified=True)
-    commit = Commit(world.context, None, bare, Lease("L", 1, 0.0), ring=None, until=0, extend=True)
-    run(commit._revoke(bare, new), world.ports)
+    commit = Commit(world.context, None, foreign, Lease("L", 1, 0.0), ring=None, until=0, extend=True)
+    run(commit._revoke(foreign, new), world.ports)
     assert world.store.rows[SUB, USER_SID]["unrevoked"] == frozenset({"origin-9 sealed.b"})
 
 
@@ -977,7 +977,7 @@ def test_a_tombstone_is_known_as_one_s_own(found, mine):
 
 
 def test_a_foreign_sign_in_over_a_tombstone_can_be_ended(world):
-    """Bare before ended: what other sign-in code put over a tombstone is a session."""
+    """Foreign before ended: what other sign-in code put over a tombstone is a session."""
     run(log_out(world.context, world.header), world.ports)
     world.edit(token="rt-foreign")
     assert run(revoke(world.context, SUB, SID), world.ports) is True
@@ -1200,6 +1200,6 @@ def test_searches_are_remembered_up_to_a_bound():
     memory = Searched()
     for number in range(5_000):
         memory.note(("u", f"j{number}"), None)
-    assert len(memory._found) == _MOST
+    assert len(memory._found) == _MOST_SEARCHED
     assert ("u", "j4999") in memory
     assert ("u", "j0") not in memory

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cognito_session import ConfigurationError
 from cognito_session.aws.keyring_source import FixedKeyring, RenewedKeyring
 from cognito_session.clock import SystemClock
-from cognito_session.core.crypto.base64url import canonical_base64url, to_base64url
+from cognito_session.core.crypto.encoding import canonical_base64url, to_base64url
 from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.crypto.weak_key import weakness
 from cognito_session.testing.clock import ManualClock

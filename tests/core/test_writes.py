@@ -43,7 +43,7 @@ def record(**values):
     return SessionRecord.from_row(KEY, row)
 
 
-def bare(**values):
+def foreign(**values):
     """A record whose token foreign code wrote."""
     return record(**{"token_hash": token_hash("before"), **values})
 
@@ -65,8 +65,8 @@ UNCHANGED = (*SAME, has("state", "active"), has("gen", 3))
 ALIVE = one_of("abs_exp", ("abs_exp", "absent"), ("abs_exp", ">", NOW))
 LAPSED = one_of("lease", ("lease_id", "absent"), ("lease_until", "<", (NOW - 2) * 1000))
 MINE = one_of("lease", ("lease_id", "=", "L"), ("lease_id", "absent"))
-SAME_BARE = (*SAME, has("token_hash", token_hash("before")))
-UNCHANGED_BARE = (*SAME_BARE, has("state", "active"), has("gen", 3))
+SAME_FOREIGN = (*SAME, has("token_hash", token_hash("before")))
+UNCHANGED_FOREIGN = (*SAME_FOREIGN, has("state", "active"), has("gen", 3))
 PUT_LEASE = {"lease_id": "L", "lease_until": (NOW + 6) * 1000, "lease_for": token_hash("rt-1")}
 COOLED = one_of("retry_at", ("retry_at", "absent"), ("retry_at", "<", NOW + 1))
 
@@ -106,10 +106,10 @@ def test_acquire_of_a_bare_row_without_a_generation():
 
 def test_acquire_over_marks_of_another_token():
     """Suspicion and cool-down of a token that is gone are fenced as read and removed, and the count begins again."""
-    assert writes.acquire(bare(suspect_at=5, retry_at=NOW + 60), now=NOW, lease_id="L", length=6) == Change(
+    assert writes.acquire(foreign(suspect_at=5, retry_at=NOW + 60), now=NOW, lease_id="L", length=6) == Change(
         WriteKind.ACQUIRE,
         KEY,
-        (*UNCHANGED_BARE, LAPSED, has("suspect_at", 5), has("retry_at", NOW + 60)),
+        (*UNCHANGED_FOREIGN, LAPSED, has("suspect_at", 5), has("retry_at", NOW + 60)),
         put={**PUT_LEASE, "lease_n": 1},
         drop=frozenset({"suspect_at", "retry_at"}),
     )
@@ -181,16 +181,16 @@ def test_a_commit_keeps_the_sid_of_a_changed_origin(kind):
 def test_commit_of_a_bare_row():
     """It becomes ours under the new token's sid; nothing of the session before it is left, and any other token is previous."""
     adopted = {"created_at": NOW, "device_key": "d"}
-    assert committed(bare(cookie_kind=...), adopted=adopted) == Change(
+    assert committed(foreign(cookie_kind=...), adopted=adopted) == Change(
         WriteKind.COMMIT,
         KEY,
-        (*UNCHANGED_BARE, MINE),
+        (*UNCHANGED_FOREIGN, MINE),
         put={**COMMITTED, "sid": "origin-1", "jti_prev": frozenset({"*"}), **adopted},
         drop=COMMIT_DROPS
         | {"token_origin", "unverified", "idle_exp", "active_at", "device_pending", "device_retry_at"}
         | {"prev_exp", "gen_prev", "gen_old", "jti_old", "old_until", "sign_in", "device", "data", "data_version", "data_op"},
     )
-    found = committed(bare(), presented_jti="jti-9", adopted={}, idle_exp=NOW + 5)
+    found = committed(foreign(), presented_jti="jti-9", adopted={}, idle_exp=NOW + 5)
     assert found.put["jti_prev"] == frozenset({"jti-9"})
     assert {"device_key", "device_pending"} < found.drop
     assert not {"idle_exp", "active_at"} & found.drop
@@ -274,13 +274,13 @@ def test_a_release_wants_its_own_lease():
 
 
 def test_a_kept_refresh_token_leaves_the_generation():
-    """The rotated token with its hash, the lease given back, the operation's name; a bare row stays bare."""
+    """The rotated token with its hash, the lease given back, the operation's name; a foreign row stays foreign."""
     kept = {"token": "rt-2", "retry_at": NOW + 1, "last_op": "L"}
     assert writes.keep_token(record(), "rt-2", lease_id="L", retry_at=NOW + 1) == Change(
-        WriteKind.KEEP, KEY, (*UNCHANGED, MINE), put={**kept, "token_hash": token_hash("rt-2")}, drop=LEASE
+        WriteKind.KEEP_TOKEN, KEY, (*UNCHANGED, MINE), put={**kept, "token_hash": token_hash("rt-2")}, drop=LEASE
     )
-    found = writes.keep_token(bare(), "rt-2", lease_id="L", retry_at=NOW + 1)
-    assert found == Change(WriteKind.KEEP, KEY, (*UNCHANGED_BARE, MINE), put=kept, drop=LEASE)
+    found = writes.keep_token(foreign(), "rt-2", lease_id="L", retry_at=NOW + 1)
+    assert found == Change(WriteKind.KEEP_TOKEN, KEY, (*UNCHANGED_FOREIGN, MINE), put=kept, drop=LEASE)
 
 
 @pytest.mark.parametrize(("n", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8), (5, 15), (6, 30), (7, 30), (99, 30)])
@@ -329,8 +329,8 @@ def test_a_logout_names_no_generation():
     """Only the sign-in and its token: it wins over whatever state and generation the row is in."""
     out = writes.log_out(record(), Reason.REUSE, now=NOW)
     assert out.when == SAME
-    assert out.move is WriteKind.LOGOUT
-    assert writes.log_out(bare(), Reason.REUSE, now=NOW).when == SAME_BARE
+    assert out.kind is WriteKind.LOGOUT
+    assert writes.log_out(foreign(), Reason.REUSE, now=NOW).when == SAME_FOREIGN
     assert "sid" not in out.put
     nameless = writes.log_out(record(sid=..., token_hash=...), Reason.REUSE, now=NOW)
     assert nameless.when == (lacks("sid"), has("token", "rt-1"), lacks("token_hash"))
@@ -343,7 +343,7 @@ def test_a_mark_of_use_is_set_once(idle_exp):
     idle = {} if idle_exp is None else {"idle_exp": idle_exp, "active_at": NOW}
     when = (has("sid", "origin-1"), has("state", "active"), has("gen", 3), lacks("seen_at"))
     assert writes.mark_seen(record(), now=NOW, idle_exp=idle_exp) == Change(
-        WriteKind.SEEN, KEY, when, put={"seen_at": NOW} | idle
+        WriteKind.MARK_SEEN, KEY, when, put={"seen_at": NOW} | idle
     )
 
 
@@ -352,7 +352,7 @@ def test_the_idle_end_moves_from_where_it_was_read(read):
     """Of many requests at once one moves it, in an active session only."""
     where = lacks("idle_exp") if read is ... else has("idle_exp", read)
     assert writes.touch(record(idle_exp=read), now=NOW, idle_exp=NOW + 7) == Change(
-        WriteKind.TOUCH,
+        WriteKind.MOVE_IDLE_END,
         KEY,
         (has("sid", "origin-1"), has("state", "active"), where),
         put={"idle_exp": NOW + 7, "active_at": NOW},
@@ -364,7 +364,7 @@ def test_data_is_saved_into_an_active_session_over_the_version_that_was_read(ver
     """The session, its state and the version, absence included; the operation's name is kept."""
     read = lacks("data_version") if version is ... else has("data_version", version)
     assert writes.save_data(record(data_version=version), "{}", "op") == Change(
-        WriteKind.DATA,
+        WriteKind.SAVE_DATA,
         KEY,
         (has("sid", "origin-1"), has("state", "active"), read),
         put={"data": "{}", "data_version": 1 if version is ... else version + 1, "data_op": "op"},
@@ -377,9 +377,11 @@ def test_one_request_takes_the_turn_to_confirm_a_device(retry_at):
     read = lacks("device_retry_at") if retry_at is ... else has("device_retry_at", retry_at)
     of = record(device_pending="v", device_retry_at=retry_at)
     pending = (has("sid", "origin-1"), has("state", "active"), has("device_pending", "v"))
-    assert writes.device_turn(of, retry_at=NOW) == Change(WriteKind.DEVICE, KEY, (*pending, read), put={"device_retry_at": NOW})
+    assert writes.device_turn(of, retry_at=NOW) == Change(
+        WriteKind.CONFIRM_DEVICE, KEY, (*pending, read), put={"device_retry_at": NOW}
+    )
     assert writes.device_confirmed(of) == Change(
-        WriteKind.DEVICE, KEY, pending, drop=frozenset({"device_pending", "device_retry_at"})
+        WriteKind.CONFIRM_DEVICE, KEY, pending, drop=frozenset({"device_pending", "device_retry_at"})
     )
 
 

@@ -42,7 +42,7 @@ class Recording:
         return self.store.rows_of(sub)
 
     def write(self, change):
-        self.moves.append(change.move.value)
+        self.moves.append(change.kind.value)
         self.before(change)
         return self.store.write(change)
 
@@ -154,7 +154,7 @@ def test_near_the_expiry_a_served_request_is_still_marked_as_seen():
     world.clock.advance(LIFE - 20)
 
     def taken(change):
-        if change.move.value == "acquire":
+        if change.kind.value == "acquire":
             world.edit(lease_id="theirs", lease_until=int((world.clock.now() + 60) * 1000))
 
     Recording(world, taken)
@@ -167,7 +167,7 @@ def test_a_token_that_expires_while_it_is_served_is_refreshed():
     """The write of the seen mark took until after the expiry: nothing expired is served."""
     world = signed_in()
     world.clock.advance(LIFE // 2)
-    Recording(world, lambda change: world.clock.advance(LIFE) if change.move.value == "seen" else None)
+    Recording(world, lambda change: world.clock.advance(LIFE) if change.kind.value == "seen" else None)
     world.provider.answers = [NewTokens(world.token("jti-2", at=LIFE + LIFE // 2), "rt-2")]
     outcome = world.resolve()
     assert isinstance(outcome, Refreshed)
@@ -277,7 +277,7 @@ def test_no_pause_for_keys_before_the_commit():
     new = Issuer(kid="key-2").access_token(jti="jti-2", iat=ISSUED_AT + LIFE + 1)
     world.provider.answers = [NewTokens(new, "rt-2")]
     committed = []
-    Recording(world, lambda change: committed.append(world.clock.monotonic()) if change.move.value == "commit" else None)
+    Recording(world, lambda change: committed.append(world.clock.monotonic()) if change.kind.value == "commit" else None)
     with pytest.raises(SessionUnavailable):
         world.resolve()
     assert committed == [began]

@@ -94,7 +94,7 @@ class Stops:
         return self._around("search", lambda: self._ports.store.rows_of(sub))
 
     def write(self, change):
-        return self._around(change.move.value, lambda: self._ports.store.write(change))
+        return self._around(change.kind.value, lambda: self._ports.store.write(change))
 
     def refresh(self, request):
         return self._around("refresh", lambda: self._refresh(request))

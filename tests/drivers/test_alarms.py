@@ -424,7 +424,7 @@ def test_every_event_is_documented():
     for path in package.rglob("*.py"):
         if not {"local", "testing"} & set(path.relative_to(package).parts):
             told |= set(NAMES.findall(path.read_text(encoding="utf-8")))
-    told |= {"write_failed", "misconfigured"}  # quiet_writes.py chooses between the two
+    told |= {"write_failed", "misconfigured"}  # write_attempts.py chooses between the two
     page = (ROOT / "docs/logging.md").read_text(encoding="utf-8")
     tables = page[page.index("### Events of an attack") : page.index("### The client's address")]
     rows = set(re.findall(r"^\| `([a-z_]+)` \|", tables, re.MULTILINE))

@@ -11,7 +11,7 @@ import pytest
 from cognito_session.core.errors import ProviderUnavailable, StoreUnavailable
 from cognito_session.core.protocol.ports import TOO_LATE, RefreshRequest
 from cognito_session.core.protocol.record import SessionKey
-from cognito_session.core.protocol.steps import Call, Keys, Load, Refresh, Report, Sleep, Step, ask
+from cognito_session.core.protocol.steps import Invoke, Keys, Load, Refresh, Report, Sleep, Step, ask
 from cognito_session.drivers import aio, sync
 from cognito_session.testing.clock import ManualClock
 from cognito_session.testing.memory_store import MemoryStore
@@ -164,7 +164,7 @@ def test_an_error_that_leaves_a_driver_has_no_variables(driver):
 
     def flow():
         token = "canary-token"
-        yield from ask(Call(lambda: send(token)))
+        yield from ask(Invoke(lambda: send(token)))
 
     with pytest.raises(RuntimeError) as caught:
         driver(flow(), ports())

@@ -9,7 +9,7 @@ import trio
 
 from cognito_session.core.errors import StoreUnavailable
 from cognito_session.core.protocol.record import SessionKey
-from cognito_session.core.protocol.steps import Call, Load, Report, Sleep, ask
+from cognito_session.core.protocol.steps import Invoke, Load, Report, Sleep, ask
 from cognito_session.drivers import aio, alarms
 from cognito_session.drivers.notices import Notices
 from cognito_session.testing.memory_store import MemoryStore
@@ -29,7 +29,7 @@ def test_a_flow_is_answered_under_trio():
     def flow():
         before = yield from ask(Load(KEY))
         yield from ask(Sleep(0.25))
-        return before, (yield from ask(Call(threading.current_thread)))
+        return before, (yield from ask(Invoke(threading.current_thread)))
 
     async def served():
         loop.append(threading.current_thread())
@@ -86,7 +86,7 @@ def test_a_cancelled_request_does_not_wait_for_its_segment_under_trio():
         ended.set()
 
     def flow():
-        yield from ask(Call(work))
+        yield from ask(Invoke(work))
 
     async def served():
         async with trio.open_nursery() as nursery:

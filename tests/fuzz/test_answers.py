@@ -31,7 +31,7 @@ from cognito_session.core.errors import (
     UnknownKey,
 )
 from cognito_session.core.protocol.conditions import Change, WriteKind, absent
-from cognito_session.core.protocol.ports import Denied, NewTokens, RefreshRequest
+from cognito_session.core.protocol.ports import NewTokens, RefreshDenied, RefreshRequest
 from cognito_session.core.protocol.record import SessionKey
 from cognito_session.core.secret import Secret
 from cognito_session.testing.clock import ManualClock
@@ -146,7 +146,7 @@ def test_any_answer_to_a_refresh(answer, control, device):
         return "misconfigured"
     except ProviderUnavailable:
         return "unavailable"
-    if isinstance(found, Denied):
+    if isinstance(found, RefreshDenied):
         assert status != 200
         return found.verdict
     assert isinstance(found, NewTokens)
@@ -198,7 +198,7 @@ PAGES = [
     ),
     *({}, {"Item": None}, {"__type": "X"}, {"__type": "ResourceNotFoundException"}, {"__type": "ThrottlingException"}),
 ]
-CHANGE = Change(WriteKind.SEEN, SessionKey("sub-1", "sid-1"), (absent("seen_at"),), put={"seen_at": 1})
+CHANGE = Change(WriteKind.MARK_SEEN, SessionKey("sub-1", "sid-1"), (absent("seen_at"),), put={"seen_at": 1})
 ASKED = {
     "load": lambda store: [store.load(SessionKey("sub-1", "sid-1"))],
     "rows_of": lambda store: store.rows_of("sub-1"),

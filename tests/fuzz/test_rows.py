@@ -49,7 +49,7 @@ def _strange(draw: st.DrawFn) -> dict[str, Any]:
 BASES = [{}, {"sid": "sid-1"}, {"sid": "sid-1", "state": "ended"}]
 
 
-@fuzz(sees={"bare", "ended", "whole", "unreadable"}, row=_strange(), base=st.sampled_from(BASES))
+@fuzz(sees={"foreign", "ended", "whole", "unreadable"}, row=_strange(), base=st.sampled_from(BASES))
 def test_any_row_is_a_record_or_unreadable(row, base):
     """Every attribute of ours has its type in the record, or the row is unreadable: never absent, never guessed."""
     row = {name: value for name, value in {**base, **row}.items() if value is not ...}
@@ -63,7 +63,7 @@ def test_any_row_is_a_record_or_unreadable(row, base):
     assert all(type(value) in (str, int, bool, frozenset, type(None), SessionKey) for value in record)
     assert record.lease_is_live(NOW) in (True, False)
     assert "hidden" not in repr(record)
-    return "bare" if record.foreign_token else "ended" if record.ended else "whole"
+    return "foreign" if record.foreign_token else "ended" if record.ended else "whole"
 
 
 class Scene(NamedTuple):

@@ -14,7 +14,7 @@ import pytest
 
 from cognito_session import Active, Refreshed, Rejected, SessionPolicy
 from cognito_session.core.cookie import Cookie
-from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.encoding import to_base64url
 from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.protocol.establish import SignedIn
 from managed.scene import Reports, rows, value_of

@@ -6,7 +6,7 @@ import pytest
 
 from cognito_session import Active, Refreshed, Rejected
 from cognito_session.core.errors import StoreUnavailable
-from cognito_session.core.protocol.searched import Searched
+from cognito_session.core.protocol.context import Searched
 from support.stack import cookie_of, done, make_app
 
 GONE = Rejected("unknown_session")

@@ -15,7 +15,7 @@ from typing import Any
 
 from cognito_session.core.errors import TokenError
 from cognito_session.core.policy import OVERLAP_SECONDS, SessionPolicy
-from cognito_session.core.protocol import authenticity, data, lookup, row_code
+from cognito_session.core.protocol import authenticate, authenticity, data, row_code
 from cognito_session.core.protocol import refresh as renewal
 from cognito_session.core.protocol import resolve as flow
 from cognito_session.core.protocol.context import FlowContext
@@ -294,12 +294,12 @@ def believe_the_idle_end() -> Any:
 
 @contextmanager
 def _renewal_without_check(when: Callable[[SessionRecord], bool]) -> Iterator[None]:
-    original = renewal.admitted
+    original = renewal.rejection_of
 
-    def admitted(case: Any, record: SessionRecord, held: Any = None) -> Flow[Rejected | None]:
+    def rejection_of(case: Any, record: SessionRecord, held: Any = None) -> Flow[Rejected | None]:
         return None if when(record) else (yield from original(case, record, held))
 
-    with patched(renewal, "admitted", admitted):
+    with patched(renewal, "rejection_of", rejection_of):
         yield
 
 
@@ -316,15 +316,15 @@ def serve_whatever_was_committed() -> Any:
 def open_for_any_kind() -> Any:
     """A session does not ask for which kind of cookie it was established."""
 
-    def admitted(case: Any, record: SessionRecord, held: Any = None) -> Flow[None]:
+    def rejection_of(case: Any, record: SessionRecord, held: Any = None) -> Flow[None]:
         yield from authenticity.check_genuine(case, record)
 
-    return patched(flow, "admitted", admitted)
+    return patched(flow, "rejection_of", rejection_of)
 
 
 def serve_any_token_of_the_row() -> Any:
     """The access token in a row is served whoever it belongs to."""
-    return patched(lookup, "_check_is_the_record_s", lambda token, record: None)
+    return patched(authenticate, "_check_is_the_record_s", lambda token, record: None)
 
 
 def data_of_any_version() -> Any:

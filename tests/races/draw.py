@@ -20,7 +20,7 @@ def state_of(row: Row | None) -> str:
         return "none"
     found = record(row)
     if found.foreign_token:
-        return "bare"
+        return "foreign"
     if found.ended:
         return "ended"
     if found.suspect_at is not None:

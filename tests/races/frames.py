@@ -15,11 +15,11 @@ from cognito_session.core.protocol.conditions import Change, WriteKind
 from cognito_session.core.protocol.context import FlowContext
 from cognito_session.core.protocol.devices import _Everyone
 from cognito_session.core.protocol.generation import CookieGeneration
-from cognito_session.core.protocol.landing import _Landing
 from cognito_session.core.protocol.record import SessionRecord
-from cognito_session.core.protocol.refresh import Renewal
+from cognito_session.core.protocol.refresh import RefreshAttempt
 from cognito_session.core.protocol.resolve import Resolution
 from cognito_session.core.protocol.session import Reason
+from cognito_session.core.protocol.session_creation import _Creation
 
 
 def frame_key(flow: Any) -> tuple[Any, ...]:
@@ -46,7 +46,7 @@ def as_value(value: Any) -> Any:
     if kind in _OBJECTS:
         return tuple(as_value(getattr(value, name)) for name in kind.__slots__ if name != "case")
     if kind is Change:
-        return (value.move, as_value(value.put))
+        return (value.kind, as_value(value.put))
     if kind is dict or kind is MappingProxyType:
         return tuple(sorted((name, as_value(item)) for name, item in value.items()))
     if isinstance(value, tuple | list):
@@ -64,5 +64,5 @@ def as_value(value: Any) -> Any:
     return kind.__name__
 
 
-_OBJECTS = {Resolution, Renewal, Commit, _Landing, _Everyone}
+_OBJECTS = {Resolution, RefreshAttempt, Commit, _Creation, _Everyone}
 _PLAIN = {type(None), str, int, float, bool, frozenset, Reason, WriteKind, CookieGeneration}

@@ -152,14 +152,14 @@ class Many(Stage):
     def _write(self, world: World, actor: Actor, change: Change) -> tuple[World, Written]:
         dropped = self.scenario.dropped_clauses
         if dropped:
-            change = change._replace(when=tuple(c for c in change.when if (change.move, c.name) not in dropped))
+            change = change._replace(when=tuple(c for c in change.when if (change.kind, c.name) not in dropped))
         rows = self._rows(world)
         row = rows.get(self._place(change.key))
         if not change.allowed_on(row):
             return world, Written(applied=False, found=row)
         self._check_change(actor, change, row or {})
         rows[self._place(change.key)] = self._applied(change, row)
-        facts = {("mark", actor.history[0][0], world.now)} if change.move is WriteKind.NOT_BEFORE else set()
+        facts = {("mark", actor.history[0][0], world.now)} if change.kind is WriteKind.NOT_BEFORE else set()
         return self._with_rows(world, rows)._replace(facts=world.facts | facts), Written(applied=True, found=row)
 
     def _applied(self, change: Change, row: dict[str, Any] | None) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Many(Stage):
     def _write_all(self, world: World, changes: tuple[Change, ...]) -> tuple[World, bool]:
         rows, dropped = self._rows(world), self.scenario.dropped_clauses
         if dropped:
-            kept = [tuple(c for c in change.when if (change.move, c.name) not in dropped) for change in changes]
+            kept = [tuple(c for c in change.when if (change.kind, c.name) not in dropped) for change in changes]
             changes = tuple(change._replace(when=when) for change, when in zip(changes, kept, strict=True))
         if not all(change.allowed_on(rows.get(self._place(change.key))) for change in changes):
             return world, False
@@ -306,9 +306,12 @@ class Many(Stage):
             and before.get("sid")
             and change.put.get("idle_exp", before.get("idle_exp")) != before.get("idle_exp")
         ):
-            raise Violation(f"a poll's {change.move.value} moved the idle end")
-        if change.move not in {WriteKind.CREATE, WriteKind.NOT_BEFORE, WriteKind.REMEMBER} and before.get("state") == "ended":
-            raise Violation(f"{change.move.value} changed an ended session")
+            raise Violation(f"a poll's {change.kind.value} moved the idle end")
+        if (
+            change.kind not in {WriteKind.CREATE, WriteKind.NOT_BEFORE, WriteKind.KEEP_UNREVOKED}
+            and before.get("state") == "ended"
+        ):
+            raise Violation(f"{change.kind.value} changed an ended session")
 
     def _check_revoke(self, world: World, token: str) -> None:
         family = token.split(".", maxsplit=1)[0].removeprefix("rt-")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from cognito_session.core.protocol import devices, establish, landing
+from cognito_session.core.protocol import devices, establish, session_creation
 from cognito_session.core.protocol import resolve as flow
 from cognito_session.core.protocol import sign_out as ending
 from cognito_session.core.protocol.conditions import WriteKind
@@ -37,7 +37,7 @@ def list_once() -> Any:
     """A session that refreshed between the listing and its end lives on."""
 
     def evict(case: Any, own: Any) -> Flow[None]:
-        newest_first = sorted((yield from devices.live_records(case, own.sub)), key=landing._age, reverse=True)
+        newest_first = sorted((yield from devices.live_records(case, own.sub)), key=session_creation._age, reverse=True)
         for record in newest_first[case.policy.max_sessions :]:
             yield from ending.end_now(case, record, Reason.SIGNED_OUT)
 
@@ -46,7 +46,7 @@ def list_once() -> Any:
 
 def evict_any() -> Any:
     """Any session but the sign-in's own makes room, not the oldest."""
-    return patched(landing, "_age", lambda record: (record.sid == "s0", 0, record.sid or ""))
+    return patched(session_creation, "_age", lambda record: (record.sid == "s0", 0, record.sid or ""))
 
 
 def bar_sign_ins_elsewhere() -> Any:
@@ -79,11 +79,11 @@ def trust_the_clock_of_the_sign_out() -> Any:
 def forget_what_was_not_revoked() -> Any:
     """A worker without the newer key reports the token that it cannot revoke, and nobody remembers it."""
 
-    def remember(case: Any, record: Any, stored: str) -> Flow[bool]:
+    def keep_unrevoked(case: Any, record: Any, stored: str) -> Flow[bool]:
         return False
         yield
 
-    return patched(ending, "remember", remember)
+    return patched(ending, "keep_unrevoked", keep_unrevoked)
 
 
 def spare_the_token_of_a_lost_end() -> Any:
@@ -140,7 +140,7 @@ MANY_CLAUSES = (
         "data without its version",
         life_left=900,
         roles=(Role("save"), Role("save", skew=2)),
-        dropped_clauses=without((WriteKind.DATA, "data_version")),
+        dropped_clauses=without((WriteKind.SAVE_DATA, "data_version")),
     ),
     ManyScenario(
         "sign-ins without the counter",

@@ -14,11 +14,11 @@ from cognito_session.core.errors import StoreUnavailable
 from cognito_session.core.protocol import writes
 from cognito_session.core.protocol.commit import Commit
 from cognito_session.core.protocol.conditions import Change, WriteKind
-from cognito_session.core.protocol.pending_revocations import revoke_token
-from cognito_session.core.protocol.refresh import Renewal
+from cognito_session.core.protocol.refresh import RefreshAttempt
 from cognito_session.core.protocol.resolve import Resolution
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Flow, Write, ask
+from cognito_session.core.protocol.unrevoked_tokens import revoke_token
 from races.pool_model import PoolRules
 from races.world import Scenario, Stage
 
@@ -85,34 +85,34 @@ def give_up_on_an_error_that_is_no_outage() -> Any:
 def end_on_any_refusal() -> Any:
     """Every refusal is a verdict at once: a slow sibling may hold the good token."""
 
-    def verdict(self: Renewal, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
+    def verdict(self: RefreshAttempt, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
         now = self.context.now()
         yield from ask(Write(writes.end(leased, WriteKind.VERDICT, Reason.REFRESH_DENIED, now=now)))
         return Rejected(Reason.REFRESH_DENIED)
 
-    return patched(Renewal, "_verdict", verdict)
+    return patched(RefreshAttempt, "_verdict", verdict)
 
 
 def conclude_from_unknown_words() -> Any:
     """A refusal in unknown words is a verdict: while the operator's fault lasts every session that refreshes is ended."""
-    original = Renewal._verdict
+    original = RefreshAttempt._verdict
 
-    def verdict(self: Renewal, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
+    def verdict(self: RefreshAttempt, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
         return (yield from original(self, leased, lease, denied._replace(verdict="dead")))
 
-    return patched(Renewal, "_verdict", verdict)
+    return patched(RefreshAttempt, "_verdict", verdict)
 
 
 def reject_after_some_refusals() -> Any:
     """Unknown words are borne with for a time only: a fault that lasts longer rejects everybody."""
-    original = Renewal._verdict
+    original = RefreshAttempt._verdict
 
-    def verdict(self: Renewal, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
+    def verdict(self: RefreshAttempt, leased: Any, lease: Any, denied: Any) -> Flow[Any]:
         if denied.verdict == "unknown" and lease.n > 1:
             return Rejected(Reason.REFRESH_DENIED)
         return (yield from original(self, leased, lease, denied))
 
-    return patched(Renewal, "_verdict", verdict)
+    return patched(RefreshAttempt, "_verdict", verdict)
 
 
 def send_without_looking_at_the_clock() -> Any:

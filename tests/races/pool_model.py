@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from cognito_session.core.errors import ConfigurationError
-from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, RefreshDenied
 from support.tokens import Issuer
 
 SUB = "user-1"
@@ -117,17 +117,21 @@ def refresh(pool: Pool, token: str, now: int, rules: PoolRules) -> tuple[Pool, t
     return pool, (access, child)
 
 
-def verdict(code: str, rules: PoolRules) -> Denied:
+def verdict(code: str, rules: PoolRules) -> RefreshDenied:
     """What the provider makes of the refusal of a dead token."""
     known = code != "NotAuthorizedException" or rules.known_words or rules.experiment
-    return Denied("dead" if known else "unknown", code)
+    return RefreshDenied("dead" if known else "unknown", code)
 
 
-def refused_for_all(seconds: int, rules: PoolRules) -> Denied | ConfigurationError | None:
+def refused_for_all(seconds: int, rules: PoolRules) -> RefreshDenied | ConfigurationError | None:
     """What the provider makes of the refusal of any token while the operator's fault lasts; None: there is none."""
     if rules.fault is None or not rules.fault[0] <= seconds < rules.fault[1]:
         return None
-    return ConfigurationError("every refresh is refused") if rules.experiment else Denied("unknown", "NotAuthorizedException")
+    return (
+        ConfigurationError("every refresh is refused")
+        if rules.experiment
+        else RefreshDenied("unknown", "NotAuthorizedException")
+    )
 
 
 def revoke(pool: Pool, token: str, rules: PoolRules) -> Pool:

@@ -30,7 +30,7 @@ def ours(**more: Any) -> Row:
     return row | more
 
 
-def bare(**more: Any) -> Row:
+def foreign(**more: Any) -> Row:
     """A row that the seed's sign-in code wrote."""
     return {"sub": SUB, "token": "rt", "timestamp": START} | more
 
@@ -38,7 +38,7 @@ def bare(**more: Any) -> Row:
 LEASED = {"lease_id": MINE, "lease_until": (START + 6) * 1000, "lease_n": 1}
 STATES: Mapping[str, Row | None] = {
     "no row": None,
-    "bare": bare(),
+    "foreign": foreign(),
     "active": ours(),
     "leased": ours(**LEASED),
     "lease lapsed": ours(**LEASED | {"lease_until": (START - 60) * 1000}),
@@ -131,16 +131,16 @@ class Write(NamedTuple):
     row: Row
 
 
-STALE = bare(**LEASED, lease_for="another token's", suspect_at=START - 60, retry_at=START + 5, state="active", gen=3)
+STALE = foreign(**LEASED, lease_for="another token's", suspect_at=START - 60, retry_at=START + 5, state="active", gen=3)
 STALE["lease_until"] = (START - 60) * 1000
 WRITES = (
     Write("acquire", acquire, ours()),
-    Write("acquire (bare)", acquire, bare()),
-    Write("acquire (bare, marks of another token)", acquire, STALE),
+    Write("acquire (foreign)", acquire, foreign()),
+    Write("acquire (foreign, marks of another token)", acquire, STALE),
     Write("commit", commit, ours(**LEASED)),
-    Write("commit (bare)", commit, bare(**LEASED, gen=0)),
+    Write("commit (foreign)", commit, foreign(**LEASED, gen=0)),
     Write("keep", keep, ours(**LEASED)),
-    Write("keep (bare)", keep, bare(**LEASED, gen=0)),
+    Write("keep (foreign)", keep, foreign(**LEASED, gen=0)),
     Write("release", release, ours(**LEASED)),
     Write("suspect", suspect, ours(**LEASED)),
     Write("verdict: denied", denied, ours(**LEASED)),
@@ -152,7 +152,7 @@ WRITES = (
     Write("touch", touch, ours(idle_exp=START + 300)),
     Write("data", save_data, ours(data_version=2)),
     Write("logout", log_out, ours()),
-    Write("logout (bare)", log_out, bare()),
+    Write("logout (foreign)", log_out, foreign()),
     Write("create", create, ours(sid="another")),
 )
 

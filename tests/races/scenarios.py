@@ -31,11 +31,11 @@ BENIGN = (
     Scenario("sign out everywhere and second sign-in", requests=1, others=("sign out everywhere", "sign-in")),
     Scenario("foreign sign-in replaces the row", others=("foreign-put",)),
     Scenario("foreign sign-in sets the token", others=("foreign-set",)),
-    Scenario("bare row", foreign_token=True),
-    Scenario("bare row, logout", foreign_token=True, others=("logout",)),
-    Scenario("bare row, foreign sign-in replaces it", foreign_token=True, others=("foreign-put",)),
-    Scenario("bare row, foreign sign-in sets the token", foreign_token=True, others=("foreign-set",)),
-    Scenario("bare row, our sign-in", foreign_token=True, others=("sign-in",)),
+    Scenario("foreign row", foreign_token=True),
+    Scenario("foreign row, logout", foreign_token=True, others=("logout",)),
+    Scenario("foreign row, foreign sign-in replaces it", foreign_token=True, others=("foreign-put",)),
+    Scenario("foreign row, foreign sign-in sets the token", foreign_token=True, others=("foreign-set",)),
+    Scenario("foreign row, our sign-in", foreign_token=True, others=("sign-in",)),
     Scenario("logout and second sign-in", others=("logout", "sign-in")),
     Scenario("logout and foreign sign-in", others=("logout", "foreign-set")),
 )
@@ -55,10 +55,10 @@ FAULTY = (
     Scenario("second sign-in, frozen worker", others=("sign-in",), freeze=1, ticks=10),
     Scenario("foreign put, frozen worker", others=("foreign-put",), freeze=1, ticks=10),
     Scenario("foreign set, lost answer", others=("foreign-set",), loss=1),
-    Scenario("bare row, lost answer", foreign_token=True, loss=1),
-    Scenario("bare row, frozen worker", foreign_token=True, freeze=1, ticks=10),
-    Scenario("bare row, logout, crash", foreign_token=True, others=("logout",), crash=1),
-    Scenario("bare row, foreign set, crash", foreign_token=True, others=("foreign-set",), crash=1),
+    Scenario("foreign row, lost answer", foreign_token=True, loss=1),
+    Scenario("foreign row, frozen worker", foreign_token=True, freeze=1, ticks=10),
+    Scenario("foreign row, logout, crash", foreign_token=True, others=("logout",), crash=1),
+    Scenario("foreign row, foreign set, crash", foreign_token=True, others=("foreign-set",), crash=1),
     Scenario("skew, crash", skews=(2, -2, 0), crash=1),
 )
 REFUSED = (
@@ -66,7 +66,7 @@ REFUSED = (
     Scenario("refused write in the window", refuse=1, life_left=60),
     Scenario("three refused writes", refuse=3, ticks=10),
     Scenario("refused write, logout", others=("logout",), refuse=1),
-    Scenario("bare row, refused write", foreign_token=True, refuse=1),
+    Scenario("foreign row, refused write", foreign_token=True, refuse=1),
 )
 """A write is answered with an error that is no outage. Nothing is lost by it under any grace."""
 FAULT = (0, 10)
@@ -77,7 +77,7 @@ JUDGED = tuple(
     for name, rules, more in (
         ("the operator's fault", replace(rules, fault=FAULT), {"ticks": 10}),
         ("the operator's fault in the window", replace(rules, fault=FAULT), {"ticks": 10, "life_left": 60}),
-        ("the operator's fault, bare row", replace(rules, fault=FAULT), {"ticks": 10, "foreign_token": True}),
+        ("the operator's fault, foreign row", replace(rules, fault=FAULT), {"ticks": 10, "foreign_token": True}),
         ("the operator's fault, logout", replace(rules, fault=FAULT), {"ticks": 10, "others": ("logout",)}),
         (
             "a dead token in unknown words",

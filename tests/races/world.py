@@ -16,7 +16,7 @@ from cognito_session.core.cookie import Cookie
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionError, StoreUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, SessionPolicy
 from cognito_session.core.protocol.conditions import Change, WriteKind, Written
-from cognito_session.core.protocol.ports import TOO_LATE, Denied, NewTokens
+from cognito_session.core.protocol.ports import TOO_LATE, NewTokens, RefreshDenied
 from cognito_session.core.protocol.record import token_hash
 from cognito_session.core.protocol.session import Active, Reason, Refreshed, Rejected
 from cognito_session.core.protocol.steps import (
@@ -346,7 +346,7 @@ class Stage:
     guard = True
     """Whether the driver asks the clock again before it sends."""
 
-    def _provider(self, world: World, token: str) -> tuple[World, NewTokens | Denied | ConfigurationError]:
+    def _provider(self, world: World, token: str) -> tuple[World, NewTokens | RefreshDenied | ConfigurationError]:
         refused = pool_model.refused_for_all(world.now - START, self.scenario.rules)
         if refused is not None:
             return world, refused
@@ -369,14 +369,14 @@ class Stage:
     def _write(self, world: World, actor: Actor, change: Change) -> tuple[World, Written]:
         dropped = self.scenario.dropped_clauses
         if dropped:
-            change = change._replace(when=tuple(c for c in change.when if (change.move, c.name) not in dropped))
+            change = change._replace(when=tuple(c for c in change.when if (change.kind, c.name) not in dropped))
         row = dict(world.row) if world.row is not None else None
         if not change.allowed_on(row):
             return world, Written(applied=False, found=row)
         after = change.applied_to(row)
         self._check_write(world, change, row or {}, after)
-        owner = actor.name if change.move is WriteKind.CREATE else world.owner
-        ended = world.owner if change.move is WriteKind.LOGOUT else world.ended
+        owner = actor.name if change.kind is WriteKind.CREATE else world.owner
+        ended = world.owner if change.kind is WriteKind.LOGOUT else world.ended
         world = world._replace(ended=ended, row=_frozen(after), row_number=world.row_number + 1, owner=owner)
         return world, Written(applied=True, found=row)
 
@@ -505,14 +505,14 @@ class Stage:
             raise Violation(f"{count} refresh calls for one generation after {world.faults} faults")
 
     def _check_write(self, world: World, change: Change, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        if change.move in {WriteKind.CREATE, WriteKind.NOT_BEFORE}:
+        if change.kind in {WriteKind.CREATE, WriteKind.NOT_BEFORE}:
             return
         if not before:
-            raise Violation(f"{change.move.value} made a row where there was none")
+            raise Violation(f"{change.kind.value} made a row where there was none")
         foreign = world.owner.startswith("foreign") and before.get("token_hash") != token_hash(before.get("token", ""))
         if before.get("state") == "ended" and not foreign:
-            raise Violation(f"{change.move.value} changed an ended session")
-        if change.move is WriteKind.COMMIT:
+            raise Violation(f"{change.kind.value} changed an ended session")
+        if change.kind is WriteKind.COMMIT:
             if after["gen"] != before.get("gen", 0) + 1:
                 raise Violation("a commit did not raise the generation by one")
             if not foreign and world.owner != "first" and not after["token"].startswith(f"rt-{world.owner}"):
@@ -537,7 +537,7 @@ class Stage:
 def _step_key(step: Any) -> Any:
     if isinstance(step, Write):
         change = step.change
-        return (change.move, as_value(change.put))
+        return (change.kind, as_value(change.put))
     return as_value(step)
 
 
@@ -564,7 +564,7 @@ def tell(world: World, index: int, variant: str) -> str:
         return f"{at}Cognito handles {world.zombies[int(variant)][0]}'s late request"
     actor = world.actors[index]
     step = actor.result
-    what = {"Write": lambda: step.change.move.value, "Refresh": lambda: "refresh call"}.get(
+    what = {"Write": lambda: step.change.kind.value, "Refresh": lambda: "refresh call"}.get(
         type(step).__name__, type(step).__name__.lower
     )()
     if actor.status != "ready":

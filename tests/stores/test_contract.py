@@ -76,9 +76,9 @@ def test_the_stack_refuses_an_empty_name_as_dynamodb_does(request, value):
     store = TestDynamoDBStore().make_store(request, one_row_per_user=False)
     key = SessionKey("user", "sign-in")
     with pytest.raises(SessionError):
-        store.write(Change(WriteKind.TOUCH, key, (), put={"map": value}))
+        store.write(Change(WriteKind.MOVE_IDLE_END, key, (), put={"map": value}))
     with pytest.raises(SessionError):
-        store.write_all([Change(WriteKind.TOUCH, key, (), put={"map": value})])
+        store.write_all([Change(WriteKind.MOVE_IDLE_END, key, (), put={"map": value})])
     assert store.load(key) is None
 
 

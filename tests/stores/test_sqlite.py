@@ -29,7 +29,7 @@ from cognito_session.core.protocol.conditions import Change, WriteKind, absent, 
 from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite_store import SQLiteStore
 def put(store, sub, **attributes):
-    return store.write(Change(WriteKind.TOUCH, SessionKey(sub, "s"), (), put=attributes))
+    return store.write(Change(WriteKind.MOVE_IDLE_END, SessionKey(sub, "s"), (), put=attributes))
 def say(*words):
     print(*words, flush=True)
 """
@@ -37,7 +37,7 @@ def say(*words):
 
 def put(store, key=KEY, **attributes):
     """Set attributes of a row."""
-    return store.write(Change(WriteKind.TOUCH, key, (), put=attributes))
+    return store.write(Change(WriteKind.MOVE_IDLE_END, key, (), put=attributes))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ store = SQLiteStore(path)
 won = []
 for n in range(rounds):
     here = SessionKey(f"round-{n}", "barrier")
-    store.write(Change(WriteKind.TOUCH, here, (), add={"here": 1}))
+    store.write(Change(WriteKind.MOVE_IDLE_END, here, (), add={"here": 1}))
     while store.load(here)["here"] < crowd:
         time.sleep(0.002)
     lease = Change(WriteKind.ACQUIRE, SessionKey(f"round-{n}", "s"), (absent("lease_id"),), put={"lease_id": me})
@@ -249,7 +249,7 @@ stop = threading.Event()
 counts = [0] * 4
 def write(me):
     while not stop.is_set():
-        store.write(Change(WriteKind.TOUCH, SessionKey("n", "s"), (), add={"n": 1}))
+        store.write(Change(WriteKind.MOVE_IDLE_END, SessionKey("n", "s"), (), add={"n": 1}))
         counts[me] += 1
 threads = [threading.Thread(target=write, args=(me,)) for me in range(4)]
 for thread in threads: thread.start()
@@ -258,7 +258,7 @@ for n in range(12):
     child = os.fork()
     if not child:
         for _ in range(5):
-            store.write(Change(WriteKind.TOUCH, SessionKey("n", "s"), (), add={"n": 1}))
+            store.write(Change(WriteKind.MOVE_IDLE_END, SessionKey("n", "s"), (), add={"n": 1}))
         sys.exit(0)               # an orderly end: the interpreter takes everything apart
     children.append(child)
 assert [os.waitpid(child, 0)[1] for child in children] == [0] * 12
@@ -565,7 +565,7 @@ def test_purge_goes_by_the_ttl_as_last_written(store):
     assert store.load(KEY)["ttl"] == 100
     put(store, ttl=300)
     assert store.purge(200) == 0
-    store.write(Change(WriteKind.TOUCH, KEY, (), drop=frozenset({"ttl"})))
+    store.write(Change(WriteKind.MOVE_IDLE_END, KEY, (), drop=frozenset({"ttl"})))
     assert store.purge(10**12) == 0
 
 

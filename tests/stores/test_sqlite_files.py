@@ -36,13 +36,13 @@ def outcome(call):
     except (ConfigurationError, StoreUnavailable) as error:
         return f"{type(error).__name__} {path in str(error)}"
 def put(store, key, **attributes):
-    return store.write(Change(WriteKind.TOUCH, key, (), put=attributes)).applied
+    return store.write(Change(WriteKind.MOVE_IDLE_END, key, (), put=attributes)).applied
 def say(*words):
     print(*words, flush=True)
 """
 
 
-def put(store, key=KEY, move=WriteKind.TOUCH, **attributes):
+def put(store, key=KEY, move=WriteKind.MOVE_IDLE_END, **attributes):
     """Set attributes of a row."""
     return store.write(Change(move, key, (), put=attributes))
 
@@ -83,7 +83,7 @@ def refused(store, naming):
         lambda: store.rows_of(KEY.sub),
         lambda: put(store, n=2),
         lambda: put(store, NEW, n=2),
-        lambda: store.write_all([Change(WriteKind.TOUCH, NEW, (), put={"n": 2})]),
+        lambda: store.write_all([Change(WriteKind.MOVE_IDLE_END, NEW, (), put={"n": 2})]),
         lambda: store.purge(10),
     ):
         with pytest.raises(StoreUnavailable) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.encoding import to_base64url
 
 __all__ = ["key_bytes", "ring"]
 

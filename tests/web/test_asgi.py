@@ -534,7 +534,7 @@ async def test_a_refused_handshake_is_answered_where_the_server_can(sessions, cr
 )
 @pytest.mark.parametrize("accepted", [False, True], ids=["before", "after accepting"])
 async def test_a_session_error_closes_the_socket(sessions, accepted, error, code):
-    """Denied, try again later, and set up wrong have a close code each, before and after the socket was accepted."""
+    """RefreshDenied, try again later, and set up wrong have a close code each, before and after the socket was accepted."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if accepted:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
-from cognito_session.core.arguments import trimmed
-from cognito_session.core.crypto.json_text import NotJson, read_json
+from cognito_session.core.checks import trimmed
+from cognito_session.core.crypto.encoding import NotJson, read_json
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable
 
 if TYPE_CHECKING:

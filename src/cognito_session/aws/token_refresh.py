@@ -15,7 +15,7 @@ from cognito_session.aws.transport.interface import AnswerLost, NotSent, Service
 from cognito_session.core.crypto.access_token import MAX_REFRESH_TOKEN_CHARS, MAX_TOKEN_CHARS
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.policy import CALL_LIMIT_SECONDS
-from cognito_session.core.protocol.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, TOO_LATE, NewTokens, RefreshDenied, RefreshRequest
 from cognito_session.core.secret import Secret
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class CognitoProvider:
     def __repr__(self) -> str:
         return f"CognitoProvider(client_id={self._client_id!r})"
 
-    def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
+    def refresh(self, request: RefreshRequest) -> NewTokens | RefreshDenied:
         """One refresh call, by GetTokensFromRefreshToken, or by InitiateAuth if that operation is unsupported.
 
         Raises ProviderUnavailable and ConfigurationError.
@@ -156,7 +156,7 @@ class CognitoProvider:
             parameters["DEVICE_KEY"] = request.device_key
         return {"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": self._client_id, "AuthParameters": parameters}
 
-    def _send(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | Denied:
+    def _send(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | RefreshDenied:
         try:
             return self._sent(operation, payload, request)
         except _UnrecognizedRefusal as refusal:
@@ -178,9 +178,9 @@ class CognitoProvider:
             raise refuses_all(error) from error
         if cause == "token, just tested" and self._clock.monotonic() <= request.send_before:
             return self._once_more(operation, payload, request, said)
-        return Denied("dead" if cause == "token" else "unknown", error.code)
+        return RefreshDenied("dead" if cause == "token" else "unknown", error.code)
 
-    def _sent(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | Denied:
+    def _sent(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> NewTokens | RefreshDenied:
         """One call. Raises _UnrecognizedRefusal for a refusal whose message is not known."""
         if self._clock.monotonic() > request.send_before:  # reading the secret or a first try may have taken long
             raise ProviderUnavailable("the lease is nearly over: not sent", sent=False, reason=TOO_LATE)
@@ -202,7 +202,9 @@ class CognitoProvider:
             raise ProviderUnavailable(f"Cognito: {error}", sent=None) from error
         return _new_tokens(answer)
 
-    def _once_more(self, operation: str, payload: dict[str, Any], request: RefreshRequest, said: str) -> NewTokens | Denied:
+    def _once_more(
+        self, operation: str, payload: dict[str, Any], request: RefreshRequest, said: str
+    ) -> NewTokens | RefreshDenied:
         """Repeat the refused call after the control call: the operator may have repaired a fault between the two.
 
         This is no resend, because Cognito has refused the first one.
@@ -211,7 +213,7 @@ class CognitoProvider:
             return self._sent(operation, payload, request)
         except _UnrecognizedRefusal as refusal:
             again = words.comparable_form(refusal.error.message, request.username, self._client_id)
-            return Denied("dead" if again == said else "unknown", refusal.error.code)
+            return RefreshDenied("dead" if again == said else "unknown", refusal.error.code)
 
     def _control(self, operation: str, payload: dict[str, Any], request: RefreshRequest) -> str | None:
         """Send the control call. Returns the message that refuses a token that cannot exist, or None without such a refusal.
@@ -264,10 +266,10 @@ def _new_tokens(answer: dict[str, Any]) -> NewTokens:
     return NewTokens(access, rotated)
 
 
-def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:
+def _refusal(error: ServiceError, request: RefreshRequest) -> RefreshDenied:
     """The verdict of an error answer. Raises an error if it is no verdict."""
     if error.code in _DEAD:
-        return Denied("dead", error.code)
+        return RefreshDenied("dead", error.code)
     if words.is_about_client_secret(error.code, error.message):
         raise _wrong_secret(error) from error
     if error.code == "NotAuthorizedException":
@@ -280,15 +282,15 @@ def _refusal(error: ServiceError, request: RefreshRequest) -> Denied:
     raise ProviderUnavailable(f"Cognito: {error}", sent=True, retry_after=error.retry_after) from error
 
 
-def _not_authorized(error: ServiceError, request: RefreshRequest) -> Denied:
+def _not_authorized(error: ServiceError, request: RefreshRequest) -> RefreshDenied:
     """NotAuthorizedException has many causes, from a revoked token to a wrong client secret. Its message tells them apart."""
     if _is_dead(error):
-        return Denied("dead", error.code)
+        return RefreshDenied("dead", error.code)
     if not words.is_invalid_token(error.message):
         raise _UnrecognizedRefusal(error)
     if request.device_key is not None:
-        return Denied("dead", DEVICE_REFUSED)  # never confirmed, or forgotten: no later call can succeed
-    return Denied("dead", error.code)
+        return RefreshDenied("dead", DEVICE_REFUSED)  # never confirmed, or forgotten: no later call can succeed
+    return RefreshDenied("dead", error.code)
 
 
 def _is_dead(error: ServiceError) -> bool:

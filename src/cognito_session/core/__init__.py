@@ -3,5 +3,6 @@
 `core/` holds plain values, `core/crypto/` what a text proves, `core/protocol/` what a request decides.
 
 Reading order; each file imports only files above it:
-witness, own_headers, errors, arguments, redact, secret, frames, device_label, partition_table, partition, policy, cookie.
+current_request, security_headers, errors, checks, redact, secret, tracebacks, device_label, partition_table, partition,
+policy, cookie.
 """

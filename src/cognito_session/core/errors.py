@@ -21,8 +21,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.own_headers import OWN_HEADERS
-from cognito_session.core.witness import note
+from cognito_session.core.current_request import note_error
+from cognito_session.core.security_headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class SessionError(Exception):
         self.reason: str = reason or self.default_reason
         self.retry_after = retry_after
         self.responder: Callable[[SessionError], Any] | None = None
-        note(self)
+        note_error(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy: the responder stays, because it holds the request. Constructors differ, so none is called."""
@@ -71,7 +71,7 @@ class SessionError(Exception):
 
     def public_headers(self) -> dict[str, str]:
         """Headers of the answer; RFC 9111 5.2.2.5 (no-store) and RFC 9110 10.2.3 (Retry-After)."""
-        headers = {"Content-Type": "application/json", **OWN_HEADERS}
+        headers = {"Content-Type": "application/json", **SECURITY_HEADERS}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         return headers

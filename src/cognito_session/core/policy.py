@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from cognito_session.core.arguments import check_boolean, check_choice, check_names
+from cognito_session.core.checks import check_boolean, check_choice, check_names
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -42,10 +42,10 @@ async def raise_alarm_async(event: Report, ports: Ports) -> None:
     if ports.on_event is None:
         deliver(told, ports, [])
         return
-    from cognito_session.core.protocol.steps import Call, ask
+    from cognito_session.core.protocol.steps import Invoke, ask
     from cognito_session.drivers import aio
 
-    await aio.run(ask(Call(lambda: deliver(told, ports, []))), ports)
+    await aio.run(ask(Invoke(lambda: deliver(told, ports, []))), ports)
 
 
 def _is_on_event_loop() -> bool:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from cognito_session.core.current_request import client_address
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, SessionError
-from cognito_session.core.frames import forget_locals
 from cognito_session.core.protocol.ports import TOO_LATE
 from cognito_session.core.protocol.steps import (
-    Call,
     ConfirmDevice,
     Flow,
     ForgetDevice,
     GlobalSignOut,
+    Invoke,
     Keyrings,
     Keys,
     Load,
@@ -31,7 +31,7 @@ from cognito_session.core.protocol.steps import (
     Write,
     WriteAll,
 )
-from cognito_session.core.witness import client_address
+from cognito_session.core.tracebacks import forget_locals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -159,7 +159,7 @@ def _answer(step: Step[Any], ports: Ports, faults: list[Exception]) -> Any:  # n
             return ports.provider.forget_device(access_token, device_key)
         case Sleep(seconds):
             return ports.sleep(seconds)
-        case Call():
+        case Invoke():
             return step.work()
         case Report():
             return _report(step, ports, faults)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.witness import witness
+from cognito_session.core.current_request import noted_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,17 +56,17 @@ class Noted(list["SessionError"]):
 def noting() -> Iterator[Noted]:
     """Note the errors that are made below, in whatever task or thread that knows this context."""
     noted = Noted()
-    token = witness.set(noted)
+    token = noted_errors.set(noted)
     try:
         yield noted
     finally:
-        witness.reset(token)
+        noted_errors.reset(token)
         noted.clear()  # their tracebacks hold frames, and these hold the request
 
 
 def forget(error: SessionError) -> None:
     """The error has been answered."""
-    noted = witness.get()
+    noted = noted_errors.get()
     if noted is not None:
         noted[:] = [other for other in noted if other is not error]
 

@@ -17,7 +17,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from cognito_session.core.arguments import check_boolean, check_names, check_text
+from cognito_session.core.checks import check_boolean, check_names, check_text
 from cognito_session.core.errors import ConfigurationError, SessionForbidden
 from cognito_session.http.url_escaping import escaped_path
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from cognito_session.core.own_headers import OWN_HEADERS
+from cognito_session.core.security_headers import SECURITY_HEADERS
 from cognito_session.http.response import Response
 
 __all__ = ["page"]
@@ -50,7 +50,7 @@ def _headers() -> dict[str, str]:
     style = b64encode(sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return {
-        **OWN_HEADERS,
+        **SECURITY_HEADERS,
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": policy,
     }

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cognito_session.core.own_headers import OWN_HEADERS
+from cognito_session.core.security_headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,12 +77,12 @@ def complete(headers: Iterable[tuple[str, str]], cookies: Iterable[str]) -> Comp
 
 def redirect(location: str, *, cookies: tuple[str, ...] = ()) -> Response:
     """303 See Other: whatever the method was, the browser goes on with GET (RFC 9110 15.4.4)."""
-    return Response(303, {"Location": location, **OWN_HEADERS}, "", cookies)
+    return Response(303, {"Location": location, **SECURITY_HEADERS}, "", cookies)
 
 
 def json_response(status: int, body: object, *, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer that nobody may store."""
-    return Response(status, {"Content-Type": "application/json", **OWN_HEADERS, **(headers or {})}, json.dumps(body))
+    return Response(status, {"Content-Type": "application/json", **SECURITY_HEADERS, **(headers or {})}, json.dumps(body))
 
 
 def cache_control(said: str | None, *, sets_cookie: bool) -> str:

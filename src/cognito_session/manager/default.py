@@ -6,7 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
-from cognito_session.core.arguments import check_text
+from cognito_session.core.checks import check_text
 from cognito_session.core.errors import SessionError
 from cognito_session.core.secret import Secret
 from cognito_session.manager.sync import SessionManager

@@ -12,7 +12,7 @@ from cognito_session.core.protocol.data import save_data
 from cognito_session.core.protocol.device_cookie import signed_out_device
 from cognito_session.core.protocol.devices import SessionInfo, revoke, revoke_all, sessions_of
 from cognito_session.core.protocol.establish import SignedIn, establish
-from cognito_session.core.protocol.session import Rejected, Session, admitted
+from cognito_session.core.protocol.session import Rejected, Session, session_or_raise
 from cognito_session.core.protocol.sign_out import log_out
 from cognito_session.web.unsent_cookies import made
 
@@ -85,7 +85,7 @@ class SessionManager(Assembly):
         """
         context = self.context.with_time_left(remaining_seconds)
         flow = establish(context, SignedIn.of(tokens), presented=cookie_header, device=device_label(user_agent))
-        session = admitted(self.engine.run(flow))
+        session = session_or_raise(self.engine.run(flow))
         made("establish", session.set_cookies)
         return session
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cognito_session.core.crypto.credential import SealedCredential
 from cognito_session.core.policy import PATIENCE_SECONDS
 from cognito_session.core.protocol.record import USER_SID, SessionKey, SessionRecord
-from cognito_session.core.protocol.refresh import Renewal
+from cognito_session.core.protocol.refresh import RefreshAttempt
 from cognito_session.drivers.sync import run
 
 if TYPE_CHECKING:
@@ -33,6 +33,6 @@ def adopter(context: FlowContext, ports: Ports) -> Callable[[str], None]:
         record = SessionRecord.from_row(key, ports.store.load(key) or {})
         if record.foreign_token and record.token is not None:
             no_session = SealedCredential(sub, "", 0)
-            run(Renewal(context, no_session, context.clock.monotonic() + PATIENCE_SECONDS).run(record), ports)
+            run(RefreshAttempt(context, no_session, context.clock.monotonic() + PATIENCE_SECONDS).run(record), ports)
 
     return adopt

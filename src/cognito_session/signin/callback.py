@@ -25,10 +25,10 @@ from cognito_session.core.errors import ConfigurationError, TokenError
 from cognito_session.core.protocol.authenticate import authenticate, keys_for
 from cognito_session.core.protocol.establish import SignedIn, establish
 from cognito_session.core.protocol.ports import CodeGrant, GrantRefused
-from cognito_session.core.protocol.quiet_writes import reason_of
 from cognito_session.core.protocol.resolve import resolve
 from cognito_session.core.protocol.session import Reason, Rejected, Session
-from cognito_session.core.protocol.steps import Call, Flow, Keys, Report, Revoke, ask
+from cognito_session.core.protocol.steps import Flow, Invoke, Keys, Report, Revoke, ask
+from cognito_session.core.protocol.write_attempts import reason_of
 from cognito_session.http.error_page import page
 from cognito_session.http.response import json_response, redirect
 from cognito_session.signin.entry import Entry
@@ -189,7 +189,7 @@ def _redeem(login: LoginCase, request: Request, code: str, transaction: Transact
     yield from ask(Keys())  # without keys the code stays whole: it can be redeemed once
     grant = CodeGrant(code, transaction.verifier, login.site.redirect_uri)
     try:
-        issued = yield from ask(Call(lambda: login.server.exchange(grant)))
+        issued = yield from ask(Invoke(lambda: login.server.exchange(grant)))
     except ConfigurationError as error:
         yield from ask(Report("sign_in_misconfigured", "", None, str(error)))
         raise

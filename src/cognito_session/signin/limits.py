@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
-from cognito_session.core.crypto.json_text import NotJson, is_unicode, read_json
+from cognito_session.core.crypto.encoding import NotJson, is_unicode, read_json
 from cognito_session.core.secret import Secret, plain
 
 __all__ = ["code_of", "credential_of", "is_attributes", "is_username", "password_of"]

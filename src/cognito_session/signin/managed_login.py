@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cognito_session.argument_checks import checked
 from cognito_session.core.errors import SessionError
-from cognito_session.core.own_headers import OWN_HEADERS
+from cognito_session.core.security_headers import SECURITY_HEADERS
 from cognito_session.http.base_path import base_path_of, below
 from cognito_session.http.csrf import origin_of
 from cognito_session.http.error_response import refusal
@@ -172,7 +172,7 @@ def _unless_ahead(request: Request, flow: Callable[[], Flow[Response]]) -> Flow[
     redirect: each link that a pointer passes would begin a flow and push a real one out.
     """
     if request.is_prefetch:
-        return Response(503, {**OWN_HEADERS, "Vary": "Sec-Purpose, Purpose", "Content-Type": "text/plain"})
+        return Response(503, {**SECURITY_HEADERS, "Vary": "Sec-Purpose, Purpose", "Content-Type": "text/plain"})
     return (yield from flow())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from cognito_session.core.errors import ProviderUnavailable
-from cognito_session.core.protocol.steps import Call, Flow, Sleep, ask
+from cognito_session.core.protocol.steps import Flow, Invoke, Sleep, ask
 from cognito_session.core.secret import Secret
 from cognito_session.signin.outcome import TotpSecret
 
@@ -37,7 +37,7 @@ class PoolContext(NamedTuple):
     def call(self, operation: str, payload: Mapping[str, Any]) -> Flow[Answer | PoolRefusal]:
         """One call. Raises ProviderUnavailable and ConfigurationError."""
         pool = self.pool
-        return (yield from ask(Call(lambda: pool.call(operation, payload))))
+        return (yield from ask(Invoke(lambda: pool.call(operation, payload))))
 
     def call_on(self, operation: str, payload: Mapping[str, Any]) -> Flow[Answer | PoolRefusal]:
         """One call within a step whose beginning Cognito has taken already, so that going back would cost the user more:

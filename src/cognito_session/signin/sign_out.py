@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 from cognito_session.core.errors import ConfigurationError, SessionRequired, SessionUnavailable
 from cognito_session.core.protocol.device_cookie import signed_out_device
 from cognito_session.core.protocol.devices import revoke_all
-from cognito_session.core.protocol.quiet_writes import report_failure
 from cognito_session.core.protocol.resolve import resolve
 from cognito_session.core.protocol.session import Rejected
 from cognito_session.core.protocol.sign_out import log_out
+from cognito_session.core.protocol.write_attempts import report_failure
 from cognito_session.http.base_path import base_path_of
 from cognito_session.http.error_page import page
 from cognito_session.http.error_response import refusal

@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cognito_session.core.crypto.json_text import NotJson, read_json
+from cognito_session.core.crypto.encoding import NotJson, read_json
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable
 from cognito_session.core.protocol.device_cookie import dropped_device, keep_device
 from cognito_session.core.protocol.device_tracking import new_device_secret

@@ -15,7 +15,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.cookie import MAX_COOKIE_BYTES, Cookie
-from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.encoding import to_base64url
 from cognito_session.core.errors import SessionUnavailable, TokenError
 from cognito_session.core.protocol.sealing import open_value, seal_value
 from cognito_session.core.protocol.steps import Flow, Report, ask

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from cognito_session.aws.keyring_source import FixedKeyring
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.protocol.context import Searched
 from cognito_session.core.protocol.establish import SignedIn, establish
-from cognito_session.core.protocol.searched import Searched
 from cognito_session.core.protocol.session import Rejected
 from cognito_session.drivers.notices import Notices
 from cognito_session.drivers.sync import Ports, run

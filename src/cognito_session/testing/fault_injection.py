@@ -44,7 +44,7 @@ _OPERATIONS: Final = (
 )
 _NAMES: Final[Mapping[str, frozenset[str]]] = {
     "dynamodb": frozenset({"read", "write", "GetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"})
-    | {move.value for move in WriteKind},
+    | {kind.value for kind in WriteKind},
     "cognito": frozenset({"refresh", "revoke", "global sign-out", "confirm device", "forget device", "code", "/oauth2/token"})
     | frozenset(_OPERATIONS),
     "keys": frozenset({"jwks"}),

@@ -17,7 +17,7 @@ from cognito_session.core.errors import (
     SessionError,
     StoreUnavailable,
 )
-from cognito_session.core.protocol.ports import Denied, GrantRefused, PoolRefusal
+from cognito_session.core.protocol.ports import GrantRefused, PoolRefusal, RefreshDenied
 from cognito_session.testing.call_log import Call
 from cognito_session.testing.scheduler import PAUSE
 
@@ -106,12 +106,12 @@ class InstrumentedStore:
 
     def write(self, change: Change) -> Written:
         """PutItem or UpdateItem."""
-        call = Call("dynamodb", "PutItem" if change.replace else "UpdateItem", change.move.value)
+        call = Call("dynamodb", "PutItem" if change.replace else "UpdateItem", change.kind.value)
         return _carried_out(self._world, call, lambda: self._store.write(change), lambda written: not written.applied)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
         """TransactWriteItems."""
-        call = Call("dynamodb", "TransactWriteItems", changes[-1].move.value)
+        call = Call("dynamodb", "TransactWriteItems", changes[-1].kind.value)
         return _carried_out(self._world, call, lambda: self._store.write_all(changes), lambda applied: not applied)
 
 
@@ -122,11 +122,11 @@ class InstrumentedProvider:
         self._provider = provider
         self._world = world
 
-    def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
+    def refresh(self, request: RefreshRequest) -> NewTokens | RefreshDenied:
         """GetTokensFromRefreshToken."""
         call = Call("cognito", "GetTokensFromRefreshToken", "refresh")
         return _carried_out(
-            self._world, call, lambda: self._provider.refresh(request), lambda answer: isinstance(answer, Denied)
+            self._world, call, lambda: self._provider.refresh(request), lambda answer: isinstance(answer, RefreshDenied)
         )
 
     def revoke(self, refresh_token: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.protocol.ports import DEVICE_REFUSED, Denied, NewTokens, PoolRefusal
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, NewTokens, PoolRefusal, RefreshDenied
 from cognito_session.testing import signing
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ class PoolProvider:
     def __init__(self, pool: FakePool) -> None:
         self._pool = pool
 
-    def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
+    def refresh(self, request: RefreshRequest) -> NewTokens | RefreshDenied:
         """New tokens, or Cognito's verdict: everything that the pool refuses is known to be final."""
         answer = self._pool.refresh(request.refresh_token, request.device_key)
         if isinstance(answer, PoolRefusal):
             if request.device_key is not None and answer.message == "Invalid Refresh Token":
-                return Denied("dead", DEVICE_REFUSED)
-            return Denied("dead", answer.code)
+                return RefreshDenied("dead", DEVICE_REFUSED)
+            return RefreshDenied("dead", answer.code)
         return NewTokens(answer["AccessToken"], answer.get("RefreshToken"))
 
     def revoke(self, refresh_token: str) -> None:

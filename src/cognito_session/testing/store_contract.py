@@ -276,7 +276,9 @@ class StoreContract:
         third = SessionKey("third", "sign-in-3")
         done = store.write_all(
             [
-                Change(WriteKind.TOUCH, _KEY, (equals("n", 1),), put={"new": "y"}, drop=frozenset({"old"}), add={"n": 1}),
+                Change(
+                    WriteKind.MOVE_IDLE_END, _KEY, (equals("n", 1),), put={"new": "y"}, drop=frozenset({"old"}), add={"n": 1}
+                ),
                 _creation(_NEXT, absent("sub"), n=5),
                 Change(WriteKind.CREATE, third, (absent("not_before"),)),
             ]
@@ -291,7 +293,7 @@ class StoreContract:
         """Whichever change is refused, the first, the last or a mere condition: nothing is written, nothing created."""
         row = _make(store, n=1)
         changes = [
-            Change(WriteKind.TOUCH, _KEY, (equals("n", 1),), add={"n": 1}),
+            Change(WriteKind.MOVE_IDLE_END, _KEY, (equals("n", 1),), add={"n": 1}),
             Change(WriteKind.CREATE, SessionKey("third", "sign-in-3"), (absent("not_before"),)),
             _creation(_NEXT, absent("sub"), n=5),
         ]
@@ -334,7 +336,7 @@ class StoreContract:
     def test_no_count_is_lost(self, store: SessionStore) -> None:
         """Of many threads that add at once each finds a number of its own, and the sum is right."""
         _make(store, n=0)
-        change = Change(WriteKind.TOUCH, _KEY, (equals("sid", _KEY.sid),), add={"n": 1})
+        change = Change(WriteKind.MOVE_IDLE_END, _KEY, (equals("sid", _KEY.sid),), add={"n": 1})
         each = 5
         found = self._in_threads(lambda _: [(store.write(change).found or {}).get("n") for _ in range(each)])
         total = self.threads * each
@@ -367,7 +369,7 @@ def _make(store: SessionStore, **attributes: Any) -> Row:
 
 
 def _write(store: SessionStore, *when: Clause, drop: set[str] | None = None, **change: Any) -> Written:
-    return store.write(Change(WriteKind.TOUCH, _KEY, when, drop=frozenset(drop or ()), **change))
+    return store.write(Change(WriteKind.MOVE_IDLE_END, _KEY, when, drop=frozenset(drop or ()), **change))
 
 
 def _same(found: object, expected: object) -> None:

@@ -26,7 +26,7 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
-from cognito_session.core.arguments import check_guards
+from cognito_session.core.checks import check_guards
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.http.error_response import session_error_of
 from cognito_session.web import establish as turns

@@ -11,7 +11,7 @@ from cognito_session.core.device_label import device_label
 from cognito_session.core.protocol.device_cookie import signed_out_device
 from cognito_session.core.protocol.establish import SignedIn
 from cognito_session.core.protocol.establish import establish as begin
-from cognito_session.core.protocol.session import Rejected, Session, admitted
+from cognito_session.core.protocol.session import Rejected, Session, session_or_raise
 from cognito_session.core.protocol.sign_out import log_out
 
 if TYPE_CHECKING:
@@ -64,6 +64,6 @@ def _log_out(request_session: RequestSession) -> Flow[None]:
 
 
 def _begun(request_session: RequestSession, found: Session | Rejected) -> Session:
-    session = admitted(found)
+    session = session_or_raise(found)
     request_session.send(session.set_cookies)
     return session

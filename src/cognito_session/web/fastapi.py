@@ -24,7 +24,7 @@ from fastapi.requests import HTTPConnection
 from fastapi.security.base import SecurityBase
 
 from cognito_session.argument_checks import check_login_path, check_manager
-from cognito_session.core.arguments import check_guards
+from cognito_session.core.checks import check_guards
 from cognito_session.core.errors import SessionError
 from cognito_session.core.protocol.session import Session
 from cognito_session.http.error_response import refusal

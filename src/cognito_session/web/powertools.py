@@ -24,7 +24,7 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.shared.cookies import Cookie
 
 from cognito_session.argument_checks import check_login_path, check_manager
-from cognito_session.core.arguments import check_boolean
+from cognito_session.core.checks import check_boolean
 from cognito_session.core.errors import SessionError
 from cognito_session.http.error_response import refusal
 from cognito_session.http.response import cache_control, complete, cookie_name

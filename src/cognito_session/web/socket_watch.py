@@ -14,7 +14,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import SessionError, TokenError
-from cognito_session.core.protocol.authenticity import admitted
+from cognito_session.core.protocol.authenticity import rejection_of
 from cognito_session.core.protocol.devices import is_live
 from cognito_session.core.protocol.record import SessionKey, SessionRecord
 from cognito_session.core.protocol.steps import Flow, Load, ask
@@ -43,7 +43,7 @@ def still_lives(context: FlowContext, sub: str, sid: str) -> Flow[bool]:
     record = None if row is None else SessionRecord.from_row(key, row)
     if record is None or record.foreign_token or record.sid != sid or not is_live(record, context.now()):
         return False
-    return (yield from admitted(context, record)) is None
+    return (yield from rejection_of(context, record)) is None
 
 
 class SocketWatch:

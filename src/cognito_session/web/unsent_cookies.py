@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol
 
-from cognito_session.core.witness import client
+from cognito_session.core.current_request import current_request_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,10 +68,10 @@ class known_client:  # noqa: N801 - used as a context manager; a generator would
         self._visit = request_session
 
     def __enter__(self) -> None:
-        self._token = client.set(self._visit)
+        self._token = current_request_session.set(self._visit)
 
     def __exit__(self, *_: object) -> None:
-        client.reset(self._token)
+        current_request_session.reset(self._token)
 
 
 def made(call: str, cookies: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cognito_session.core.arguments import setting
+from cognito_session.core.checks import setting
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.redact import redacted_repr
 

@@ -33,7 +33,7 @@ from cognito_session.aws.transport.interface import (
 )
 from cognito_session.aws.transport.proxy import proxies
 from cognito_session.aws.transport.server_clock import ServerClock
-from cognito_session.core.arguments import setting
+from cognito_session.core.checks import setting
 from cognito_session.core.secret import Secret, plain
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from cognito_session.aws.transport.access_keys import AccessKeys
 from cognito_session.aws.transport.endpoint import ADDRESS_VARIABLES
 from cognito_session.aws.transport.proxy import proxies
 from cognito_session.aws.transport.renewed_keys import Resolved
-from cognito_session.core.arguments import setting
+from cognito_session.core.checks import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

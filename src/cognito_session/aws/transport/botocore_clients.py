@@ -19,7 +19,7 @@ from cognito_session.aws.transport.botocore_chain import new_session
 from cognito_session.aws.transport.botocore_hooks import check_answer, install_hooks
 from cognito_session.aws.transport.endpoint import check_address
 from cognito_session.aws.transport.proxy import proxies
-from cognito_session.core.arguments import setting
+from cognito_session.core.checks import setting
 from cognito_session.fork import leak, renew_in_child
 
 if TYPE_CHECKING:

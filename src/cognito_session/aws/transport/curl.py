@@ -27,7 +27,7 @@ from cognito_session.aws.transport.interface import (
 )
 from cognito_session.aws.transport.proxy import no_proxy, proxy
 from cognito_session.aws.transport.server_clock import ServerClock, amz_date
-from cognito_session.core.arguments import setting
+from cognito_session.core.checks import setting
 from cognito_session.core.secret import Secret, plain
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.arguments import setting
+from cognito_session.core.checks import setting
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.partition import service_host
 

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.aws.transport.endpoint import Endpoints, plain_http_hosts
-from cognito_session.core.arguments import setting
+from cognito_session.core.checks import setting
 from cognito_session.core.errors import ConfigurationError
 
 if TYPE_CHECKING:

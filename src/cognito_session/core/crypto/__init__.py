@@ -1,5 +1,5 @@
 """What a text proves: access tokens and ID tokens, sealed values, the keys of both, and the proof of a device's password.
 
 Reading order; each file imports only `core/` and files above it:
-base64url, json_text, srp, key_set, access_token, weak_key, credential, keyring, id_token, aead.
+encoding, srp, key_set, access_token, weak_key, credential, keyring, id_token, aead.
 """

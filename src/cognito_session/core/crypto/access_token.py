@@ -12,8 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NewType
 
-from cognito_session.core.crypto.base64url import canonical_base64url
-from cognito_session.core.crypto.json_text import NotJson, is_unicode, read_json
+from cognito_session.core.crypto.encoding import NotJson, canonical_base64url, is_unicode, read_json
 from cognito_session.core.errors import ConfigurationError, InvalidClaim, InvalidSignature, MalformedToken, UnknownKey
 from cognito_session.core.partition import issuers_of
 from cognito_session.core.redact import redacted_repr

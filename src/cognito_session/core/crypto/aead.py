@@ -19,9 +19,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.crypto.base64url import canonical_base64url, to_base64url
 from cognito_session.core.crypto.credential import SealedCredential
-from cognito_session.core.crypto.json_text import read_json
+from cognito_session.core.crypto.encoding import canonical_base64url, read_json, to_base64url
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from cognito_session.core.crypto.access_token import verified_claims
-from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.encoding import to_base64url
 from cognito_session.core.errors import ExpiredOnArrival, InvalidClaim
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cognito_session.core.crypto.base64url import canonical_base64url
+from cognito_session.core.crypto.encoding import canonical_base64url
 from cognito_session.core.errors import KeysUnavailable
 
 if TYPE_CHECKING:

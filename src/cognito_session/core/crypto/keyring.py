@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from cognito_session.core.crypto.base64url import canonical_base64url, to_base64url
+from cognito_session.core.crypto.encoding import canonical_base64url, to_base64url
 from cognito_session.core.crypto.weak_key import weakness
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.redact import redacted_repr

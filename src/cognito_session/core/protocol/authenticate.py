@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.crypto.access_token import VerifiedToken, key_id, unverified_claims, verify
+from cognito_session.core.crypto.access_token import AccessToken, VerifiedToken, key_id, parse, unverified_claims, verify
 from cognito_session.core.crypto.credential import Credential, TokenCredential
-from cognito_session.core.errors import KeysUnavailable, SessionUnavailable, TokenError
+from cognito_session.core.errors import InvalidClaim, KeysUnavailable, SessionUnavailable, TokenError
 from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
-from cognito_session.core.protocol.sealing import open_cookie
+from cognito_session.core.protocol.authenticity import tampered
+from cognito_session.core.protocol.sealing import open_cookie, open_secret
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Flow, Keys, Report, Sleep, ask
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
     from cognito_session.core.crypto.key_set import KeySet
     from cognito_session.core.protocol.context import FlowContext
+    from cognito_session.core.protocol.record import SessionRecord
 
-__all__ = ["authenticate", "identify", "keys_for"]
+__all__ = ["authenticate", "identify", "keys_for", "stored_token"]
 
 _REFUSED: Final = {reason: Report("cookie_refused", "", None, reason.value, limited=True) for reason in Reason}
 _AMBIGUOUS: Final = Report("ambiguous_cookie", "", None, limited=True)
@@ -126,3 +128,35 @@ def _in_its_time(context: FlowContext, credential: Credential) -> Flow[Credentia
             yield from ask(Report("not_yet_valid", credential.token.sub, None, behind))
             return Rejected(Reason.NOT_YET_VALID)
     return credential
+
+
+def stored_token(context: FlowContext, record: SessionRecord) -> Flow[AccessToken]:
+    """The row's access token, expired or not: verified before it was sealed into the row; a plain one is verified now.
+
+    Raises KeysUnavailable; StoreUnavailable for one that was moved, cut or altered, or that is not the token that the row is
+    about: of another user, sign-in or generation, or one that expires at another time. Reports it.
+    """
+    sid = record.sid or record.key.sid
+    try:
+        text = yield from open_secret(context, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
+        sealed = text != record.access_token and not record.unverified
+        if sealed:
+            token: AccessToken = parse(text, context.rules)
+        else:  # an unverified one came from Cognito, to another request
+            token = yield from authenticate(context, text, from_cognito=record.unverified, waits=False)
+        _check_is_the_record_s(token, record)
+        return token
+    except TokenError as error:
+        raise (yield from tampered(record, error)) from error
+
+
+def _check_is_the_record_s(token: AccessToken, record: SessionRecord) -> None:
+    """Whatever a row says: issuer and client are checked with every token, the rest of whose it is here."""
+    if token.sub != record.key.sub:
+        raise InvalidClaim("sub", "the user of the row")
+    if not record.holds(token.origin_jti):
+        raise InvalidClaim("origin_jti", "the sign-in of the row")
+    if token.jti != record.jti_cur:
+        raise InvalidClaim("jti", "the token that the row holds as jti_cur")
+    if token.expires_at != record.access_exp:  # by which it is decided whether it may be served
+        raise InvalidClaim("exp", "the instant that the row holds as access_exp")

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
     from cognito_session.core.protocol.record import SessionRecord
 
-__all__ = ["admitted", "cannot_prove", "check_can_prove", "check_genuine", "idle_coded", "is_proved", "row_coded"]
+__all__ = ["cannot_prove", "check_can_prove", "check_genuine", "idle_coded", "is_proved", "rejection_of", "row_coded"]
 __all__ += ["tampered"]
 
 
-def admitted(context: FlowContext, record: SessionRecord, held: Keyring | None = None) -> Flow[Rejected | None]:
-    """None where this manager's cookie may open the record, or Rejected. For a record that holds a session, bare or ours.
+def rejection_of(context: FlowContext, record: SessionRecord, held: Keyring | None = None) -> Flow[Rejected | None]:
+    """None where this manager's cookie may open the record, or Rejected. For a record that holds a session, foreign or ours.
 
     `held` is the keyring, where it was read before and is not to be waited for. Raises StoreUnavailable for a row that does
     not prove what it says, and SealKeyUnavailable.
@@ -44,7 +44,7 @@ def admitted(context: FlowContext, record: SessionRecord, held: Keyring | None =
         return Rejected(Reason(fault.reason))
     if fault is not None:
         raise (yield from tampered(record, fault)) from fault
-    # A bare row is a token cookie's; a sealed one is displaced by it, which its standing says.
+    # A foreign row is a token cookie's; a sealed one is displaced by it, which its standing says.
     if not record.foreign_token and (record.cookie_kind or TOKEN_COOKIE) != context.cookie_kind:
         return Rejected(Reason.WRONG_COOKIE_KIND)
     return None

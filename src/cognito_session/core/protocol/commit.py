@@ -1,4 +1,4 @@
-"""Commit: from Cognito's answer to a refresh to the committed record (protocol.md: Commit, Bare rows).
+"""Commit: from Cognito's answer to a refresh to the committed record (protocol.md: Commit, Foreign rows).
 
 Under rotation the answer holds the only copy of the new refresh token, so nothing between the answer and the commit gives
 up before patience ends: every failure of the write is held and repeated. A token that was fetched and not committed is
@@ -27,13 +27,13 @@ from cognito_session.core.protocol.authenticity import idle_coded, row_coded
 from cognito_session.core.protocol.conditions import Change
 from cognito_session.core.protocol.context import next_delay
 from cognito_session.core.protocol.establish import session_id
-from cognito_session.core.protocol.generation import CookieGeneration, standing_of
-from cognito_session.core.protocol.quiet_writes import write_quietly
+from cognito_session.core.protocol.generation import CookieGeneration, cookie_generation
 from cognito_session.core.protocol.record import Row, SessionRecord
 from cognito_session.core.protocol.sealing import sealed_with
 from cognito_session.core.protocol.session import Outcome, Reason, Rejected
 from cognito_session.core.protocol.sign_out import revoke_new
 from cognito_session.core.protocol.steps import Flow, Report, Sleep, Write, ask
+from cognito_session.core.protocol.write_attempts import write_quietly
 from cognito_session.core.protocol.writes import Generation, Lease
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Commit:
         unproved = self.ring is not None and (leased.row_code is None or leased.idle_code is None)
         moves = self.extend or leased.foreign_token or unproved
         idle_exp = self.context.policy.idle_end(now, end if leased.foreign_token else leased.abs_exp) if moves else None
-        current = standing_of(self.credential, leased) is CookieGeneration.CURRENT
+        current = cookie_generation(self.credential, leased) is CookieGeneration.CURRENT
         same_origin = self.credential.sid == new.access.origin_jti
         jti = self.credential.token.jti if same_origin and isinstance(self.credential, TokenCredential) else None
         change = writes.commit(
@@ -238,7 +238,7 @@ class Commit:
         return row_coded(self.context, self.ring, change, leased)
 
     def _sign_in_time(self, access: AccessToken) -> int:
-        """When a bare row's user signed in: the earlier of two claims, because a refresh may reset it."""
+        """When a foreign row's user signed in: the earlier of two claims, because a refresh may reset it."""
         claims = [access.auth_time or access.issued_at]
         if isinstance(self.credential, TokenCredential) and self.credential.token.auth_time is not None:
             claims.append(self.credential.token.auth_time)

@@ -32,17 +32,17 @@ class WriteKind(Enum):
     ACQUIRE = "acquire"
     RELEASE = "release"
     COMMIT = "commit"
-    KEEP = "keep"
+    KEEP_TOKEN = "keep"
     SUSPECT = "suspect"
     VERDICT = "verdict"
     REUSE = "reuse"
-    SEEN = "seen"
-    TOUCH = "touch"
-    DATA = "data"
-    DEVICE = "device"
+    MARK_SEEN = "seen"
+    MOVE_IDLE_END = "touch"
+    SAVE_DATA = "data"
+    CONFIRM_DEVICE = "device"
     NOT_BEFORE = "not before"
     LOGOUT = "logout"
-    REMEMBER = "remember"
+    KEEP_UNREVOKED = "remember"
 
 
 class Comparison(NamedTuple):
@@ -95,7 +95,7 @@ class Change(NamedTuple):
     stay, unless `replace` is true: then the row becomes exactly `put`. The values of `key` win over those in `put`.
     """
 
-    move: WriteKind
+    kind: WriteKind
     key: SessionKey
     when: tuple[Clause, ...]
     put: Mapping[str, Any] = NOTHING

@@ -1,6 +1,6 @@
-"""Case: what every flow of one manager may consult without asking: settings, a clock, a source of randomness.
+"""FlowContext: the settings, the clock and the randomness of one manager, which its flows use without a step.
 
-The clock and the randomness are handed in; the core never finds them.
+The caller passes the clock and the randomness in; the core never imports them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from cognito_session.core.crypto.access_token import TokenRules
     from cognito_session.core.policy import SessionPolicy
     from cognito_session.core.protocol.ports import Clock
-    from cognito_session.core.protocol.searched import Searched
 
-__all__ = ["Alarm", "Entropy", "FlowContext", "next_delay", "refresh_window"]
+__all__ = ["Alarm", "Entropy", "FlowContext", "Searched", "next_delay", "refresh_window"]
 
 Entropy = Callable[[int], bytes]
 """So many random bytes, from the operating system, made when used."""
@@ -31,6 +30,40 @@ Alarm = Callable[[str, str, str | None, str], None]
 
 _SHORTEST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 0.5
+_MOST_SEARCHED: Final = 4_096
+
+
+class Searched:
+    """Which tokens a worker has searched for in the rows of their user, and the session id of the row that knows each.
+
+    A search reads all rows of a user. A client can present an authentic token of an ended session with every request, so a
+    worker searches once for each token. The oldest entries are forgotten first; a forgotten one costs one more search.
+    """
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], str | None] = {}
+
+    def __repr__(self) -> str:
+        return f"Searched({len(self._found)} tokens)"
+
+    def __contains__(self, token: tuple[str, str]) -> bool:
+        return token in self._found
+
+    def sid_of(self, token: tuple[str, str]) -> str | None:
+        """Where the token was found; None where it was not, or was not looked for."""
+        return self._found.get(token)
+
+    def note(self, token: tuple[str, str], sid: str | None) -> None:
+        """Remember the answer of a search that read all rows."""
+        while len(self._found) >= _MOST_SEARCHED:
+            self._found.pop(next(iter(self._found), token), None)
+        self._found[token] = sid
+
+    def clear(self) -> None:
+        """As in a new process."""
+        self._found.clear()
 
 
 class FlowContext(NamedTuple):

@@ -9,15 +9,15 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.crypto.json_text import NotJson, read_json
+from cognito_session.core.crypto.encoding import NotJson, read_json
 from cognito_session.core.errors import ConfigurationError, SessionConflict, SessionRequired, StoreUnavailable, TokenError
 from cognito_session.core.protocol import writes
-from cognito_session.core.protocol.attempts import Again, repeated
-from cognito_session.core.protocol.authenticity import admitted, check_can_prove, tampered
+from cognito_session.core.protocol.authenticity import check_can_prove, rejection_of, tampered
 from cognito_session.core.protocol.devices import is_live
 from cognito_session.core.protocol.record import SessionKey, SessionRecord
 from cognito_session.core.protocol.sealing import open_secret, seal_secret
 from cognito_session.core.protocol.steps import Flow, Load, Write, ask
+from cognito_session.core.protocol.write_attempts import Again, repeated
 
 if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
@@ -67,7 +67,7 @@ def save_data(context: FlowContext, session: Session, data: Mapping[str, Any]) -
         if row is None:
             raise SessionRequired("the session has ended", reason="session_ended")
         record = SessionRecord.from_row(key, row)
-        refusal = (yield from admitted(context, record)) if record.holds_session else None
+        refusal = (yield from rejection_of(context, record)) if record.holds_session else None
         if refusal is not None:
             raise SessionRequired("the session is not to be opened", reason=refusal.reason)
         if record.foreign_token or record.ended or record.sid != session.sid:

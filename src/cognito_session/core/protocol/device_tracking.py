@@ -13,12 +13,12 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_session.core.protocol import writes
-from cognito_session.core.protocol.lookup import stored_token
+from cognito_session.core.protocol.authenticate import stored_token
 from cognito_session.core.protocol.ports import DeviceConfirmation, PoolRefusal
-from cognito_session.core.protocol.quiet_writes import reason_of, write_quietly
 from cognito_session.core.protocol.record import SessionKey, SessionRecord, session_id
 from cognito_session.core.protocol.sealing import open_secret, seal_secret
 from cognito_session.core.protocol.steps import ConfirmDevice, Flow, ForgetDevice, LoadAll, Report, ask
+from cognito_session.core.protocol.write_attempts import reason_of, write_quietly
 from cognito_session.core.redact import redacted_repr
 
 if TYPE_CHECKING:

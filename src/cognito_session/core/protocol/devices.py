@@ -15,14 +15,14 @@ from cognito_session.core.device_label import clean_label
 from cognito_session.core.errors import SessionError, StoreUnavailable
 from cognito_session.core.policy import CLOCK_TOLERANCE_SECONDS
 from cognito_session.core.protocol import writes
-from cognito_session.core.protocol.attempts import Again, repeated
 from cognito_session.core.protocol.authenticity import check_genuine, is_proved
 from cognito_session.core.protocol.conditions import Change, Comparison, WriteKind, either
-from cognito_session.core.protocol.pending_revocations import revoke_remembered, user_row_end
 from cognito_session.core.protocol.record import ENDED, USER_SID, SessionKey, SessionRecord
 from cognito_session.core.protocol.session import Reason
 from cognito_session.core.protocol.sign_out import end_now
 from cognito_session.core.protocol.steps import Flow, GlobalSignOut, Load, LoadAll, Report, Write, ask
+from cognito_session.core.protocol.unrevoked_tokens import revoke_kept_tokens, user_row_end
+from cognito_session.core.protocol.write_attempts import Again, repeated
 
 if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
@@ -170,7 +170,7 @@ class _Everyone:
                     self.usernames.add(record.username)
                 self.ended += yield from end_now(self.context, record, Reason.SIGNED_OUT, forget=True)
             if keeper is not None and keeper.unrevoked:
-                yield from revoke_remembered(self.context, keeper)
+                yield from revoke_kept_tokens(self.context, keeper)
             if not others:
                 return unreadable
             if self.ended - before < len(others):

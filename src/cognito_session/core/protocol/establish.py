@@ -14,12 +14,11 @@ from cognito_session.core.errors import ConfigurationError, ExpiredOnArrival, Se
 from cognito_session.core.protocol.authenticate import authenticate, identify
 from cognito_session.core.protocol.conditions import Change, Comparison, WriteKind, either
 from cognito_session.core.protocol.device_tracking import confirm_new, device_of, new_device_secret
-from cognito_session.core.protocol.landing import evict_surplus, land
-from cognito_session.core.protocol.presenting import with_cookie
 from cognito_session.core.protocol.record import ACTIVE, Row, SessionKey, SessionRecord, token_hash
 from cognito_session.core.protocol.record import session_id as session_id_of
-from cognito_session.core.protocol.sealing import seal_secret
+from cognito_session.core.protocol.sealing import seal_secret, with_cookie
 from cognito_session.core.protocol.session import Reason, Rejected, Session
+from cognito_session.core.protocol.session_creation import create_session_row, evict_surplus
 from cognito_session.core.protocol.sign_out import end_now, end_presented
 from cognito_session.core.protocol.steps import Flow, Report, ask
 from cognito_session.core.redact import redacted_repr
@@ -100,7 +99,7 @@ def establish(
     creation = creation._replace(put={**creation.put, **tracked})
     record = SessionRecord.from_row(creation.key, creation.put)
     begun = yield from _with_cookie(context, record, token)  # a cookie that is too large is refused before anything changes
-    refusal = yield from land(context, creation)
+    refusal = yield from create_session_row(context, creation)
     if refusal is not None:
         return refusal
     if token.expires_at <= context.now():  # before any other session is ended for the sake of this one

@@ -15,7 +15,7 @@ from cognito_session.core.protocol.record import ANY_JTI
 if TYPE_CHECKING:
     from cognito_session.core.protocol.record import SessionRecord
 
-__all__ = ["CookieGeneration", "Previous", "judge_previous", "standing_of"]
+__all__ = ["CookieGeneration", "Previous", "cookie_generation", "judge_previous"]
 
 
 class CookieGeneration(Enum):
@@ -25,9 +25,9 @@ class CookieGeneration(Enum):
     PREVIOUS = "previous"
     OLDER = "older"
     DISPLACED = "displaced"
-    UNKNOWN_GENERATION = "unheard"
+    NOT_REACHED = "not reached"
     """A generation the record has not reached: it was restored from a backup, or is another table's."""
-    BARE = "bare"
+    FOREIGN = "foreign"
     """The row's token was written by foreign code: any authentic token of the user stands."""
 
 
@@ -39,21 +39,21 @@ class Previous(Enum):
     REUSE = "reuse"
 
 
-def standing_of(credential: Credential, record: SessionRecord) -> CookieGeneration:
+def cookie_generation(credential: Credential, record: SessionRecord) -> CookieGeneration:
     """Where the credential stands against the record."""
     if isinstance(credential, TokenCredential):
-        return _standing_of_token(credential, record)
+        return _token_generation(credential, record)
     if record.foreign_token or credential.sid != record.sid:
         return CookieGeneration.DISPLACED
     if credential.gen >= record.generation:
-        return CookieGeneration.CURRENT if credential.gen == record.generation else CookieGeneration.UNKNOWN_GENERATION
+        return CookieGeneration.CURRENT if credential.gen == record.generation else CookieGeneration.NOT_REACHED
     oldest = [gen for gen in (record.gen_prev, record.gen_old) if gen is not None]
     return CookieGeneration.PREVIOUS if credential.gen >= min(oldest, default=record.generation) else CookieGeneration.OLDER
 
 
-def _standing_of_token(credential: TokenCredential, record: SessionRecord) -> CookieGeneration:
+def _token_generation(credential: TokenCredential, record: SessionRecord) -> CookieGeneration:
     if record.foreign_token:
-        return CookieGeneration.BARE
+        return CookieGeneration.FOREIGN
     jti = credential.token.jti
     if jti == record.jti_cur:
         return CookieGeneration.CURRENT

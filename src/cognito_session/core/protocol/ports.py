@@ -24,7 +24,6 @@ __all__ = [
     "AuthorizationServer",
     "Clock",
     "CodeGrant",
-    "Denied",
     "DeviceConfirmation",
     "GrantRefused",
     "IdentityProvider",
@@ -32,6 +31,7 @@ __all__ = [
     "KeyringSource",
     "NewTokens",
     "PoolRefusal",
+    "RefreshDenied",
     "RefreshRequest",
     "SessionStore",
     "UserPool",
@@ -43,7 +43,7 @@ TOO_LATE: Final = "too_late"
 
 
 DEVICE_REFUSED: Final = "device_refused"
-"""Code of the Denied for a refresh token whose device Cognito does not accept: never confirmed, or forgotten."""
+"""Code of the RefreshDenied for a refresh token whose device Cognito does not accept: never confirmed, or forgotten."""
 
 
 class Clock(Protocol):
@@ -119,7 +119,7 @@ class NewTokens(NamedTuple):
         return redacted_repr(self, "access_token", "refresh_token")
 
 
-class Denied(NamedTuple):
+class RefreshDenied(NamedTuple):
     """Cognito's verdict on a refresh token.
 
     `dead`: revoked, expired, invalid, reused, its user disabled or gone. `unknown`: a refusal whose message is not
@@ -146,7 +146,7 @@ class DeviceConfirmation(NamedTuple):
 class IdentityProvider(Protocol):
     """Amazon Cognito, as far as a session needs it."""
 
-    def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
+    def refresh(self, request: RefreshRequest) -> NewTokens | RefreshDenied:
         """Send exactly one refresh call, never resent, cut after four seconds.
 
         Raises ProviderUnavailable (`.sent` tells what is known) and ConfigurationError.

@@ -2,7 +2,7 @@
 
 A row is a plain mapping from attribute name to text, number, set of text or anything a stranger put there; reading it
 never guesses: an attribute of ours with a foreign type makes the record unreadable (503), not absent. Two rows are not
-ours to trust blindly: a *bare* one, whose token some other sign-in code wrote, and a tombstone. Secrets never show in
+ours to trust blindly: a *foreign* one, whose token some other sign-in code wrote, and a tombstone. Secrets never show in
 repr.
 """
 
@@ -76,7 +76,7 @@ class SessionRecord(NamedTuple):
     `sign_in` is the sign-in's number under `max_sessions`: sessions are older the lower it is, and oldest without one.
     `token_origin` is the `origin_jti` of the tokens, where it is not the one that the session id was made of. `row_code` and
     `idle_code` prove what the row says (row_code.py).
-    `unrevoked` holds sealed refresh tokens of ended sessions that Cognito has not been told of yet (unrevoked.py).
+    `unrevoked` holds sealed refresh tokens of ended sessions that Cognito has not been told of yet (unrevoked_tokens.py).
     """
 
     key: SessionKey
@@ -206,7 +206,7 @@ class SessionRecord(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Whether it is a tombstone. Test `bare` first: a foreign sign-in over a tombstone is a new session."""
+        """Whether it is a tombstone. Test `foreign_token` first: a foreign sign-in over a tombstone is a new session."""
         return self.state == ENDED
 
     @property

@@ -1,4 +1,4 @@
-"""Renewal: acquire the lease, call Cognito once, judge a refusal (protocol.md: Acquire, Call, Verdict).
+"""Refresh: acquire the lease, call Cognito once, judge a refusal (protocol.md: Acquire, Call, Verdict).
 
 The lease saves calls; safety comes from the commit's conditions and from never ending a session on a verdict that a
 slow sibling may yet disprove.
@@ -18,27 +18,26 @@ from cognito_session.core.errors import (
 )
 from cognito_session.core.policy import CALL_LIMIT_SECONDS, lease_seconds
 from cognito_session.core.protocol import writes
-from cognito_session.core.protocol.authenticity import admitted
+from cognito_session.core.protocol.authenticity import rejection_of
 from cognito_session.core.protocol.commit import Commit, Committed, holding_until
 from cognito_session.core.protocol.conditions import WriteKind, equals
 from cognito_session.core.protocol.data import data_of
-from cognito_session.core.protocol.ports import DEVICE_REFUSED, TOO_LATE, Denied, NewTokens, RefreshRequest
-from cognito_session.core.protocol.presenting import with_cookie
-from cognito_session.core.protocol.quiet_writes import write_quietly
+from cognito_session.core.protocol.ports import DEVICE_REFUSED, TOO_LATE, NewTokens, RefreshDenied, RefreshRequest
 from cognito_session.core.protocol.record import SessionRecord
-from cognito_session.core.protocol.sealing import open_secret, ring_at_hand
+from cognito_session.core.protocol.sealing import current_keyring, open_secret, with_cookie
 from cognito_session.core.protocol.session import Outcome, Reason, Refreshed, Rejected, Session
 from cognito_session.core.protocol.steps import Flow, Refresh, Report, Write, ask
+from cognito_session.core.protocol.write_attempts import write_quietly
 from cognito_session.core.protocol.writes import Lease
 
 if TYPE_CHECKING:
     from cognito_session.core.crypto.keyring import Keyring
     from cognito_session.core.protocol.context import FlowContext
 
-__all__ = ["Renewal"]
+__all__ = ["RefreshAttempt"]
 
 
-class Renewal:
+class RefreshAttempt:
     """One attempt to give a record its next generation. `extend`: whether the idle end moves.
 
     `patience_until` and `deadline`, at which the worker is stopped, are monotonic instants.
@@ -69,7 +68,7 @@ class Renewal:
         refresh_token = yield from self._opened(record)
         if isinstance(refresh_token, Rejected):
             return refresh_token
-        ring = yield from ring_at_hand(self.context)  # before the call: no answer of Cognito waits for keys
+        ring = yield from current_keyring(self.context)  # before the call: no answer of Cognito waits for keys
         won = yield from self._acquire(record, ring)
         if isinstance(won, Rejected) or won is None:
             return won
@@ -77,7 +76,7 @@ class Renewal:
         answer = yield from self._call(leased, lease, refresh_token)
         if answer is None:
             return None
-        if isinstance(answer, Denied):
+        if isinstance(answer, RefreshDenied):
             return (yield from self._verdict(leased, lease, answer))
         until = holding_until(self.patience_until, self.context.clock.monotonic(), self.deadline)
         commit = Commit(self.context, self.credential, leased, lease, ring=ring, until=until, extend=self.extend)
@@ -109,7 +108,7 @@ class Renewal:
         row = change.applied_to(written.found) if written.applied else written.found
         leased = SessionRecord.from_row(record.key, row)
         if leased.lease_id == lease_id and leased.token == record.token:
-            refused = yield from admitted(self.context, leased, ring)  # its attributes go into the next generation's code
+            refused = yield from rejection_of(self.context, leased, ring)  # its attributes go into the next generation's code
             if refused is not None:
                 return refused
             return leased, Lease(lease_id, leased.lease_n, began + length - CALL_LIMIT_SECONDS)
@@ -119,7 +118,7 @@ class Renewal:
 
     # --- protocol.md: Call
 
-    def _call(self, leased: SessionRecord, lease: Lease, refresh_token: str) -> Flow[NewTokens | Denied | None]:
+    def _call(self, leased: SessionRecord, lease: Lease, refresh_token: str) -> Flow[NewTokens | RefreshDenied | None]:
         """The answer of exactly one call, or None where its outcome is unknown: then the lease runs out by itself."""
         request = RefreshRequest(refresh_token, self._username(leased), self._device_key(leased), lease.send_before)
         try:
@@ -138,7 +137,7 @@ class Renewal:
             yield from self._cool_down(leased, lease, None)
             raise
 
-    def _refresh(self, request: RefreshRequest) -> Flow[NewTokens | Denied]:
+    def _refresh(self, request: RefreshRequest) -> Flow[NewTokens | RefreshDenied]:
         return (yield from ask(Refresh(request)))
 
     def _username(self, leased: SessionRecord) -> str | None:
@@ -160,7 +159,7 @@ class Renewal:
 
     # --- protocol.md: Verdict
 
-    def _verdict(self, leased: SessionRecord, lease: Lease, denied: Denied) -> Flow[Outcome | None]:
+    def _verdict(self, leased: SessionRecord, lease: Lease, denied: RefreshDenied) -> Flow[Outcome | None]:
         now = self.context.now()
         if denied.verdict == "unknown":
             # Never a rejection, however long it lasts: the cause may be the operator's, and then it is everybody's.
@@ -186,7 +185,7 @@ class Renewal:
         """What was committed, if it is this presenter's and its signature has been checked."""
         committed, new = kept
         access = new.access
-        refused = yield from admitted(self.context, committed, ring)  # a writer of the table may have changed it meanwhile
+        refused = yield from rejection_of(self.context, committed, ring)  # a writer of the table may have changed it meanwhile
         if refused is not None:
             return refused
         if not new.verified:

@@ -21,23 +21,22 @@ from cognito_session.core.policy import (
     PATIENCE_SECONDS,
 )
 from cognito_session.core.protocol import writes
-from cognito_session.core.protocol.authenticate import identify
-from cognito_session.core.protocol.authenticity import admitted, cannot_prove, idle_coded
+from cognito_session.core.protocol.authenticate import identify, stored_token
+from cognito_session.core.protocol.authenticity import cannot_prove, idle_coded, rejection_of
 from cognito_session.core.protocol.conditions import WriteKind, equals
 from cognito_session.core.protocol.context import next_delay, refresh_window
 from cognito_session.core.protocol.data import data_of
 from cognito_session.core.protocol.device_tracking import confirm_pending
-from cognito_session.core.protocol.generation import CookieGeneration, Previous, judge_previous, standing_of
-from cognito_session.core.protocol.lookup import find_row, stored_token
-from cognito_session.core.protocol.pending_revocations import revoke_for
-from cognito_session.core.protocol.presenting import with_cookie
-from cognito_session.core.protocol.quiet_writes import report_failure, write_quietly
+from cognito_session.core.protocol.generation import CookieGeneration, Previous, cookie_generation, judge_previous
 from cognito_session.core.protocol.record import Row, SessionKey, SessionRecord
-from cognito_session.core.protocol.refresh import Renewal
-from cognito_session.core.protocol.sealing import ring_at_hand
+from cognito_session.core.protocol.refresh import RefreshAttempt
+from cognito_session.core.protocol.row_search import find_row
+from cognito_session.core.protocol.sealing import current_keyring, with_cookie
 from cognito_session.core.protocol.session import Active, Outcome, Reason, Rejected, Session
 from cognito_session.core.protocol.sign_out import revoke_stored
 from cognito_session.core.protocol.steps import Flow, Load, Report, Sleep, Write, ask
+from cognito_session.core.protocol.unrevoked_tokens import revoke_kept_tokens_of
+from cognito_session.core.protocol.write_attempts import report_failure, write_quietly
 
 if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
@@ -112,22 +111,22 @@ class Resolution:
             return Rejected(Reason.UNKNOWN_SESSION)
         record = SessionRecord.from_row(*found)
         if record.holds_session:  # what holds no session takes rights away, and needs no proof
-            refused = yield from admitted(self.context, record)
+            refused = yield from rejection_of(self.context, record)
             if refused is not None:
                 return refused
         return (yield from self._judge(record))
 
     def _judge(self, record: SessionRecord) -> Flow[Outcome | None]:
         """What the credential's place in the record's history allows."""
-        generation = standing_of(self.credential, record)
-        if generation is CookieGeneration.BARE:
+        generation = cookie_generation(self.credential, record)
+        if generation is CookieGeneration.FOREIGN:
             if record.token is None:
                 return Rejected(Reason.UNKNOWN_SESSION)
             return (yield from self._decide(record, generation))
         refusal = self._refusal(record, generation)
         if refusal is not None:
             if record.ended and record.unrevoked:
-                yield from revoke_for(self.context, record)
+                yield from revoke_kept_tokens_of(self.context, record)
             return refusal
         if generation is CookieGeneration.OLDER:
             return (yield from self._reuse(record))
@@ -155,7 +154,7 @@ class Resolution:
             return Rejected(Reason.SESSION_ENDED)
         if generation is CookieGeneration.DISPLACED:
             return Rejected(Reason.DISPLACED)
-        if generation is CookieGeneration.UNKNOWN_GENERATION or record.token is None:
+        if generation is CookieGeneration.NOT_REACHED or record.token is None:
             return Rejected(Reason.UNKNOWN_SESSION)
         if record.idle_exp is not None and now >= record.idle_exp:
             return Rejected(Reason.IDLE_TIMEOUT)
@@ -210,7 +209,7 @@ class Resolution:
 
     def _lifetime(self, record: SessionRecord, generation: CookieGeneration) -> tuple[int, int]:
         """Issue and expiry of the token this request would be served with."""
-        if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.BARE):
+        if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.FOREIGN):
             return self.credential.token.issued_at, self.credential.token.expires_at
         expires_at = record.access_exp or 0
         return record.access_iat or expires_at, expires_at
@@ -230,7 +229,7 @@ class Resolution:
             except Exception as error:  # a token that is still valid is served, as while the verdict was open
                 if not self._valid():
                     raise
-                yield from report_failure(error, record.key.sub, record.sid, change.move.value)
+                yield from report_failure(error, record.key.sub, record.sid, change.kind.value)
                 return (yield from self._serve(record, generation, due=True))
             if not written.applied:
                 return None
@@ -248,7 +247,7 @@ class Resolution:
 
     def _serve(self, record: SessionRecord, generation: CookieGeneration, *, due: bool = False) -> Flow[Outcome]:
         """With the token at hand. Healing hands the browser the current cookie, unless a newer one is due (`due`)."""
-        if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.BARE):
+        if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.FOREIGN):
             if generation is CookieGeneration.CURRENT:
                 yield from self._after_serving(record, self.credential.token)
             return Active((yield from self._session(record, self.credential.token)))
@@ -293,14 +292,14 @@ class Resolution:
         else:
             return
         if idle_exp is not None:
-            change = idle_coded(self.context, (yield from ring_at_hand(self.context)), change, record.sid)
+            change = idle_coded(self.context, (yield from current_keyring(self.context)), change, record.sid)
         yield from write_quietly(change, record.sid)
 
     # --- renewal.py has Acquire, Call and Verdict, commit.py has Commit
 
     def _renew(self, record: SessionRecord, generation: CookieGeneration) -> Flow[Outcome | None]:
         """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
-        renewal = Renewal(self.context, self.credential, self._patience(), extend=self.extend, deadline=self.deadline)
+        renewal = RefreshAttempt(self.context, self.credential, self._patience(), extend=self.extend, deadline=self.deadline)
         try:
             outcome = yield from renewal.run(record)
         except SessionUnavailable:
@@ -313,7 +312,7 @@ class Resolution:
                 raise
             outcome = None
         if isinstance(outcome, Active):
-            yield from revoke_for(self.context, record)
+            yield from revoke_kept_tokens_of(self.context, record)
             return outcome
         if outcome is None and self._valid():
             return (yield from self._serve(record, generation, due=True))

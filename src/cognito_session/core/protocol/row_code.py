@@ -24,7 +24,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cognito_session.core.crypto.aead import InvalidSeal, derived_key, entry_of
-from cognito_session.core.crypto.base64url import to_base64url
+from cognito_session.core.crypto.encoding import to_base64url
 from cognito_session.core.protocol.record import ACTIVE, token_hash
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ newer key than ours makes us ask once more; then it is "could not find out", nev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
 
     from cognito_session.core.crypto.keyring import Keyring
     from cognito_session.core.protocol.context import FlowContext
+    from cognito_session.core.protocol.session import Session
 
 __all__ = [
+    "current_keyring",
     "open_cookie",
     "open_secret",
     "open_value",
-    "ring_at_hand",
     "seal_cookie",
     "seal_secret",
     "seal_value",
     "sealed_with",
+    "with_cookie",
     "with_keyring",
 ]
 
@@ -87,10 +90,10 @@ _open_access_token = lru_cache(maxsize=512)(seal.open_secret)
 
 def seal_secret(context: FlowContext, secret: str, *, sub: str, sid: str, attribute: str) -> Flow[str]:
     """The secret as it is stored: sealed where keys are configured, else plainly as the seed stores it."""
-    return sealed_with(context, (yield from ring_at_hand(context)), secret, sub=sub, sid=sid, attribute=attribute)
+    return sealed_with(context, (yield from current_keyring(context)), secret, sub=sub, sid=sid, attribute=attribute)
 
 
-def ring_at_hand(context: FlowContext) -> Flow[Keyring | None]:
+def current_keyring(context: FlowContext) -> Flow[Keyring | None]:
     """The keyring, for a secret that must not wait for it later; None where secrets are not sealed."""
     return (yield from ask(_AT_HAND)) if context.seals else None
 
@@ -144,3 +147,14 @@ def _pool(context: FlowContext) -> str:
 
 def _client(context: FlowContext) -> str:
     return context.rules.client_id
+
+
+def with_cookie(context: FlowContext, session: Session, generation: int) -> Flow[Session]:
+    """The session, telling the browser to keep its current cookie until the session's absolute end."""
+    now = context.now()
+    end = session.session_expires_at
+    last = context.policy.absolute_end(now) if end is None else end
+    value = session.access_token
+    if context.sealed_cookie:
+        value = yield from seal_cookie(context, SealedCredential(session.sub, session.sid, generation))
+    return replace(session, set_cookies=(context.cookie.set_line(value, max_age_seconds=last - now),))

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from cognito_session.core.arguments import check_guards
+from cognito_session.core.checks import check_guards
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired, StaleSignIn
 from cognito_session.core.policy import FUTURE_TOLERANCE_SECONDS
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cognito_session.core.crypto.access_token import AccessToken
 
-__all__ = ["Active", "Outcome", "Reason", "Refreshed", "Rejected", "Session", "admitted", "is_recent"]
+__all__ = ["Active", "Outcome", "Reason", "Refreshed", "Rejected", "Session", "is_recent", "session_or_raise"]
 
 
 class Reason(StrEnum):
@@ -266,7 +266,7 @@ def is_recent(auth_time: int | None, now: int, max_age: float) -> bool:
     return auth_time is not None and -FUTURE_TOLERANCE_SECONDS <= now - auth_time <= max_age
 
 
-def admitted(found: Session | Rejected) -> Session:
+def session_or_raise(found: Session | Rejected) -> Session:
     """The session that a sign-in has begun.
 
     Raises SessionForbidden where the policy allows no more of them, SessionRequired where it had ended already.
@@ -275,10 +275,10 @@ def admitted(found: Session | Rejected) -> Session:
         return found
     if found.reason is Reason.TOO_MANY_SESSIONS:
         raise SessionForbidden("this user has as many sessions as the policy allows", reason=found.reason)
-    raise SessionRequired(_NOT_ADMITTED.get(found.reason, "the session of this sign-in has ended"), reason=found.reason)
+    raise SessionRequired(_NO_SESSION_MESSAGES.get(found.reason, "the session of this sign-in has ended"), reason=found.reason)
 
 
-_NOT_ADMITTED: Final = {
+_NO_SESSION_MESSAGES: Final = {
     Reason.SIGN_IN_EXPIRED: (
         "establish: the access token has expired. Pass the tokens of a new sign-in or refresh. If they are new, check this"
         " machine's clock"

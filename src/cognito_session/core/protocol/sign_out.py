@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 from cognito_session.core.protocol import writes
-from cognito_session.core.protocol.attempts import Again, repeated
 from cognito_session.core.protocol.authenticate import identify
 from cognito_session.core.protocol.device_tracking import forget_device
-from cognito_session.core.protocol.generation import CookieGeneration, standing_of
-from cognito_session.core.protocol.lookup import find_row
-from cognito_session.core.protocol.pending_revocations import remember, revoke_token
+from cognito_session.core.protocol.generation import CookieGeneration, cookie_generation
 from cognito_session.core.protocol.record import TOKEN_COOKIE, SessionRecord
+from cognito_session.core.protocol.row_search import find_row
 from cognito_session.core.protocol.sealing import open_secret
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.steps import Flow, Report, Write, ask
+from cognito_session.core.protocol.unrevoked_tokens import keep_unrevoked, revoke_token
+from cognito_session.core.protocol.write_attempts import Again, repeated
 
 if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
@@ -54,7 +54,7 @@ def end_presented(context: FlowContext, credential: Credential, *, forget: bool 
         record = SessionRecord.from_row(*found)
         if not record.foreign_token and (record.cookie_kind or TOKEN_COOKIE) != context.cookie_kind:
             return Rejected(Reason.WRONG_COOKIE_KIND)
-        if standing_of(credential, record) is CookieGeneration.DISPLACED:
+        if cookie_generation(credential, record) is CookieGeneration.DISPLACED:
             return Rejected(Reason.DISPLACED)
         if record.token is None or (record.ended and not record.foreign_token):
             return Rejected(Reason.SESSION_ENDED)
@@ -109,7 +109,7 @@ def revoke_stored(context: FlowContext, record: SessionRecord, stored: str) -> F
 
 
 def _not_revoked(context: FlowContext, record: SessionRecord, stored: str, reason: str) -> Flow[None]:
-    kept = yield from remember(context, record, stored)
+    kept = yield from keep_unrevoked(context, record, stored)
     told = f"{reason}: kept sealed, to be revoked by the next worker that can" if kept else reason
     yield from ask(Report("revoke_failed", record.key.sub, record.sid, told))
 

@@ -12,15 +12,15 @@ from typing import Any, Generic, TypeVar
 from cognito_session.core.crypto.key_set import KeySet
 from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.protocol.conditions import Change, Written
-from cognito_session.core.protocol.ports import Denied, DeviceConfirmation, NewTokens, PoolRefusal, RefreshRequest
+from cognito_session.core.protocol.ports import DeviceConfirmation, NewTokens, PoolRefusal, RefreshDenied, RefreshRequest
 from cognito_session.core.protocol.record import Row, SessionKey
 
 __all__ = [
-    "Call",
     "ConfirmDevice",
     "Flow",
     "ForgetDevice",
     "GlobalSignOut",
+    "Invoke",
     "Keyrings",
     "Keys",
     "Load",
@@ -104,7 +104,7 @@ class WriteAll(Step[bool]):
         self.changes: tuple[Change, ...] = changes
 
 
-class Refresh(Step[NewTokens | Denied]):
+class Refresh(Step[NewTokens | RefreshDenied]):
     """One refresh call. The driver asks the clock again in the thread that sends (`send_before`)."""
 
     __slots__ = __match_args__ = ("request",)
@@ -200,7 +200,7 @@ class Report(Step[None]):
         return f"Report(event={self.event!r}, sub={self.sub!r}, sid={self.sid!r}, detail={self.detail!r}{address})"
 
 
-class Call(Step[A]):
+class Invoke(Step[A]):
     """Ask a collaborator that this flow brings along (a sign-in's), where the driver does such things."""
 
     __slots__ = ("work",)
@@ -209,9 +209,9 @@ class Call(Step[A]):
         self.work: Callable[[], A] = work
 
 
-Answer = TypeVar("Answer")
-Flow = Generator[Step[Any], Any, Answer]
-"""A generator of steps that returns an Answer."""
+R = TypeVar("R")
+Flow = Generator[Step[Any], Any, R]
+"""A generator that yields steps, is sent their answers, and returns an R."""
 
 
 def ask(step: Step[A]) -> Flow[A]:

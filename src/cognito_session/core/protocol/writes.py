@@ -1,6 +1,6 @@
 """The protocol's writes: for each, what it sets and every clause of its condition (docs/protocol.md).
 
-A bare row (its token written by foreign code) is fenced by what was read, absence included, because foreign code may
+A foreign row (its token written by foreign code) is fenced by what was read, absence included, because foreign code may
 replace or keep any of our attributes. Pure: record and instants in, Change out.
 """
 
@@ -98,7 +98,7 @@ def commit(
     """Write the new generation over `record` (the row as the lease was taken on it).
 
     `presented_jti` is the presenter's jti where it descends from the same sign-in as the new token; `adopted` are
-    the attributes that a bare row gets when it becomes ours; `presented_current` says that the presenter holds the outgoing
+    the attributes that a foreign row gets when it becomes ours; `presented_current` says that the presenter holds the outgoing
     generation.
     """
     mine = either("lease", Comparison("lease_id", "=", lease_id), Comparison("lease_id", "absent"))
@@ -180,13 +180,13 @@ def release(record: SessionRecord, *, lease_id: str, retry_at: int) -> Change:
 def keep_token(record: SessionRecord, stored: str, *, lease_id: str, retry_at: int) -> Change:
     """Give the lease back with a rotated refresh token whose access token cannot be served.
 
-    The generation stays: no browser was given anything. A bare row stays bare.
+    The generation stays: no browser was given anything. A foreign row stays foreign.
     """
     put: dict[str, Any] = {"token": stored, "retry_at": retry_at, "last_op": lease_id}
     if not record.foreign_token:
         put["token_hash"] = token_hash(stored)
     mine = either("lease", Comparison("lease_id", "=", lease_id), Comparison("lease_id", "absent"))
-    return Change(WriteKind.KEEP, record.key, (*_unchanged(record), mine), put=put, drop=_LEASE)
+    return Change(WriteKind.KEEP_TOKEN, record.key, (*_unchanged(record), mine), put=put, drop=_LEASE)
 
 
 def cool_down_seconds(acquisition: int) -> int:
@@ -200,9 +200,9 @@ def suspect(record: SessionRecord, reason: Reason, *, lease_id: str, now: int) -
     return Change(WriteKind.SUSPECT, record.key, when, put={"suspect_at": now, "reason": reason.value}, drop=_LEASE)
 
 
-def end(record: SessionRecord, move: WriteKind, reason: Reason, *, now: int, also: Clause | None = None) -> Change:
+def end(record: SessionRecord, kind: WriteKind, reason: Reason, *, now: int, also: Clause | None = None) -> Change:
     """Turn an active record into a tombstone for a verdict, a confirmed suspicion or a reuse."""
-    return _tombstone(record, move, reason, now=now, when=(*_unchanged(record), *((also,) if also else ())))
+    return _tombstone(record, kind, reason, now=now, when=(*_unchanged(record), *((also,) if also else ())))
 
 
 def log_out(record: SessionRecord, reason: Reason, *, now: int) -> Change:
@@ -213,13 +213,13 @@ def log_out(record: SessionRecord, reason: Reason, *, now: int) -> Change:
 def mark_seen(record: SessionRecord, *, now: int, idle_exp: int | None = None) -> Change:
     """Remember when the current generation was first presented."""
     when = (equals("sid", record.sid), equals("state", ACTIVE), equals("gen", record.gen), absent("seen_at"))
-    return Change(WriteKind.SEEN, record.key, when, put={"seen_at": now} | _idle(now, idle_exp))
+    return Change(WriteKind.MARK_SEEN, record.key, when, put={"seen_at": now} | _idle(now, idle_exp))
 
 
 def touch(record: SessionRecord, *, now: int, idle_exp: int) -> Change:
     """Slide the idle end, from where it was read: of many requests at once one writes."""
     when = (equals("sid", record.sid), equals("state", ACTIVE), as_read("idle_exp", record.idle_exp))
-    return Change(WriteKind.TOUCH, record.key, when, put=_idle(now, idle_exp))
+    return Change(WriteKind.MOVE_IDLE_END, record.key, when, put=_idle(now, idle_exp))
 
 
 def _idle(now: int, idle_exp: int | None) -> Row:
@@ -230,19 +230,21 @@ def save_data(record: SessionRecord, text: str, op: str) -> Change:
     """Replace the session's data, from the version that was read. `op` is fresh: by it a write is known as one's own."""
     version = equals("data_version", record.data_version) if record.data_version else absent("data_version")
     when = (equals("sid", record.sid), equals("state", ACTIVE), version)
-    return Change(WriteKind.DATA, record.key, when, put={"data": text, "data_version": record.data_version + 1, "data_op": op})
+    return Change(
+        WriteKind.SAVE_DATA, record.key, when, put={"data": text, "data_version": record.data_version + 1, "data_op": op}
+    )
 
 
 def device_turn(record: SessionRecord, *, retry_at: int) -> Change:
     """Take the turn to confirm the session's device: of many requests at once one takes it."""
     when = (*_device_unconfirmed(record), as_read("device_retry_at", record.device_retry_at))
-    return Change(WriteKind.DEVICE, record.key, when, put={"device_retry_at": retry_at})
+    return Change(WriteKind.CONFIRM_DEVICE, record.key, when, put={"device_retry_at": retry_at})
 
 
 def device_confirmed(record: SessionRecord) -> Change:
     """Remember that the session's device needs no confirmation any more."""
     drop = frozenset({"device_pending", "device_retry_at"})
-    return Change(WriteKind.DEVICE, record.key, _device_unconfirmed(record), drop=drop)
+    return Change(WriteKind.CONFIRM_DEVICE, record.key, _device_unconfirmed(record), drop=drop)
 
 
 def _device_unconfirmed(record: SessionRecord) -> tuple[Clause, ...]:
@@ -259,7 +261,7 @@ def no_row() -> Clause:
     return absent("sub")
 
 
-def _tombstone(record: SessionRecord, move: WriteKind, reason: Reason, *, now: int, when: tuple[Clause, ...]) -> Change:
+def _tombstone(record: SessionRecord, kind: WriteKind, reason: Reason, *, now: int, when: tuple[Clause, ...]) -> Change:
     put: dict[str, Any] = {
         "state": ENDED,
         "reason": reason.value,
@@ -268,7 +270,7 @@ def _tombstone(record: SessionRecord, move: WriteKind, reason: Reason, *, now: i
     }
     if record.sid is None:
         put["sid"] = record.key.sid
-    return Change(move, record.key, when, put=put, drop=_SECRETS | _CODES | _MARKS, add={"gen": 1})
+    return Change(kind, record.key, when, put=put, drop=_SECRETS | _CODES | _MARKS, add={"gen": 1})
 
 
 def _same_sign_in(record: SessionRecord) -> tuple[Clause, ...]:
@@ -287,7 +289,7 @@ def _unchanged(record: SessionRecord) -> tuple[Clause, ...]:
 
 
 def _limits(record: SessionRecord, now: int) -> tuple[Clause, ...]:
-    """Not past the absolute end; a bare row's end, if any, belongs to the session before it."""
+    """Not past the absolute end; a foreign row's end, if any, belongs to the session before it."""
     if record.foreign_token:
         return ()
     return (either("abs_exp", Comparison("abs_exp", "absent"), Comparison("abs_exp", ">", now)),)

@@ -20,10 +20,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_session.core.errors import ConfigurationError, TokenError
-from cognito_session.core.protocol.authenticity import admitted
+from cognito_session.core.protocol.authenticate import stored_token
+from cognito_session.core.protocol.authenticity import rejection_of
 from cognito_session.core.protocol.data import data_of
 from cognito_session.core.protocol.devices import is_live
-from cognito_session.core.protocol.lookup import stored_token
 from cognito_session.core.protocol.record import SessionKey, SessionRecord
 from cognito_session.core.protocol.sealing import open_value, seal_value
 from cognito_session.core.protocol.session import Active, Outcome, Reason, Rejected, Session
@@ -135,7 +135,7 @@ def connected_session(context: FlowContext, sub: str, sid: str) -> Flow[Outcome]
     record = None if row is None else SessionRecord.from_row(key, row)
     if record is None or record.foreign_token or record.sid != sid or not is_live(record, context.now()):
         return Rejected(Reason.SESSION_ENDED)
-    refused = yield from admitted(context, record)
+    refused = yield from rejection_of(context, record)
     if refused is not None:
         return refused
     token = yield from stored_token(context, record)

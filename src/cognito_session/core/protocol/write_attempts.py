@@ -1,7 +1,8 @@
-"""Repetition: what a flow does when its write met a fault, or a row that another worker changed in between.
+"""How a flow writes when the store fails or another worker changes the row (protocol.md: General rules).
 
-One mechanism for every loop that repeats a write. Pauses grow, and all of them end before the worker is stopped. A store that
-refuses every write is asked four times, and the last refusal is raised as it is, because it names the cause.
+`repeated` is the one loop that repeats a write. Its pauses grow and end before the worker is stopped. A store that refuses
+every write is asked four times; the last refusal is raised unchanged, because it names the cause. `write_quietly` is for
+writes whose failure changes no answer: a returned lease, a mark of use, a moved idle end.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from cognito_session.core.errors import LeaseBusy, SessionUnavailable, StoreUnavailable
+from cognito_session.core.errors import ConfigurationError, LeaseBusy, SessionError, SessionUnavailable, StoreUnavailable
 from cognito_session.core.policy import PATIENCE_SECONDS
 from cognito_session.core.protocol.context import next_delay
-from cognito_session.core.protocol.steps import Flow, Sleep, ask
+from cognito_session.core.protocol.steps import Flow, Report, Sleep, Write, ask
 
 if TYPE_CHECKING:
+    from cognito_session.core.protocol.conditions import Change, Written
     from cognito_session.core.protocol.context import FlowContext
 
-__all__ = ["Again", "repeated"]
+__all__ = ["Again", "reason_of", "repeated", "report_failure", "write_quietly"]
 
 A = TypeVar("A")
 
@@ -80,3 +82,29 @@ def _wait(context: FlowContext, seconds: float, give_up: float, otherwise: Sessi
 def _jitter(context: FlowContext) -> float:
     """Between a half and the whole, so that workers that failed together do not come back together."""
     return 0.5 + int.from_bytes(context.entropy(4), "big") / 2**33
+
+
+def write_quietly(change: Change, sid: str | None) -> Flow[Written | None]:
+    """Write once; the request goes on whatever comes of it. None where it is not known whether the write was applied."""
+    try:
+        return (yield from ask(Write(change)))
+    except StoreUnavailable:
+        return None
+    except Exception as error:  # noqa: BLE001 - reported; it must not change the outcome of a request
+        yield from report_failure(error, change.key.sub, sid, change.kind.value)
+        return None
+
+
+def report_failure(error: Exception, sub: str, sid: str | None, what: str) -> Flow[None]:
+    """Tell the operator of a failure that the user does not notice.
+
+    `what` names the write. The text of an error that is not the library's own is left out: it may quote a secret.
+    """
+    event = "misconfigured" if isinstance(error, ConfigurationError) else "write_failed"
+    detail = str(error) if isinstance(error, SessionError) else type(error).__name__
+    yield from ask(Report(event, sub, sid, f"{what}: {detail}"))
+
+
+def reason_of(error: Exception) -> str:
+    """The reason of an error of the library's own, the kind of any other: its text may quote a secret."""
+    return error.reason if isinstance(error, SessionError) else type(error).__name__

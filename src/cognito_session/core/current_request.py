@@ -9,28 +9,28 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any, Final
 
-__all__ = ["client", "client_address", "note", "witness"]
+__all__ = ["client_address", "current_request_session", "note_error", "noted_errors"]
 
 _MOST: Final = 8
 """A request makes few errors; a loop that makes many keeps the newest."""
 
-witness: Final[ContextVar[list[Any] | None]] = ContextVar("cognito_session_witness", default=None)
+noted_errors: Final[ContextVar[list[Any] | None]] = ContextVar("cognito_session_noted_errors", default=None)
 """The errors of the request that is being served, in the order in which they were made."""
 
 
-client: Final[ContextVar[Any]] = ContextVar("cognito_session_client", default=None)
+current_request_session: Final[ContextVar[Any]] = ContextVar("cognito_session_client", default=None)
 """The visit of the request that is being served, which knows the client's address."""
 
 
 def client_address() -> str:
     """The address of the request's client; "" outside of a request, and where the adapter does not know it."""
-    request_session = client.get()
+    request_session = current_request_session.get()
     return "" if request_session is None else str(getattr(request_session, "client_address", ""))
 
 
-def note(error: object) -> None:
+def note_error(error: object) -> None:
     """Add an error to the request's, where a request is being served."""
-    noted = witness.get()
+    noted = noted_errors.get()
     if noted is not None:
         noted.append(error)
         del noted[:-_MOST]

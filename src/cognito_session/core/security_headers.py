@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OWN_HEADERS"]
+__all__ = ["SECURITY_HEADERS"]
 
-OWN_HEADERS: Final[Mapping[str, str]] = {
+SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "Vary": "Cookie",
     "X-Content-Type-Options": "nosniff",

@@ -1,4 +1,4 @@
-"""The row of a credential: by its key, and once by its jti where Cognito changed a session's `origin_jti`; and its token.
+"""The row of a credential: read by its key, and searched for by `jti` once (protocol.md: Look).
 
 Whether `origin_jti` survives rotation is not documented. Where it does not, the record keeps the session id it was made
 with, and a token cookie names another; the user's partition is then searched for the record that knows the token.
@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cognito_session.core.crypto.access_token import AccessToken, parse
 from cognito_session.core.crypto.credential import Credential, TokenCredential
-from cognito_session.core.errors import InvalidClaim, TokenError
-from cognito_session.core.protocol.authenticate import authenticate
-from cognito_session.core.protocol.authenticity import tampered
+from cognito_session.core.protocol.context import Searched
 from cognito_session.core.protocol.record import Row, SessionKey, SessionRecord
-from cognito_session.core.protocol.sealing import open_secret
-from cognito_session.core.protocol.searched import Searched
 from cognito_session.core.protocol.steps import Flow, Load, LoadAll, ask
 
 if TYPE_CHECKING:
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
 _MARKS: Final = ("jti_cur", "jti_prev")
 """What tells a row that knows a token: the rest of the user's rows is not asked for."""
 
-__all__ = ["find_row", "key_of", "stored_token"]
+__all__ = ["find_row", "key_of"]
 
 
 def key_of(credential: Credential) -> SessionKey:
@@ -66,35 +61,3 @@ def _records(sub: str, rows: Sequence[Row]) -> Iterator[SessionRecord]:
 
 def _knows(record: SessionRecord, jti: str) -> bool:
     return record.sid is not None and (jti == record.jti_cur or jti in record.jti_prev)
-
-
-def stored_token(context: FlowContext, record: SessionRecord) -> Flow[AccessToken]:
-    """The row's access token, expired or not: verified before it was sealed into the row; a plain one is verified now.
-
-    Raises KeysUnavailable; StoreUnavailable for one that was moved, cut or altered, or that is not the token that the row is
-    about: of another user, sign-in or generation, or one that expires at another time. Reports it.
-    """
-    sid = record.sid or record.key.sid
-    try:
-        text = yield from open_secret(context, record.access_token or "", sub=record.key.sub, sid=sid, attribute="access_token")
-        sealed = text != record.access_token and not record.unverified
-        if sealed:
-            token: AccessToken = parse(text, context.rules)
-        else:  # an unverified one came from Cognito, to another request
-            token = yield from authenticate(context, text, from_cognito=record.unverified, waits=False)
-        _check_is_the_record_s(token, record)
-        return token
-    except TokenError as error:
-        raise (yield from tampered(record, error)) from error
-
-
-def _check_is_the_record_s(token: AccessToken, record: SessionRecord) -> None:
-    """Whatever a row says: issuer and client are checked with every token, the rest of whose it is here."""
-    if token.sub != record.key.sub:
-        raise InvalidClaim("sub", "the user of the row")
-    if not record.holds(token.origin_jti):
-        raise InvalidClaim("origin_jti", "the sign-in of the row")
-    if token.jti != record.jti_cur:
-        raise InvalidClaim("jti", "the token that the row holds as jti_cur")
-    if token.expires_at != record.access_exp:  # by which it is decided whether it may be served
-        raise InvalidClaim("exp", "the instant that the row holds as access_exp")

@@ -9,32 +9,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, StoreUnavailable
-from cognito_session.core.protocol.attempts import Again, repeated
 from cognito_session.core.protocol.authenticity import idle_coded, row_coded
 from cognito_session.core.protocol.conditions import Change, Comparison, WriteKind, as_read, either
 from cognito_session.core.protocol.devices import live_and_readable, live_records
-from cognito_session.core.protocol.pending_revocations import revoke_remembered, user_row_end
 from cognito_session.core.protocol.record import ACTIVE, USER_SID, Row, SessionKey, SessionRecord
-from cognito_session.core.protocol.sealing import ring_at_hand
+from cognito_session.core.protocol.sealing import current_keyring
 from cognito_session.core.protocol.session import Reason, Rejected
 from cognito_session.core.protocol.sign_out import end_now, revoke_stored
 from cognito_session.core.protocol.steps import Flow, Load, LoadAll, Report, Write, WriteAll, ask
+from cognito_session.core.protocol.unrevoked_tokens import revoke_kept_tokens, user_row_end
+from cognito_session.core.protocol.write_attempts import Again, repeated
 
 if TYPE_CHECKING:
     from cognito_session.core.crypto.keyring import Keyring
     from cognito_session.core.protocol.context import FlowContext
 
-__all__ = ["evict_surplus", "land"]
+__all__ = ["create_session_row", "evict_surplus"]
 
 _BUSY: Final = "other sign-ins of this user kept getting in between"
 
 
-def land(context: FlowContext, creation: Change) -> Flow[Rejected | None]:
+def create_session_row(context: FlowContext, creation: Change) -> Flow[Rejected | None]:
     """None where the row of `creation` stands; Rejected where it may not. Raises SessionUnavailable."""
-    ring = yield from ring_at_hand(context)
+    ring = yield from current_keyring(context)
     if context.one_row_per_user:
         return (yield from _create_single_row(context, _proved(context, ring, creation)))
-    return (yield from repeated(context, _Landing(context, creation, ring).attempt, busy=_BUSY))
+    return (yield from repeated(context, _Creation(context, creation, ring).attempt, busy=_BUSY))
 
 
 def _proved(context: FlowContext, ring: Keyring | None, creation: Change) -> Change:
@@ -45,7 +45,7 @@ def _proved(context: FlowContext, ring: Keyring | None, creation: Change) -> Cha
 def _create_single_row(context: FlowContext, creation: Change) -> Flow[Rejected | None]:
     """In a table without sort key: the row is replaced, if `not_before` on it allows, which is carried over.
 
-    So is what the row remembers to be revoked (unrevoked.py).
+    So is what the row remembers to be revoked (unrevoked_tokens.py).
     """
     displaced: SessionRecord | None = None
 
@@ -62,7 +62,7 @@ def _create_single_row(context: FlowContext, creation: Change) -> Flow[Rejected 
         if written.applied:
             yield from _revoke_displaced(context, creation, SessionRecord.from_row(creation.key, written.found or {}))
             if before.unrevoked:
-                yield from revoke_remembered(context, before)
+                yield from revoke_kept_tokens(context, before)
             return None
         if written.found is not None and written.found.get("sid") == creation.key.sid:
             if displaced is not None:  # by an earlier attempt, whose answer was lost
@@ -73,7 +73,7 @@ def _create_single_row(context: FlowContext, creation: Change) -> Flow[Rejected 
     return (yield from repeated(context, attempt, busy=_BUSY))
 
 
-class _Landing:
+class _Creation:
     """The attempts of one sign-in at its transaction. `uncertain`: an earlier one may have been applied."""
 
     __slots__ = ("context", "creation", "ring", "uncertain", "user")
@@ -102,7 +102,7 @@ class _Landing:
             found = yield from ask(Load(self.creation.key))
             return Again.AGAIN if found is None else _own_or_ended(self.creation, found)
         if keeper.unrevoked:
-            yield from revoke_remembered(self.context, keeper)
+            yield from revoke_kept_tokens(self.context, keeper)
         return None
 
     def _changes(self, row: Row) -> Flow[tuple[Change, Change] | Rejected]:

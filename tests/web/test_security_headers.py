@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cognito_session import SessionRequired, SessionUnavailable
-from cognito_session.core.own_headers import OWN_HEADERS
+from cognito_session.core.security_headers import SECURITY_HEADERS
 from cognito_session.http.error_page import page
 from cognito_session.http.error_response import refusal
 from cognito_session.http.request import Request
@@ -94,5 +94,5 @@ async def test_under_asgi(app):
 def test_the_page_about_them_names_each():
     """The documentation lists every header and its value."""
     text = (Path(__file__).parents[2] / "docs/security/headers.md").read_text()
-    for name, value in OWN_HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         assert f"`{name}: {value}`" in text

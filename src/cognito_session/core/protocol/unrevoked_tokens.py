@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Final
 from cognito_session.core.crypto.aead import STORED_PREFIX
 from cognito_session.core.errors import ConfigurationError, SessionUnavailable, TokenError
 from cognito_session.core.policy import TOMBSTONE_SECONDS
-from cognito_session.core.protocol.attempts import Again, repeated
 from cognito_session.core.protocol.conditions import Change, WriteKind, as_read
-from cognito_session.core.protocol.quiet_writes import reason_of, write_quietly
 from cognito_session.core.protocol.record import USER_SID, Row, SessionKey, SessionRecord
 from cognito_session.core.protocol.sealing import open_secret
 from cognito_session.core.protocol.steps import Flow, Load, Revoke, Write, ask
+from cognito_session.core.protocol.write_attempts import Again, reason_of, repeated, write_quietly
 from cognito_session.core.protocol.writes import exists
 
 if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
 
-__all__ = ["remember", "revoke_for", "revoke_remembered", "revoke_token", "user_key", "user_row_end"]
+__all__ = ["keep_unrevoked", "revoke_kept_tokens", "revoke_kept_tokens_of", "revoke_token", "user_key", "user_row_end"]
 
 _MOST: Final = 20
 """How many tokens one row keeps: more would make the row of every sign-in large."""
@@ -36,7 +35,7 @@ def user_key(context: FlowContext, sub: str) -> SessionKey:
     return SessionKey(sub, "" if context.one_row_per_user else USER_SID)
 
 
-def remember(context: FlowContext, record: SessionRecord, stored: str) -> Flow[bool]:
+def keep_unrevoked(context: FlowContext, record: SessionRecord, stored: str) -> Flow[bool]:
     """Keep the sealed refresh token of an ended session; False where it cannot be kept.
 
     In the user's row, which the next sign-in reads, and in the tombstone, which a request with its cookie reads.
@@ -68,7 +67,7 @@ def _keep(context: FlowContext, key: SessionKey, entry: str, *, made: bool) -> F
     return (yield from repeated(context, attempt, busy="the user's row kept changing"))
 
 
-def revoke_remembered(context: FlowContext, keeper: SessionRecord) -> Flow[None]:
+def revoke_kept_tokens(context: FlowContext, keeper: SessionRecord) -> Flow[None]:
     """Revoke at Cognito what `keeper`, the user's row as it was read, remembers. What this worker cannot open stays.
 
     A failure changes nothing: the next one tries again.
@@ -86,11 +85,11 @@ def revoke_remembered(context: FlowContext, keeper: SessionRecord) -> Flow[None]
         yield from _forget(keeper, frozenset(gone))
 
 
-def revoke_for(context: FlowContext, record: SessionRecord) -> Flow[None]:
-    """As revoke_remembered, for a session's record and, where that remembers anything, for the user's row as well."""
+def revoke_kept_tokens_of(context: FlowContext, record: SessionRecord) -> Flow[None]:
+    """As revoke_kept_tokens, for a session's record and, where that remembers anything, for the user's row as well."""
     if not record.unrevoked:
         return
-    yield from revoke_remembered(context, record)
+    yield from revoke_kept_tokens(context, record)
     if context.one_row_per_user:
         return
     key = user_key(context, record.key.sub)
@@ -99,7 +98,7 @@ def revoke_for(context: FlowContext, record: SessionRecord) -> Flow[None]:
         keeper = SessionRecord.from_row(key, row or {})
     except (SessionUnavailable, ConfigurationError):
         return
-    yield from revoke_remembered(context, keeper)
+    yield from revoke_kept_tokens(context, keeper)
 
 
 def revoke_token(refresh_token: str) -> Flow[str | None]:
@@ -133,8 +132,8 @@ def _kept(
     when = (as_read("unrevoked", before or None), *(() if made else (exists("sub"),)))
     put: Row = {} if ttl is None else {"ttl": ttl}
     if after:
-        return Change(WriteKind.REMEMBER, key, when, put=put | {"unrevoked": after})
-    return Change(WriteKind.REMEMBER, key, when, put=put, drop=frozenset({"unrevoked"}))
+        return Change(WriteKind.KEEP_UNREVOKED, key, when, put=put | {"unrevoked": after})
+    return Change(WriteKind.KEEP_UNREVOKED, key, when, put=put, drop=frozenset({"unrevoked"}))
 
 
 def user_row_end(context: FlowContext) -> int:

@@ -1,4 +1,4 @@
-"""json_text.py: what is not JSON says so, and whatever is made of the error holds nothing of the text."""
+"""encoding.py: a text that is not JSON raises NotJson, and the error holds nothing of the text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from cognito_session.core.crypto.access_token import key_id, parse
 from cognito_session.core.crypto.aead import AT_REST, STORED_PREFIX, open_cookie, open_secret, seal
-from cognito_session.core.crypto.json_text import NotJson, read_json
+from cognito_session.core.crypto.encoding import NotJson, read_json
 from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.errors import SessionError
 from cognito_session.core.protocol.data import data_of

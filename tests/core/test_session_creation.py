@@ -1,4 +1,4 @@
-"""landing.py, pending_revocations.py: rows that a sign-in meets, which session makes room, and which row keeps tokens."""
+"""session_creation.py, unrevoked_tokens.py: rows that a sign-in meets, which session makes room, and which row keeps tokens."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cognito_session.core.protocol import sealing
 from cognito_session.core.protocol.conditions import WriteKind
 from cognito_session.core.protocol.device_tracking import confirm_new
 from cognito_session.core.protocol.establish import SignedIn, establish
-from cognito_session.core.protocol.pending_revocations import _forget, user_key
 from cognito_session.core.protocol.record import USER_SID, SessionKey, SessionRecord
 from cognito_session.core.protocol.sealing import open_secret
-from cognito_session.core.protocol.session import Reason, Rejected, Session, admitted
+from cognito_session.core.protocol.session import Reason, Rejected, Session, session_or_raise
+from cognito_session.core.protocol.unrevoked_tokens import _forget, user_key
 from cognito_session.drivers.sync import run
 from core.test_commit import Refusing
 from core.test_flow import ISSUER, World
@@ -39,7 +39,7 @@ def test_the_writes_of_a_sign_in_are_named(policy):
     write_all = world.store.write_all
 
     def noted(changes):
-        seen.extend(change.move for change in changes)
+        seen.extend(change.kind for change in changes)
         return write_all(changes)
 
     world.store.write_all = noted
@@ -75,7 +75,7 @@ def test_sessions_of_one_instant_make_room_by_their_ids(order):
 def test_too_many_sessions_is_a_403_with_its_reason():
     """A page can tell the user to sign out elsewhere."""
     with pytest.raises(SessionForbidden, match="as many sessions as the policy allows") as caught:
-        admitted(Rejected(Reason.TOO_MANY_SESSIONS))
+        session_or_raise(Rejected(Reason.TOO_MANY_SESSIONS))
     assert (caught.value.status, caught.value.reason) == (403, "too_many_sessions")
 
 
@@ -93,8 +93,8 @@ def test_forgetting_what_was_revoked_makes_no_row():
     )
     for gone in ({"a"}, {"a", "b"}):
         run(_forget(keeper, frozenset(gone)), world.ports)
-    bare = SessionRecord.from_row(SessionKey(SUB, USER_SID), {})
-    run(_forget(bare, frozenset()), world.ports)
+    foreign = SessionRecord.from_row(SessionKey(SUB, USER_SID), {})
+    run(_forget(foreign, frozenset()), world.ports)
     assert world.store.rows == {}
 
 

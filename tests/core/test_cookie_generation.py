@@ -8,7 +8,7 @@ import pytest
 
 from cognito_session.core.crypto.access_token import AccessToken, VerifiedToken
 from cognito_session.core.crypto.credential import SealedCredential, TokenCredential
-from cognito_session.core.protocol.generation import CookieGeneration, Previous, judge_previous, standing_of
+from cognito_session.core.protocol.generation import CookieGeneration, Previous, cookie_generation, judge_previous
 from cognito_session.core.protocol.record import ANY_JTI, SessionKey, SessionRecord, token_hash
 
 SEEN = 1_700_000_000
@@ -63,20 +63,20 @@ STANDINGS = [
     ("token: any of the sign-in is previous", token("j1"), {"jti_prev": frozenset({ANY_JTI})}, CookieGeneration.PREVIOUS),
     ("token: current beside any", token("j5"), {"jti_prev": frozenset({ANY_JTI})}, CookieGeneration.CURRENT),
     ("token: any is of one sign-in", token("j1", sid="sid-2"), {"jti_prev": frozenset({ANY_JTI})}, CookieGeneration.DISPLACED),
-    ("token: bare row", token("j1"), FOREIGN, CookieGeneration.BARE),
-    ("token: bare row, current jti", token("j5"), FOREIGN, CookieGeneration.BARE),
-    ("token: bare row, another sign-in", token("x1", sid="sid-2"), FOREIGN, CookieGeneration.BARE),
-    ("token: row without sid", token("j5"), {"sid": None}, CookieGeneration.BARE),
+    ("token: foreign row", token("j1"), FOREIGN, CookieGeneration.FOREIGN),
+    ("token: foreign row, current jti", token("j5"), FOREIGN, CookieGeneration.FOREIGN),
+    ("token: foreign row, another sign-in", token("x1", sid="sid-2"), FOREIGN, CookieGeneration.FOREIGN),
+    ("token: row without sid", token("j5"), {"sid": None}, CookieGeneration.FOREIGN),
     ("sealed: current", sealed(5), {}, CookieGeneration.CURRENT),
     ("sealed: previous", sealed(4), {}, CookieGeneration.PREVIOUS),
     ("sealed: oldest previous", sealed(3), {}, CookieGeneration.PREVIOUS),
     ("sealed: older", sealed(2), {}, CookieGeneration.OLDER),
     ("sealed: much older", sealed(0), {}, CookieGeneration.OLDER),
     ("sealed: no previous kept", sealed(4), {"gen_prev": None}, CookieGeneration.OLDER),
-    ("sealed: a generation not reached", sealed(6), {}, CookieGeneration.UNKNOWN_GENERATION),
-    ("sealed: far ahead", sealed(10**9), {}, CookieGeneration.UNKNOWN_GENERATION),
+    ("sealed: a generation not reached", sealed(6), {}, CookieGeneration.NOT_REACHED),
+    ("sealed: far ahead", sealed(10**9), {}, CookieGeneration.NOT_REACHED),
     ("sealed: another session", sealed(5, sid="sid-2"), {}, CookieGeneration.DISPLACED),
-    ("sealed: bare row", sealed(5), FOREIGN, CookieGeneration.DISPLACED),
+    ("sealed: foreign row", sealed(5), FOREIGN, CookieGeneration.DISPLACED),
     ("sealed: row without sid", sealed(5), {"sid": None}, CookieGeneration.DISPLACED),
     ("sealed: first generation", sealed(0), {"gen": None, "gen_prev": None}, CookieGeneration.CURRENT),
 ]  # fmt: skip
@@ -85,13 +85,13 @@ STANDINGS = [
 @pytest.mark.parametrize(("credential", "row", "standing"), [c[1:] for c in STANDINGS], ids=[c[0] for c in STANDINGS])
 def test_where_a_credential_stands(credential, row, standing):
     """Each credential has exactly one place in the record's history."""
-    assert standing_of(credential, record(**row)) is standing
+    assert cookie_generation(credential, record(**row)) is standing
 
 
 def test_a_star_is_no_jti():
     """A token whose jti is the wildcard itself gains nothing by it outside its own sign-in."""
-    assert standing_of(token(ANY_JTI, sid="sid-2"), record()) is CookieGeneration.DISPLACED
-    assert standing_of(token(ANY_JTI), record()) is CookieGeneration.OLDER
+    assert cookie_generation(token(ANY_JTI, sid="sid-2"), record()) is CookieGeneration.DISPLACED
+    assert cookie_generation(token(ANY_JTI), record()) is CookieGeneration.OLDER
 
 
 EXPIRY = SEEN + 600
