@@ -2,17 +2,17 @@
 // attributes of a page hold its first values. Without this script the page shows these values until a reload.
 "use strict";
 
-const ASK_EVERY_MS = 10_000;
+const POLL_EVERY_MS = 10_000;
 const TICK_MS = 250;
 const LOG_LINES = 30;
 const body = document.body;
 const at = (id) => document.getElementById(id);
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("session") : null;
-let asking = null; // the current request
+let pendingPoll = null; // the current request
 let token = at("token")?.textContent ?? null;
 let expiresAt = null; // on this page's own clock, in milliseconds
 
-function standing() {
+function identity() {
   return `${body.dataset.session} ${body.dataset.name}`;
 }
 
@@ -20,7 +20,7 @@ function isSignedIn() {
   return body.dataset.session === "on";
 }
 
-function ended(why = "You have been signed out.", path = "/sign-in", name = "Sign in again") {
+function showEnd(why = "You have been signed out.", path = "/sign-in", name = "Sign in again") {
   if (!isSignedIn()) return;
   body.dataset.session = "ended";
   expiresAt = null;
@@ -32,19 +32,19 @@ function ended(why = "You have been signed out.", path = "/sign-in", name = "Sig
 }
 
 // One request at a time: responses in order cannot replace a newer cookie with an older one.
-function ask() {
-  asking ??= fetch("/status", { cache: "no-store" })
+function pollStatus() {
+  pendingPoll ??= fetch("/status", { cache: "no-store" })
     .then(async (response) => {
       showCost(response.headers.get("X-Calls"));
-      if (response.status === 401) return ended();
-      if (response.ok) return show(await response.json());
-      return note("The server could not check the session. The page will try again.");
+      if (response.status === 401) return showEnd();
+      if (response.ok) return showStatus(await response.json());
+      return addToLog("The server could not check the session. The page will try again.");
     })
-    .catch(() => note("The server did not answer. The page will try again."))
+    .catch(() => addToLog("The server did not answer. The page will try again."))
     .finally(() => {
-      asking = null;
+      pendingPoll = null;
     });
-  return asking;
+  return pendingPoll;
 }
 
 function showCost(cost) {
@@ -54,7 +54,7 @@ function showCost(cost) {
   line.textContent = `This page requested /status at ${new Date().toLocaleTimeString()}: ${cost}.`;
 }
 
-function note(text) {
+function addToLog(text) {
   const log = at("log");
   if (log === null) return;
   const line = document.createElement("li");
@@ -65,10 +65,10 @@ function note(text) {
   while (log.children.length > LOG_LINES) log.firstElementChild.remove();
 }
 
-function show(now) {
-  if (now.username !== body.dataset.name) return ended("Another user is signed in now.", location.pathname, "Reload");
+function showStatus(now) {
+  if (now.username !== body.dataset.name) return showEnd("Another user is signed in now.", location.pathname, "Reload");
   if (token === null) return;
-  if (now.token !== token) note(`Token ${token} expired. The new token is ${now.token}, generation ${now.generation}.`);
+  if (now.token !== token) addToLog(`Token ${token} expired. The new token is ${now.token}, generation ${now.generation}.`);
   token = now.token;
   at("token").textContent = now.token;
   at("generation").textContent = now.generation;
@@ -93,7 +93,7 @@ function tick() {
   showLeft(left, `${Math.ceil(left)} s`);
   if (left === 0) {
     expiresAt = null;
-    ask();
+    pollStatus();
   }
 }
 
@@ -115,13 +115,13 @@ for (const form of document.querySelectorAll("[data-passkey]")) {
 }
 for (const element of document.querySelectorAll("[data-without-script]")) element.hidden = true;
 if (isSignedIn()) {
-  setInterval(() => document.hidden || ask(), ASK_EVERY_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || ask());
-  window.addEventListener("pageshow", (event) => event.persisted && ask());
-  tabs?.addEventListener("message", ({ data }) => data === standing() || ask()); // check what another tab reports
+  setInterval(() => document.hidden || pollStatus(), POLL_EVERY_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || pollStatus());
+  window.addEventListener("pageshow", (event) => event.persisted && pollStatus());
+  tabs?.addEventListener("message", ({ data }) => data === identity() || pollStatus()); // check what another tab reports
 }
 if (at("token-life") !== null) {
   follow(Number(at("token-life").dataset.left), Number(at("token-life").dataset.life));
   setInterval(tick, TICK_MS);
 }
-if (body.dataset.session !== "unknown") tabs?.postMessage(standing());
+if (body.dataset.session !== "unknown") tabs?.postMessage(identity());
