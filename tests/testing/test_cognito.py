@@ -345,5 +345,5 @@ def test_reprs_hold_no_secret(cognito, sessions):
     )
     assert isinstance(browser, Browser)
     assert value not in shown
-    assert all(text not in shown for text in pool.state.grants)
+    assert all(text not in shown for text in pool.state.tokens)
     assert "eyJ" not in shown

@@ -73,7 +73,7 @@ def test_a_sign_out_meets_a_refresh(cognito, sessions, header):
         outcomes.add(run.first)
         assert sessions.resolve(header).reason == "session_ended", run
         (pool,) = cognito._world.pools.values()
-        assert all(pool.refresh(token).code == "NotAuthorizedException" for token in [*pool.state.grants]), run
+        assert all(pool.refresh(token).code == "NotAuthorizedException" for token in [*pool.state.tokens]), run
     assert outcomes == {True, False}
 
 

@@ -144,7 +144,7 @@ def test_runs_are_alike():
         pool = FakePool(user_pool_id="eu-west-1_Abc", client_id="client1", clock=ManualClock())
         pool.add("alice")
         token = verify(pool.sign_in("alice")["AccessToken"], keys(), pool.rules)
-        return token.sub, token.jti, token.origin_jti, *pool.state.grants
+        return token.sub, token.jti, token.origin_jti, *pool.state.tokens
 
     assert ids() == ids()
 

@@ -8,6 +8,7 @@ Message texts are the ones seen of AWS where such are known.
 """
 
 import secrets
+from dataclasses import dataclass, field
 from typing import Any
 
 from cognito_session.local.devices import DeviceBook
@@ -15,21 +16,13 @@ from cognito_session.local.emulator import Emulator
 from cognito_session.local.http_response import HttpResponse, api_error
 from cognito_session.local.ministack_records import AppClient
 from cognito_session.testing.clock import SharedClock
-from cognito_session.testing.rotation import RefreshTokenRefusedError, RotationRules, TokenBook, TokenFamily
+from cognito_session.testing.rotation import REFUSALS, Reason, RefreshTokenRefusedError, RotationRules, TokenBook
 
 __all__ = ["Grants", "OperationRefusedError"]
 
 # A real one is a JWE with encrypted content: five parts, the first of which is this header, 1,750 characters or so.
 _HEADER = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"
 _PART_BYTES = (256, 12, 960, 16)
-
-_REFUSALS = {
-    "unknown": ("NotAuthorizedException", "Invalid Refresh Token"),
-    "expired": ("NotAuthorizedException", "Refresh Token has expired"),
-    "revoked": ("NotAuthorizedException", "Refresh Token has been revoked"),
-    # The code is documented, the text is not.
-    "reused": ("RefreshTokenReuseException", "Refresh token has been invalidated by refresh token rotation"),
-}
 
 
 class OperationRefusedError(Exception):
@@ -41,6 +34,19 @@ class OperationRefusedError(Exception):
         self.oauth = oauth
 
 
+@dataclass(slots=True, eq=False)
+class SignInFamily:
+    """A `TokenFamily`. `sign_in`: ministack's own refresh token of the sign-in, which no client ever receives."""
+
+    sign_in: str = field(repr=False)
+    client_id: str
+    expires_at: float
+    auth_time: int = 0
+    sub: str = ""
+    device_key: str | None = None
+    revoked: bool = False
+
+
 class Grants:
     """Sign-ins and their refresh tokens."""
 
@@ -48,8 +54,8 @@ class Grants:
         self._emulator = emulator
         self._clock = clock
         self._devices = devices
-        self._book = TokenBook(_opaque_text)
-        self.rules: RotationRules = RotationRules()
+        self._book: TokenBook[SignInFamily] = TokenBook(_opaque_text)
+        self.rules = RotationRules()
 
     def client(self, client_id: object) -> AppClient:
         """The app client of this id. Raises OperationRefusedError."""
@@ -75,7 +81,7 @@ class Grants:
         """
         claims, access = self._emulator.adopt(sign_in), self._emulator.claims(access_token)
         client = self.client(claims["client_id"])
-        family = TokenFamily(sign_in, client.client_id, float(claims["exp"]))
+        family = SignInFamily(sign_in, client.client_id, float(claims["exp"]))
         # Not of the sign-in: ministack reads the time for each token anew, which may be a second later.
         family.auth_time = int(access["auth_time"])
         metadata = None
@@ -89,7 +95,7 @@ class Grants:
                 known.authenticated_at = self._clock.now()
         return self._book.issue(family), metadata
 
-    def family(self, client: AppClient, refresh_token: object) -> TokenFamily:
+    def family(self, client: AppClient, refresh_token: object) -> SignInFamily:
         """Whose token this is, if it is this client's. Raises OperationRefusedError."""
         family = self._book.find(refresh_token) if isinstance(refresh_token, str) else None
         if family is None or family.client_id != client.client_id:
@@ -136,11 +142,11 @@ class Grants:
     def _worded(self, error: HttpResponse) -> HttpResponse:
         """What ministack says of a revoked sign-in, in the words of the rules."""
         said = error.json().get("message")
-        reason = next((reason for reason, (_, usual) in _REFUSALS.items() if usual == said), None)
+        reason = next((reason for reason, (_, usual) in REFUSALS.items() if usual == said), None)
         return error if reason is None else self._refusal(reason).answer
 
-    def _refusal(self, reason: str) -> OperationRefusedError:
-        code, usual = _REFUSALS[reason]
+    def _refusal(self, reason: Reason) -> OperationRefusedError:
+        code, usual = REFUSALS[reason]
         return OperationRefusedError(api_error(code, self.rules.words.get(reason, usual)))
 
     def reset(self) -> None:

@@ -12,7 +12,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-po
 from __future__ import annotations
 
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 from uuid import NAMESPACE_DNS, uuid5
 
 from cognito_session.core.crypto.access_token import TokenRules, verify
@@ -21,7 +21,8 @@ from cognito_session.core.errors import TokenError
 from cognito_session.core.protocol.ports import PoolRefusal
 from cognito_session.testing import signing
 from cognito_session.testing.entropy import CountedBytes
-from cognito_session.testing.pool_state import PASSWORD, PoolState, PoolUser, RefreshTokenState, SignIn
+from cognito_session.testing.pool_state import PASSWORD, PoolState, PoolUser, SignIn
+from cognito_session.testing.rotation import REFUSALS, RefreshTokenRefusedError, RotationRules, TokenBook
 from cognito_session.testing.token_claims import API_SCOPE, TokenIssue
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 __all__ = ["FakePool"]
 
 _DAY_SECONDS: Final = 86_400
+_RULES: Final = RotationRules()
+
+
+class _Use(TypedDict):
+    now: float
+    grace_seconds: float | None
+    rules: RotationRules
 
 
 class FakePool:
@@ -62,7 +70,7 @@ class FakePool:
         self.lock: RLock = RLock()
 
     def __repr__(self) -> str:
-        return f"FakePool({self.user_pool_id!r}, {len(self.state.accounts)} users)"
+        return f"FakePool({self.user_pool_id!r}, {len(self.state.users)} users)"
 
     @property
     def rules(self) -> TokenRules:
@@ -78,7 +86,7 @@ class FakePool:
 
     def account(self, username: str) -> PoolUser:
         """The user of this name. Raises LookupError."""
-        found = self.state.accounts.get(username)
+        found = self.state.users.get(username)
         if found is None:
             raise LookupError(f"no user {username!r} in the test pool: cognito.user({username!r}) makes one")
         return found
@@ -86,24 +94,24 @@ class FakePool:
     def ensure(self, username: str) -> PoolUser:
         """The user of this name, made where there is none."""
         with self.lock:
-            return self.state.accounts.get(username) or self.add(username)
+            return self.state.users.get(username) or self.add(username)
 
     def add(self, username: str, *, password: str = PASSWORD, confirmed: bool = True) -> PoolUser:
         """A new user. Raises ValueError for a name that is taken."""
         with self.lock:
-            if username in self.state.accounts:
+            if username in self.state.users:
                 raise ValueError(f"the test pool has a user {username!r} already")
             self.state.created += 1
             sub = str(uuid5(NAMESPACE_DNS, f"{self.state.created}.{username}.{self.user_pool_id}"))
             account = PoolUser(username, sub, password, confirmed=confirmed)
             account.attributes["email"] = username if "@" in username else f"{username}@example.com"
-            self.state.accounts[username] = account
+            self.state.users[username] = account
             return account
 
     def delete(self, username: str) -> None:
         """Delete the user; a new one of the same name is another person. Raises LookupError."""
         with self.lock:
-            del self.state.accounts[self.account(username).username]
+            del self.state.users[self.account(username).username]
 
     def sign_out_everywhere(self, username: str) -> None:
         """What AdminUserGlobalSignOut does: none of the user's refresh tokens works any more. Raises LookupError."""
@@ -135,34 +143,34 @@ class FakePool:
             result = self._access(issue)
             of_the_code = {} if nonce is None else {"nonce": nonce, "at_hash": at_hash(result["AccessToken"])}
             id_token = signing.signed(issue.id_token(self.entropy.uuid(), **of_the_code))
-            return {**result, "IdToken": id_token, "RefreshToken": self._new_grant(sign_in), **device}
+            return {**result, "IdToken": id_token, "RefreshToken": self._tokens().issue(sign_in), **device}
 
     def refresh(self, refresh_token: str, device_key: str | None = None) -> dict[str, Any] | PoolRefusal:
         """New tokens, with a new refresh token where rotation is on; or what Cognito would refuse."""
         with self.lock:
-            grant = self.state.grants.get(refresh_token)
-            if grant is None:
-                return PoolRefusal("NotAuthorizedException", "Invalid Refresh Token")
-            sign_in, now = self.state.sign_ins[grant.sign_in], self._clock.now()
-            account = self.state.accounts.get(sign_in.username)
-            refusal = self._refusal(grant, sign_in, account, now)
-            if refusal is None and sign_in.device_key and not (sign_in.device_confirmed and device_key == sign_in.device_key):
-                refusal = PoolRefusal("NotAuthorizedException", "Invalid Refresh Token")
-            if refusal is not None or account is None:
-                return refusal or PoolRefusal("UserNotFoundException", "User does not exist.")
-            result = self._access(self._issue(account, sign_in))
-            if self.grace_seconds is None:
-                return result
-            if grant.used_at is None:
-                grant.used_at = now
-            return {**result, "RefreshToken": self._new_grant(sign_in)}
+            book, use = self._tokens(), self._use()
+            sign_in = book.find(refresh_token)
+            if sign_in is None:
+                return PoolRefusal(*REFUSALS["unknown"])
+            user = self.state.users.get(sign_in.username)
+            if user is None or user.sub != sign_in.sub:
+                return PoolRefusal("UserNotFoundException", "User does not exist.")
+            if not user.enabled:
+                return PoolRefusal("NotAuthorizedException", "User is disabled.")
+            try:
+                book.check(refresh_token, **use)
+            except RefreshTokenRefusedError as refused:
+                return PoolRefusal(*REFUSALS[refused.reason])
+            if sign_in.device_key and not (sign_in.device_confirmed and device_key == sign_in.device_key):
+                return PoolRefusal(*REFUSALS["unknown"])
+            result = self._access(self._issue(user, sign_in))
+            new_token = book.use(refresh_token, **use).refresh_token
+            return result if new_token is None else {**result, "RefreshToken": new_token}
 
     def revoke(self, refresh_token: str) -> None:
         """Revoke the token and all that came of its sign-in; one that is unknown stays so (RFC 7009 2.2)."""
         with self.lock:
-            grant = self.state.grants.get(refresh_token)
-            if grant is not None:
-                self.state.sign_ins[grant.sign_in].revoked = True
+            self._tokens().revoke(refresh_token, _RULES)
 
     def set_device(self, access_token: str, device_key: str, *, confirmed: bool) -> PoolRefusal | None:
         """What ConfirmDevice and ForgetDevice do to a device of the user; a forgotten one stays forgotten."""
@@ -185,34 +193,26 @@ class FakePool:
         except TokenError:
             return None
         sign_in = self.state.sign_ins.get(token.origin_jti)
-        account = self.state.accounts.get(token.username)
+        account = self.state.users.get(token.username)
         if sign_in is None or sign_in.revoked or token.expires_at <= self._clock.now():
             return None
         return account if account is not None and account.sub == token.sub and account.enabled else None
 
-    def _refusal(self, grant: RefreshTokenState, sign_in: SignIn, account: PoolUser | None, now: float) -> PoolRefusal | None:
-        if account is None or account.sub != sign_in.sub:
-            return PoolRefusal("UserNotFoundException", "User does not exist.")
-        if not account.enabled:
-            return PoolRefusal("NotAuthorizedException", "User is disabled.")
-        if sign_in.revoked:
-            return PoolRefusal("NotAuthorizedException", "Refresh Token has been revoked")
-        if now >= sign_in.expires_at:
-            return PoolRefusal("NotAuthorizedException", "Refresh Token has expired")
-        if grant.used_at is not None and now - grant.used_at >= (self.grace_seconds or 0):
-            return PoolRefusal("RefreshTokenReuseException", "Refresh token has been invalidated by refresh token rotation")
-        return None
+    def _tokens(self) -> TokenBook[SignIn]:
+        """The rotation rules over the tokens of the state, which a test can go back to."""
+        return TokenBook(self._new_token, self.state.tokens)
+
+    def _use(self) -> _Use:
+        return {"now": self._clock.now(), "grace_seconds": self.grace_seconds, "rules": _RULES}
 
     def _new_device(self, sign_in: SignIn) -> dict[str, Any]:
         region = self.user_pool_id.partition("_")[0]
         sign_in.device_key = f"{region}_{self.entropy.uuid()}"
         return {"NewDeviceMetadata": {"DeviceKey": sign_in.device_key, "DeviceGroupKey": f"-{self.entropy(4).hex()}"}}
 
-    def _new_grant(self, sign_in: SignIn) -> str:
+    def _new_token(self) -> str:
         """An opaque text; a real one is longer."""
-        text = f"refresh.{self.entropy(48).hex()}"
-        self.state.grants[text] = RefreshTokenState(sign_in.origin_jti)
-        return text
+        return f"refresh.{self.entropy(48).hex()}"
 
     def _issue(self, account: PoolUser, sign_in: SignIn) -> TokenIssue:
         now = int(self._clock.now())

@@ -71,7 +71,7 @@ class PoolOperations:
 
     def _sign_up(self, payload: Mapping[str, Any]) -> Answer:
         username, password = str(payload["Username"]), str(payload["Password"])
-        if username in self._pool.state.accounts:
+        if username in self._pool.state.users:
             return PoolRefusal("UsernameExistsException", "User already exists")
         if len(password) < _SHORTEST_PASSWORD:
             return PoolRefusal("InvalidPasswordException", "Password did not conform with policy: Password not long enough")
@@ -156,7 +156,7 @@ class PoolOperations:
         return {"AuthenticationResult": self._pool.sign_in(account.username), "ChallengeParameters": {}}
 
     def _account(self, username: object) -> PoolUser | None:
-        return self._pool.state.accounts.get(username) if isinstance(username, str) else None
+        return self._pool.state.users.get(username) if isinstance(username, str) else None
 
     def _bearer(self, payload: Mapping[str, Any]) -> PoolUser | None:
         """Whose access token this is."""

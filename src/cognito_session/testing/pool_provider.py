@@ -36,7 +36,7 @@ class PoolProvider:
 
     def global_sign_out(self, username: str) -> None:
         """Revoke all of the user's tokens; a user who is gone has none."""
-        if username in self._pool.state.accounts:
+        if username in self._pool.state.users:
             self._pool.sign_out_everywhere(username)
 
     def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:

@@ -1,4 +1,4 @@
-"""What a user pool remembers: accounts, sign-ins and the refresh tokens that came of them. Plain values, easily copied."""
+"""The state of the test pool: users, sign-ins and their refresh tokens, as plain values that can be copied."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PASSWORD", "PoolState", "PoolUser", "RefreshTokenState", "SignIn"]
+    from cognito_session.testing.rotation import RefreshToken
+
+__all__ = ["PASSWORD", "PoolState", "PoolUser", "SignIn"]
 
 PASSWORD = "Correct-horse-1"
-"""The password of everybody who was given none."""
+"""The password of a user that the test creates without one."""
 
 
 @dataclass(slots=True)
 class PoolUser:
-    """One user. `mfa`: the challenge after the password, for example "SOFTWARE_TOKEN_MFA" or "EMAIL_OTP"."""
+    """A user. `mfa`: the challenge after the password, for example "SOFTWARE_TOKEN_MFA" or "EMAIL_OTP"."""
 
     username: str
     sub: str
@@ -31,7 +33,7 @@ class PoolUser:
 
 @dataclass(slots=True)
 class SignIn:
-    """One sign-in and all tokens that come of it. Instants are epoch seconds; `claims` go into its access tokens."""
+    """A sign-in and all its tokens: a `TokenFamily`. Instants are epoch seconds; `claims` are added to its access tokens."""
 
     origin_jti: str
     username: str
@@ -46,20 +48,12 @@ class SignIn:
 
 
 @dataclass(slots=True)
-class RefreshTokenState:
-    """A refresh token's worth: its sign-in, and when rotation spent it."""
-
-    sign_in: str
-    used_at: float | None = None
-
-
-@dataclass(slots=True)
 class PoolState:
-    """All of it, by name, by `origin_jti`, and by the token's, code's or challenge's text."""
+    """Users by name, sign-ins by `origin_jti`, tokens, codes and challenges by their text."""
 
-    accounts: dict[str, PoolUser] = field(default_factory=dict)
+    users: dict[str, PoolUser] = field(default_factory=dict)
     sign_ins: dict[str, SignIn] = field(default_factory=dict, repr=False)
-    grants: dict[str, RefreshTokenState] = field(default_factory=dict, repr=False)
+    tokens: dict[str, RefreshToken[SignIn]] = field(default_factory=dict, repr=False)
     codes: dict[str, Any] = field(default_factory=dict, repr=False)
     challenges: dict[str, str] = field(default_factory=dict, repr=False)
     forgotten: set[str] = field(default_factory=set, repr=False)

@@ -204,7 +204,7 @@ class Users:
     def _holders(self, user: Who) -> Iterator[tuple[FakePool, str]]:
         """The pools that know the user. Raises LookupError where none does."""
         username = user if isinstance(user, str) else (user or self._browser).username
-        found = [pool for pool in self._world.pools.values() if username in pool.state.accounts]
+        found = [pool for pool in self._world.pools.values() if username in pool.state.users]
         if not found:
             raise LookupError(f"no user {username!r} in the test pool: cognito.user({username!r}) makes one")
         return ((pool, username) for pool in found)

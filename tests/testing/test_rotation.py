@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cognito_session.testing.rotation import RefreshTokenRefusedError, RotationRules, TokenBook, TokenFamily
+from cognito_session.local.grants import SignInFamily
+from cognito_session.testing.rotation import RefreshTokenRefusedError, RotationRules, TokenBook
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def book():
 
 def issued(book, expires_at=1000.0):
     """A new family and its first token."""
-    family = TokenFamily("sign-in", "client", expires_at)
+    family = SignInFamily("sign-in", "client", expires_at)
     return family, book.issue(family)
 
 
