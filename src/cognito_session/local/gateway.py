@@ -10,7 +10,6 @@ knows no sessions: any handler of format 2.0 will do.
 import logging
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
@@ -20,8 +19,9 @@ from typing import Any, Final, Self
 from cognito_session.clock import SystemClock
 from cognito_session.core.protocol.ports import Clock
 from cognito_session.local.gateway_payload import GatewayRequest, GatewayResponse
+from cognito_session.testing.lambda_context import LambdaContext
 
-__all__ = ["MAX_BODY_BYTES", "MAX_HEADER_BYTES", "Gateway", "Handler", "LambdaContext"]
+__all__ = ["MAX_BODY_BYTES", "MAX_HEADER_BYTES", "Gateway", "Handler"]
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -33,20 +33,6 @@ MAX_HEADER_BYTES: Final = 10_240
 _TIMEOUT_SECONDS: Final = 30.0
 _GOODBYE_SECONDS: Final = 5.0
 _LOG: Final = logging.getLogger(__name__)
-
-
-class LambdaContext:
-    """What Lambda passes beside the event, as far as handlers look at it."""
-
-    def __init__(self, function_name: str, timeout_seconds: float) -> None:
-        self.aws_request_id: str = str(uuid.uuid4())
-        self.function_name = function_name
-        self.function_version = "$LATEST"
-        self._ends_at = time.monotonic() + timeout_seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda would stop the function; nothing stops it here."""
-        return max(0, round((self._ends_at - time.monotonic()) * 1000))
 
 
 class Gateway:
@@ -64,7 +50,8 @@ class Gateway:
         self.handler = handler
         self.function_name = function_name
         self.timeout_seconds = timeout_seconds
-        self.clock: Clock = clock or SystemClock()
+        self._real_time = SystemClock()
+        self.clock: Clock = clock or self._real_time
         self._server = _Server(port, self)
         self.port: int = self._server.server_address[1]
         self.url: str = f"http://127.0.0.1:{self.port}"
@@ -77,6 +64,11 @@ class Gateway:
         self._thread.join()
         self._server.server_close()
         self._server.say_goodbye()
+
+    def context(self) -> LambdaContext:
+        """A new Lambda context. Its time is real time, whatever `clock` is; the gateway does not stop a late handler."""
+        seconds, name = self.timeout_seconds, self.function_name
+        return LambdaContext(self._real_time, str(uuid.uuid4()), seconds=seconds, function_name=name)
 
     def __enter__(self) -> Self:
         return self
@@ -145,7 +137,7 @@ class _Connection(BaseHTTPRequestHandler):
         gateway = self.server.gateway
         try:
             event = self._request().event()
-            context = LambdaContext(gateway.function_name, gateway.timeout_seconds)
+            context = gateway.context()
             answer = GatewayResponse.of(gateway.handler(event, context))
         except _RefusedError as refused:
             self.close_connection = True  # what is left of the body is nobody's request

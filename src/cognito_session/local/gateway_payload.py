@@ -1,8 +1,8 @@
-"""API Gateway's payload format 2.0: a request as the event a Lambda handler is given, and its answer as HTTP.
+"""API Gateway's payload format 2.0 for the local gateway: an HTTP request as an event, and a handler's response as HTTP.
 
-After https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html. What that
-page leaves open is as AWS does it: the path is decoded, cookies are in no header, and only some kinds of body arrive as text
-(a form comes as base64). It knows no sockets and no sessions.
+The test kit builds the event; this file reads the request that came over the network and checks the response. As on AWS, only
+some content types arrive as text; a form arrives as base64.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
 import base64
@@ -11,14 +11,16 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, unquote
 
-__all__ = ["MAX_ANSWER_BYTES", "GatewayRequest", "GatewayResponse"]
+from cognito_session.testing.event_request import EventRequest
+from cognito_session.testing.events import http_api_event
+from cognito_session.testing.gateway_context import http_api
 
-MAX_ANSWER_BYTES: Final = 6 * 1024 * 1024
-"""Lambda's limit of a synchronous call's answer."""
+__all__ = ["MAX_RESPONSE_BYTES", "GatewayRequest", "GatewayResponse"]
+
+MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024
+"""Lambda's limit for the response of a synchronous call."""
 
 Pairs = list[tuple[str, str]]
 
@@ -31,7 +33,7 @@ _STATUSES: Final = range(200, 600)
 
 @dataclass(frozen=True, slots=True)
 class GatewayRequest:
-    """One request as it came in: `target` is path and query, `headers` in order, `at` in epoch seconds."""
+    """A request as received. `target`: path and query; `headers`: in order; `at`: epoch seconds."""
 
     method: str
     target: str
@@ -43,22 +45,13 @@ class GatewayRequest:
     at: float
 
     def event(self) -> dict[str, Any]:
-        """The event. What the request does not have is left out, as there."""
-        sent, _, query = self.target.partition("?")
-        path = unquote(sent)
-        headers = self._headers()
-        event: dict[str, Any] = {"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query}
-        if cookies := self._cookies():
-            event["cookies"] = cookies
-        event["headers"] = headers
-        if query:
-            event["queryStringParameters"] = _joined(parse_qsl(query, keep_blank_values=True))
-        event["requestContext"] = self._context(path, headers)
-        as_text = _is_text(headers.get("content-type", ""))
-        if self.body:
-            event["body"] = self.body.decode(errors="replace") if as_text else base64.b64encode(self.body).decode()
-        event["isBase64Encoded"] = bool(self.body) and not as_text
-        return event
+        """The event. Fields without a value are absent, as on AWS."""
+        path, _, query = self.target.partition("?")
+        headers, cookies = self._headers(), "; ".join(self._cookies())
+        request = EventRequest(self.method, path, query, headers, cookies, self._body(headers), self.at, uuid.uuid4().hex)
+        domain = headers.get("host", "localhost").partition(":")[0]
+        own = {"api_id": "local", "domain": domain, "prefix": "local", "protocol": self.protocol, "source_ip": self.source_ip}
+        return http_api_event(request, headers, http_api(request, **own))
 
     def _headers(self) -> dict[str, str]:
         ours = [("x-forwarded-for", self.source_ip), ("x-forwarded-port", str(self.port)), ("x-forwarded-proto", "http")]
@@ -66,29 +59,14 @@ class GatewayRequest:
         return _joined([(name, value) for name, value in sent if name != "cookie"]) | dict(ours)
 
     def _cookies(self) -> list[str]:
-        """One entry a cookie, however many headers they came in."""
+        """One entry per cookie, from all Cookie headers."""
         lines = [value for name, value in self.headers if name.lower() == "cookie"]
         return [cookie.strip() for line in lines for cookie in line.split(";") if cookie.strip()]
 
-    def _context(self, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
-        return {
-            "accountId": "123456789012",
-            "apiId": "local",
-            "domainName": headers.get("host", "localhost").partition(":")[0],
-            "domainPrefix": "local",
-            "http": {
-                "method": self.method,
-                "path": path,
-                "protocol": self.protocol,
-                "sourceIp": self.source_ip,
-                "userAgent": headers.get("user-agent", ""),
-            },
-            "requestId": uuid.uuid4().hex,
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": datetime.fromtimestamp(self.at, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
-            "timeEpoch": round(self.at * 1000),
-        }
+    def _body(self, headers: Mapping[str, str]) -> str | bytes:
+        if self.body and not _is_text(headers.get("content-type", "")):
+            return self.body
+        return self.body.decode(errors="replace")
 
 
 class GatewayResponse(NamedTuple):
@@ -150,6 +128,6 @@ def _body(given: Mapping[str, Any]) -> bytes:
     if not isinstance(body, str):
         raise TypeError(f"body: expected a string, not {type(body).__name__}")
     content = base64.b64decode(body, validate=True) if given.get("isBase64Encoded") else body.encode()
-    if len(content) > MAX_ANSWER_BYTES:
-        raise ValueError(f"body: {len(content)} bytes, but Lambda answers at most {MAX_ANSWER_BYTES}")
+    if len(content) > MAX_RESPONSE_BYTES:
+        raise ValueError(f"body: {len(content)} bytes, but Lambda answers at most {MAX_RESPONSE_BYTES}")
     return content

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cognito_session.testing.event_request import EventRequest
 
-__all__ = ["FORMS", "EventForm", "event"]
+__all__ = ["FORMS", "EventForm", "event", "http_api_event"]
 
 EventForm = Literal[
     "http-v2",
@@ -53,20 +53,27 @@ def event(form: EventForm, asked: EventRequest) -> Event:
     return build(asked)
 
 
-def _http_v2(asked: EventRequest) -> Event:
-    """Lower-case names, several values joined, cookies in a list of their own and in no header; the path is decoded."""
+def http_api_event(asked: EventRequest, headers: dict[str, str], context: dict[str, Any]) -> Event:
+    """The event of an HTTP API, payload 2.0, for these headers and this request context; the local gateway uses it too.
+
+    Header names are lower-case, repeated values are joined, cookies are in `cookies` and in no header, the path is decoded.
+    """
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": asked.decoded_path,
         "rawQueryString": asked.query,
         **({"cookies": _cookies(asked)} if asked.cookie else {}),
-        "headers": {**asked.headers, **contexts.forwarded(asked)},
+        "headers": headers,
         **_present("queryStringParameters", {name: ",".join(values) for name, values in asked.parameters.items()}),
-        "requestContext": contexts.http_api(asked),
+        "requestContext": context,
         **_present("body", asked.text),
         "isBase64Encoded": isinstance(asked.body, bytes),
     }
+
+
+def _http_v2(asked: EventRequest) -> Event:
+    return http_api_event(asked, {**asked.headers, **contexts.forwarded(asked)}, contexts.http_api(asked))
 
 
 def _function_url(asked: EventRequest) -> Event:

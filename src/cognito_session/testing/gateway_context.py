@@ -32,18 +32,27 @@ def arn(asked: EventRequest, route: str | None = None) -> str:
     return partition.arn("execute-api", _REGION, _ACCOUNT, f"{_API}/{_STAGE}/{route or asked.method + asked.path}")
 
 
-def http_api(asked: EventRequest) -> dict[str, Any]:
-    """An HTTP API's context, payload 2.0."""
+def http_api(
+    asked: EventRequest,
+    *,
+    api_id: str = _API,
+    domain: str | None = None,
+    prefix: str | None = None,
+    protocol: str = "HTTP/1.1",
+    source_ip: str = _SOURCE_IP,
+) -> dict[str, Any]:
+    """The request context of an HTTP API, payload 2.0. The local gateway passes its own id, domain and client address."""
+    host = asked.host if domain is None else domain
     return {
         "accountId": _ACCOUNT,
-        "apiId": _API,
-        "domainName": asked.host,
-        "domainPrefix": asked.host.partition(".")[0],
+        "apiId": api_id,
+        "domainName": host,
+        "domainPrefix": host.partition(".")[0] if prefix is None else prefix,
         "http": {
             "method": asked.method,
             "path": asked.decoded_path,
-            "protocol": "HTTP/1.1",
-            "sourceIp": _SOURCE_IP,
+            "protocol": protocol,
+            "sourceIp": source_ip,
             "userAgent": asked.headers.get("user-agent", ""),
         },
         "requestId": asked.request_id,

@@ -1,4 +1,4 @@
-"""A Lambda context whose remaining time runs on the test's clock.
+"""The Lambda context of the test kit and of the local gateway: its remaining time follows a clock that it is given.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
 """
@@ -16,19 +16,19 @@ __all__ = ["LambdaContext"]
 
 
 class LambdaContext:
-    """What Lambda calls a handler with, beside the event; `seconds` are left when it is made."""
+    """The second argument of a Lambda handler. `seconds`: the time left, from now on the clock."""
 
-    function_name = "function-in-tests"
     function_version = "$LATEST"
-    invoked_function_arn: str = arn("lambda", "eu-central-1", "123456789012", "function:function-in-tests")
     memory_limit_in_mb = "512"
     log_group_name = "/aws/lambda/function-in-tests"
     log_stream_name = "2023/11/14/[$LATEST]testing"
     identity = None
     client_context = None
 
-    def __init__(self, clock: Clock, aws_request_id: str, *, seconds: float) -> None:
+    def __init__(self, clock: Clock, aws_request_id: str, *, seconds: float, function_name: str = "function-in-tests") -> None:
         self.aws_request_id = aws_request_id
+        self.function_name = function_name
+        self.invoked_function_arn = arn("lambda", "eu-central-1", "123456789012", f"function:{function_name}")
         self._clock = clock
         self._ends_at = clock.monotonic() + seconds
 
