@@ -24,9 +24,9 @@ if not forked:
 print(stack.pid, stack.clock_path.parent, forked, flush=True)
 time.sleep(60)
 """
-NO_CRYPTOGRAPHY = """
+WITHOUT = """
 import sys
-sys.modules["cryptography"] = None
+sys.modules["{package}"] = None
 from cognito_session.local import server
 server.main()
 """
@@ -84,12 +84,14 @@ def test_it_leaves_nothing_behind(number):
     assert not alive(stack.pid)
 
 
-def test_it_refuses_to_start_without_signatures():
-    """Without `cryptography` it says what to install and ends."""
+@pytest.mark.parametrize("package", ["cryptography", "jinja2", "pyotp"])
+def test_it_refuses_to_start_without_a_package(package):
+    """Without a package of the `local` extra the child says what to install, and ends."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", NO_CRYPTOGRAPHY], **pipes, text=True) as child:
+    with subprocess.Popen([sys.executable, "-c", WITHOUT.format(package=package)], **pipes, text=True) as child:
         said = json.loads(child.stdout.readline())
         assert child.wait(10) == 0
+    assert f"the package {package}" in said["error"]
     assert "cognito-session[local]" in said["error"]
 
 

@@ -28,7 +28,7 @@ from urllib.parse import unquote_plus
 from cognito_session.local.devices import new_device_key
 from cognito_session.local.http_response import HttpResponse, api_error
 from cognito_session.local.ministack_records import AppClient, UserRecord
-from cognito_session.local.startup_checks import StartupError, configure, require_cryptography, verifies
+from cognito_session.local.startup_checks import StartupError, configure, require_packages, verifies
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["CodeGrant", "Emulator"]
@@ -59,7 +59,7 @@ class Emulator:
     def __init__(self, clock: SharedClock, state_dir: Path) -> None:
         configure(state_dir)
         time.time = clock.now  # noqa: TID251 - from here on, this process lives by the stack's clock
-        require_cryptography()
+        require_packages()
         self._app = _module("ministack.app")
         self._cognito = _module("ministack.services.cognito")
         self._sign = self._cognito._signed_jwt

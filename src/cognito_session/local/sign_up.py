@@ -20,7 +20,7 @@ from cognito_session.local.http_response import HttpResponse, oauth_error
 from cognito_session.local.managed_login import ManagedLogin
 from cognito_session.local.ministack_records import AppClient
 from cognito_session.local.pool import secret_hash
-from cognito_session.local.sign_up_pages import code_page, details_page
+from cognito_session.local.sign_up_pages import confirmation_page, sign_up_page
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["SignUp"]
@@ -63,7 +63,7 @@ class SignUp:
         if page.status != 200:  # noqa: PLR2004 - ministack's page comes where all is in order
             return page
         asked = asked.for_client(self._grants.client(asked.client_id))
-        return await self._signed_up(scope, asked, form) if form else details_page(asked.parameters, _cancel(asked))
+        return await self._signed_up(scope, asked, form) if form else sign_up_page(asked.parameters, _cancel(asked))
 
     def clear(self) -> None:
         """Forget every sign-up that waits for its code."""
@@ -72,14 +72,14 @@ class SignUp:
     async def _signed_up(self, scope: Scope, asked: AuthorizationRequest, form: Mapping[str, str]) -> HttpResponse:
         username, email, password = (form.get(name, "") for name in _DETAILS)
         if not (username and email and password):
-            return details_page(asked.parameters, _cancel(asked), error="Fill in every field", form=form)
+            return sign_up_page(asked.parameters, _cancel(asked), error="Fill in every field", form=form)
         details = {"Password": password, "UserAttributes": [{"Name": "email", "Value": email}]}
         answer = await self._ask(scope, "SignUp", asked.client_id, {"Username": username, **details})
         if answer.error:
-            return details_page(asked.parameters, _cancel(asked), error=_message(answer), form=form)
+            return sign_up_page(asked.parameters, _cancel(asked), error=_message(answer), form=form)
         token = secrets.token_urlsafe(32)
         self._pending[token] = _Pending(asked, username, self._clock.now() + _PENDING_SECONDS)
-        return code_page(token, _cancel(asked))
+        return confirmation_page(token, _cancel(asked))
 
     async def _confirmed(self, scope: Scope, headers: Mapping[str, str], form: Mapping[str, str]) -> HttpResponse:
         token = form["signup_token"]
@@ -90,7 +90,7 @@ class SignUp:
         confirmation = {"Username": pending.username, "ConfirmationCode": form.get("code", "")}
         answer = await self._ask(scope, "ConfirmSignUp", asked.client_id, confirmation)
         if answer.error:
-            return code_page(token, _cancel(asked), error=_message(answer))
+            return confirmation_page(token, _cancel(asked), error=_message(answer))
         del self._pending[token]
         client = self._grants.client(asked.client_id)
         account = self._emulator.account(client.pool, pending.username)

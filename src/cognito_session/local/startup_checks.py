@@ -1,26 +1,31 @@
-"""What must hold before the stack may start: ministack configured to be strict, and signatures that are real.
+"""The conditions under which the local stack starts: strict settings of ministack, all packages, and real signatures.
 
-ministack reads its configuration from the environment at import, and without `cryptography` it signs with random bytes
-and accepts anything. So the environment is set first, the package is demanded, and one token is checked against the
-published key set as any relying party would do it. This file knows nothing of ministack but its variables' names.
+ministack reads its settings from the environment when it is imported. Without `cryptography` it signs with random bytes and
+accepts any token. Therefore the stack sets the environment first, requires the package, and checks one token against the
+published key set, as a relying party does. This file knows only the names of ministack's variables.
 """
 
 import base64
 import importlib
+import importlib.util
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["StartupError", "configure", "require_cryptography", "verifies"]
+__all__ = ["StartupError", "configure", "require_packages", "verifies"]
+
+
+_PACKAGES = ("jinja2", "pyotp")
+"""The packages that are imported only when a page or a code is needed, too late for a useful message."""
 
 
 class StartupError(RuntimeError):
-    """The stack must not start like this; the message says what to do."""
+    """The stack cannot start; the message says what to do."""
 
 
 def configure(state_dir: Path) -> None:
-    """Real signatures, checked credentials, no listener of ministack's own, no trace outside `state_dir`."""
+    """Set ministack's environment: real signatures, checked credentials, no other listener, no file outside `state_dir`."""
     folder = str(state_dir)
     os.environ.update(
         AUTH="true",
@@ -34,24 +39,27 @@ def configure(state_dir: Path) -> None:
         TMPDIR=folder,
         LOG_LEVEL="WARNING",
         AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - ministack's root user, known to nobody outside this machine
+        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - ministack's root user, which exists on this machine only
         MINISTACK_REGION="us-east-1",
     )
 
 
-def require_cryptography() -> None:
-    """Raises StartupError where the `cryptography` package is missing."""
+def require_packages() -> None:
+    """Raises StartupError if a package that the stack needs is missing."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise StartupError(f"the local stack needs the package {missing[0]}: install cognito-session[local]")
     try:
         importlib.import_module("cryptography.hazmat.primitives.asymmetric.rsa")
     except ImportError as error:
         raise StartupError(
-            "the local stack needs the `cryptography` package: without it ministack's signatures are random bytes. "
-            "Install cognito-session[local]"
+            "the local stack needs the package cryptography, without which ministack signs with random bytes: "
+            "install cognito-session[local]"
         ) from error
 
 
 def verifies(token: str, key_set: dict[str, Any]) -> bool:
-    """Whether a token's RS256 signature is of a key of this set (a parsed JWKS)."""
+    """Whether a key of `key_set` (a parsed JWKS) verifies the token's RS256 signature."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding, rsa

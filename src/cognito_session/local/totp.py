@@ -1,41 +1,58 @@
-"""Time-based one-time passwords as an authenticator app makes them: RFC 6238 with SHA-1, 30 seconds and 6 digits.
+"""Time-based one-time codes as an authenticator app shows them (RFC 6238: SHA-1, 30 seconds, 6 digits), made by pyotp.
 
-Pure rules over a time that is passed in. A secret is base32 text (RFC 4648 6), with or without its padding.
+The time is an argument. A secret is base32 text (RFC 4648 6), with or without its padding. pyotp belongs to the `local` extra,
+so that it is imported only when a code is needed.
 """
 
-import base64
-import hmac
-import secrets
-from typing import Final
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pyotp import TOTP
 
 __all__ = ["new_totp_secret", "totp_code", "totp_matches"]
 
-_STEP_SECONDS: Final = 30
-_DIGITS: Final = 6
-_SECRET_BYTES: Final = 20  # RFC 4226 4, R6
+_SECRET_CHARS: Final = 32  # 20 bytes (RFC 4226 4, R6)
+_DRIFT_STEPS: Final = 1  # the clocks of an app and a server differ (RFC 6238 5.2)
 
 
 def new_totp_secret() -> str:
-    """A new secret."""
-    return base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    """A new secret. Raises ImportError if pyotp is not installed."""
+    return str(_pyotp().random_base32(_SECRET_CHARS))
 
 
 def totp_code(secret: str, now: float) -> str:
-    """The code that an authenticator shows at an instant (epoch seconds)."""
-    return _code(secret, int(now // _STEP_SECONDS))
+    """The code that an authenticator app shows at `now` (epoch seconds). Raises ImportError if pyotp is not installed."""
+    return _totp(secret).at(_instant(now))
 
 
 def totp_matches(secret: str, code: object, now: float) -> bool:
-    """Whether a code is the one of now, or of the step before or after, for clocks differ (RFC 6238 5.2)."""
-    step = int(now // _STEP_SECONDS)
-    shown = code.encode() if isinstance(code, str) else b""
-    return any(hmac.compare_digest(_code(secret, step + drift).encode(), shown) for drift in (-1, 0, 1))
+    """Whether `code` is the code of `now` (epoch seconds), or of the period before or after it.
+
+    Raises ImportError if pyotp is not installed.
+    """
+    totp = _totp(secret)
+    if not isinstance(code, str) or not code.isascii():  # pyotp accepts digits of every script
+        return False
+    return totp.verify(code, for_time=_instant(now), valid_window=_DRIFT_STEPS)
 
 
-def _code(secret: str, step: int) -> str:
-    """RFC 4226 5.3."""
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8), casefold=True)
-    digest = hmac.digest(key, step.to_bytes(8), "sha1")
-    offset = digest[-1] & 0x0F
-    number = int.from_bytes(digest[offset : offset + 4]) & 0x7FFF_FFFF
-    return f"{number % 10**_DIGITS:0{_DIGITS}}"
+def _totp(secret: str) -> TOTP:
+    totp: TOTP = _pyotp().TOTP(secret.rstrip("="))
+    return totp
+
+
+def _instant(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC)  # pyotp reads a naive instant in the machine's time zone
+
+
+def _pyotp() -> ModuleType:
+    try:
+        import pyotp
+    except ImportError as error:
+        raise ImportError("one-time codes need the package pyotp: install cognito-session[local]") from error
+    return pyotp
