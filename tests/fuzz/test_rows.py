@@ -92,10 +92,10 @@ def scene(cookie: str, sort_key: str, surplus: str) -> Scene:
         manager.revoke_all(me.sub, keep=me.sid)
         cognito.advance(3)  # beyond the clock tolerance of a sign-out
         manager.establish(cognito.tokens("alice"))
-    store = next(iter(cognito._world._stores.values()))
+    store = next(iter(cognito._state._stores.values()))
     header = me.set_cookies[0].partition(";")[0]
     manager.resolve(header)
-    return Scene(cognito, manager, store, header, me.sub, me.sid, cognito.tokens("alice"), cognito._world.mark())
+    return Scene(cognito, manager, store, header, me.sub, me.sid, cognito.tokens("alice"), cognito._state.mark())
 
 
 def _resolve(here):

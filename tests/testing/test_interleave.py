@@ -72,7 +72,7 @@ def test_a_sign_out_meets_a_refresh(cognito, sessions, header):
         assert len(run.second) == 1, run
         outcomes.add(run.first)
         assert sessions.resolve(header).reason == "session_ended", run
-        (pool,) = cognito._world.pools.values()
+        (pool,) = cognito._state.pools.values()
         assert all(pool.refresh(token).code == "NotAuthorizedException" for token in [*pool.state.tokens]), run
     assert outcomes == {True, False}
 

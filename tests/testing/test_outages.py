@@ -144,7 +144,7 @@ def test_a_grace_that_the_policy_declares(cognito, environ):
     """Where the manager says that rotation is on, it is on in its pool, with that grace."""
     policy = SessionPolicy(rotation_grace_seconds=30)
     cognito.attach(SessionManager.from_env(environ=environ, policy=policy))
-    (pool,) = cognito._world.pools.values()
+    (pool,) = cognito._state.pools.values()
     old = cognito.tokens("alice")["RefreshToken"]
     assert pool.refresh(old)["RefreshToken"] != old
     cognito.advance(30)

@@ -35,7 +35,7 @@ class ChildProcess:
         """Start a child and wait until it serves. Raises StackError."""
         process = _process()
         try:
-            return cls(process, _first_words(process, timeout))
+            return cls(process, _startup_report(process, timeout))
         except BaseException:
             _end(process)
             raise
@@ -58,7 +58,7 @@ def _process() -> subprocess.Popen[bytes]:
     )
 
 
-def _first_words(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
+def _startup_report(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
     if process.stdout is None:  # it is a pipe, see _process
         raise StackError("the local stack has no output to listen to")
     with selectors.DefaultSelector() as selector:

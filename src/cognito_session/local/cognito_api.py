@@ -45,10 +45,10 @@ class CognitoApi:
         self._emulator = emulator
         self._grants = grants
         self._book = ChallengeSessions()
-        posing = ChallengeIssuer(self._book, outbox, clock)
-        self._challenges = SignInChallenges(emulator, grants, posing, ChallengeChecks(emulator, clock, devices), devices)
+        issuer = ChallengeIssuer(self._book, outbox, clock)
+        self._challenges = SignInChallenges(emulator, grants, issuer, ChallengeChecks(emulator, clock, devices), devices)
         self._device_api = DeviceApi(emulator, grants, devices, clock)
-        self._totp_setup = TotpSetup(emulator, grants, posing, clock)
+        self._totp_setup = TotpSetup(emulator, grants, issuer, clock)
         self._second_factors = SecondFactors(emulator)
         self._mailing = CodeDelivery(emulator, outbox, clock)
 

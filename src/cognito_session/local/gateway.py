@@ -31,7 +31,7 @@ MAX_HEADER_BYTES: Final = 10_240
 """API Gateway's limit of a request's line and headers together."""
 
 _TIMEOUT_SECONDS: Final = 30.0
-_GOODBYE_SECONDS: Final = 5.0
+_DRAIN_SECONDS: Final = 5.0
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -63,7 +63,7 @@ class Gateway:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        self._server.say_goodbye()
+        self._server.drain()
 
     def context(self) -> LambdaContext:
         """A new Lambda context. Its time is real time, whatever `clock` is; the gateway does not stop a late handler."""
@@ -100,12 +100,12 @@ class _Server(ThreadingHTTPServer):
             self._open.discard(request)
             self._changed.notify_all()
 
-    def say_goodbye(self) -> None:
+    def drain(self) -> None:
         """Read no more from anyone; a request under way still gets its answer."""
         with self._changed:
             for connection in self._open:
                 _read_no_more(connection)
-            self._changed.wait_for(lambda: not self._open, _GOODBYE_SECONDS)
+            self._changed.wait_for(lambda: not self._open, _DRAIN_SECONDS)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
         """Note a client that went away."""

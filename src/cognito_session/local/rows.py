@@ -18,8 +18,8 @@ Row = dict[str, Any]
 class Rows:
     """Rows of any table of the stack."""
 
-    def __init__(self, wire: StackClient) -> None:
-        self._wire = wire
+    def __init__(self, client: StackClient) -> None:
+        self._client = client
 
     def put_item(self, table: str, row: Row) -> None:
         """Write a row, replacing one of the same key."""
@@ -40,7 +40,7 @@ class Rows:
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Any operation, in DynamoDB's own words. Raises CallRefusedError."""
-        return self._wire.api("dynamodb", operation, parameters)
+        return self._client.api("dynamodb", operation, parameters)
 
 
 def _packed(row: Row) -> dict[str, Any]:

@@ -38,12 +38,12 @@ class SignInChallenges:
     """Sign-ins in steps. Tokens come with ministack's own refresh token, for the caller to take over."""
 
     def __init__(
-        self, emulator: Emulator, grants: Grants, posing: ChallengeIssuer, answering: ChallengeChecks, devices: DeviceBook
+        self, emulator: Emulator, grants: Grants, issuer: ChallengeIssuer, checks: ChallengeChecks, devices: DeviceBook
     ) -> None:
         self._emulator = emulator
         self._grants = grants
-        self._posing = posing
-        self._answering = answering
+        self._issuer = issuer
+        self._challenge_checks = checks
         self._devices = devices
 
     async def initiate(self, operation: str, payload: Payload, onward: Onward) -> HttpResponse:
@@ -74,7 +74,7 @@ class SignInChallenges:
         account = self._emulator.account(client.pool, name)
         if account is None:
             raise OperationRefusedError(_gone(client))
-        step = self._answering.after_password(client, account)
+        step = self._challenge_checks.after_password(client, account)
         following = self._next(client, ChallengedUser(account.username, account), step, _device_key(payload))
         return answer if tokens and "AuthenticationResult" in following.json() else following
 
@@ -105,7 +105,7 @@ class SignInChallenges:
         if given.get("PREFERRED_CHALLENGE") not in choices:
             return self._next(client, subject, NextChallenge("SELECT_CHALLENGE", choices=choices), key)
         try:
-            step = self._answering.first_factor(client, subject, given["PREFERRED_CHALLENGE"], given)
+            step = self._challenge_checks.first_factor(client, subject, given["PREFERRED_CHALLENGE"], given)
         except WrongAnswerError as wrong:
             return wrong.answer
         return self._next(client, subject, step, key)
@@ -114,10 +114,10 @@ class SignInChallenges:
         client = self._client(operation, payload)
         responses = payload.get("ChallengeResponses") or {}
         username = required(responses, "USERNAME")
-        challenge = self._posing.waiting(payload, {CHECKED_CHALLENGES[payload["ChallengeName"]]}, client_id=client.client_id)
+        challenge = self._issuer.waiting(payload, {CHECKED_CHALLENGES[payload["ChallengeName"]]}, client_id=client.client_id)
         subject = self._subject(client, challenge, username)
         try:
-            step = self._answering.check(client, subject, challenge, responses)
+            step = self._challenge_checks.check(client, subject, challenge, responses)
         except WrongAnswerError as wrong:
             challenge.failures += 1
             return wrong.answer
@@ -139,7 +139,7 @@ class SignInChallenges:
         if step and step.name == "PASSWORD_VERIFIER":
             return self._emulator.srp_challenge(client, subject.username, step.public)
         if step:
-            return self._posing.pose(client, subject, replace(step, device_key=device_key))
+            return self._issuer.pose(client, subject, replace(step, device_key=device_key))
         return self._tokens(client, subject)
 
     def _tokens(self, client: AppClient, subject: ChallengedUser, device_key: str | None = None) -> HttpResponse:

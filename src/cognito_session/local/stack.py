@@ -32,7 +32,7 @@ class LocalStack(UserPoolAdmin, ControlClient):
     def __init__(self, child: ChildProcess) -> None:
         super().__init__(StackClient(child.port, self.region))
         self._child = child
-        self.url: str = self._wire.url
+        self.url = self._client.url
         self.clock_path: Path = child.clock_path
         self.clock: SharedClock = SharedClock(child.clock_path)
 
@@ -86,16 +86,16 @@ class LocalStack(UserPoolAdmin, ControlClient):
             ttl = {"Enabled": True, "AttributeName": ttl_attribute}
             self.dynamodb().call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=ttl)
         if strong_consistency:
-            self._wire.control("strong_table", name=name)
+            self._client.control("strong_table", name=name)
         return name
 
     def create_secret(self, name: str, text: str) -> str:
         """A secret of Secrets Manager with this text; its ARN."""
-        return str(self._wire.api("secretsmanager", "CreateSecret", {"Name": name, "SecretString": text})["ARN"])
+        return str(self._client.api("secretsmanager", "CreateSecret", {"Name": name, "SecretString": text})["ARN"])
 
     def dynamodb(self) -> Rows:
         """The tables, with rows as Python dictionaries."""
-        return Rows(self._wire)
+        return Rows(self._client)
 
     def advance(self, seconds: float) -> None:
         """Move the clock of the stack and of everyone who shares it."""
@@ -107,4 +107,4 @@ class LocalStack(UserPoolAdmin, ControlClient):
 
     def reset(self) -> None:
         """Forget pools, users, tables, sign-ins, calls, faults, gates and rules. The clock stays where it is."""
-        self._wire.control("reset")
+        self._client.control("reset")

@@ -98,7 +98,7 @@ class StackApp:
         """One ASGI request."""
         if scope["type"] != "http":
             return None
-        request = _named(scope, await _body(receive))
+        request = _request_of(scope, await _body(receive))
         foreign: HttpResponse | None = cross_site_refusal(scope["method"], scope["path"], request.headers)
         if foreign is not None:
             return await _reply(send, foreign, request, self._clock.now())
@@ -107,13 +107,13 @@ class StackApp:
         elif "x-test-control" in request.headers:
             answer = await self._work(request)
         else:
-            answer = await self._observed(request)
+            answer = await self._logged(request)
         if answer is None:
             return await _close(scope, receive)
         clock = self._signature_time if "x-amz-target" in request.headers else self._clock
         return await _reply(send, answer, request, clock.now())
 
-    async def _observed(self, request: _Request) -> HttpResponse | None:
+    async def _logged(self, request: _Request) -> HttpResponse | None:
         call = self._calls.open(request.service, request.operation, self._clock.now(), request.caller)
         refusal = self._signature_time.refusal(request.headers)
         if refusal is not None:
@@ -122,14 +122,14 @@ class StackApp:
         faults = self._faults.take(request.operation, request.caller)
         call.fault = "+".join(fault.kind for fault in faults) or None
         try:
-            answer = await self._harmed(request, call, faults)
+            answer = await self._with_faults(request, call, faults)
             if answer:
                 call.status, call.error = answer.status, answer.error
             return answer
         finally:
             call.finished = True
 
-    async def _harmed(self, request: _Request, call: LoggedRequest, faults: list[Fault]) -> HttpResponse | None:
+    async def _with_faults(self, request: _Request, call: LoggedRequest, faults: list[Fault]) -> HttpResponse | None:
         delay = sum(fault.ms for fault in faults if fault.kind == "latency")
         await asyncio.sleep(min(delay / 1000, HANG_SECONDS))
         fault = next((fault for fault in faults if fault.kind != "latency"), None)
@@ -194,7 +194,7 @@ async def _instead_of_work(fault: Fault, service: str) -> HttpResponse | None:
     return fault_response(fault, service) if fault.kind in ("throttle", "error500", "error") else None
 
 
-def _named(scope: Scope, body: bytes) -> _Request:
+def _request_of(scope: Scope, body: bytes) -> _Request:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     prefix, _, target = headers.get("x-amz-target", "").rpartition(".")
     path = scope["path"]

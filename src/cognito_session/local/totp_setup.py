@@ -24,10 +24,10 @@ __all__ = ["TotpSetup"]
 class TotpSetup:
     """The steps within MFA_SETUP."""
 
-    def __init__(self, emulator: Emulator, grants: Grants, posing: ChallengeIssuer, clock: SharedClock) -> None:
+    def __init__(self, emulator: Emulator, grants: Grants, issuer: ChallengeIssuer, clock: SharedClock) -> None:
         self._emulator = emulator
         self._grants = grants
-        self._posing = posing
+        self._issuer = issuer
         self._clock = clock
 
     def answer(self, operation: str, payload: Mapping[str, Any]) -> HttpResponse:
@@ -36,12 +36,12 @@ class TotpSetup:
 
     def _associated(self, payload: Mapping[str, Any]) -> HttpResponse:
         # Who lost sight of a secret may ask for another one.
-        challenge = self._posing.waiting(payload, {"MFA_SETUP", MFA_ASSOCIATED})
+        challenge = self._issuer.waiting(payload, {"MFA_SETUP", MFA_ASSOCIATED})
         secret = new_totp_secret()
         return json_response({"SecretCode": secret, "Session": self._step(challenge, MFA_ASSOCIATED, secret)})
 
     def _verified(self, payload: Mapping[str, Any]) -> HttpResponse:
-        challenge = self._posing.waiting(payload, {MFA_ASSOCIATED})
+        challenge = self._issuer.waiting(payload, {MFA_ASSOCIATED})
         client = self._grants.client(challenge.client_id)
         account = self._emulator.account(client.pool, challenge.username)
         if account is None or account.sub != challenge.sub or challenge.expected is None:
@@ -55,4 +55,4 @@ class TotpSetup:
     def _step(self, challenge: Challenge, name: str, secret: str | None) -> str:
         client = self._grants.client(challenge.client_id)
         challenge.used = True
-        return self._posing.session(client, replace(challenge, name=name, expected=secret, failures=0, used=False))
+        return self._issuer.session(client, replace(challenge, name=name, expected=secret, failures=0, used=False))

@@ -35,8 +35,8 @@ _PASSWORD_POLICY = {
 class UserPoolAdmin:
     """The pools of a stack and who is in them."""
 
-    def __init__(self, wire: StackClient) -> None:
-        self._wire = wire
+    def __init__(self, client: StackClient) -> None:
+        self._client = client
 
     def create_pool(
         self,
@@ -111,7 +111,7 @@ class UserPoolAdmin:
         }
         made = self.cognito("CreateUserPoolClient", UserPoolId=pool_id, **settings)["UserPoolClient"]
         secret = made.get("ClientSecret")
-        return Pool(pool_id, made["ClientId"], secret, self._wire.url, self._wire.region, rotation_grace_seconds)
+        return Pool(pool_id, made["ClientId"], secret, self._client.url, self._client.region, rotation_grace_seconds)
 
     def create_user(
         self,
@@ -191,7 +191,7 @@ class UserPoolAdmin:
 
     def cognito(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Any operation of the Cognito API, unlogged and unharmed. Raises CallRefusedError."""
-        return self._wire.api("cognito-idp", operation, parameters)
+        return self._client.api("cognito-idp", operation, parameters)
 
 
 def _verified(attribute: str, value: str | None) -> list[dict[str, str]]:

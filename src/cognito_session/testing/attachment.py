@@ -45,22 +45,22 @@ _DOMAIN: Final = "https://sign-in.example"
 
 
 class Attachment:
-    """A manager of either kind, attached from construction until `put_back`."""
+    """A manager of either kind, attached from construction until `restore`."""
 
-    def __init__(self, manager: SessionManager | AsyncSessionManager, world: KitState) -> None:
+    def __init__(self, manager: SessionManager | AsyncSessionManager, state: KitState) -> None:
         names = manager.configuration
         self.manager = manager
-        self._world = world
+        self._state = state
         self._before = manager.context, manager.ports
-        self.pool: FakePool = world.pool(names.user_pool_id, names.client_id)
+        self.pool = state.pool(names.user_pool_id, names.client_id)
         if manager.context.policy.rotation_grace_seconds is not None:
             self.pool.grace_seconds = manager.context.policy.rotation_grace_seconds
-        self.page: FakeAuthorizationServer = FakeAuthorizationServer(self.pool, _domain(manager.ports), world.clock)
-        self._own = self._unwatched()
+        self.authorization_server = FakeAuthorizationServer(self.pool, _domain(manager.ports), state.clock)
+        self._own = self._plain_ports()
         self._searched = Searched()
-        self._keys = InstrumentedKeys(PoolKeys(world.clock), world)
-        manager.context = manager.context._replace(clock=world.clock, entropy=world.entropy, searched=self._searched)
-        manager.ports = self._watched()
+        self._keys = InstrumentedKeys(PoolKeys(state.clock), state)
+        manager.context = manager.context._replace(clock=state.clock, entropy=state.entropy, searched=self._searched)
+        manager.ports = self._instrumented_ports()
 
     def __repr__(self) -> str:
         return f"Attachment({self.manager!r})"
@@ -96,50 +96,50 @@ class Attachment:
         """The way back to the keys that are at hand now."""
         keys = self._keys.mark()
 
-        def go_back() -> None:
+        def restore() -> None:
             keys()
             self._searched.clear()
 
-        return go_back
+        return restore
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """The manager as it was."""
         self.manager.context, self.manager.ports = self._before
 
-    def _unwatched(self) -> Ports:
-        world, ports, names = self._world, self.manager.ports, self.manager.configuration
+    def _plain_ports(self) -> Ports:
+        state, ports, names = self._state, self.manager.ports, self.manager.configuration
         table = (names.session_table, names.session_store, names.partition_key, names.sort_key)
         keyrings = None if ports.keyrings is None else FixedKeyring(environment.DEFAULTS["SESSION_KEYS"])
         return ports._replace(
-            store=world.store(*table, one_row_per_user=ports.store.one_row_per_user),
+            store=state.store(*table, one_row_per_user=ports.store.one_row_per_user),
             provider=PoolProvider(self.pool),
-            keys=PoolKeys(world.clock),
-            clock=world.clock,
-            sleep=world.clock.advance,
+            keys=PoolKeys(state.clock),
+            clock=state.clock,
+            sleep=state.clock.advance,
             on_event=None,
             keyrings=keyrings,
             user_pool=PoolOperations(self.pool),
-            authorization_server=self.page,
+            authorization_server=self.authorization_server,
             notices=Notices(),
         )
 
-    def _watched(self) -> Ports:
-        world, own = self._world, self._own
-        waiting = ClockSleep(world.clock, world)
+    def _instrumented_ports(self) -> Ports:
+        state, own = self._state, self._own
+        waiting = ClockSleep(state.clock, state)
         return own._replace(
-            store=InstrumentedStore(own.store, world),
-            provider=InstrumentedProvider(PoolProvider(self.pool), world),
+            store=InstrumentedStore(own.store, state),
+            provider=InstrumentedProvider(PoolProvider(self.pool), state),
             keys=self._keys,
             sleep=waiting.sleep,
             on_event=self._report,
-            user_pool=InstrumentedPool(PoolOperations(self.pool), world),
-            authorization_server=InstrumentedAuthorizationServer(self.page, world),
+            user_pool=InstrumentedPool(PoolOperations(self.pool), state),
+            authorization_server=InstrumentedAuthorizationServer(self.authorization_server, state),
             pause=waiting.pause,
         )
 
     def _report(self, report: Report) -> None:
         """Written down, then told to the application's own hook."""
-        self._world.reports.append(report)
+        self._state.reports.append(report)
         told = self._before[1].on_event
         if told is not None:
             told(report)

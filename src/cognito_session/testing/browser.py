@@ -68,12 +68,12 @@ class Browser:
         contents, sign_ins = self.jar.contents(), dict(self.sign_ins)
         others = self.username, self.sub, self.last_form
 
-        def go_back() -> None:
+        def restore() -> None:
             self.jar.refill(contents)
             self.sign_ins = dict(sign_ins)
             self.username, self.sub, self.last_form = others
 
-        return go_back
+        return restore
 
     def was_signed_in(self, cookie_name: str) -> bool:
         """Whether it has ever had a session under this cookie, by the kit or by the application's own sign-in."""

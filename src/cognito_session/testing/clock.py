@@ -50,11 +50,11 @@ class ManualClock:
         """The way back to this instant, as often as it is called."""
         now, monotonic = self._now, self._monotonic
 
-        def go_back() -> None:
+        def restore() -> None:
             with self._lock:
                 self._now, self._monotonic = now, monotonic
 
-        return go_back
+        return restore
 
     def __repr__(self) -> str:
         return f"ManualClock(now={self._now}, monotonic={self._monotonic})"

@@ -51,9 +51,9 @@ class Cognito(Users, Outages, Races):
     """
 
     def __init__(self, clock: ManualClock | None = None) -> None:
-        self._world = KitState(clock or ManualClock())
+        self._state = KitState(clock or ManualClock())
         self._attachments: list[Attachment] = []
-        self._browser = self._last = Browser(self._world.clock)
+        self._browser = self._last = Browser(self._state.clock)
         self._named: dict[str, Browser] = {}
 
     def __repr__(self) -> str:
@@ -71,7 +71,7 @@ class Cognito(Users, Outages, Races):
         """
         check_manager("attach", manager)
         if all(each.manager is not manager for each in self._attachments):
-            self._attachments.append(Attachment(manager, self._world))
+            self._attachments.append(Attachment(manager, self._state))
         return manager
 
     def attach_session_call(self, cookie_name: str = "token") -> SessionManager:
@@ -83,7 +83,7 @@ class Cognito(Users, Outages, Races):
     def detach(self) -> None:
         """Put all managers back; the fixture does it when the test ends."""
         while self._attachments:
-            self._attachments.pop().put_back()
+            self._attachments.pop().restore()
 
     # --- requests
 
@@ -127,7 +127,7 @@ class Cognito(Users, Outages, Races):
             body=body,
             cookie="",
             at=self.clock.now(),
-            request_id=self._world.entropy.uuid(),
+            request_id=self._state.entropy.uuid(),
             handshake=form in _HANDSHAKES,
         )
         asked = asked._replace(
@@ -178,7 +178,7 @@ class Cognito(Users, Outages, Races):
 
     def context_with(self, seconds: float) -> LambdaContext:
         """A new Lambda context with so many seconds left, by the test's clock."""
-        return LambdaContext(self.clock, self._world.entropy.uuid(), seconds=seconds)
+        return LambdaContext(self.clock, self._state.entropy.uuid(), seconds=seconds)
 
     def keep(self, response: Any, *, form: EventForm | None = None) -> None:
         """Let the browser of the last event or sign-in take an answer's cookies; see Browser.keep."""

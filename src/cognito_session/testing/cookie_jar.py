@@ -45,7 +45,7 @@ class CookieJar:
         pair, *attributes = line.split(";")
         name, _, value = (part.strip() for part in pair.partition("="))
         said = {key.strip().lower(): text.strip() for key, _, text in (each.partition("=") for each in attributes)}
-        if not name or len(name) + len(value) > _MOST_BYTES or not _keeps_its_promise(name, said):
+        if not name or len(name) + len(value) > _MOST_BYTES or not _prefix_allows(name, said):
             return
         path = said["path"] if said.get("path", "").startswith("/") else "/"
         expires_at = self._expiry(said)
@@ -86,7 +86,7 @@ class CookieJar:
             return None
 
 
-def _keeps_its_promise(name: str, said: Mapping[str, str]) -> bool:
+def _prefix_allows(name: str, said: Mapping[str, str]) -> bool:
     """RFC 6265bis 4.1.3 and 5.7: prefixes, and SameSite=None only with Secure."""
     secure, lower = "secure" in said, name.lower()
     if said.get("samesite", "").lower() == "none" and not secure:

@@ -32,7 +32,7 @@ class _Plan:
     only: str | None
     left: int | None
 
-    def befalls(self, call: Call) -> bool:
+    def matches(self, call: Call) -> bool:
         return self.left != 0 and call.service == self.service and (self.only is None or call.is_called(self.only))
 
 
@@ -53,7 +53,7 @@ _NAMES: Final[Mapping[str, frozenset[str]]] = {
 
 
 class FaultInjection:
-    """What is going to go wrong. The oldest plan that fits a call befalls it."""
+    """What is going to go wrong. The oldest plan that fits a call matches it."""
 
     def __init__(self) -> None:
         self._plans: list[_Plan] = []
@@ -68,10 +68,10 @@ class FaultInjection:
             raise ValueError(f"times: expected 1 or more, or None for all calls, not {times}")
         self._plans.append(_Plan(kind, service, only, times))
 
-    def befalling(self, call: Call) -> FaultKind | None:
+    def take(self, call: Call) -> FaultKind | None:
         """What happens to this call; a plan for so many calls has one less to come."""
         for plan in self._plans:
-            if plan.befalls(call):
+            if plan.matches(call):
                 if plan.left is not None:
                     plan.left -= 1
                 return plan.kind
@@ -87,6 +87,6 @@ class FaultInjection:
         made._plans = [_Plan(plan.kind, plan.service, plan.only, plan.left) for plan in self._plans]
         return made
 
-    def become(self, other: FaultInjection) -> None:
+    def restore(self, other: FaultInjection) -> None:
         """The plans of `other`, from its counts."""
         self._plans = other.copy()._plans  # noqa: SLF001 - another one of these

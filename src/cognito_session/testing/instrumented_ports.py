@@ -47,18 +47,18 @@ __all__ = [
 
 A = TypeVar("A")
 
-_BREATH_SECONDS: Final = 0.005
+_YIELD_SECONDS: Final = 0.005
 
 
-def _carried_out(world: KitState, call: Call, work: Callable[[], A], refused: Callable[[A], bool] = lambda _: False) -> A:
-    world.turns.step(call)
-    kind = world.trouble.befalling(call)
+def _perform_call(state: KitState, call: Call, work: Callable[[], A], refused: Callable[[A], bool] = lambda _: False) -> A:
+    state.scheduler.step(call)
+    kind = state.faults.take(call)
     if kind in ("fail", "throttle", "forbid"):
-        world.calls.add(call._replace(ending="failed"))
+        state.calls.add(call._replace(ending="failed"))
         raise _fault(call, kind)
     answer = work()
     ending: Ending = "lost" if kind is not None else "refused" if refused(answer) else "done"
-    world.calls.add(call._replace(ending=ending))
+    state.calls.add(call._replace(ending=ending))
     if kind is not None:
         raise _fault(call, kind)
     return answer
@@ -79,9 +79,9 @@ def _fault(call: Call, kind: FaultKind | None) -> SessionError:
 class InstrumentedStore:
     """A SessionStore port."""
 
-    def __init__(self, store: SessionStore, world: KitState) -> None:
+    def __init__(self, store: SessionStore, state: KitState) -> None:
         self._store = store
-        self._world = world
+        self._state = state
 
     @property
     def one_row_per_user(self) -> bool:
@@ -90,60 +90,60 @@ class InstrumentedStore:
 
     def load(self, key: SessionKey) -> Row | None:
         """GetItem."""
-        return _carried_out(self._world, Call("dynamodb", "GetItem"), lambda: self._store.load(key))
+        return _perform_call(self._state, Call("dynamodb", "GetItem"), lambda: self._store.load(key))
 
     def rows_of(self, sub: str) -> list[Row]:
         """Query."""
-        return _carried_out(self._world, Call("dynamodb", "Query"), lambda: self._store.rows_of(sub))
+        return _perform_call(self._state, Call("dynamodb", "Query"), lambda: self._store.rows_of(sub))
 
     def attributes_of(self, sub: str, names: Sequence[str]) -> list[Row]:
         """Query with a projection."""
         attributes_of = getattr(self._store, "attributes_of", None)
         call = Call("dynamodb", "Query")
-        return _carried_out(
-            self._world, call, lambda: self._store.rows_of(sub) if attributes_of is None else attributes_of(sub, names)
+        return _perform_call(
+            self._state, call, lambda: self._store.rows_of(sub) if attributes_of is None else attributes_of(sub, names)
         )
 
     def write(self, change: Change) -> Written:
         """PutItem or UpdateItem."""
-        call = Call("dynamodb", "PutItem" if change.replace else "UpdateItem", change.kind.value)
-        return _carried_out(self._world, call, lambda: self._store.write(change), lambda written: not written.applied)
+        call = Call("dynamodb", "PutItem" if change.replace else "UpdateItem", change.move.value)
+        return _perform_call(self._state, call, lambda: self._store.write(change), lambda written: not written.applied)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
         """TransactWriteItems."""
-        call = Call("dynamodb", "TransactWriteItems", changes[-1].kind.value)
-        return _carried_out(self._world, call, lambda: self._store.write_all(changes), lambda applied: not applied)
+        call = Call("dynamodb", "TransactWriteItems", changes[-1].move.value)
+        return _perform_call(self._state, call, lambda: self._store.write_all(changes), lambda applied: not applied)
 
 
 class InstrumentedProvider:
     """An IdentityProvider port."""
 
-    def __init__(self, provider: PoolProvider, world: KitState) -> None:
+    def __init__(self, provider: PoolProvider, state: KitState) -> None:
         self._provider = provider
-        self._world = world
+        self._state = state
 
     def refresh(self, request: RefreshRequest) -> NewTokens | RefreshDenied:
         """GetTokensFromRefreshToken."""
         call = Call("cognito", "GetTokensFromRefreshToken", "refresh")
-        return _carried_out(
-            self._world, call, lambda: self._provider.refresh(request), lambda answer: isinstance(answer, RefreshDenied)
+        return _perform_call(
+            self._state, call, lambda: self._provider.refresh(request), lambda answer: isinstance(answer, Denied)
         )
 
     def revoke(self, refresh_token: str) -> None:
         """RevokeToken."""
         call = Call("cognito", "RevokeToken", "revoke")
-        return _carried_out(self._world, call, lambda: self._provider.revoke(refresh_token))
+        return _perform_call(self._state, call, lambda: self._provider.revoke(refresh_token))
 
     def global_sign_out(self, username: str) -> None:
         """AdminUserGlobalSignOut."""
         call = Call("cognito", "AdminUserGlobalSignOut", "global sign-out")
-        return _carried_out(self._world, call, lambda: self._provider.global_sign_out(username))
+        return _perform_call(self._state, call, lambda: self._provider.global_sign_out(username))
 
     def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:
         """ConfirmDevice."""
         call = Call("cognito", "ConfirmDevice", "confirm device")
-        return _carried_out(
-            self._world,
+        return _perform_call(
+            self._state,
             call,
             lambda: self._provider.confirm_device(confirmation),
             lambda answer: isinstance(answer, PoolRefusal),
@@ -152,24 +152,24 @@ class InstrumentedProvider:
     def forget_device(self, access_token: str, device_key: str) -> None:
         """ForgetDevice."""
         call = Call("cognito", "ForgetDevice", "forget device")
-        return _carried_out(self._world, call, lambda: self._provider.forget_device(access_token, device_key))
+        return _perform_call(self._state, call, lambda: self._provider.forget_device(access_token, device_key))
 
 
 class InstrumentedKeys:
     """A KeySource port: fetched when first needed, held from then on as a process holds it."""
 
-    def __init__(self, keys: PoolKeys, world: KitState) -> None:
+    def __init__(self, keys: PoolKeys, state: KitState) -> None:
         self._keys = keys
-        self._world = world
+        self._state = state
         self._held: KeySet | None = None
 
     def keys(self, missing_kid: str | None) -> KeySet:
         """The keys at hand; fetched where there are none, or once in a while for one that is missing."""
         held = self._held
         is_known = held is not None and (missing_kid is None or held.find(missing_kid) is not None)
-        if held is not None and (is_known or not held.may_refetch(self._world.clock.monotonic())):
+        if held is not None and (is_known or not held.may_refetch(self._state.clock.monotonic())):
             return held
-        self._held = _carried_out(self._world, Call("keys", "jwks"), lambda: self._keys.keys(missing_kid))
+        self._held = _perform_call(self._state, Call("keys", "jwks"), lambda: self._keys.keys(missing_kid))
         return self._held
 
     def forget(self) -> None:
@@ -180,18 +180,18 @@ class InstrumentedKeys:
         """The way back to the keys that are held now."""
         held = self._held
 
-        def go_back() -> None:
+        def restore() -> None:
             self._held = held
 
-        return go_back
+        return restore
 
 
 class InstrumentedPool:
     """A UserPool port."""
 
-    def __init__(self, pool: PoolOperations, world: KitState) -> None:
+    def __init__(self, pool: PoolOperations, state: KitState) -> None:
         self._pool = pool
-        self._world = world
+        self._state = state
 
     @property
     def client_id(self) -> str:
@@ -201,17 +201,17 @@ class InstrumentedPool:
     def call(self, operation: str, payload: Mapping[str, Any]) -> dict[str, Any] | PoolRefusal:
         """The operation."""
         call = Call("cognito", operation)
-        return _carried_out(
-            self._world, call, lambda: self._pool.call(operation, payload), lambda answer: isinstance(answer, PoolRefusal)
+        return _perform_call(
+            self._state, call, lambda: self._pool.call(operation, payload), lambda answer: isinstance(answer, PoolRefusal)
         )
 
 
 class InstrumentedAuthorizationServer:
     """An AuthorizationServer port."""
 
-    def __init__(self, page: FakeAuthorizationServer, world: KitState) -> None:
+    def __init__(self, page: FakeAuthorizationServer, state: KitState) -> None:
         self._page = page
-        self._world = world
+        self._state = state
 
     @property
     def domain(self) -> str:
@@ -221,8 +221,8 @@ class InstrumentedAuthorizationServer:
     def exchange(self, grant: CodeGrant) -> dict[str, Any] | GrantRefused:
         """POST /oauth2/token."""
         call = Call("cognito", "/oauth2/token", "code")
-        return _carried_out(
-            self._world, call, lambda: self._page.exchange(grant), lambda answer: isinstance(answer, GrantRefused)
+        return _perform_call(
+            self._state, call, lambda: self._page.exchange(grant), lambda answer: isinstance(answer, GrantRefused)
         )
 
 
@@ -232,16 +232,16 @@ class ClockSleep:
     Where other threads are at work a moment of real time passes too, so that whoever is waited for gets on.
     """
 
-    def __init__(self, clock: ManualClock, world: KitState) -> None:
+    def __init__(self, clock: ManualClock, state: KitState) -> None:
         self._clock = clock
-        self._world = world
+        self._state = state
 
     def sleep(self, seconds: float) -> None:
         """Let so many seconds pass on the test's clock; those who wait at the same time wait together."""
         wake_at = self._clock.monotonic() + seconds
-        alone = self._world.turns.step(Call("clock", PAUSE)) or threading.active_count() == 1
+        alone = self._state.scheduler.step(Call("clock", PAUSE)) or threading.active_count() == 1
         if not alone:
-            time.sleep(_BREATH_SECONDS)
+            time.sleep(_YIELD_SECONDS)
         self._reach(wake_at)
 
     async def pause(self, seconds: float) -> None:
@@ -249,7 +249,7 @@ class ClockSleep:
         import asyncio
 
         wake_at = self._clock.monotonic() + seconds
-        await asyncio.sleep(0 if self._world.turns.step(Call("clock", PAUSE)) else _BREATH_SECONDS)
+        await asyncio.sleep(0 if self._state.scheduler.step(Call("clock", PAUSE)) else _YIELD_SECONDS)
         self._reach(wake_at)
 
     def _reach(self, instant: float) -> None:

@@ -56,22 +56,22 @@ class Run:
         return self._stage.results[actor]
 
 
-def play(turns: Scheduler, works: Works, order: str = "") -> Run:
+def play(scheduler: Scheduler, works: Works, order: str = "") -> Run:
     """One order; where it ends, whoever had the last turn goes on. Raises ValueError and TimeoutError."""
     if not set(order) <= {"1", "2"}:
         raise ValueError('order: expected a text like "1122", one digit a turn')
-    if turns.stage is not None:
+    if scheduler.stage is not None:
         raise ValueError("interleave: two requests are being interleaved already")
-    turns.stage = stage = ScheduledRun(works, [int(turn) for turn in order])
+    scheduler.stage = stage = ScheduledRun(works, [int(turn) for turn in order])
     try:
         stage.play()
     finally:
-        turns.stage = None
+        scheduler.stage = None
     return Run(stage)
 
 
 def interleavings(
-    turns: Scheduler, works: Works, *, begin_anew: Callable[[], None], switches: int | None, limit: int
+    scheduler: Scheduler, works: Works, *, restart: Callable[[], None], switches: int | None, limit: int
 ) -> Iterator[Run]:
     """Runs of all orders with at most `switches` interruptions (None: any number), at most `limit` of them."""
     waiting: deque[tuple[str, int]] = deque([("", 0)])
@@ -79,11 +79,11 @@ def interleavings(
         if not waiting:
             break
         order, interrupted = waiting.popleft()
-        begin_anew()
-        run = play(turns, works, order)
+        restart()
+        run = play(scheduler, works, order)
         yield run
         if switches is None or interrupted < switches:
             later = range(len(order), len(run.decisions))
             others = ((at, run.decisions[at].other) for at in later)
             waiting.extend((run.order[:at] + str(other), interrupted + 1) for at, other in others if other is not None)
-    begin_anew()
+    restart()

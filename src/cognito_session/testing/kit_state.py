@@ -30,10 +30,10 @@ class KitState:
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.entropy: CountedBytes = CountedBytes()
-        self.calls: CallLog = CallLog()
-        self.trouble: FaultInjection = FaultInjection()
-        self.turns: Scheduler = Scheduler()
+        self.entropy = CountedBytes()
+        self.calls = CallLog()
+        self.faults = FaultInjection()
+        self.scheduler = Scheduler()
         self.reports: list[Report] = []
         self.pools: dict[tuple[str, str], FakePool] = {}
         self._stores: dict[tuple[str | None, ...], MemoryStore] = {}
@@ -53,20 +53,20 @@ class KitState:
 
     def mark(self) -> Callable[[], None]:
         """The way back to this moment, as often as it is called."""
-        turn_back, count, calls = self.clock.mark(), self.entropy.count, [*self.calls]
-        trouble, reports = self.trouble.copy(), [*self.reports]
+        restore_clock, count, calls = self.clock.mark(), self.entropy.count, [*self.calls]
+        trouble, reports = self.faults.copy(), [*self.reports]
         rows = [(store, deepcopy(store.rows)) for store in self._stores.values()]
         states = [(pool, deepcopy(pool.state), pool.grace_seconds) for pool in self.pools.values()]
 
-        def go_back() -> None:
-            turn_back()
+        def restore() -> None:
+            restore_clock()
             self.entropy.count = count
             self.calls.replace(calls)
-            self.trouble.become(trouble)
+            self.faults.restore(trouble)
             self.reports[:] = reports
             for store, then in rows:
                 store.rows = deepcopy(then)
             for pool, state, grace_seconds in states:
                 pool.state, pool.grace_seconds = deepcopy(state), grace_seconds
 
-        return go_back
+        return restore

@@ -25,32 +25,32 @@ _MAX_GRACE_SECONDS: Final = 60
 class Outages:
     """The part of `Cognito` that makes trouble. Spans are in seconds."""
 
-    _world: KitState
+    _state: KitState
     _attachments: list[Attachment]
 
     @property
     def clock(self) -> ManualClock:
         """The clock of all attached managers."""
-        return self._world.clock
+        return self._state.clock
 
     @property
     def calls(self) -> CallLog:
         """What the application called, in order: `calls.reads`, `.writes` and `.cognito` count, `.clear()` begins anew."""
-        return self._world.calls
+        return self._state.calls
 
     @property
     def reports(self) -> list[Report]:
         """What attached managers told their event hook, in order: "established", "ended", "reuse" ..."""
-        return self._world.reports
+        return self._state.reports
 
     def advance(self, seconds: float) -> None:
         """Turn the clock forward. Raises ValueError for a negative span."""
-        self._world.clock.advance(seconds)
+        self._state.clock.advance(seconds)
 
     def expire(self) -> None:
         """Turn the clock to just after every access token issued so far has expired: the next request refreshes."""
-        latest = max((pool.state.last_expiry for pool in self._world.pools.values()), default=0)
-        self.advance(max(0.0, latest + 1 - self._world.clock.now()))
+        latest = max((pool.state.last_expiry for pool in self._state.pools.values()), default=0)
+        self.advance(max(0.0, latest + 1 - self._state.clock.now()))
 
     def fail(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
         """Let "dynamodb", "cognito" or "keys" (the key set) not answer, for so many calls or until `heal`; nothing is done.
@@ -58,20 +58,20 @@ class Outages:
         `only`: calls of this operation ("GetItem", "GetTokensFromRefreshToken" ...) or purpose ("read", "write", "acquire",
         "commit", "seen" ...; see `calls`). With "keys" the keys at hand are forgotten, as in a new process. Raises ValueError.
         """
-        self._world.trouble.add("fail", service, only=only, times=times)
+        self._state.faults.add("fail", service, only=only, times=times)
         if service == "keys":
             for attachment in self._attachments:
                 attachment.forget_keys()
 
     def throttle(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
         """As `fail`, but the service says that it was asked too often."""
-        self._world.trouble.add("throttle", service, only=only, times=times)
+        self._state.faults.add("throttle", service, only=only, times=times)
 
     def forbid(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
         """As `fail`, but the service refuses because something is set up wrong: a role that may not write, a wrong client
         secret. The library tells it as a ConfigurationError (500).
         """
-        self._world.trouble.add("forbid", service, only=only, times=times)
+        self._state.faults.add("forbid", service, only=only, times=times)
 
     def lose_answer(self, service: Service, *, times: int | None = 1, only: str | None = None) -> None:
         """Let the service do what it is asked and its answer be lost: nobody knows whether it was done.
@@ -81,11 +81,11 @@ class Outages:
         """
         if service == "dynamodb" and only is None:
             only = "write"
-        self._world.trouble.add("lose_answer", service, only=only, times=times)
+        self._state.faults.add("lose_answer", service, only=only, times=times)
 
     def heal(self) -> None:
         """End all trouble. The clock stays where it is: a cool-down may still have to pass."""
-        self._world.trouble.clear()
+        self._state.faults.clear()
 
     def rotation(self, *, grace_seconds: float | None = 60) -> None:
         """Turn refresh-token rotation on with this RetryGracePeriodSeconds, or off with None. It is off to begin with, unless
@@ -105,6 +105,6 @@ class Outages:
 
     def _pools(self) -> Iterable[FakePool]:
         """The user pools of the attached managers; a setting that changes none of them would be a test of nothing."""
-        if not self._world.pools:
+        if not self._state.pools:
             raise ConfigurationError("attach the manager first: cognito.attach(sessions)")
-        return self._world.pools.values()
+        return self._state.pools.values()

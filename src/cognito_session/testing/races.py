@@ -20,7 +20,7 @@ __all__ = ["Races"]
 class Races:
     """Interleaving; the state that runs begin from is everything the kit holds."""
 
-    _world: KitState
+    _state: KitState
     _attachments: list[Attachment]
     _browser: Browser
     _last: Browser
@@ -32,7 +32,7 @@ class Races:
 
         Raises ValueError for an order that cannot be, TimeoutError for requests that get stuck.
         """
-        return play(self._world.turns, (first, second), order)
+        return play(self._state.scheduler, (first, second), order)
 
     def interleavings(
         self,
@@ -53,24 +53,24 @@ class Races:
         called before each run and after the last: there you make anew what is your own. When the loop ends everything is as it
         was before. A run that fails is played again by `interleave(first, second, order=run.order)`.
         """
-        go_back = self._mark()
+        restore = self._mark()
 
-        def begin_anew() -> None:
-            go_back()
+        def restart() -> None:
+            restore()
             if before is not None:
                 before()
 
-        return interleavings(self._world.turns, (first, second), begin_anew=begin_anew, switches=switches, limit=limit)
+        return interleavings(self._state.scheduler, (first, second), restart=restart, switches=switches, limit=limit)
 
     def _mark(self) -> Callable[[], None]:
         """The way back to this moment."""
         browser, last, named = self._browser, self._last, dict(self._named)
-        marks = [self._world.mark(), *(each.mark() for each in {browser, last, *named.values()})]
+        marks = [self._state.mark(), *(each.mark() for each in {browser, last, *named.values()})]
         marks += [each.mark() for each in self._attachments]
 
-        def go_back() -> None:
+        def restore() -> None:
             self._browser, self._last, self._named = browser, last, dict(named)
             for mark in marks:
                 mark()
 
-        return go_back
+        return restore

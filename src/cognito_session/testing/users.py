@@ -48,7 +48,7 @@ class SignInOptions(NamedTuple):
 class Users:
     """The part of `Cognito` that is about users. `manager` picks one where several are attached: the first, unless given."""
 
-    _world: KitState
+    _state: KitState
     _attachments: list[Attachment]
     _browser: Browser
     _last: Browser
@@ -93,7 +93,7 @@ class Users:
         `groups` are the user's from now on; `auth_time` (epoch seconds) is when the sign-in happened, now unless given;
         `claims` are added to the access tokens, as by a pre token generation trigger. Sign in twice for two devices.
         """
-        self._browser = self._last = browser = Browser(self._world.clock)
+        self._browser = self._last = browser = Browser(self._state.clock)
         wanted = SignInOptions(username, groups, scopes, auth_time, claims, user_agent)
         self._sign_in(browser, self._attachment(manager), wanted)
         return browser
@@ -127,7 +127,7 @@ class Users:
         """A Session as a request would be given it, with nothing behind it: for a dependency override, or for a function that
         takes one. Needs no attached manager.
         """
-        pool, now = self._pool(manager), int(self._world.clock.now())
+        pool, now = self._pool(manager), int(self._state.clock.now())
         made = self.tokens(username, groups=groups, scopes=scopes, auth_time=auth_time, claims=claims, manager=manager)
         token = verify(made["AccessToken"], signing.key_set(fetched_at=0.0), pool.rules)
         end = now + _FAR_SECONDS
@@ -150,7 +150,7 @@ class Users:
         found = [attachment for attachment in self._attachments if attachment.pool.client_id == asked]
         attachment = found[0] if found else self._attachment(None)
         self._account(attachment.pool, username, groups)
-        return attachment.page.authorize(url, username, error=error)
+        return attachment.authorization_server.authorize(url, username, error=error)
 
     # --- what happens to users at Cognito
 
@@ -204,7 +204,7 @@ class Users:
     def _holders(self, user: Who) -> Iterator[tuple[FakePool, str]]:
         """The pools that know the user. Raises LookupError where none does."""
         username = user if isinstance(user, str) else (user or self._browser).username
-        found = [pool for pool in self._world.pools.values() if username in pool.state.users]
+        found = [pool for pool in self._state.pools.values() if username in pool.state.users]
         if not found:
             raise LookupError(f"no user {username!r} in the test pool: cognito.user({username!r}) makes one")
         return ((pool, username) for pool in found)
@@ -213,7 +213,7 @@ class Users:
         """The manager's pool; one of the kit's where nothing is attached."""
         if manager is not None or self._attachments:
             return self._attachment(manager).pool
-        return self._world.pool(environment.DEFAULTS["USER_POOL_ID"], environment.DEFAULTS["CLIENT_ID"])
+        return self._state.pool(environment.DEFAULTS["USER_POOL_ID"], environment.DEFAULTS["CLIENT_ID"])
 
     def _attachment(self, manager: Manager | None) -> Attachment:
         found = [each for each in self._attachments if manager is None or each.manager is manager]
