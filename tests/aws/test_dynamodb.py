@@ -154,7 +154,7 @@ def test_where_the_session_id_lives(one_row, two_keys):
     assert two_keys.store.load(other) is None
 
 
-def test_an_update_changes_what_it_names(layout):
+def test_an_update_changes_only_the_named_attributes(layout):
     """It sets, removes and counts as asked, from 0 where nothing was; all else survives; the row found is the one before."""
     layout.put_raw({"gen": {"N": "4"}, "lease_id": {"S": "x"}, "keep": {"S": "k"}, "sid": {"S": KEY.sid}})
     before = layout.store.load(KEY)
@@ -166,7 +166,7 @@ def test_an_update_changes_what_it_names(layout):
     assert layout.store.load(KEY) == {**expected, "token": "t", "timestamp": NOW, "gen": 5, "lease_n": 1}
 
 
-def test_a_replacement_leaves_nothing_of_the_old_row(layout):
+def test_a_replacement_removes_the_old_attributes(layout):
     """It makes the row exactly what is put."""
     layout.put_raw({"gen": {"N": "4"}, "old": {"S": "x"}})
     written = layout.write(put={"sub": KEY.sub, "sid": KEY.sid, "gen": 1}, replace=True)
@@ -217,7 +217,7 @@ TESTS = [
 
 
 @pytest.mark.parametrize("test", TESTS, ids=lambda test: f"{test.attr} {test.op} {test.value!r}")
-def test_an_operator_means_what_the_core_means(one_row, test):
+def test_each_comparison(one_row, test):
     """DynamoDB and `Test.holds` agree on every operator, on absent attributes and on values of another type."""
     one_row.write(put={"sub": KEY.sub, **ROW}, replace=True)
     assert one_row.write(Clause("c", (test,)), put={"mark": 1}).applied is test.holds(ROW)
@@ -242,7 +242,7 @@ def test_clauses_all_hold_and_tests_need_one(layout, when):
     assert layout.store.write(change).applied is change.allowed_on(ROW)
 
 
-def test_the_session_id_is_tested_where_it_lives(layout):
+def test_conditions_on_the_key(layout):
     """A condition on `sid` means the sort key where there is one, else the plain attribute."""
     layout.write(put={"sub": KEY.sub, "sid": KEY.sid, "gen": 1}, replace=True)
     assert not layout.write(equals("sid", "somebody else"), put={"mark": 1}).applied

@@ -15,7 +15,7 @@ from cognito_session.core.errors import SessionError
 from cognito_session.core.protocol.conditions import Change, WriteKind, Written
 from cognito_session.core.protocol.record import SessionKey
 from cognito_session.sqlite_store import SQLiteStore
-from cognito_session.testing import store_contract
+from cognito_session.testing import store_contract_cases
 from cognito_session.testing.memory_store import MemoryStore
 from cognito_session.testing.store_contract import StoreContract
 from support.stack import shared_stack
@@ -64,7 +64,7 @@ def names_in(value):
 
 def test_the_contract_asks_for_nothing_that_dynamodb_forbids():
     """A name has 1 to 255 characters, a number at most 38 digits (AWS: Constraints in Amazon DynamoDB); no set is empty."""
-    values = store_contract._VALUES
+    values = store_contract_cases.VALUES
     assert all(1 <= len(name) <= 255 for name in names_in(values))
     assert all(len(str(abs(number)).lstrip("0")) <= 38 for number in values.values() if type(number) is int)
     assert all(values[name] for name in values if isinstance(values[name], frozenset))
@@ -83,10 +83,12 @@ def test_the_stack_refuses_an_empty_name_as_dynamodb_does(request, value):
 
 
 MOTO = (
-    "test_the_layout_is_told", "test_values_come_back_as_they_were", "test_an_update_changes_what_it_names",
-    "test_a_replacement_leaves_nothing_of_the_old_row", "test_a_creation_finds_nothing",
-    "test_a_refusal_shows_the_row_that_refused_and_changes_nothing", "test_no_refused_write_makes_a_row",
-    "test_all_changes_are_applied_together", "test_the_key_wins_over_what_is_put",
+    "test_one_row_per_user_tells_the_layout",
+    "test_values_are_read_as_they_were_written",
+    "test_an_update_changes_only_the_named_attributes",
+    "test_a_replacement_removes_the_old_attributes", "test_a_creation_finds_no_row",
+    "test_a_refused_write_returns_the_row_and_changes_nothing", "test_a_refused_write_creates_no_row",
+    "test_all_changes_are_applied_together", "test_the_key_takes_precedence_over_put",
 )  # fmt: skip
 
 
@@ -179,13 +181,13 @@ class Sharing(MemoryStore):
 MUTANTS = [
     (Racing, "test_a_lease_has_one_winner"),
     (Racing, "test_no_count_is_lost"),
-    (Ghosts, "test_no_refused_write_makes_a_row"),
-    (Silent, "test_a_repeated_change_is_recognised"),
-    (Afterwards, "test_an_update_changes_what_it_names"),
+    (Ghosts, "test_a_refused_write_creates_no_row"),
+    (Silent, "test_a_repeated_change_is_recognizable"),
+    (Afterwards, "test_an_update_changes_only_the_named_attributes"),
     (Piecemeal, "test_one_refusal_stops_all_changes"),
-    (FirstPage, "test_rows_of_a_user_are_all_of_them_and_no_others"),
-    (Loose, "test_values_come_back_as_they_were"),
-    (Sharing, "test_what_is_read_belongs_to_the_reader"),
+    (FirstPage, "test_rows_of_returns_all_rows_of_the_user_and_no_others"),
+    (Loose, "test_values_are_read_as_they_were_written"),
+    (Sharing, "test_a_row_that_was_read_is_a_copy"),
 ]
 
 

@@ -1,52 +1,42 @@
-"""ministack, tamed: the only file that imports it, and with `records` the only one that knows its insides.
+"""ministack in this process: the only file that imports it. Its records are in `ministack_records`.
 
-It is pinned to one exact version.
-
-1. `fitness` sets the environment before the import and says whether the stack may start.
-2. It lives by our clock: `time.time` is replaced before ministack is imported.
-3. Its sign-in page stays the one with a name and a password, whatever else an app client allows in the API.
-Tokens get what real ones carry and ministack's lack: `event_id`, an `auth_time` that says when the user proved who it
-is, an `at_hash` where the grant is OpenID Connect's, and no `origin_jti` and `jti` where token revocation is off.
+1. ministack is pinned to one exact version, because this file uses its private functions.
+2. `startup_checks` sets the environment before the import and decides whether the stack can start.
+3. ministack uses the stack's clock: `time.time` is replaced before the import.
+4. ministack's sign-in page asks for name and password, whatever else the app client allows in the API.
+`token_signer` adds the claims that ministack's tokens lack; `signing_keys` adds the rotation of keys.
 """
 # ruff: noqa: SLF001 - the one file where ministack's insides are known
 
 import base64
-import hashlib
 import importlib
 import json
 import secrets
 import time
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-from cognito_session.local.devices import new_device_key
 from cognito_session.local.http_response import HttpResponse, api_error
 from cognito_session.local.ministack_records import AppClient, UserRecord
+from cognito_session.local.signing_keys import SigningKeys
 from cognito_session.local.startup_checks import StartupError, configure, require_packages, verifies
+from cognito_session.local.token_signer import TokenSigner
 from cognito_session.testing.clock import SharedClock
 
 __all__ = ["CodeGrant", "Emulator"]
 
 _SECRET_CHARS = 51
-_KEY_USES = ("access", "id")
-_RETIRED = "retired "
 _CODE_SECONDS = 300  # how long ministack lets an authorization code live
 _CODE_PARAMETERS = ("redirect_uri", "scope", "nonce", "code_challenge", "code_challenge_method", "state")
-_auth_time: ContextVar[int | None] = ContextVar("auth_time", default=None)
-_device_key: ContextVar[str | None] = ContextVar("device_key", default=None)
-_refreshing: ContextVar[bool] = ContextVar("refreshing", default=False)
-_at_hash: ContextVar[tuple[str, str] | None] = ContextVar("at_hash", default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeGrant:
-    """What an authorization code stands for. auth_time: epoch seconds at which the user proved who it is."""
+    """The sign-in behind an authorization code. auth_time: epoch seconds of the authentication."""
 
     pool_id: str
     username: str
@@ -63,14 +53,14 @@ class Emulator:
         self._app = _module("ministack.app")
         self._cognito = _module("ministack.services.cognito")
         self._sign = self._cognito._signed_jwt
-        self._cognito._signed_jwt = self._signed
+        self._signer = TokenSigner(self._sign, self.client)
+        self._cognito._signed_jwt = self._signer.signed
         self._cognito._now_epoch = clock.now
         self._cognito._authenticate_client = _client_of
         self._cognito._client_secret = _new_secret
         self._cognito._use_choice_based_ui = lambda _client: False
-        self._retired: dict[tuple[str, str], tuple[Any, Any]] = {}
-        self._new_key = self._cognito._pool_signing_key
-        self._cognito._pool_signing_key = self._key
+        self._keys = SigningKeys(self._cognito._pool_signing_key)
+        self._cognito._pool_signing_key = self._keys.key
         self._require_signatures()
 
     async def answer(self, scope: dict[str, Any], body: bytes) -> HttpResponse:
@@ -134,11 +124,9 @@ class Emulator:
         given = {"USERNAME": username, "SRP_A": srp_a}
         return _as_answer(self._cognito._initiate_user_srp_auth(pool, client.pool_id, client.client_id, given))
 
-    @contextmanager
-    def on_device(self, device_key: str | None) -> Iterator[None]:
-        """Within this block access tokens name this device; None: each sign-in a new one, where the pool tracks devices."""
-        with _set(_device_key, device_key):
-            yield
+    def on_device(self, device_key: str | None) -> AbstractContextManager[None]:
+        """As TokenSigner.device."""
+        return self._signer.device(device_key)
 
     def password_error(self, client: AppClient, username: str, password: str) -> HttpResponse | None:
         """Why a user may not sign in with this password."""
@@ -168,7 +156,7 @@ class Emulator:
         """New tokens of a sign-in as Cognito's AuthenticationResult, without a refresh token."""
         claims = self.claims(sign_in)
         user = self._cognito._user_from_token(sign_in, client.pool)
-        with _set(_auth_time, auth_time), _set(_refreshing, value=True), _set(_device_key, device_key):
+        with self._signer.refresh(auth_time, device_key):
             result: dict[str, Any] = self._cognito._build_auth_result(
                 client.pool_id,
                 client.client_id,
@@ -201,11 +189,9 @@ class Emulator:
             return None
         return CodeGrant(entry["pool_id"], entry["username"], int(entry.get("auth_time", entry["expires_at"] - _CODE_SECONDS)))
 
-    @contextmanager
-    def signed_in_at(self, auth_time: int | None) -> Iterator[None]:
-        """Within this block tokens carry this `auth_time`; None: the time at which they are issued."""
-        with _set(_auth_time, auth_time):
-            yield
+    def signed_in_at(self, auth_time: int | None) -> AbstractContextManager[None]:
+        """As TokenSigner.auth_time."""
+        return self._signer.auth_time(auth_time)
 
     def grants_id_token(self, sign_in: str) -> bool:
         """Whether the OAuth scopes of a sign-in bring an id token."""
@@ -223,50 +209,15 @@ class Emulator:
         """Forget every pool, user and table."""
         self._app._reset_all_state()
 
-    def _signed(self, claims: dict[str, Any], pool_id: str = "", use: str = "") -> str:
-        if claims.get("token_use") == "refresh" and _refreshing.get():
-            return ""  # a refresh gives out none of ministack's own, so why sign one
-        token = str(self._sign(self._completed(claims, pool_id), pool_id, use))
-        if claims.get("token_use") == "access":  # its id token, where the grant has one, is signed next
-            openid = "openid" in str(claims.get("scope")).split()
-            _at_hash.set((claims["origin_jti"], _left_half_hash(token)) if openid else None)
-        return token
-
-    def _completed(self, claims: dict[str, Any], pool_id: str) -> dict[str, Any]:
-        if claims.get("token_use") not in ("access", "id"):
-            return claims
-        whole = {**claims, "event_id": str(uuid.uuid4())}
-        auth_time = _auth_time.get()
-        if auth_time is not None:
-            whole["auth_time"] = auth_time
-        origin, at_hash = _at_hash.get() or (None, None)
-        if claims["token_use"] == "id" and origin == claims["origin_jti"]:
-            whole["at_hash"] = at_hash
-        client = self.client(claims.get("client_id") or claims.get("aud"))
-        if client and client.tracks_devices and claims["token_use"] == "access" and "username" in claims:
-            whole["device_key"] = _device_key.get() or new_device_key(pool_id)
-        if client and client.pool_id == pool_id and not client.settings.get("EnableTokenRevocation", True):
-            whole.pop("origin_jti", None)
-            whole.pop("jti", None)
-        return whole
-
     def rotate_keys(self, pool_id: str) -> None:
-        """From now on the pool signs with new keys. The old ones stay published: tokens of before still verify."""
-        for use in _KEY_USES:
-            self._retired[pool_id, _RETIRED + use] = self._new_key(pool_id, use)
+        """Sign with new keys from now on. The key set keeps the old ones, so that earlier tokens still verify."""
+        self._keys.retire(pool_id)
         self._cognito._drop_pool_keys(pool_id)
-        self._cognito._POOL_KEY_USES = (*_KEY_USES, *(_RETIRED + use for use in _KEY_USES))
+        self._cognito._POOL_KEY_USES = self._keys.uses_after_rotation
 
     def withdraw_keys(self, pool_id: str) -> None:
-        """From now on the keys of before the last rotation are not published: their tokens verify no longer."""
-        for use in _KEY_USES:
-            self._retired.pop((pool_id, _RETIRED + use), None)
-
-    def _key(self, pool_id: str, use: str) -> tuple[Any, Any]:
-        if use.startswith(_RETIRED):
-            return self._retired.get((pool_id, use), (None, None))
-        made: tuple[Any, Any] = self._new_key(pool_id, use)
-        return made
+        """Remove the keys of before the last rotation from the key set: tokens that they signed no longer verify."""
+        self._keys.withdraw(pool_id)
 
     def _require_signatures(self) -> None:
         """Mint a token and check it against the published key set, as any relying party would."""
@@ -300,20 +251,6 @@ def _module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-@contextmanager
-def _set(variable: ContextVar[Any], value: object) -> Iterator[None]:
-    before = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(before)
-
-
 def _as_answer(answer: tuple[int, Mapping[str, object], bytes]) -> HttpResponse:
     status, headers, body = answer
     return HttpResponse(status, tuple((name.lower().encode(), str(value).encode()) for name, value in headers.items()), body)
-
-
-def _left_half_hash(token: str) -> str:
-    """OpenID Connect Core 3.1.3.6, for RS256."""
-    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode()
