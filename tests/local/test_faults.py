@@ -141,7 +141,7 @@ def test_latency_adds_up_and_other_faults_queue():
 
 def test_an_unknown_fault_is_refused(stack):
     """A misspelt kind is an error at once."""
-    with pytest.raises(CallRefusedError, match="a fault is one of"):
+    with pytest.raises(CallRefusedError, match="kind: expected one of"):
         stack.fault("GetItem", "latancy")
 
 

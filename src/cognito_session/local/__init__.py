@@ -1,7 +1,7 @@
 """The embedded stack: Cognito and DynamoDB on one loopback port, for demos and tests.
 
-`LocalStack.start()` in `stack` is the door; everything else runs in the child process that it starts. Rotation of
-refresh tokens, their expiry and revocation are modelled here, because ministack does not; so are the challenges of a
-sign-in with their sessions, managed login's cookie and sign-up page, an outbox of codes, faults, gates and a clock that
-tests advance. Nothing in the library imports this package, and importing it costs nothing.
+Start it with `LocalStack.start()` in `stack`; everything else runs in a child process. ministack provides Cognito and
+DynamoDB. This package adds the rotation, expiry and revocation of refresh tokens, sign-in challenges, the cookie and the
+sign-up page of managed login, an outbox of codes, fault injection, gates, and a clock that tests advance. No other part of the
+library imports this package.
 """

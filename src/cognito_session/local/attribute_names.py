@@ -1,4 +1,4 @@
-"""refuse_empty_names(): DynamoDB takes no attribute without a name, at no depth, and ministack does.
+"""refuse_empty_names(): DynamoDB refuses empty attribute names at every depth, and ministack accepts them.
 
 "Attribute names must be at least one character long":
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
@@ -15,8 +15,8 @@ _REFUSAL = "com.amazon.coral.validate#ValidationException"
 
 
 def refuse_empty_names(body: bytes) -> HttpResponse | None:
-    """The refusal of a request that holds an empty attribute name; None for every other one."""
-    if b'""' not in body:  # most requests hold no empty text at all
+    """The refusal of a request with an empty attribute name; None for any other request."""
+    if b'""' not in body:  # a fast path: most requests contain no empty text
         return None
     try:
         payload = json.loads(body)

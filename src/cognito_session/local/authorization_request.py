@@ -1,7 +1,7 @@
-"""An authorization request as a browser brings it to managed login (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
+"""An authorization request that a browser sends to managed login (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
 
-What may be asked is ministack's to say: its own sign-in page comes exactly where client, redirect_uri, scope and PKCE
-are in order. A first parameter of a name counts, as in ministack.
+ministack checks the client, redirect_uri, scope and PKCE: it shows its sign-in page only if they are valid. If a parameter is
+repeated, the first one counts, as in ministack.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -18,50 +18,50 @@ _PATH = "/oauth2/authorize"
 
 
 def form_of(text: bytes) -> dict[str, str]:
-    """A query or a form's body by name."""
+    """The parameters of a query or of a form body, by name."""
     parsed = parse_qs(text.decode("utf-8", errors="replace"), keep_blank_values=True)
     return {name: values[0] for name, values in parsed.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What an app asks of managed login."""
+    """The parameters of one authorization request."""
 
     parameters: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Self:
-        """A request with these parameters. The provider COGNITO, the user pool itself, is none."""
+        """A request with these parameters. The provider COGNITO means the user pool itself, so it is removed."""
         native = parameters.get("identity_provider") == "COGNITO"
         return cls({name: value for name, value in parameters.items() if not (native and name == "identity_provider")})
 
     @property
     def client_id(self) -> str:
-        """The app client."""
+        """The app client's id."""
         return self.parameters.get("client_id", "")
 
     @property
     def prompts(self) -> frozenset[str]:
-        """The words of `prompt`."""
+        """The values of `prompt`."""
         return frozenset(self.parameters.get("prompt", "").split())
 
     def scope(self, scope: MutableMapping[str, Any]) -> dict[str, Any]:
-        """The ASGI scope that puts this request to ministack, made of one that came for any page."""
+        """An ASGI scope that sends this request to ministack, based on the scope of any other page."""
         query = urlencode(self.parameters).encode()
         return {**scope, "method": "GET", "path": _PATH, "raw_path": _PATH.encode(), "query_string": query}
 
     def for_client(self, client: AppClient) -> Self:
-        """The same request with the client's DefaultRedirectURI where it names none."""
+        """The same request, with the client's DefaultRedirectURI if it names no redirect_uri."""
         default = {"redirect_uri": client.settings.get("DefaultRedirectURI", "")}
         return type(self)({**self.parameters, **({} if self.parameters.get("redirect_uri") else default)})
 
     def error(self, code: str, description: str) -> str:
-        """The address that tells the app of an error (RFC 6749 4.1.2.1)."""
+        """The address that reports an error to the app (RFC 6749 4.1.2.1)."""
         told = {"error": code, "error_description": description, "state": self.parameters.get("state", "")}
         redirect_uri = self.parameters["redirect_uri"]
         query = urlencode({name: value for name, value in told.items() if value}, quote_via=quote)
         return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
 
     def refused(self, code: str, description: str) -> HttpResponse:
-        """The redirect that tells the app of an error."""
+        """The redirect that reports an error to the app."""
         return redirect(self.error(code, description))

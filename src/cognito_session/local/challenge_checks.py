@@ -40,7 +40,7 @@ _ATTRIBUTE: Final = "userAttributes."
 
 
 class WrongAnswerError(Exception):
-    """An answer that fits the challenge and is wrong; `answer` is how the API says it."""
+    """A well-formed but wrong answer; `answer` is the API's response."""
 
     def __init__(self, answer: HttpResponse) -> None:
         super().__init__(answer.error)
@@ -48,7 +48,7 @@ class WrongAnswerError(Exception):
 
 
 class ChallengeChecks:
-    """The checks of all answers."""
+    """The check of each challenge."""
 
     def __init__(self, emulator: Emulator, clock: SharedClock, devices: DeviceBook) -> None:
         self._devices = devices
@@ -73,19 +73,22 @@ class ChallengeChecks:
     def check(
         self, client: AppClient, subject: ChallengedUser, challenge: Challenge, responses: Responses
     ) -> NextChallenge | None:
-        """What follows a right answer; None: the user is signed in. Raises WrongAnswerError and OperationRefusedError."""
+        """The next challenge after a correct answer, or None if the user is signed in.
+
+        Raises WrongAnswerError and OperationRefusedError.
+        """
         return self._checks[challenge.name](client, subject, challenge, responses)
 
     @staticmethod
     def after_password(client: AppClient, account: UserRecord) -> NextChallenge | None:
-        """What follows a right password."""
+        """The challenge after a correct password, or None."""
         if account.status == "FORCE_CHANGE_PASSWORD":
             return NextChallenge("NEW_PASSWORD_REQUIRED")
         factor = SecondFactors.after_password(client, account)
         return NextChallenge(factor) if factor else None
 
     def first_factor(self, client: AppClient, subject: ChallengedUser, choice: str, given: Responses) -> NextChallenge | None:
-        """What follows the choice of a first factor: its challenge, unless a password came with it."""
+        """The challenge of the chosen first factor, or the one after it if the request already has the password."""
         if choice == "PASSWORD" and given.get("PASSWORD"):
             return self._with_password(client, subject, given)
         if choice == "PASSWORD_SRP" and given.get("SRP_A"):
@@ -188,7 +191,7 @@ def _proving(responses: Responses) -> NextChallenge:
 
 def _chosen(challenge: Challenge, responses: Responses) -> str:
     answer = required(responses, "ANSWER")
-    choice = "EMAIL_OTP" if answer == "EMAIL_MFA" else answer  # AWS's documents know both names of the second factor
+    choice = "EMAIL_OTP" if answer == "EMAIL_MFA" else answer  # AWS documents both names of the second factor
     if choice not in challenge.choices:
         raise OperationRefusedError(
             api_error("InvalidParameterException", f"ANSWER must be one of {', '.join(challenge.choices)}")

@@ -1,7 +1,7 @@
-"""How a challenge is put and found again: its code is sent, its session opened and checked, its parameters said.
+"""Issues challenges and finds them again: sends the code, opens and checks the session, returns the parameters.
 
-A user who does not exist is put the same challenges as one who does, where the app client hides who exists; only no
-code leaves, and no answer is right. Names of parameters are those of
+If the app client hides unknown users, an unknown user gets the same challenges as a known one. No code is sent then, and no
+answer is correct. Source of the parameter names:
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
 """
 
@@ -34,7 +34,7 @@ _ATTRIBUTES: Final = {"SMS": "phone_number", "EMAIL": "email"}
 
 @dataclass(frozen=True, slots=True)
 class ChallengedUser:
-    """Who signs in: a user under its own name, or a name that nobody has (`account` None)."""
+    """The user who signs in, or a name that no user has (`account` is None)."""
 
     username: str
     account: UserRecord | None = field(repr=False)
@@ -42,9 +42,9 @@ class ChallengedUser:
 
 @dataclass(frozen=True, slots=True)
 class NextChallenge:
-    """A challenge to put. first_factor: its answer stands for the password. choices: those of SELECT_CHALLENGE.
+    """A challenge to issue. first_factor: its answer replaces the password. choices: those of SELECT_CHALLENGE.
 
-    public: the client's SRP_A. device_key: the device that the sign-in named. proof: of DEVICE_PASSWORD_VERIFIER.
+    public: the client's SRP_A. device_key: the device that the sign-in named. proof: for DEVICE_PASSWORD_VERIFIER.
     """
 
     name: str
@@ -56,7 +56,7 @@ class NextChallenge:
 
 
 class ChallengeIssuer:
-    """The challenges of all sign-ins."""
+    """Issues the challenges of all sign-ins."""
 
     def __init__(self, book: ChallengeSessions, outbox: Outbox, clock: SharedClock) -> None:
         self._book = book
@@ -64,7 +64,7 @@ class ChallengeIssuer:
         self._clock = clock
 
     def pose(self, client: AppClient, subject: ChallengedUser, step: NextChallenge) -> HttpResponse:
-        """Put a challenge."""
+        """Issue a challenge."""
         sub = subject.account.sub if subject.account else None
         challenge = Challenge(
             step.name, client.client_id, subject.username, sub, first_factor=step.first_factor, choices=step.choices
@@ -76,11 +76,11 @@ class ChallengeIssuer:
         return json_response({"ChallengeName": step.name, "Session": session, "ChallengeParameters": parameters, **more})
 
     def session(self, client: AppClient, challenge: Challenge) -> str:
-        """The session of a challenge, for as long as the client lets it be answered."""
+        """The session of a challenge. It lasts as long as the client allows an answer."""
         return self._book.open(challenge, now=self._clock.now(), seconds=client.session_seconds)
 
     def waiting(self, payload: Mapping[str, Any], names: Collection[str], *, client_id: str | None = None) -> Challenge:
-        """The challenge, one of these, that a request's Session stands for. Raises OperationRefusedError."""
+        """The challenge of a request's Session, if it is one of `names`. Raises OperationRefusedError."""
         session = self._device_session(payload, client_id) or required(payload, "Session")
         try:
             return self._book.find(session, names, now=self._clock.now(), client_id=client_id)
@@ -88,7 +88,7 @@ class ChallengeIssuer:
             raise invalid_session(refused.reason) from None
 
     def _device_session(self, payload: Mapping[str, Any], client_id: str | None) -> str | None:
-        """Real clients answer a device's challenges without the Session; so do they a password's proof."""
+        """The session of a device challenge: clients answer these without a Session, and the proof of a password too."""
         name, given = str(payload.get("ChallengeName")), payload.get("ChallengeResponses") or {}
         if payload.get("Session") or name not in ("DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER"):
             return None
@@ -141,7 +141,7 @@ def _shown_attributes(account: UserRecord | None) -> str:
 
 
 def _can_set_up(pool: dict[str, Any]) -> list[str]:
-    # SMS and email are set up by an attribute and a new sign-in, not in this challenge.
+    # Users set up SMS and email by an attribute and a new sign-in, not in this challenge.
     return ["SOFTWARE_TOKEN_MFA"] if (pool.get("SoftwareTokenMfaConfiguration") or {}).get("Enabled") else []
 
 
@@ -150,7 +150,7 @@ def _relying_party(pool: dict[str, Any]) -> str:
 
 
 def _masked(address: str, medium: Medium) -> str:
-    """As Cognito shows an address: `a***@e***`, `+*******1234`. A name without an address gives one of the same form."""
+    """The address as Cognito shows it: `a***@e***`, `+*******1234`. A user name without an address is masked too."""
     if medium == "SMS":
         return f"+*******{address[-4:] if address[-4:].isdigit() else '0000'}"
     name, _, host = address.partition("@")

@@ -1,8 +1,8 @@
-"""Challenges that wait for their answers, each behind a `Session` text, as pure rules over time that is passed in.
+"""Challenges that wait for an answer, each under a `Session` text: pure rules that take the time as an argument.
 
-1. A session is of one challenge, one app client and one user. It lives for the client's AuthSessionValidity.
-2. It is used once: the step that follows has a session of its own. A used one is told apart from an unknown one.
-3. A wrong answer leaves it usable, until MAX_FAILURES of them have ended it.
+1. A session belongs to one challenge, one app client and one user. It lasts for the client's AuthSessionValidity.
+2. It is used once: the next challenge has its own session. A used session and an unknown one have different refusals.
+3. A wrong answer leaves the session usable. MAX_FAILURES wrong answers end it.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RespondToAuthChallenge.html
 """
 
@@ -18,11 +18,11 @@ __all__ = ["MAX_FAILURES", "MFA_ASSOCIATED", "MFA_VERIFIED", "Challenge", "Chall
 MAX_FAILURES: Final = 3
 MFA_ASSOCIATED: Final = "MFA_SETUP, secret given out"
 MFA_VERIFIED: Final = "MFA_SETUP, code verified"
-_SESSION_BYTES: Final = 360  # 480 characters: within the 20 to 2048 that the API allows, and too long for a guess
+_SESSION_BYTES: Final = 360  # 480 characters: the API allows 20 to 2048, and so many cannot be guessed
 
 
 class ChallengeSessionError(Exception):
-    """A session that may not be used; `reason` says why."""
+    """The session cannot be used; `reason` says why."""
 
     def __init__(self, reason: Literal["unknown", "used", "expired"]) -> None:
         super().__init__(reason)
@@ -33,10 +33,10 @@ class ChallengeSessionError(Exception):
 class Challenge:
     """One challenge. `name` is Cognito's, or one of the two steps within MFA_SETUP.
 
-    sub: None for the simulated challenge of a user who does not exist. first_factor: whether its answer stands for the
-    password. expected: the code that was sent, the authenticator's secret or the passkey's challenge; None where nothing
-    can be right. choices: what a SELECT_... challenge offers. device_key: the device that the sign-in named. proof: the
-    server's half of DEVICE_PASSWORD_VERIFIER.
+    sub: None for the simulated challenge of an unknown user. first_factor: whether the answer replaces the password. expected:
+    the code that was sent, the authenticator's secret or the passkey's challenge; None if no answer is correct. choices: those
+    of a SELECT_... challenge. device_key: the device that the sign-in named. proof: the server's part of
+    DEVICE_PASSWORD_VERIFIER.
     """
 
     name: str
@@ -54,20 +54,20 @@ class Challenge:
 
 
 class ChallengeSessions:
-    """Every challenge that was ever put."""
+    """Every challenge that was issued."""
 
     def __init__(self) -> None:
         self._challenges: dict[str, Challenge] = {}
 
     def open(self, challenge: Challenge, *, now: float, seconds: float) -> str:
-        """The session under which a challenge is answered, for so many seconds."""
+        """The session for a challenge, valid for `seconds`."""
         challenge.expires_at = now + seconds
         text = secrets.token_urlsafe(_SESSION_BYTES)
         self._challenges[text] = challenge
         return text
 
     def find(self, text: str, names: Collection[str], *, now: float, client_id: str | None = None) -> Challenge:
-        """The challenge of a session, if it is one of these and may still be answered. Raises ChallengeSessionError.
+        """The challenge of a session, if it is one of `names` and can be answered. Raises ChallengeSessionError.
 
         client_id None: the operation does not name its client.
         """
@@ -83,9 +83,9 @@ class ChallengeSessions:
         return challenge
 
     def of_device(self, name: str, device_key: str, block: str | None, client_id: str) -> str | None:
-        """The session of a device's challenge that a client answers without naming it.
+        """The session of a device challenge, for a client that answers without the Session.
 
-        The SECRET_BLOCK is the handle of DEVICE_PASSWORD_VERIFIER; DEVICE_SRP_AUTH has none but the device key.
+        SECRET_BLOCK identifies DEVICE_PASSWORD_VERIFIER; the device key identifies DEVICE_SRP_AUTH.
         """
         for text, challenge in reversed(self._challenges.items()):
             same = (challenge.name, challenge.device_key, challenge.client_id) == (name, device_key, client_id)

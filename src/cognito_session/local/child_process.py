@@ -1,7 +1,7 @@
-"""The stack's child process as its parent sees it: started, heard out, ended.
+"""The stack's child process, as the parent controls it: start, startup report, stop.
 
-The child's stdin is a pipe that nobody writes to. It stays open for as long as this process lives: its end is the
-child's end, also when this process is killed.
+The child's stdin is a pipe without a writer. It stays open while this process lives. The child ends when the pipe closes, even
+if this process is killed.
 """
 
 import json
@@ -17,11 +17,11 @@ __all__ = ["ChildProcess", "StackError"]
 
 
 class StackError(RuntimeError):
-    """The stack did not start, or a wait on it ran out; the message says why."""
+    """The stack did not start, or a wait timed out; the message says why."""
 
 
 class ChildProcess:
-    """A running child: its `port`, and its `folder` with the clock in it."""
+    """A running child: its `port`, and its `folder`, which contains the clock."""
 
     def __init__(self, process: subprocess.Popen[bytes], words: dict[str, Any]) -> None:
         self._process = process
@@ -32,7 +32,7 @@ class ChildProcess:
 
     @classmethod
     def start(cls, timeout: float) -> Self:
-        """Start a child and wait until it serves. Raises StackError."""
+        """Start a child and wait until it serves requests. Raises StackError."""
         process = _process()
         try:
             return cls(process, _startup_report(process, timeout))
@@ -41,7 +41,7 @@ class ChildProcess:
             raise
 
     def stop(self) -> None:
-        """End the child and remove what it left. Stopping twice is harmless."""
+        """Stop the child and remove its folder. Stopping twice is harmless."""
         _end(self._process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -54,20 +54,20 @@ def _process() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": search},
-        start_new_session=True,  # a Ctrl-C in the terminal is for this process alone
+        start_new_session=True,  # Ctrl-C in the terminal must not reach the child
     )
 
 
 def _startup_report(process: subprocess.Popen[bytes], timeout: float) -> dict[str, Any]:
-    if process.stdout is None:  # it is a pipe, see _process
+    if process.stdout is None:  # _process always passes a pipe; this is for the type checker
         raise StackError("the local stack has no output to listen to")
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         if not selector.select(timeout):
-            raise StackError(f"the local stack said nothing for {timeout} s")
+            raise StackError(f"the local stack did not start within {timeout} s")
     line = process.stdout.readline()
     if not line:
-        raise StackError("the local stack ended before it was ready; its reason is on stderr")
+        raise StackError("the local stack ended before it was ready; see stderr for the reason")
     words: dict[str, Any] = json.loads(line)
     if "error" in words:
         raise StackError(str(words["error"]))

@@ -1,6 +1,6 @@
-"""The codes that ministack issues, noted in the outbox when an operation sends one.
+"""Puts the codes that ministack creates into the outbox when an operation sends one.
 
-A code counts as sent where the answer says where it went, and for AdminResetUserPassword, which says nothing.
+A code counts as sent if the response names a destination, and for AdminResetUserPassword, whose response is empty.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ SENDING: Final[Mapping[str, Purpose]] = {
 
 
 class CodeDelivery:
-    """ministack's codes on their way into the outbox."""
+    """Copies ministack's codes into the outbox."""
 
     def __init__(self, emulator: Emulator, outbox: Outbox, clock: SharedClock) -> None:
         self._emulator = emulator
@@ -31,7 +31,7 @@ class CodeDelivery:
         self._clock = clock
 
     def note(self, operation: str, payload: Mapping[str, Any], answer: HttpResponse) -> None:
-        """Note the code that this operation sent, if it sent one; nothing leaves for a user who does not exist."""
+        """Put the code of this operation into the outbox; an unknown user gets no message."""
         details = answer.json().get("CodeDeliveryDetails")
         if answer.error or not (details or operation == "AdminResetUserPassword"):
             return
@@ -46,7 +46,7 @@ class CodeDelivery:
             )
 
     def confirmed(self, payload: Mapping[str, Any], answer: HttpResponse) -> None:
-        """A confirmed sign-up proves the address that the code went to, which ministack forgets to say."""
+        """Mark the address as verified: a confirmed sign-up proves it, and ministack does not record that."""
         client = self._emulator.client(payload.get("ClientId"))
         account = self._emulator.account(client.pool, payload.get("Username")) if client and not answer.error else None
         if account and "email" in account.attributes:

@@ -1,9 +1,9 @@
-"""Operations of the Cognito API that the stack answers itself or completes after ministack.
+"""The operations of the Cognito API that the stack answers itself, or completes after ministack.
 
-Answered here: GetTokensFromRefreshToken, RevokeToken, the refresh flow of InitiateAuth and AdminInitiateAuth, and the
-operations on devices (`device_api`). Completed: whatever signs a user in (its steps are those of `challenges`, its refresh
-token becomes ours), what sends a code (it shows up in the outbox), and the two operations that set up an app client
-(RefreshTokenRotation is kept; an update that leaves it out leaves it as it was).
+Answered here: GetTokensFromRefreshToken, RevokeToken, the refresh flow of InitiateAuth and AdminInitiateAuth, and the device
+operations (`device_api`). Completed: operations that sign a user in (`sign_in_challenges`, and the stack's own refresh token),
+operations that send a code (`outbox`), and the two that configure an app client: ministack drops RefreshTokenRotation, and an
+update without it keeps the earlier value.
 """
 
 import json
@@ -39,7 +39,7 @@ _MAX_GRACE_SECONDS = 60
 
 
 class CognitoApi:
-    """The rules of the Cognito API on top of ministack's."""
+    """The rules of the Cognito API that ministack lacks."""
 
     def __init__(self, emulator: Emulator, grants: Grants, clock: SharedClock, outbox: Outbox, devices: DeviceBook) -> None:
         self._emulator = emulator
@@ -57,7 +57,7 @@ class CognitoApi:
         self._book.clear()
 
     async def answer(self, operation: str, body: bytes, onward: Onward) -> HttpResponse:
-        """The answer to one operation; `onward` asks ministack."""
+        """The response to one operation; `onward` calls ministack."""
         try:
             payload = json.loads(body or b"{}")
         except ValueError:
@@ -117,7 +117,7 @@ class CognitoApi:
         self._grants.check_secret(client, payload.get("ClientSecret"))
         if not client.settings.get("EnableTokenRevocation", True):
             return api_error("UnsupportedOperationException", "Token revocation is not enabled for this client")
-        if self._emulator.claims(token):  # a readable JWT: refresh tokens are not
+        if self._emulator.claims(token):  # a readable JWT is not a refresh token
             return api_error("UnsupportedTokenTypeException", "Unsupported token type")
         self._grants.revoke(client, token)
         return json_response({})
@@ -128,8 +128,8 @@ class CognitoApi:
             return api_error("ResourceNotFoundException", "User pool client does not exist.")
         flows = client.settings.get("ExplicitAuthFlows") or ["ALLOW_REFRESH_TOKEN_AUTH"]
         if client.grace_seconds is not None or not any(flow.endswith("REFRESH_TOKEN_AUTH") for flow in flows):
-            # Rotation excludes this flow; which code AWS refuses it with is undocumented. This one is what it says
-            # of any flow that an app client does not allow, and does not suggest that the token is dead.
+            # Rotation excludes this flow. AWS does not document the error code. This is the code for any flow that an
+            # app client does not allow, and it does not mean that the token is invalid.
             return api_error("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
         parameters = payload.get("AuthParameters") or {}
         family = self._grants.family(client, parameters.get("REFRESH_TOKEN"))
@@ -166,7 +166,7 @@ class CognitoApi:
 
 
 def _without_nulls(payload: dict[str, Any]) -> dict[str, Any]:
-    """A null says no more than a name left out."""
+    """The payload without nulls: a null means the same as an absent name."""
     return {name: value for name, value in payload.items() if value is not None}
 
 

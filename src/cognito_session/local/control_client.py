@@ -1,4 +1,4 @@
-"""The test half of what a test holds: what was called, what shall fail, who shall wait, which rules hold, who has what."""
+"""The test's side of the control endpoints: request log, fault injection, gates, rules, keys, outbox."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -14,20 +14,20 @@ __all__ = ["ControlClient", "HeldGate"]
 
 
 class HeldGate:
-    """A gate in force. As a context manager it opens at the end, whatever happened."""
+    """A gate that holds requests. As a context manager it opens at the end, even after an error."""
 
     def __init__(self, client: StackClient, number: int) -> None:
         self._client = client
         self._number = number
 
     def wait_for(self, count: int, timeout: float = 10.0) -> None:
-        """Return when at least `count` requests are held. Raises StackError after `timeout` seconds."""
+        """Return when the gate holds at least `count` requests. Raises StackError after `timeout` seconds."""
         waited = self._client.control("gate_wait", timeout=timeout + 5, gate=self._number, count=count, seconds=timeout)
         if waited["held"] < count:
             raise StackError(f"{waited['held']} of {count} requests were held after {timeout} s")
 
     def release(self, count: int | None = None) -> int:
-        """Let the `count` longest held requests go; None opens the gate for good. How many were let go."""
+        """Release the `count` longest-held requests and return how many; None opens the gate for good."""
         return int(self._client.control("gate_release", gate=self._number, count=count)["released"])
 
     def __enter__(self) -> Self:
@@ -38,21 +38,21 @@ class HeldGate:
 
 
 class ControlClient:
-    """LoggedRequest log, faults, gates, rules, authenticator apps and sent codes of a stack."""
+    """Request log, faults, gates, rules, authenticator apps and sent codes of a stack."""
 
     def __init__(self, client: StackClient) -> None:
         self._client = client
 
     def calls(self, service: str | None = None, *, after: int = 0) -> list[LoggedRequest]:
-        """The requests seen so far, of "cognito", "dynamodb", "jwks", "oauth2", "other" or all, numbered above `after`."""
+        """The requests so far, of "cognito", "dynamodb", "jwks", "oauth2", "other" or all, with numbers above `after`."""
         return [LoggedRequest(**row) for row in self._client.control("calls", service=service, after=after)["calls"]]
 
     def count(self, operation: str, *, caller: str | None = None) -> int:
-        """How many requests of an operation were seen, of one caller or of all."""
+        """How many requests of an operation there were, from one caller or all."""
         return sum(call.operation == operation and caller in (None, call.caller) for call in self.calls())
 
     def clear_calls(self) -> None:
-        """Forget the requests seen so far."""
+        """Clear the request log."""
         self._client.control("clear_calls")
 
     def fault(
@@ -65,7 +65,7 @@ class ControlClient:
         ms: float = 0,
         caller: str | None = None,
     ) -> None:
-        """Order trouble for requests of an operation, "*" for all: see `faults`. times None: until lifted."""
+        """Inject a fault into requests of an operation ("*": all); see `faults`. times None: until `clear_faults`."""
         self._client.control("fault", operation=operation, kind=kind, times=times, skip=skip, ms=ms, caller=caller)
 
     def refuse(
@@ -80,9 +80,9 @@ class ControlClient:
         after: bool = False,
         more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Answer requests of an operation with this code, sentence and status, before or after its work.
+        """Answer requests of an operation with this code, message and status, before or after its work.
 
-        `more` are further members of the answer's body, CancellationReasons for instance.
+        `more`: further members of the response body, for example CancellationReasons.
         """
         self._client.control(
             "fault",
@@ -97,33 +97,33 @@ class ControlClient:
         )
 
     def set_aws_clock(self, ahead_seconds: float) -> None:
-        """Let AWS's clock, by which signatures are judged, be so far ahead of this machine's (behind it: negative)."""
+        """Set how many seconds AWS's clock, which checks signatures, is ahead of this machine's (negative: behind)."""
         self._client.control("aws_clock", ahead_seconds=ahead_seconds)
 
     def clear_faults(self) -> None:
-        """Lift every fault; AWS's clock is this machine's again."""
+        """Remove every fault, and set AWS's clock to this machine's."""
         self._client.control("clear_faults")
 
     def gate(self, operation: str, *, after: bool = False, times: int | None = None, caller: str | None = None) -> HeldGate:
-        """Hold requests of an operation before or after its work. times None: all of them, n: the first n."""
+        """Hold requests of an operation before or after its work. times None: all requests; n: the first n."""
         made = self._client.control("gate", operation=operation, after=after, times=times, caller=caller)
         return HeldGate(self._client, made["gate"])
 
     def enroll_totp(self, pool: Pool, username: str) -> str:
-        """Give a user an authenticator app, its preferred second factor from now on; the app's secret, base32."""
+        """Give a user an authenticator app as the preferred second factor. Returns its secret, base32."""
         enrolled = self._client.control("enroll_totp", user_pool_id=pool.user_pool_id, username=username)
         return str(enrolled["secret"])
 
     def rotate_keys(self, pool: Pool) -> None:
-        """Let a pool sign with new keys from now on; the old ones stay in its key set, as at Cognito."""
+        """Sign with new keys from now on. The key set keeps the old ones, as at Cognito."""
         self._client.control("rotate_keys", user_pool_id=pool.user_pool_id)
 
     def withdraw_keys(self, pool: Pool) -> None:
-        """Publish a pool's keys of before its last rotation no longer, as Cognito does some time after it."""
+        """Remove the keys of before the last rotation from the key set, as Cognito does some time after a rotation."""
         self._client.control("withdraw_keys", user_pool_id=pool.user_pool_id)
 
     def outbox(self, username: str | None = None) -> list[SentMessage]:
-        """The messages with codes that Cognito would have sent, to one user (by its own name, no alias) or to all."""
+        """The messages with codes that Cognito would have sent, to one user (by user name, not alias) or to all."""
         return [SentMessage(**row) for row in self._client.control("outbox", username=username)["messages"]]
 
     def set_rules(
@@ -135,7 +135,7 @@ class ControlClient:
         origin_jti_changes: bool | None = None,
         words: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Choose among the readings of what AWS does not document: see `rotation.Rules`. All that are in force."""
+        """Choose among the interpretations of what AWS does not document; see `RotationRules`. Returns all rules."""
         named: dict[str, Any] = {
             "semantics": semantics,
             "reuse_kills_family": reuse_kills_family,

@@ -1,8 +1,8 @@
-"""The test's own endpoints on the stack's port: `POST /_test/VERB` with a JSON object, answered by a JSON object.
+"""The control endpoints on the stack's port, for tests: `POST /_test/VERB` with a JSON object, answered by a JSON object.
 
-Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, aws_clock,
-strong_table, enroll_totp, rotate_keys, withdraw_keys, outbox.
-A mistake in the arguments is a 400 with a `message`. A reset leaves the clock alone, for time never runs backwards.
+Verbs: reset, calls, clear_calls, fault, clear_faults, gate, gate_wait, gate_release, rules, advance, aws_clock, strong_table,
+enroll_totp, rotate_keys, withdraw_keys, outbox. Wrong arguments get a 400 with a `message`. A reset keeps the clock, because
+time never runs backwards.
 """
 
 import json
@@ -29,7 +29,7 @@ Verb = Callable[..., Awaitable[dict[str, Any]]]
 
 
 class ControlEndpoints:
-    """What a test may ask of the stack."""
+    """The verbs."""
 
     def __init__(
         self,
@@ -53,21 +53,21 @@ class ControlEndpoints:
         self._forgetting: list[Callable[[], None]] = []
 
     def on_reset(self, forget: Callable[[], None]) -> None:
-        """Something more to forget at each reset."""
+        """Call `forget` at each reset."""
         self._forgetting.append(forget)
 
     async def answer(self, path: str, body: bytes) -> HttpResponse:
-        """Carry out one verb."""
+        """Run one verb."""
         verb = self._verbs.get(path.removeprefix(CONTROL_PATH))
         if verb is None:
-            return json_response({"message": f"no such verb; there are {', '.join(self._verbs)}"}, status=404)
+            return json_response({"message": f"expected one of {', '.join(self._verbs)}"}, status=404)
         try:
             return json_response(await verb(**json.loads(body or b"{}")))
         except (KeyError, TypeError, ValueError) as error:
             return json_response({"message": str(error)}, status=400)
 
     async def reset(self) -> dict[str, Any]:
-        """Forget everything: pools, users, tables, sign-ins, calls, faults, gates, rules, messages, browsers."""
+        """Delete everything: pools, users, tables, sign-ins, calls, faults, gates, rules, messages, browsers."""
         self._gates.clear()
         self._faults.clear()
         self._grants.reset()
@@ -81,59 +81,59 @@ class ControlEndpoints:
         return {}
 
     async def calls(self, service: str | None = None, after: int = 0) -> dict[str, Any]:
-        """The call log, from the call after that number."""
+        """The request log after this number."""
         return {"calls": self._calls.rows(service, after)}
 
     async def clear_calls(self) -> dict[str, Any]:
-        """Empty the call log."""
+        """Clear the request log."""
         self._calls.clear()
         return {}
 
     async def fault(self, **fault: Any) -> dict[str, Any]:
-        """Put a fault in force."""
+        """Add a fault."""
         self._faults.add(Fault(**fault))
         return {}
 
     async def clear_faults(self) -> dict[str, Any]:
-        """Lift every fault; AWS's clock is this machine's again."""
+        """Remove every fault, and set AWS's clock to this machine's."""
         self._faults.clear()
         self.signature_time.ahead_seconds = 0.0
         return {}
 
     async def gate(self, **gate: Any) -> dict[str, Any]:
-        """Put a gate in force."""
+        """Add a gate."""
         return {"gate": self._gates.add(Gate(**gate))}
 
     async def gate_wait(self, gate: int, count: int, seconds: float) -> dict[str, Any]:
-        """Wait until `count` requests are held, at most so many seconds; how many are."""
+        """Wait, at most `seconds`, until the gate holds `count` requests; returns how many it holds."""
         return {"held": await self._gates.get(gate).wait_for(count, seconds)}
 
     async def gate_release(self, gate: int, count: int | None = None) -> dict[str, Any]:
-        """Let held requests go."""
+        """Release held requests."""
         return {"released": self._gates.get(gate).release(count)}
 
     async def rules(self, **rules: Any) -> dict[str, Any]:
-        """Change the rules of rotation that are named; all of them."""
+        """Change the named rotation rules; returns all of them."""
         self._grants.rules = replace(self._grants.rules, **rules)
         return asdict(self._grants.rules)
 
     async def advance(self, seconds: float) -> dict[str, Any]:
-        """Move the clock of everyone who shares it."""
+        """Advance the clock that all processes share."""
         self._clock.advance(seconds)
         return {"now": self._clock.now()}
 
     async def aws_clock(self, ahead_seconds: float) -> dict[str, Any]:
-        """Say how far AWS's clock, by which signatures are judged, is ahead of this machine's."""
+        """Set how far AWS's clock, which checks signatures, is ahead of this machine's."""
         self.signature_time.ahead_seconds = float(ahead_seconds)
         return {}
 
     async def strong_table(self, name: str) -> dict[str, Any]:
-        """Let a table be a global one with multi-Region strong consistency."""
+        """Make a table a global one with multi-Region strong consistency."""
         self.tables.add(name)
         return {}
 
     async def enroll_totp(self, user_pool_id: str, username: str) -> dict[str, Any]:
-        """Give a user an authenticator app; its secret."""
+        """Give a user an authenticator app; returns its secret."""
         pool = self._emulator.pool(user_pool_id)
         account = self._emulator.account(pool, username) if pool else None
         if account is None:
@@ -143,14 +143,14 @@ class ControlEndpoints:
         return {"secret": secret}
 
     async def rotate_keys(self, user_pool_id: str) -> dict[str, Any]:
-        """Let a pool sign with new keys from now on."""
+        """Sign the tokens of a pool with new keys from now on."""
         if self._emulator.pool(user_pool_id) is None:
             raise ValueError(f"no pool {user_pool_id!r}")
         self._emulator.rotate_keys(user_pool_id)
         return {}
 
     async def withdraw_keys(self, user_pool_id: str) -> dict[str, Any]:
-        """Publish the keys of before the last rotation no longer."""
+        """Remove the keys of before the last rotation from the key set."""
         self._emulator.withdraw_keys(user_pool_id)
         return {}
 

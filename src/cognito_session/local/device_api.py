@@ -1,7 +1,7 @@
 """ConfirmDevice, GetDevice, ListDevices, UpdateDeviceStatus, ForgetDevice and GetUserAuthFactors.
 
-All go by the user's access token, which must be in force and carry the scope aws.cognito.signin.user.admin. Message texts
-are the ones seen of AWS where such are known.
+Each needs a valid access token with the scope aws.cognito.signin.user.admin. The message texts are the ones observed from AWS,
+if known.
 """
 
 import base64
@@ -36,7 +36,7 @@ class DeviceApi:
         self._clock = clock
 
     def answer(self, operation: str, payload: Mapping[str, Any]) -> HttpResponse:
-        """The answer to one of DEVICE_OPERATIONS. Raises OperationRefusedError."""
+        """The response to one of DEVICE_OPERATIONS. Raises OperationRefusedError."""
         client, account = self._who(payload)
         if operation == "GetUserAuthFactors":
             return json_response(self._factors(client, account))
@@ -76,7 +76,7 @@ class DeviceApi:
         return device
 
     def _confirm(self, client: AppClient, device: Device, payload: Mapping[str, Any]) -> bool:
-        """Whether the user has to be asked before the device counts as remembered."""
+        """Confirm the device; True if the user must agree before it is remembered."""
         if device.confirmed:
             raise OperationRefusedError(api_error("DeviceKeyExistsException", "Device already exists"))
         config = payload.get("DeviceSecretVerifierConfig") or {}

@@ -1,7 +1,7 @@
-"""The devices that a user pool tracks, as pure rules over time that is passed in.
+"""The devices that a user pool tracks: pure rules that take the time as an argument.
 
-1. A sign-in without a known device is issued a new device key. It counts for nothing until ConfirmDevice names it.
-2. A refresh of a sign-in that was issued a device key needs this key, and the device confirmed and not forgotten.
+1. A sign-in without a known device gets a new device key. The device counts only after ConfirmDevice.
+2. A refresh of a sign-in with a device key needs this key, and the device must be confirmed and not forgotten.
 3. A remembered device proves itself at sign-in by SRP: DEVICE_SRP_AUTH, then DEVICE_PASSWORD_VERIFIER.
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html
 """
@@ -31,7 +31,7 @@ def new_device_key(pool_id: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class Device:
-    """One device of one user. `verifier` and `salt` are those of ConfirmDevice, None where it came without them."""
+    """One device of one user. `verifier` and `salt` come from ConfirmDevice; None if it had none."""
 
     key: str
     group: str
@@ -45,7 +45,7 @@ class Device:
     authenticated_at: float = 0
 
     def shown(self) -> dict[str, Any]:
-        """As DeviceType (API_DeviceType)."""
+        """The device as a DeviceType (API_DeviceType)."""
         attributes = {"device_name": self.name, "device_status": "valid"}
         return {
             "DeviceKey": self.key,
@@ -57,13 +57,13 @@ class Device:
 
 
 class DeviceBook:
-    """Every device that was ever issued, by pool and user."""
+    """Every device that was issued, by pool and user."""
 
     def __init__(self) -> None:
         self._devices: dict[tuple[str, str], dict[str, Device]] = {}
 
     def issue(self, pool_id: str, sub: str, key: str, now: float) -> Device:
-        """A new device of a user, not confirmed yet."""
+        """A new, unconfirmed device of a user."""
         device = Device(key, f"-{secrets.token_hex(4)}", created_at=now, modified_at=now, authenticated_at=now)
         self._devices.setdefault((pool_id, sub), {})[key] = device
         return device
@@ -78,16 +78,16 @@ class DeviceBook:
         return device if device and device.confirmed else None
 
     def remembered(self, client: AppClient, sub: str, key: object) -> Device | None:
-        """The device that proves itself at a sign-in; None where the pool tracks none."""
+        """The device that proves itself at a sign-in; None if the pool tracks no devices."""
         device = self.confirmed(client.pool_id, sub, key) if client.tracks_devices else None
         return device if device and device.remembered and device.verifier is not None else None
 
     def of_user(self, pool_id: str, sub: str) -> list[Device]:
-        """The confirmed devices of a user, in the order in which they were issued."""
+        """The confirmed devices of a user, oldest first."""
         return [device for device in self._devices.get((pool_id, sub), {}).values() if device.confirmed]
 
     def forget(self, pool_id: str, sub: str, key: str) -> None:
-        """Forget a device; what was issued to it can refresh no more."""
+        """Forget a device. The refresh tokens of its sign-ins stop working."""
         self._devices.get((pool_id, sub), {}).pop(key, None)
 
     def clear(self) -> None:
@@ -96,11 +96,11 @@ class DeviceBook:
 
 
 class DeviceProof:
-    """The server's half of one DEVICE_SRP_AUTH (RFC 5054 2.5.3 and 2.6)."""
+    """The server's part of one DEVICE_SRP_AUTH (RFC 5054 2.5.3 and 2.6)."""
 
     def __init__(self, device: Device, client_public: int) -> None:
         if device.verifier is None or device.salt is None:
-            raise ValueError("a device without a verifier proves nothing")
+            raise ValueError("the device has no verifier: call ConfirmDevice with a DeviceSecretVerifierConfig")
         self._device, self._theirs = device, client_public
         self._secret = secrets.randbelow(GROUP - 2) + 1
         multiplier = _hash(number_bytes(GROUP) + number_bytes(GENERATOR))
@@ -109,7 +109,7 @@ class DeviceProof:
 
     @staticmethod
     def public_of(text: object) -> int | None:
-        """SRP_A as a number; None for what is none, or is 0 modulo the group."""
+        """SRP_A as a number; None if it is not one, or is 0 modulo the group."""
         number = int(text, 16) if isinstance(text, str) and _HEX.fullmatch(text) else 0
         return number if number % GROUP else None
 
@@ -123,7 +123,7 @@ class DeviceProof:
         }
 
     def holds(self, block: str, signature: str, timestamp: str) -> bool:
-        """Whether the claim is signed by who knows the device's password."""
+        """Whether the signature proves knowledge of the device's password."""
         scramble = _hash(number_bytes(self._theirs) + number_bytes(self._public))
         shared = pow(self._theirs * pow(self._device.verifier or 0, scramble, GROUP), self._secret, GROUP)
         message = (self._device.group + self._device.key).encode() + base64.b64decode(self.block) + timestamp.encode()

@@ -6,7 +6,7 @@
 4. ministack's sign-in page asks for name and password, whatever else the app client allows in the API.
 `token_signer` adds the claims that ministack's tokens lack; `signing_keys` adds the rotation of keys.
 """
-# ruff: noqa: SLF001 - the one file where ministack's insides are known
+# ruff: noqa: SLF001 - this file uses ministack's private functions
 
 import base64
 import importlib
@@ -30,7 +30,7 @@ from cognito_session.testing.clock import SharedClock
 __all__ = ["CodeGrant", "Emulator"]
 
 _SECRET_CHARS = 51
-_CODE_SECONDS = 300  # how long ministack lets an authorization code live
+_CODE_SECONDS = 300  # the lifetime of an authorization code in ministack
 _CODE_PARAMETERS = ("redirect_uri", "scope", "nonce", "code_challenge", "code_challenge_method", "state")
 
 
@@ -44,11 +44,11 @@ class CodeGrant:
 
 
 class Emulator:
-    """ministack in this process. One per process: it keeps its state in modules."""
+    """ministack in this process. One per process, because ministack keeps its state in modules."""
 
     def __init__(self, clock: SharedClock, state_dir: Path) -> None:
         configure(state_dir)
-        time.time = clock.now  # noqa: TID251 - from here on, this process lives by the stack's clock
+        time.time = clock.now  # noqa: TID251 - this process uses the stack's clock
         require_packages()
         self._app = _module("ministack.app")
         self._cognito = _module("ministack.services.cognito")
@@ -64,7 +64,7 @@ class Emulator:
         self._require_signatures()
 
     async def answer(self, scope: dict[str, Any], body: bytes) -> HttpResponse:
-        """What ministack itself answers to a request."""
+        """Ministack's own response to a request."""
         started: dict[str, Any] = {}
         chunks: list[bytes] = []
 
@@ -81,44 +81,44 @@ class Emulator:
         return HttpResponse(started["status"], tuple(started["headers"]), b"".join(chunks))
 
     def client(self, client_id: object) -> AppClient | None:
-        """The app client of this id, in whichever pool; requests that follow belong to its pool's region."""
+        """The app client of this id, in any pool. Later requests use its pool's region."""
         pool_id, pool, settings = self._cognito._find_pool_by_client_id(client_id)
         return AppClient(str(client_id), pool_id, pool, settings) if pool else None
 
     def account(self, pool: Mapping[str, Any], name: object) -> UserRecord | None:
-        """The user of this name or alias in a pool."""
+        """The user with this name or alias in a pool."""
         user, _ = self._cognito._resolve_user(pool, name) if isinstance(name, str) and name else (None, None)
         return UserRecord(user) if user else None
 
     def pool(self, pool_id: object) -> dict[str, Any] | None:
-        """The pool's own live record; requests that follow belong to its region."""
+        """Ministack's record of a pool. Later requests use its region."""
         pool: dict[str, Any] | None = self._cognito._get_pool_unscoped(pool_id)
         return pool
 
     def claims(self, token: str) -> dict[str, Any]:
-        """What a token of ministack says, its own refresh tokens included; {} for a text that is no JWT."""
+        """The claims of a ministack token, refresh tokens included; {} for a text that is not a JWT."""
         claims: dict[str, Any] = self._cognito._token_claims(token)
         return claims
 
     def adopt(self, sign_in: str) -> dict[str, Any]:
-        """Take a refresh token of ministack into our care; its claims."""
+        """Remove a refresh token from ministack and return its claims."""
         self._cognito._refresh_tokens.pop(sign_in, None)
         return self.claims(sign_in)
 
     def user_error(self, client: AppClient, sign_in: str) -> HttpResponse | None:
-        """Why the user of this sign-in may not refresh: deleted, disabled, signed out or another client's."""
+        """The reason why the user of this sign-in cannot refresh: deleted, disabled, signed out, or another client's."""
         if self._cognito._user_from_token(sign_in, client.pool) is None:
             return api_error("UserNotFoundException", "User does not exist.")
         _, error = self._cognito._refresh_auth_user(client.pool, client.pool_id, client.client_id, sign_in)
         return error and _as_answer(error)
 
     def token_owner(self, access_token: str) -> UserRecord | None:
-        """The user of an access token that is in force; None for any other text."""
+        """The user of a valid access token; None for any other text."""
         user, _ = self._cognito._user_pool_for_access_token(access_token)
         return UserRecord(user) if user else None
 
     def srp_challenge(self, client: AppClient, username: str, srp_a: str) -> HttpResponse:
-        """PASSWORD_VERIFIER for a password that is proved by SRP within USER_AUTH, which no other flow setting limits."""
+        """PASSWORD_VERIFIER for a password that the client proves by SRP within USER_AUTH, whatever flows the client allows."""
         settings = {**client.settings, "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}
         pool = {**client.pool, "_clients": {**client.pool["_clients"], client.client_id: settings}}
         given = {"USERNAME": username, "SRP_A": srp_a}
@@ -129,24 +129,24 @@ class Emulator:
         return self._signer.device(device_key)
 
     def password_error(self, client: AppClient, username: str, password: str) -> HttpResponse | None:
-        """Why a user may not sign in with this password."""
+        """The reason why a user cannot sign in with this password."""
         given = {"USERNAME": username, "PASSWORD": password}
         asked = {"ClientId": client.client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": given}
         answer = _as_answer(self._cognito._initiate_auth(asked))
         return answer if answer.error else None
 
     def policy_error(self, client: AppClient, password: str) -> HttpResponse | None:
-        """Why a password may not be chosen in this pool."""
+        """The reason why the pool does not allow a password."""
         error = self._cognito._validate_password(client.pool, password)
         return error and _as_answer(error)
 
     def sign_in(self, client: AppClient, account: UserRecord) -> dict[str, Any]:
-        """A new sign-in of a user as Cognito's AuthenticationResult, with ministack's own refresh token."""
+        """A new sign-in as Cognito's AuthenticationResult, with ministack's own refresh token."""
         result: dict[str, Any] = self._cognito._build_auth_result(client.pool_id, client.client_id, account.record)
         return result
 
     def secret_hash_error(self, operation: str, payload: dict[str, Any]) -> HttpResponse | None:
-        """Why a SECRET_HASH is refused. `payload` carries ministack's own refresh token."""
+        """The reason why a SECRET_HASH is refused. `payload` contains ministack's own refresh token."""
         error = self._cognito._validate_client_secret_hash(operation, payload)
         return error and _as_answer(error)
 
@@ -169,7 +169,7 @@ class Emulator:
         return result
 
     def give_code(self, client: AppClient, account: UserRecord, asked: Mapping[str, str], *, auth_time: int) -> HttpResponse:
-        """The redirect with a new authorization code for a user, or the refusal of what is asked.
+        """The redirect with a new authorization code for a user, or the refusal of the request.
 
         `asked` holds the parameters of RFC 6749 4.1.1, RFC 7636 4.3 and the nonce.
         """
@@ -183,7 +183,7 @@ class Emulator:
         return answer
 
     def code_grant(self, code: object) -> CodeGrant | None:
-        """What a code stands for that was given out and not used yet."""
+        """The sign-in behind an authorization code that was issued and not used."""
         entry = self._cognito._authorization_codes.get(code)
         if entry is None:
             return None
@@ -194,7 +194,7 @@ class Emulator:
         return self._signer.auth_time(auth_time)
 
     def grants_id_token(self, sign_in: str) -> bool:
-        """Whether the OAuth scopes of a sign-in bring an id token."""
+        """Whether the OAuth scopes of a sign-in include an ID token."""
         return bool(self._cognito._id_token_granted(self.claims(sign_in).get("scope")))
 
     def oauth_client(self, headers: dict[str, str], form: dict[str, str]) -> tuple[str, str]:
@@ -202,11 +202,11 @@ class Emulator:
         return _client_of(headers, form)
 
     def revoke(self, sign_in: str) -> None:
-        """Make the access tokens of a sign-in invalid for Cognito's own operations too."""
+        """Make the access tokens of a sign-in invalid for Cognito's own operations."""
         self._cognito._revoke_token({"Token": sign_in})
 
     def reset(self) -> None:
-        """Forget every pool, user and table."""
+        """Delete every pool, user and table."""
         self._app._reset_all_state()
 
     def rotate_keys(self, pool_id: str) -> None:
@@ -220,17 +220,19 @@ class Emulator:
         self._keys.withdraw(pool_id)
 
     def _require_signatures(self) -> None:
-        """Mint a token and check it against the published key set, as any relying party would."""
+        """Sign a token and check it against the published key set, as a relying party does."""
         pool_id = "us-east-1_startup"
         token = self._sign({"token_use": "access"}, pool_id, "access")
         key_set = json.loads(self._cognito.well_known_jwks(pool_id)[2])
         self._cognito._drop_pool_keys(pool_id)
         if self._app.AUTH is not True or not verifies(token, key_set):
-            raise StartupError("ministack does not sign its tokens with its published keys; the stack refuses to start")
+            raise StartupError("ministack does not sign its tokens with its published keys; the stack cannot start")
 
 
 def _client_of(headers: Mapping[str, str] | None, form: Mapping[str, str]) -> tuple[str, str]:
-    """As RFC 6749 2.3.1 and appendix B say: id and secret in HTTP Basic are form-encoded, so that a bare plus is a space."""
+    """The client id and secret of a request. In HTTP Basic they are form-encoded: a plus is a space (RFC 6749 2.3.1, appendix
+    B).
+    """
     kind, _, encoded = (headers or {}).get("authorization", "").partition(" ")
     if kind.lower() != "basic":
         return form.get("client_id", ""), form.get("client_secret", "")
@@ -243,7 +245,7 @@ def _client_of(headers: Mapping[str, str] | None, form: Mapping[str, str]) -> tu
 
 
 def _new_secret() -> str:
-    """Like Cognito's own: small letters and digits, which stay as they are in HTTP Basic."""
+    """A secret like Cognito's: lower-case letters and digits, which HTTP Basic does not escape."""
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(_SECRET_CHARS))
 
 

@@ -1,9 +1,9 @@
-"""Faults that a test asks for: what goes wrong, for which operation, and how often.
+"""Fault injection: which operation fails, how, and how often.
 
-Each matching request passes by every fault: the first `skip` requests unharmed, the next `times` harmed, the rest
-unharmed again. `latency` adds up with others; of all the other kinds the one asked for first wins and the rest stay
-for a later request. Kinds ending in `_after` strike when the work is done, all others leave the work undone
-(except `latency`, which only delays it). `error` and `error_after` answer with any code, sentence and status.
+Each fault lets the first `skip` matching requests pass, applies to the next `times`, and lets the rest pass. Latencies add up.
+Of all other kinds the earliest fault applies, and the rest wait for a later request. Kinds ending in `_after` apply after the
+work; all others replace the work, except `latency`, which delays it. `error` and `error_after` answer with any code, message
+and status.
 """
 
 from dataclasses import dataclass, field
@@ -20,11 +20,11 @@ ERRORS = frozenset({"error", "error_after"})
 
 @dataclass(slots=True)
 class Fault:
-    """One order for trouble. `operation` "*" means every one; `times` None means until faults are cleared.
+    """One fault. `operation` "*" means every operation; `times` None means until faults are cleared.
 
-    ms: how long a `latency` lasts, or a hang before its connection is closed (0: HANG_SECONDS).
-    caller: only requests with this `x-test-caller` header.
-    code, message, status, more: what an `error` answers; `more` are further members of the body (CancellationReasons).
+    ms: the length of a `latency`, or of a hang before its connection closes (0: HANG_SECONDS). caller: only requests with this
+    `x-test-caller` header. code, message, status, more: the response of an `error`; `more` are further members of the body
+    (CancellationReasons).
     """
 
     operation: str
@@ -40,18 +40,18 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
-            raise ValueError(f"a fault is one of {', '.join(get_args(FaultKind))}, not {self.kind!r}")
+            raise ValueError(f"kind: expected one of {', '.join(get_args(FaultKind))}, not {self.kind!r}")
 
         if (self.kind in ERRORS) != (self.code is not None):
-            raise ValueError("a code belongs to the faults `error` and `error_after`, and to no other")
+            raise ValueError("code: only the kinds `error` and `error_after` have one")
 
     @property
     def hang_seconds(self) -> float:
-        """How long a hang holds the connection."""
+        """How long a hang keeps the connection open."""
         return min(self.ms / 1000 or HANG_SECONDS, HANG_SECONDS)
 
     def strikes(self, operation: str, caller: str | None) -> bool:
-        """Count one request; True when it is to be harmed."""
+        """Count one request; True if the fault applies to it."""
         if self.operation not in ("*", operation) or self.caller not in (None, caller) or self.times == 0:
             return False
         if self.skip:
@@ -63,17 +63,17 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, in the order in which they were asked for."""
+    """The active faults, oldest first."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Put a fault in force."""
+        """Add a fault."""
         self._faults.append(fault)
 
     def take(self, operation: str, caller: str | None) -> list[Fault]:
-        """What happens to this request: any number of latencies, and at most one other fault."""
+        """The faults of this request: any number of latencies, and at most one other."""
         struck: list[Fault] = []
         for fault in self._faults:
             taken = any(other.kind != "latency" for other in struck)
@@ -83,5 +83,5 @@ class Faults:
         return struck
 
     def clear(self) -> None:
-        """Lift every fault."""
+        """Remove every fault."""
         self._faults.clear()

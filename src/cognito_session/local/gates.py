@@ -1,8 +1,7 @@
-"""Gates that hold requests until a test lets them go, so that races need no sleeps.
+"""Gates hold requests until a test releases them, so that concurrency tests need no sleeps.
 
-A gate stands before or after the work of an operation. A request that it holds goes on when it is released, even if
-its client has gone meanwhile: that is the late work that a lease must survive. Nothing is held for longer than
-HOLD_SECONDS. All of this runs on one event loop.
+A gate is before or after the work of an operation. A released request continues even if its client is gone: a lease must
+survive such late work. A gate holds no request longer than HOLD_SECONDS. Everything here runs on one event loop.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ HOLD_SECONDS = 60.0
 
 @dataclass(eq=False)
 class Gate:
-    """Holds what matches. `times` None holds every request, a number only the first so many."""
+    """Holds matching requests. `times` None: every request; a number: only the first ones."""
 
     operation: str
     after: bool = False
@@ -27,7 +26,7 @@ class Gate:
     _open: bool = False
 
     def admits(self, operation: str, caller: str | None) -> bool:
-        """Whether a request may pass without being held; a request that is to be held is counted."""
+        """Whether a request passes without being held. A held request is counted."""
         if self._open or self.operation not in ("*", operation) or self.caller not in (None, caller) or self.times == 0:
             return True
         if self.times is not None:
@@ -45,7 +44,7 @@ class Gate:
             self._held.remove(released)
 
     async def wait_for(self, count: int, seconds: float) -> int:
-        """Wait until at least `count` requests are held, at most so many seconds; how many are."""
+        """Wait, at most `seconds`, until the gate holds at least `count` requests; returns how many it holds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while len(self._held) < count:
@@ -54,7 +53,7 @@ class Gate:
         return len(self._held)
 
     def release(self, count: int | None = None) -> int:
-        """Let the `count` longest held go; None lets all go and opens the gate for good. How many were let go."""
+        """Release the `count` longest-held requests and return how many; None releases all and opens the gate for good."""
         self._open |= count is None
         gone = self._held[:count]
         del self._held[:count]
@@ -65,20 +64,20 @@ class Gate:
 
 
 class Gates:
-    """The gates in force, by number."""
+    """The active gates, by number."""
 
     def __init__(self) -> None:
         self._gates: dict[int, Gate] = {}
         self._built = 0
 
     def add(self, gate: Gate) -> int:
-        """Put a gate in force; its number."""
+        """Add a gate; returns its number."""
         self._built += 1
         self._gates[self._built] = gate
         return self._built
 
     def get(self, number: int) -> Gate:
-        """The gate of this number. Raises KeyError."""
+        """The gate with this number. Raises KeyError."""
         return self._gates[number]
 
     async def pass_through(self, operation: str, caller: str | None, *, after: bool) -> None:
@@ -88,7 +87,7 @@ class Gates:
                 await gate.hold()
 
     def clear(self) -> None:
-        """Open and forget every gate."""
+        """Open and remove every gate."""
         for gate in self._gates.values():
             gate.release()
         self._gates.clear()

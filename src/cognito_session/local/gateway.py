@@ -1,10 +1,10 @@
-"""A small HTTP server in front of a Lambda handler, as API Gateway's HTTP API is: payload format 2.0, on loopback only.
+"""A small HTTP server in front of a Lambda handler, like API Gateway's HTTP API: payload format 2.0, on loopback only.
 
     with Gateway(handler) as gateway:
         urllib.request.urlopen(gateway.url)
 
-Requests run in parallel, one thread each. Whatever the handler raises is logged here and never shown to the client. It
-knows no sessions: any handler of format 2.0 will do.
+Each request runs in its own thread. An exception of the handler is logged and never sent to the client. The gateway knows
+nothing about sessions: it takes any handler for payload format 2.0.
 """
 
 import logging
@@ -36,7 +36,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Gateway:
-    """A gateway that serves as soon as it is made. `port` 0 takes a free one; OSError where the port is taken."""
+    """A gateway that serves requests from construction on. `port` 0 picks a free port. Raises OSError if the port is in use."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Gateway:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more requests, give those under way a few seconds to finish. Stopping twice is harmless."""
+        """Accept no more requests and let running ones finish within a few seconds. Stopping twice is harmless."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -78,7 +78,7 @@ class Gateway:
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its open connections, so that stopping waits neither for idle ones nor forever."""
+    """Tracks its open connections, so that stopping does not wait for idle ones, and never forever."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -101,26 +101,26 @@ class _Server(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def drain(self) -> None:
-        """Read no more from anyone; a request under way still gets its answer."""
+        """Stop reading from all connections; a running request still gets its response."""
         with self._changed:
             for connection in self._open:
                 _read_no_more(connection)
             self._changed.wait_for(lambda: not self._open, _DRAIN_SECONDS)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
-        """Note a client that went away."""
+        """Log that a client disconnected."""
         _LOG.debug("a connection broke", exc_info=True)
 
 
 def _read_no_more(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RD)
-    except OSError:  # the client was faster
+    except OSError:  # the client has already closed it
         return
 
 
 class _RefusedError(Exception):
-    """The request never reaches the handler."""
+    """A request that does not reach the handler."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -140,9 +140,9 @@ class _Connection(BaseHTTPRequestHandler):
             context = gateway.context()
             answer = GatewayResponse.of(gateway.handler(event, context))
         except _RefusedError as refused:
-            self.close_connection = True  # what is left of the body is nobody's request
+            self.close_connection = True  # the unread rest of the body must not be parsed as a request
             answer = GatewayResponse.message(refused.status, refused.status.phrase)
-        except Exception:  # noqa: BLE001 - a handler may raise anything, and Lambda answers all of it alike
+        except Exception:  # noqa: BLE001 - Lambda answers every exception of a handler in the same way
             _LOG.exception("the handler failed on %s %s", self.command, self.path.partition("?")[0])
             answer = GatewayResponse.message(500, "Internal Server Error")
         self._send(answer)
@@ -179,7 +179,7 @@ class _Connection(BaseHTTPRequestHandler):
         return body
 
     def _send(self, answer: GatewayResponse) -> None:
-        """Head and body in one write: two would cost a delayed acknowledgement."""
+        """Send head and body in one write: two writes would wait for a delayed acknowledgement."""
         has_body = answer.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
         phrase = next((known.phrase for known in HTTPStatus if known == answer.status), "")
         lines = [f"{self.protocol_version} {int(answer.status)} {phrase}", f"Date: {self.date_time_string()}"]
@@ -189,9 +189,9 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(head + answer.body if has_body and self.command != "HEAD" else head)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """What http.server refuses by itself, in API Gateway's words instead of a page."""
+        """http.server's own refusals, in API Gateway's format instead of an HTML page."""
         self.close_connection = True
         self._send(GatewayResponse.message(code, HTTPStatus(code).phrase))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's own name
-        """Write nothing: a request is not worth a line."""
+        """Write no log line per request."""

@@ -70,7 +70,7 @@ class GatewayRequest:
 
 
 class GatewayResponse(NamedTuple):
-    """What goes back to the client: a status, headers that are safe to send, and the body's bytes."""
+    """A response for the client: a status, headers that are safe to send, and the body's bytes."""
 
     status: int
     headers: Pairs
@@ -78,9 +78,9 @@ class GatewayResponse(NamedTuple):
 
     @classmethod
     def of(cls, given: Any) -> "GatewayResponse":
-        """From what the handler returned; without `statusCode` it is a 200 with JSON (or a string, as it stands).
+        """A response from a handler's return value. Without `statusCode` it is a 200 with JSON, or with the string as it is.
 
-        Raises TypeError or ValueError for what API Gateway would answer with a 500.
+        Raises TypeError or ValueError for values that API Gateway answers with a 500.
         """
         if not isinstance(given, Mapping) or "statusCode" not in given:
             text = given if isinstance(given, str) else json.dumps(given)
@@ -97,12 +97,12 @@ class GatewayResponse(NamedTuple):
 
     @classmethod
     def message(cls, status: int, text: str) -> "GatewayResponse":
-        """API Gateway's own answers, such as {"message": "Internal Server Error"}."""
+        """A response of API Gateway itself, such as {"message": "Internal Server Error"}."""
         return cls(status, [("Content-Type", "application/json")], json.dumps({"message": text}).encode())
 
 
 def _joined(pairs: Pairs) -> dict[str, str]:
-    """Values of one name are joined by commas."""
+    """The values by name; repeated names are joined by commas."""
     found: dict[str, str] = {}
     for name, value in pairs:
         found[name] = f"{found[name]},{value}" if name in found else value
@@ -117,7 +117,7 @@ def _is_text(content_type: str) -> bool:
 def _header(name: object, value: object) -> tuple[str, str]:
     text = value if isinstance(value, str) else json.dumps(value)
     if not (isinstance(name, str) and _NAME.fullmatch(name) and _VALUE.fullmatch(text)):
-        raise ValueError("a header's name or value has characters that HTTP does not allow")
+        raise ValueError("headers: a name or value has a character that HTTP does not allow")
     return name, text
 
 
@@ -129,5 +129,5 @@ def _body(given: Mapping[str, Any]) -> bytes:
         raise TypeError(f"body: expected a string, not {type(body).__name__}")
     content = base64.b64decode(body, validate=True) if given.get("isBase64Encoded") else body.encode()
     if len(content) > MAX_RESPONSE_BYTES:
-        raise ValueError(f"body: {len(content)} bytes, but Lambda answers at most {MAX_RESPONSE_BYTES}")
+        raise ValueError(f"body: {len(content)} bytes, expected at most {MAX_RESPONSE_BYTES} (Lambda's limit)")
     return content

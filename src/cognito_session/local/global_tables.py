@@ -1,7 +1,7 @@
-"""Global tables with multi-Region strong consistency: what DynamoDB says of them and refuses on them.
+"""Global tables with multi-Region strong consistency: their description, and the operations that DynamoDB refuses on them.
 
-It takes no transactions on such a table and has no time to live for it. AWS documents that these calls fail and not
-with which words. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+Such tables support neither transactions nor time to live. AWS documents that these calls fail, but not the message texts.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
 """
 
 import json
@@ -17,7 +17,7 @@ _NAMESPACE = "com.amazon.coral.validate#ValidationException"
 
 
 class GlobalTables:
-    """The tables of this kind, by name."""
+    """The global tables, by name."""
 
     OPERATIONS: ClassVar = frozenset({*_TRANSACTIONS, "UpdateTimeToLive"})
     """Those that may be refused."""
@@ -26,15 +26,15 @@ class GlobalTables:
         self._strong: set[str] = set()
 
     def add(self, name: str) -> None:
-        """Let this table be one."""
+        """Make this table a global one."""
         self._strong.add(name)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all tables."""
         self._strong.clear()
 
     def refusal(self, operation: str, body: bytes) -> HttpResponse | None:
-        """The answer to an operation that such a table does not have."""
+        """The refusal of an operation that such a table does not support; None for any other operation."""
         payload = _object(body) if self._strong else {}
         if operation in _TRANSACTIONS and self._strong.intersection(_tables_of(payload)):
             return api_error(_NAMESPACE, "Transactions are not supported on tables with multi-Region strong consistency")
@@ -43,7 +43,7 @@ class GlobalTables:
         return None
 
     def described(self, answer: HttpResponse) -> HttpResponse:
-        """DescribeTable's answer with what it says of such a table."""
+        """DescribeTable's response, completed for such a table."""
         value = answer.json()
         table = value.get("Table")
         if not isinstance(table, dict) or table.get("TableName") not in self._strong:

@@ -1,10 +1,10 @@
-"""What a refresh token is worth: the one place where sign-ins are taken over, refreshed and revoked.
+"""Sign-ins and their refresh tokens: the one place that takes over, refreshes and revokes them.
 
-The API operations and the OAuth endpoints both come through here and differ only in how they ask and answer.
-1. Every refresh token that leaves the stack is an opaque text of realistic size; ministack's own never does.
-2. A refresh checks, in this order: the client's secret, the token, the user; only then is the token spent.
-3. From the first look to the mark nothing awaits, and the book locks: no two uses interleave.
-Message texts are the ones seen of AWS where such are known.
+The API operations and the OAuth endpoints both use it, and differ only in the formats of requests and responses.
+1. Every refresh token that the stack issues is an opaque text of realistic size; ministack's own stays inside.
+2. A refresh checks the client's secret, the token and the user, in this order, and only then uses the token.
+3. Nothing awaits between the check and the mark, and the book locks: no two uses interleave.
+The message texts are the ones observed from AWS, if known.
 """
 
 import secrets
@@ -20,13 +20,13 @@ from cognito_session.testing.rotation import REFUSALS, Reason, RefreshTokenRefus
 
 __all__ = ["Grants", "OperationRefusedError"]
 
-# A real one is a JWE with encrypted content: five parts, the first of which is this header, 1,750 characters or so.
+# A real refresh token is a JWE with encrypted content: this header and four more parts, about 1,750 characters.
 _HEADER = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"
 _PART_BYTES = (256, 12, 960, 16)
 
 
 class OperationRefusedError(Exception):
-    """A refusal: `answer` is how the API says it, `oauth` the OAuth error code."""
+    """A refused operation: `answer` is the API's response, `oauth` the OAuth error code."""
 
     def __init__(self, answer: HttpResponse, oauth: str = "invalid_grant") -> None:
         super().__init__(answer.error)
@@ -58,7 +58,7 @@ class Grants:
         self.rules = RotationRules()
 
     def client(self, client_id: object) -> AppClient:
-        """The app client of this id. Raises OperationRefusedError."""
+        """The app client with this id. Raises OperationRefusedError."""
         client = self._emulator.client(client_id) if isinstance(client_id, str) and client_id else None
         if client is None:
             raise OperationRefusedError(
@@ -67,22 +67,22 @@ class Grants:
         return client
 
     def check_secret(self, client: AppClient, secret: object) -> None:
-        """A confidential client must show its secret. Raises OperationRefusedError."""
+        """Check the secret of a confidential client. Raises OperationRefusedError."""
         shown = secret.encode() if isinstance(secret, str) else b""
         if client.secret and not secrets.compare_digest(shown, client.secret.encode()):
-            # AWS documents the code only; the text is the one that it uses for a SECRET_HASH.
+            # AWS documents only the code; this is its message for a SECRET_HASH.
             message = f"Unable to verify secret hash for client {client.client_id}"
             raise OperationRefusedError(api_error("NotAuthorizedException", message), "invalid_client")
 
     def adopt(self, sign_in: str, access_token: str, *, with_device: bool) -> tuple[str, dict[str, str] | None]:
-        """Take over a fresh sign-in: the refresh token to give out, and the NewDeviceMetadata of a new device.
+        """Take over a new sign-in: the refresh token to issue, and the NewDeviceMetadata of a new device.
 
-        with_device: whether the answer has a place for it; managed login tells the key by the access token alone.
+        with_device: whether the response has a field for it; managed login names the key only in the access token.
         """
         claims, access = self._emulator.adopt(sign_in), self._emulator.claims(access_token)
         client = self.client(claims["client_id"])
         family = SignInFamily(sign_in, client.client_id, float(claims["exp"]))
-        # Not of the sign-in: ministack reads the time for each token anew, which may be a second later.
+        # From the access token, because ministack reads the time for each token and the sign-in can be a second older.
         family.auth_time = int(access["auth_time"])
         metadata = None
         if "device_key" in access:
@@ -96,7 +96,7 @@ class Grants:
         return self._book.issue(family), metadata
 
     def family(self, client: AppClient, refresh_token: object) -> SignInFamily:
-        """Whose token this is, if it is this client's. Raises OperationRefusedError."""
+        """The family of a token, if it belongs to this client. Raises OperationRefusedError."""
         family = self._book.find(refresh_token) if isinstance(refresh_token, str) else None
         if family is None or family.client_id != client.client_id:
             raise self._refusal("unknown")
@@ -111,7 +111,7 @@ class Grants:
         if family.device_key is not None and client.tracks_devices:
             confirmed = self._devices.confirmed(client.pool_id, family.sub, family.device_key)
             if device_key != family.device_key or confirmed is None:
-                raise self._refusal("unknown")  # AWS says nothing more telling of a missing, unconfirmed or forgotten device
+                raise self._refusal("unknown")  # AWS gives the same error for a missing, unconfirmed or forgotten device
         error = self._emulator.user_error(client, family.sign_in)
         if error is not None:
             raise OperationRefusedError(self._worded(error))
@@ -127,11 +127,11 @@ class Grants:
         return result if use.refresh_token is None else {**result, "RefreshToken": use.refresh_token}
 
     def gives_id_token(self, client: AppClient, refresh_token: object) -> bool:
-        """Whether the scopes of this sign-in bring an id token. Raises OperationRefusedError."""
+        """Whether the scopes of this sign-in include an ID token. Raises OperationRefusedError."""
         return self._emulator.grants_id_token(self.family(client, refresh_token).sign_in)
 
     def revoke(self, client: AppClient, refresh_token: str) -> None:
-        """Revoke a token of this client; one that is unknown stays so, as RFC 7009 2.2 asks. Raises OperationRefusedError."""
+        """Revoke a token of this client; an unknown token changes nothing (RFC 7009 2.2). Raises OperationRefusedError."""
         family = self._book.find(refresh_token)
         if family is None or family.client_id != client.client_id:
             return
@@ -140,7 +140,7 @@ class Grants:
             self._emulator.revoke(family.sign_in)
 
     def _worded(self, error: HttpResponse) -> HttpResponse:
-        """What ministack says of a revoked sign-in, in the words of the rules."""
+        """Ministack's refusal of a revoked sign-in, with the message of the rules."""
         said = error.json().get("message")
         reason = next((reason for reason, (_, usual) in REFUSALS.items() if usual == said), None)
         return error if reason is None else self._refusal(reason).answer
@@ -150,7 +150,7 @@ class Grants:
         return OperationRefusedError(api_error(code, self.rules.words.get(reason, usual)))
 
     def reset(self) -> None:
-        """Forget every sign-in and go back to the default rules."""
+        """Forget every sign-in and restore the default rules."""
         self._book.clear()
         self._devices.clear()
         self.rules = RotationRules()

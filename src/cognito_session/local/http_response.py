@@ -1,6 +1,6 @@
-"""What the stack answers: a status, headers and a body, and the shapes that errors take on the wire.
+"""HTTP responses of the stack, and the formats of their errors.
 
-Cognito and DynamoDB answer errors as JSON with `__type`, the OAuth endpoints as RFC 6749 5.2 says.
+Cognito and DynamoDB report errors as JSON with `__type`; the OAuth endpoints follow RFC 6749 5.2.
 """
 
 import json
@@ -17,14 +17,14 @@ _DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """One HTTP response, complete."""
+    """One complete HTTP response."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body as an object; {} when it is something else."""
+        """The body as an object; {} if it is not one."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -33,22 +33,22 @@ class HttpResponse:
 
     @property
     def location(self) -> str:
-        """Where a redirect leads; "" for every other answer."""
+        """The address of a redirect; "" for any other response."""
         found = (value.decode("latin-1") for name, value in self.headers if name.lower() == b"location")
         return next(found, "") if self.status == 302 else ""  # noqa: PLR2004 - Found
 
     @property
     def code(self) -> str | None:
-        """The authorization code that a redirect carries (RFC 6749 4.1.2)."""
+        """The authorization code in a redirect (RFC 6749 4.1.2)."""
         return dict(parse_qsl(urlsplit(self.location).query)).get("code")
 
     def with_cookie(self, line: str) -> Self:
-        """The same answer with one Set-Cookie more."""
+        """The same response with one more Set-Cookie."""
         return replace(self, headers=(*self.headers, (b"set-cookie", line.encode())))
 
     @property
     def error(self) -> str | None:
-        """AWS's or OAuth's error code, None for a success."""
+        """The error code of AWS or OAuth; None for a success."""
         if self.status < 400:  # noqa: PLR2004 - where HTTP errors begin
             return None
         value = self.json()
@@ -57,7 +57,7 @@ class HttpResponse:
 
 
 def json_response(value: object, *, status: int = 200, kind: bytes = b"application/x-amz-json-1.1") -> HttpResponse:
-    """A JSON answer."""
+    """A JSON response."""
     headers = ((b"content-type", kind), (b"cache-control", b"no-store"))
     return HttpResponse(status, headers, json.dumps(value).encode())
 
@@ -73,7 +73,7 @@ def oauth_error(code: str, status: int = 400) -> HttpResponse:
 
 
 def redirect(location: str) -> HttpResponse:
-    """A redirect (302) that nobody may keep."""
+    """A redirect (302) that no cache keeps."""
     return HttpResponse(302, ((b"location", location.encode()), (b"cache-control", b"no-store")), b"")
 
 
@@ -81,7 +81,7 @@ _NAMESPACES = {"dynamodb": _DYNAMODB}
 
 
 def error_response(fault: Fault, service: str) -> HttpResponse:
-    """The code, sentence and status that a fault names, in the service's form."""
+    """The code, message and status of a fault, in the service's format."""
     if service in ("oauth2", "jwks", "other"):
         return json_response({"error": fault.code, **fault.more}, status=fault.status, kind=b"application/json")
     code = _NAMESPACES.get(service, "") + str(fault.code)
@@ -89,7 +89,7 @@ def error_response(fault: Fault, service: str) -> HttpResponse:
 
 
 def fault_response(fault: Fault, service: str) -> HttpResponse:
-    """What a service answers with: "slow down" ("throttle"), "I broke" ("error500"), or what an "error" names."""
+    """The service's response to a "throttle", an "error500" or an "error" fault."""
     if fault.kind in ERRORS:
         return error_response(fault, service)
     throttled = fault.kind == "throttle"

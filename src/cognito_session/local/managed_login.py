@@ -1,12 +1,12 @@
-"""Managed login's own session: the cookie that signs a browser in again without a password, and its end.
+"""Managed login's own session: the cookie that signs a browser in again without a password.
 
-1. The cookie is opaque and remembers one user of one pool for an hour, counted from the sign-in and never renewed.
-2. It counts as long as that user exists and is enabled. A global sign-out does not end it, nor a password that changes:
-   https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminUserGlobalSignOut.html
-3. A code that it brings says `auth_time` of the sign-in that it remembers: nobody has proved anything since.
-4. A SAML sign-in that the identity provider began comes back with a code and neither state nor nonce nor PKCE challenge:
-   https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-SAML-session-initiation.html
-5. All pools of a stack share one host and so one cookie; another pool's is neither used nor ended.
+1. The cookie is opaque and identifies one user of one pool for an hour after the sign-in. It is never renewed.
+2. It works while the user exists and is enabled. Neither a global sign-out nor a new password ends it:
+https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminUserGlobalSignOut.html
+3. A code from the cookie has the `auth_time` of the original sign-in, because the user did not authenticate again.
+4. A SAML sign-in that starts at the identity provider returns a code without state, nonce and PKCE challenge:
+https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-SAML-session-initiation.html
+5. All pools of a stack share one host and therefore one cookie; the cookie of another pool is neither used nor ended.
 """
 
 import secrets
@@ -25,7 +25,7 @@ from cognito_session.testing.clock import SharedClock
 __all__ = ["ManagedLogin"]
 
 _COOKIE: Final = Cookie("cognito")
-# Not Secure, unlike Cognito's: the stack speaks plain http.
+# Not Secure, unlike Cognito's cookie, because the stack uses plain http.
 _ATTRIBUTES: Final = "Path=/; HttpOnly; SameSite=Lax"
 _SESSION_SECONDS: Final = 3600
 _ASKS_ANEW: Final = frozenset({"login", "select_account"})
@@ -33,7 +33,7 @@ _ASKS_ANEW: Final = frozenset({"login", "select_account"})
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A browser's sign-in. `sub`, because other pools and, once it is deleted, this one may give the name to another."""
+    """A browser's sign-in. It has the `sub`, because another user can have the same name later or in another pool."""
 
     pool_id: str
     username: str
@@ -51,10 +51,10 @@ class ManagedLogin:
         self._browsers: dict[str, _Remembered] = {}
 
     async def authorize(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> HttpResponse:
-        """GET /oauth2/authorize: a code at once for a browser that is remembered, else ministack's page."""
+        """GET /oauth2/authorize: a code at once for a browser with the cookie, otherwise ministack's page."""
         asked = AuthorizationRequest.of(form_of(scope["query_string"]))
         page = await self._emulator.answer(asked.scope(scope), b"")
-        if page.status != 200:  # noqa: PLR2004 - anything but the page is a refusal or another provider's redirect
+        if page.status != 200:  # noqa: PLR2004 - any other response is a refusal or another provider's redirect
             return page
         client = self._grants.client(asked.client_id)
         asked = asked.for_client(client)
@@ -67,13 +67,13 @@ class ManagedLogin:
         return asked.refused("login_required", "") if "none" in asked.prompts else page
 
     async def login(self, scope: MutableMapping[str, Any], headers: Mapping[str, str], body: bytes) -> HttpResponse:
-        """POST /login: ministack's answer, with the cookie where it signs the user in."""
+        """POST /login: ministack's response, with the cookie if it signs the user in."""
         return self.signed_in(await self._emulator.answer(dict(scope), body), headers)
 
     def idp_initiated(self, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-        """POST /saml2/idpresponse without a request of ours: `RelayState` names client, address and scopes.
+        """POST /saml2/idpresponse without an authorization request. `RelayState` names client, address and scopes.
 
-        There is no identity provider here: `SAMLResponse` is the user's name and not checked.
+        The stack has no identity provider: `SAMLResponse` is the user's name, and nothing checks it.
         """
         form = form_of(body)
         asked = form_of(form.get("RelayState", "").encode())
@@ -86,13 +86,15 @@ class ManagedLogin:
         return self.signed_in(self._emulator.give_code(client, account, bound, auth_time=now), headers)
 
     async def logout(self, scope: MutableMapping[str, Any], headers: Mapping[str, str]) -> HttpResponse:
-        """GET /logout: the end of the cookie, then the redirect to a registered logout_uri."""
+        """GET /logout: ends the cookie and redirects to a registered logout_uri."""
         answer = await self._emulator.answer(dict(scope), b"")
         asked = form_of(scope["query_string"])
         if not answer.location:
             return answer
         client = self._grants.client(asked["client_id"])
-        if asked["logout_uri"] not in client.settings.get("LogoutURLs", ()):  # ministack takes any where none is registered
+        if asked["logout_uri"] not in client.settings.get(
+            "LogoutURLs", ()
+        ):  # ministack accepts every logout_uri if none is registered
             return oauth_error("invalid_request")
         if any(self._browsers[value].pool_id != client.pool_id for value in self._known(headers)):
             return answer
@@ -100,7 +102,7 @@ class ManagedLogin:
         return answer.with_cookie(f"{_COOKIE.name}=; {_ATTRIBUTES}; Max-Age=0")
 
     def signed_in(self, answer: HttpResponse, headers: Mapping[str, str]) -> HttpResponse:
-        """An answer that brings a code after a sign-in, with a new cookie; any other answer as it is."""
+        """A response that brings a code, with a new cookie; any other response unchanged."""
         grant = self._emulator.code_grant(answer.code)
         pool = grant and self._emulator.pool(grant.pool_id)
         account = grant and pool and self._emulator.account(pool, grant.username)

@@ -1,7 +1,7 @@
-"""ministack's own live records of an app client and of a user, as the rest of the stack may see and change them.
+"""ministack's live records of an app client and of a user, with names that the rest of the stack uses.
 
-Only this file knows the names in these records that are ministack's own; `emulator` finds the records. Nothing here is
-a copy: what is set here is what ministack answers with next. Records hold passwords and secrets and never show in a repr.
+Only this file knows ministack's names in these records; `emulator` finds the records. They are not copies: a change here
+changes ministack's next response. Records hold passwords and secrets and never show in a repr.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class AppClient:
 
     @property
     def grace_seconds(self) -> int | None:
-        """RetryGracePeriodSeconds, 0 when it was left out (AWS does not say); None where rotation is off."""
+        """RetryGracePeriodSeconds, 0 if it is absent (AWS does not document the default); None if rotation is off."""
         rotation = self.settings.get("RefreshTokenRotation") or {}
         return int(rotation.get("RetryGracePeriodSeconds") or 0) if rotation.get("Feature") == "ENABLED" else None
 
@@ -68,20 +68,20 @@ class AppClient:
 
     @property
     def first_factors(self) -> tuple[str, ...]:
-        """The pool's AllowedFirstAuthFactors; PASSWORD alone where its sign-in policy says nothing."""
+        """The pool's AllowedFirstAuthFactors; PASSWORD alone if the sign-in policy names none."""
         policy = (self.pool.get("Policies") or {}).get("SignInPolicy") or {}
         return tuple(policy.get("AllowedFirstAuthFactors") or ("PASSWORD",))
 
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """A user of a pool: `record` is the live record of it."""
+    """A user of a pool: `record` is its live record."""
 
     record: dict[str, Any] = field(repr=False)
 
     @property
     def username(self) -> str:
-        """The name, whatever alias it was found by."""
+        """The user name, whatever alias found the user."""
         return str(self.record["Username"])
 
     @property
@@ -91,7 +91,7 @@ class UserRecord:
 
     @property
     def enabled(self) -> bool:
-        """Whether an administrator lets this user sign in."""
+        """Whether the user is enabled."""
         return bool(self.record.get("Enabled", True))
 
     @property
@@ -101,17 +101,17 @@ class UserRecord:
 
     @property
     def sub(self) -> str:
-        """The user's id, which is never given out again."""
+        """The user's id, which is never assigned again."""
         return self.attributes["sub"]
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """The second factors that are switched on."""
+        """The enabled second factors."""
         return tuple(factor for factor in SECOND_FACTORS if factor in self.record.get("_mfa_enabled", ()))
 
     @property
     def preferred_factor(self) -> str | None:
-        """The second factor that is asked for where there are several; None: the user is asked which."""
+        """The second factor that is used if there are several; None: the user chooses."""
         return self.record.get("_preferred_mfa") or None
 
     @property
@@ -120,7 +120,9 @@ class UserRecord:
         return self.record.get("_totp_secret")
 
     def pending_code(self, purpose: str) -> str | None:
-        """The code that ministack waits for: purpose "password" for a reset, else for the confirmation of a sign-up."""
+        """The code that ministack expects: for a password reset (purpose "password"), otherwise for the confirmation of a
+        sign-up.
+        """
         return self.record.get("_reset_code" if purpose == "password" else "_confirmation_code")
 
     def set_attributes(self, attributes: Mapping[str, str]) -> None:
@@ -129,16 +131,16 @@ class UserRecord:
         self.record["Attributes"] = [{"Name": name, "Value": value} for name, value in whole.items()]
 
     def set_password(self, password: str) -> None:
-        """A password of the user's own, which confirms the user."""
+        """Set the user's own password, which confirms the user."""
         self.record.update(_password=password, UserStatus="CONFIRMED")
 
     def set_totp_secret(self, secret: str) -> None:
-        """A verified authenticator app, which becomes the preferred second factor."""
+        """Set a verified authenticator app as the preferred second factor."""
         self.record["_totp_secret"] = secret
         self.set_factor("SOFTWARE_TOKEN_MFA", enabled=True, preferred=True)
 
     def set_factor(self, factor: str, *, enabled: bool | None, preferred: bool | None) -> None:
-        """Switch a second factor on or off, and make it the preferred one or not; None leaves it as it is."""
+        """Enable or disable a second factor, and make it the preferred one or not; None changes nothing."""
         switched_on: list[str] = self.record.setdefault("_mfa_enabled", [])
         if enabled is not None:
             switched_on[:] = [each for each in switched_on if each != factor] + [factor] * enabled

@@ -1,8 +1,8 @@
-"""The OAuthEndpoints endpoints that the stack answers itself or completes after ministack.
+"""The OAuth endpoints that the stack answers itself, or completes after ministack.
 
-Answered here: the refresh grant of `/oauth2/token` (RFC 6749 6) and `/oauth2/revoke` (RFC 7009). Completed: every
-other grant, whose refresh token becomes ours. A confidential client proves itself by HTTP Basic or in the form.
-Cognito answers a failed client authentication with 400 at the token endpoint and 401 at the revocation endpoint.
+Answered here: the refresh grant of `/oauth2/token` (RFC 6749 6) and `/oauth2/revoke` (RFC 7009). Completed: every other grant,
+which gets the stack's own refresh token. A confidential client authenticates by HTTP Basic or in the form. Cognito answers a
+failed client authentication with 400 at the token endpoint and 401 at the revocation endpoint.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,14 +26,14 @@ def with_revocation_endpoint(discovery: HttpResponse) -> HttpResponse:
 
 
 class OAuthEndpoints:
-    """The rules of the token and revocation endpoints on top of ministack's."""
+    """The rules of the token and revocation endpoints that ministack lacks."""
 
     def __init__(self, emulator: Emulator, grants: Grants) -> None:
         self._emulator = emulator
         self._grants = grants
 
     async def token(self, headers: dict[str, str], body: bytes, onward: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
-        """POST /oauth2/token; `onward` asks ministack."""
+        """POST /oauth2/token; `onward` calls ministack."""
         form = form_of(body)
         if form.get("grant_type") != "refresh_token":
             grant = self._emulator.code_grant(form.get("code"))
@@ -45,7 +45,7 @@ class OAuthEndpoints:
             return oauth_error(denied.oauth)
 
     def revoke(self, headers: dict[str, str], body: bytes) -> HttpResponse:
-        """POST /oauth2/revoke: 200 with an empty body, for a token that nobody knows too."""
+        """POST /oauth2/revoke: 200 with an empty body, also for an unknown token."""
         form = form_of(body)
         token = form.get("token")
         if not token:
@@ -56,7 +56,7 @@ class OAuthEndpoints:
             return oauth_error(denied.oauth, 401)
         if not client.settings.get("EnableTokenRevocation", True):
             return oauth_error("invalid_request")
-        if self._emulator.claims(token):  # a readable JWT: refresh tokens are not
+        if self._emulator.claims(token):  # a readable JWT is not a refresh token
             return oauth_error("unsupported_token_type")
         self._grants.revoke(client, token)
         return HttpResponse(200, ((b"content-length", b"0"),), b"")

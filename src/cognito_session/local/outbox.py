@@ -1,7 +1,6 @@
-"""The messages that Cognito would send: every code that a user must type in somewhere, for tests to look up.
+"""The messages that Cognito would send: every code that a user must enter, for tests to read.
 
-A message is written down when it would leave, so a code for a user who does not exist never shows up here. Codes never
-show in a repr.
+A message is recorded when Cognito would send it, so a code for an unknown user never appears. Codes never show in a repr.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -27,13 +26,13 @@ class SentMessage:
 
 
 class Outbox:
-    """Messages in the order in which they were sent."""
+    """The messages, oldest first."""
 
     def __init__(self) -> None:
         self._messages: list[SentMessage] = []
 
     def send(self, message: SentMessage) -> None:
-        """Write down a message."""
+        """Record a message."""
         self._messages.append(message)
 
     def rows(self, username: str | None = None) -> list[dict[str, Any]]:

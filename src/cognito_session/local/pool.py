@@ -1,6 +1,6 @@
-"""What a test holds of the stack's Cognito: a pool with one app client, and a user of it.
+"""A user pool with one app client, and a user of it, as a test holds them.
 
-Both are plain frozen values. A client secret never shows in a repr.
+Both are frozen values. A client secret never shows in a repr.
 """
 
 import base64
@@ -14,7 +14,7 @@ __all__ = ["Pool", "User", "secret_hash", "stack_environment"]
 
 
 def stack_environment(url: str, region: str) -> dict[str, str]:
-    """The environment in which AWS SDKs and the library meet the stack at `url`."""
+    """The environment that makes AWS SDKs and the library use the stack at `url`."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_REGION": region,
@@ -25,17 +25,20 @@ def stack_environment(url: str, region: str) -> dict[str, str]:
 
 
 def secret_hash(client_id: str, client_secret: str, username: str) -> str:
-    """SECRET_HASH, as https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html says."""
+    """The SECRET_HASH of a user.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html
+    """
     digest = hmac.new(client_secret.encode(), (username + client_id).encode(), hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A user pool together with one of its app clients.
+    """A user pool with one of its app clients.
 
-    issuer: AWS's own, as it stands in tokens, though it is not reachable here. domain: the base of /oauth2/token and
-    its kind. url: the base of everything else, also of `/{user_pool_id}/.well-known/jwks.json`.
+    issuer: AWS's own, as in the tokens, although it is not reachable here. domain: the base of /oauth2/token and the other
+    OAuth endpoints. url: the base of everything else, `/{user_pool_id}/.well-known/jwks.json` included.
     """
 
     user_pool_id: str
@@ -52,12 +55,12 @@ class Pool:
 
     @property
     def domain(self) -> str:
-        """Where its OAuth endpoints are."""
+        """The base address of its OAuth endpoints."""
         return self.url
 
     @property
     def jwks_url(self) -> str:
-        """Where its key set is."""
+        """The address of its key set."""
         return f"{self.url}/{self.user_pool_id}/.well-known/jwks.json"
 
     def environment(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The log of every request that the stack has seen.
+"""The log of every request that reached the stack.
 
-A call is written down when it arrives and completed when it is answered, so that a held or hung one shows up too.
-It names the operation and how it ended and never holds a token, a secret or any other part of a body.
+A request is logged when it arrives and completed when it is answered, so that held and hanging requests are in the log. An
+entry names the operation and its result. It never contains a token, a secret or any other part of a body.
 """
 
 from bisect import bisect_right
@@ -35,24 +35,24 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """Calls in order of arrival."""
+    """The requests, in order of arrival."""
 
     def __init__(self) -> None:
         self._calls: list[LoggedRequest] = []
         self._seen = 0
 
     def open(self, service: str, operation: str, at: float, caller: str | None) -> LoggedRequest:
-        """Write down a call that has just arrived."""
+        """Log a request that has just arrived."""
         self._seen += 1
         call = LoggedRequest(self._seen, service, operation, at, caller)
         self._calls.append(call)
         return call
 
     def rows(self, service: str | None = None, after: int = 0) -> list[dict[str, Any]]:
-        """The calls numbered higher than `after`, of one service or of all, as plain values."""
+        """The requests with a number above `after`, of one service or of all, as plain values."""
         begin = bisect_right(self._calls, after, key=lambda call: call.number)
         return [asdict(call) for call in self._calls[begin:] if service in (None, call.service)]
 
     def clear(self) -> None:
-        """Forget the calls; numbering goes on."""
+        """Delete the entries; the numbering continues."""
         self._calls.clear()

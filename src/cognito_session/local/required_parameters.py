@@ -1,4 +1,4 @@
-"""What a request of the Cognito API must hold."""
+"""The check for the required parameters of a Cognito API request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["required"]
 
 
 def required(values: Mapping[str, Any], name: str) -> str:
-    """A parameter that must be there and be text. Raises OperationRefusedError."""
+    """A parameter that must be present and a text. Raises OperationRefusedError."""
     value = values.get(name)
     if not isinstance(value, str) or not value:
         raise OperationRefusedError(api_error("InvalidParameterException", f"Missing required parameter {name}"))

@@ -1,7 +1,7 @@
-"""The stack's DynamoDB with rows as plain Python values, for tests that look into a table or tamper with it.
+"""The stack's DynamoDB tables with rows as Python values, for tests that read a table or tamper with it.
 
-str, int, float, Decimal, bool, None, bytes, list, dict and sets of str, numbers or bytes go in and come back; a
-number comes back as int where it is whole and as Decimal elsewhere. Reads are consistent.
+Values are str, int, float, Decimal, bool, None, bytes, list, dict, and sets of str, numbers or bytes. A whole number is
+returned as int, any other number as Decimal. Reads are consistent.
 """
 
 import base64
@@ -22,7 +22,7 @@ class Rows:
         self._client = client
 
     def put_item(self, table: str, row: Row) -> None:
-        """Write a row, replacing one of the same key."""
+        """Write a row; it replaces a row with the same key."""
         self.call("PutItem", TableName=table, Item=_packed(row))
 
     def get_item(self, table: str, key: Row) -> Row | None:
@@ -35,11 +35,11 @@ class Rows:
         self.call("DeleteItem", TableName=table, Key=_packed(key))
 
     def scan(self, table: str) -> list[Row]:
-        """Every row, up to DynamoDB's megabyte."""
+        """Every row, up to DynamoDB's limit of 1 MB."""
         return [_unpacked(item) for item in self.call("Scan", TableName=table, ConsistentRead=True)["Items"]]
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Any operation, in DynamoDB's own words. Raises CallRefusedError."""
+        """Any DynamoDB operation, with DynamoDB's parameters and response. Raises CallRefusedError."""
         return self._client.api("dynamodb", operation, parameters)
 
 
@@ -71,7 +71,7 @@ def _pack(value: Any) -> dict[str, Any]:
             packed = [_pack(each) for each in value]
             kind = next(iter(packed[0]))
             return {kind + "S": [each[kind] for each in packed]}
-    raise TypeError(f"no DynamoDB value for {type(value).__name__}")
+    raise TypeError(f"expected a value that DynamoDB can hold, not {type(value).__name__}")
 
 
 def _unpack(value: dict[str, Any]) -> Any:

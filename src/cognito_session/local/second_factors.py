@@ -1,8 +1,8 @@
-"""Second factors: which of them a user has, and which one is asked for after a password.
+"""Second factors: which of them a user has, and which one follows a password.
 
-1. A pool with MfaConfiguration OFF asks for none, OPTIONAL asks whoever has one, ON asks everybody.
-2. Of several the preferred one is asked for; without a preference the user chooses.
-ministack models the authenticator app and the switch of SMS_MFA; EMAIL_OTP and what a factor needs are added here.
+1. MfaConfiguration OFF requires no factor, OPTIONAL requires one from users who have one, ON from all users.
+2. If there are several, the preferred one is used. Without a preference the user chooses.
+ministack models the authenticator app and the switch of SMS_MFA. This file adds EMAIL_OTP and the conditions of each factor.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SetUserMFAPreference.html
 """
 
@@ -29,7 +29,7 @@ class SecondFactors:
         self._emulator = emulator
 
     async def set_preference(self, payload: Mapping[str, Any], onward: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
-        """SetUserMFAPreference and AdminSetUserMFAPreference; `onward` asks ministack, which knows who may."""
+        """SetUserMFAPreference and AdminSetUserMFAPreference; `onward` calls ministack, which checks the permission."""
         account = self._account(payload)
         wanted = {factor: payload[name] for name, factor in _SETTINGS.items() if isinstance(payload.get(name), dict)}
         for factor, setting in wanted.items():
@@ -48,7 +48,7 @@ class SecondFactors:
 
     @staticmethod
     def after_password(client: AppClient, account: UserRecord) -> str | None:
-        """The challenge that follows a right password, MFA_SETUP and SELECT_MFA_TYPE among them; None: none does."""
+        """The challenge after a correct password, MFA_SETUP and SELECT_MFA_TYPE included; None if there is none."""
         if client.mfa == "OFF":
             return None
         if not account.factors:

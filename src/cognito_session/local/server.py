@@ -1,8 +1,8 @@
-"""The child process that is the stack: `python -m cognito_session.local.server`, started by `LocalStack`.
+"""The child process of the stack: `python -m cognito_session.local.server`, started by `LocalStack`.
 
-1. It says on stdout, in one line of JSON, where it is (`port`, `clock_path`, `folder`) or why it refuses (`error`).
-2. It lives no longer than its parent: the end of stdin, which a parent's death brings about, ends it, and so does a
-   parent that has changed. Its folder goes with it.
+1. It reports on stdout, in one line of JSON, its address (`port`, `clock_path`, `folder`) or why it cannot start (`error`).
+2. It ends with its parent: when stdin closes, which the parent's death causes, or when the parent process changes. It
+removes its folder at the end.
 3. It listens on 127.0.0.1 only.
 """
 
@@ -25,10 +25,10 @@ _PARENT_CHECK_SECONDS = 0.5
 
 
 def main() -> None:
-    """Serve until the parent is gone."""
+    """Serve until the parent ends."""
     parent = os.getppid()
     with os.fdopen(os.dup(1), "w") as words:
-        os.dup2(2, 1)  # nobody reads stdout after the first words: whatever else is printed goes to stderr
+        os.dup2(2, 1)  # the parent reads only the startup report; all other output goes to stderr
         _run(parent, words)
 
 
@@ -39,7 +39,7 @@ def _run(parent: int, words: TextIO) -> NoReturn:
     threading.Thread(target=_end_with_parent, args=(folder, parent), daemon=True).start()
     try:
         _serve(folder, words)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+    except Exception as error:  # noqa: BLE001 - the parent must receive every error
         _say(words, {"error": f"{type(error).__name__}: {error}"})
     _end(folder)
 
@@ -53,7 +53,7 @@ def _serve(folder: Path, words: TextIO) -> None:
 
     from cognito_session.local.stack_app import StackApp, TransportProtocol
 
-    # With the default protocol number 0, asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
+    # With protocol number 0, the default, asyncio leaves Nagle's algorithm on and every response takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(512)
@@ -87,7 +87,7 @@ def _end_with_stdin(folder: Path) -> None:
 
 
 def _end_with_parent(folder: Path, parent: int) -> None:
-    """A process that the parent forked may keep stdin open after the parent's death."""
+    """End with the parent even if a process that it forked keeps stdin open."""
     while os.getppid() == parent:
         time.sleep(_PARENT_CHECK_SECONDS)
     _end(folder)

@@ -1,10 +1,10 @@
-"""Sign-in in steps: what InitiateAuth and RespondToAuthChallenge answer beyond a single password.
+"""Sign-ins with challenges: the responses of InitiateAuth and RespondToAuthChallenge.
 
-1. ministack checks passwords, SRP proofs and Lambda challenges. Whatever follows a right password is decided here, and
-   every challenge but PASSWORD_VERIFIER and those of Lambda is answered here, under a checked `Session`.
-2. An answer is looked at in this order: client, SECRET_HASH over the USERNAME sent, session, user, the answer itself.
-   From the first look to the mark nothing awaits: of two answers to one challenge, one counts.
-3. Choice-based sign-in (USER_AUTH) answers an unknown user like a known one where the app client hides who exists.
+1. ministack checks passwords, SRP proofs and Lambda challenges. This file decides what follows a correct password, and
+answers every challenge except PASSWORD_VERIFIER and those of Lambda, under a checked `Session`.
+2. The order of checks is: client, SECRET_HASH over the USERNAME sent, session, user, answer. Nothing awaits between the
+first check and the mark: of two answers to one challenge, one counts.
+3. In choice-based sign-in (USER_AUTH), an unknown user gets the same response as a known one if the app client hides them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,7 +35,7 @@ _SECOND_STEPS: Final = frozenset({*SECOND_FACTORS, "SELECT_MFA_TYPE", "MFA_SETUP
 
 
 class SignInChallenges:
-    """Sign-ins in steps. Tokens come with ministack's own refresh token, for the caller to take over."""
+    """Sign-ins with challenges. Tokens have ministack's own refresh token, which the caller replaces."""
 
     def __init__(
         self, emulator: Emulator, grants: Grants, issuer: ChallengeIssuer, checks: ChallengeChecks, devices: DeviceBook
@@ -64,7 +64,7 @@ class SignInChallenges:
         return self._after_password(payload, answer) if name == "PASSWORD_VERIFIER" else answer
 
     def _after_password(self, payload: Payload, answer: HttpResponse) -> HttpResponse:
-        """What follows where ministack has found a password right, whatever it answers then."""
+        """The response after ministack has accepted a password, whatever ministack answers."""
         value = answer.json()
         tokens = value.get("AuthenticationResult")
         if not tokens and value.get("ChallengeName") not in _FOLLOWS_A_PASSWORD:
@@ -79,7 +79,7 @@ class SignInChallenges:
         return answer if tokens and "AuthenticationResult" in following.json() else following
 
     def _check_device(self, payload: Payload) -> None:
-        """A sign-in that names a device which is not known is refused before anything else is looked at."""
+        """Refuse a sign-in that names an unknown device, before any other check."""
         key, given = _device_key(payload), payload.get("AuthParameters") or {}
         client = self._grants.client(payload.get("ClientId"))
         account = self._emulator.account(client.pool, given.get("USERNAME"))
@@ -129,7 +129,7 @@ class SignInChallenges:
     def _next(
         self, client: AppClient, subject: ChallengedUser, step: NextChallenge | None, device_key: str | None = None
     ) -> HttpResponse:
-        """The next challenge, or tokens. A remembered device proves itself last, and may stand for a second factor."""
+        """The next challenge, or tokens. A remembered device proves itself last, and can replace a second factor."""
         account = subject.account
         device = self._devices.remembered(client, account.sub, device_key) if account else None
         if device and client.device_replaces_mfa and step and step.name in _SECOND_STEPS and not step.first_factor:
@@ -143,7 +143,7 @@ class SignInChallenges:
         return self._tokens(client, subject)
 
     def _tokens(self, client: AppClient, subject: ChallengedUser, device_key: str | None = None) -> HttpResponse:
-        if subject.account is None:  # nothing that such a one answers is right
+        if subject.account is None:  # no answer of an unknown user is correct
             raise OperationRefusedError(_gone(client))
         with self._emulator.on_device(device_key):
             return json_response({"AuthenticationResult": self._emulator.sign_in(client, subject.account)})
@@ -158,7 +158,7 @@ class SignInChallenges:
         return client
 
     def _subject(self, client: AppClient, challenge: Challenge, username: str) -> ChallengedUser:
-        """Whose challenge it is, where USERNAME says so too: the name itself, or an alias of the user."""
+        """The user of the challenge, if USERNAME names the same one, by its user name or an alias."""
         if challenge.sub is None:
             if username != challenge.username:
                 raise invalid_session()
@@ -174,9 +174,9 @@ class SignInChallenges:
 
 
 def _first_factors(client: AppClient, account: UserRecord | None) -> tuple[str, ...]:
-    """What a user may begin with. An unknown one is taken for one with an email address.
+    """The first factors of a user. An unknown user is treated like one with an email address.
 
-    Who has a second factor, or a password to replace, begins with the password.
+    A user with a second factor, or with a password to replace, starts with the password.
     """
     if client.mfa == "ON" or (account and _needs_password(client, account)):
         return _BOTH_PASSWORDS

@@ -1,7 +1,7 @@
-"""Managed login's `/signup`: a new user gives name, email and password, then the code, and is signed in.
+"""Managed login's `/signup`: a new user enters name, email and password, then the code, and is signed in.
 
-The query is that of /oauth2/authorize and is checked like one. Both steps go through the API's own operations, so that
-their rules, errors and messages are the API's. Cancel tells the app `access_denied` (RFC 6749 4.1.2.1).
+The query is that of /oauth2/authorize and has the same checks. Both steps use operations of the API, with their rules, errors
+and messages. Cancel reports `access_denied` to the app (RFC 6749 4.1.2.1).
 https://docs.aws.amazon.com/cognito/latest/developerguide/managed-login-endpoints.html
 """
 
@@ -42,7 +42,7 @@ class _Pending:
 
 
 class SignUp:
-    """The pages of a sign-up and what their forms do."""
+    """The pages of a sign-up and the actions of their forms."""
 
     def __init__(self, emulator: Emulator, grants: Grants, clock: SharedClock, *, api: CognitoApi, login: ManagedLogin) -> None:
         self._emulator = emulator
@@ -60,7 +60,7 @@ class SignUp:
         parameters = {name: value for name, value in form.items() if name not in _DETAILS} or form_of(scope["query_string"])
         asked = AuthorizationRequest.of(parameters)
         page = await self._emulator.answer(asked.scope(scope), b"")
-        if page.status != 200:  # noqa: PLR2004 - ministack's page comes where all is in order
+        if page.status != 200:  # noqa: PLR2004 - ministack shows its page only for a valid request
             return page
         asked = asked.for_client(self._grants.client(asked.client_id))
         return await self._signed_up(scope, asked, form) if form else sign_up_page(asked.parameters, _cancel(asked))
@@ -100,7 +100,7 @@ class SignUp:
         return self._login.signed_in(self._emulator.give_code(client, account, asked.parameters, auth_time=now), headers)
 
     async def _ask(self, scope: Scope, operation: str, client_id: str, payload: Mapping[str, Any]) -> HttpResponse:
-        """An operation of the API, as an app with the client's secret would ask it."""
+        """Call an API operation as an app with the client's secret does."""
         proof = _proof(self._grants.client(client_id), payload["Username"])
         body = json.dumps({"ClientId": client_id, **payload, **proof}).encode()
         host = [pair for pair in scope["headers"] if pair[0] == b"host"]

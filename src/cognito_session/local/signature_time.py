@@ -1,7 +1,7 @@
-"""AWS's clock, and whether the time of a request's signature is near enough to it.
+"""AWS's clock, and the check of a signature's time against it.
 
-It is the machine's real clock, shifted by what a test orders: the stack's own clock, which tests advance by hours, is not
-what workers sign by. Signatures themselves are ministack's to judge. The sentences are DynamoDB's.
+The clock is the machine's real time plus an offset that a test sets. The stack's own clock, which tests advance by hours, is
+not the clock that clients sign with. ministack checks the signatures. The message texts are DynamoDB's.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 """
 
@@ -18,7 +18,7 @@ _FORM = "%Y%m%dT%H%M%SZ"
 
 
 class SignatureTime:
-    """Judges X-Amz-Date."""
+    """Checks X-Amz-Date."""
 
     def __init__(self, clock: SharedClock) -> None:
         self._clock = clock
@@ -26,7 +26,7 @@ class SignatureTime:
         """How far AWS's clock is ahead of this machine's."""
 
     def refusal(self, headers: Mapping[str, str]) -> HttpResponse | None:
-        """The answer to a request that was signed too early or too late; unsigned ones have no time to be judged."""
+        """The refusal of a request that was signed too early or too late; None for an unsigned one."""
         signed = _signed_at(headers)
         if signed is None:
             return None
@@ -34,7 +34,7 @@ class SignatureTime:
         return api_error("com.amazon.coral.service#InvalidSignatureException", sentence) if sentence else None
 
     def now(self) -> float:
-        """AWS's clock, which the Date of its answers follows."""
+        """AWS's clock, which is also in the Date header of responses."""
         return self._clock.now() - self._clock.offset + self.ahead_seconds
 
 

@@ -1,12 +1,12 @@
-"""The embedded stack as a test or a demo holds it: Cognito and DynamoDB in a child process on one loopback port.
+"""LocalStack: Cognito and DynamoDB in a child process on one loopback port, for a test or a demo.
 
     with LocalStack.start() as stack:
         pool = stack.create_pool(groups=("admin",))
         user = stack.create_user(pool, "alice", "Password1!", groups=["admin"])
         tokens = stack.sign_in(pool, "alice", "Password1!")
 
-Importing this module imports neither ministack nor any server: only the child does. The child dies with this process,
-whatever way it dies, and its folder goes with it. What the stack's own methods do is never logged, held or harmed.
+Only the child imports ministack and a server. The child and its folder disappear with this process, however it ends. Calls of
+the stack's own methods are never logged, held by a gate or affected by a fault.
 """
 
 from pathlib import Path
@@ -38,11 +38,11 @@ class LocalStack(UserPoolAdmin, ControlClient):
 
     @classmethod
     def start(cls, *, timeout: float = 20.0) -> Self:
-        """Start a stack of its own. Raises StackError when it refuses to start or takes longer than `timeout`."""
+        """Start a stack. Raises StackError if it cannot start or takes longer than `timeout` seconds."""
         return cls(ChildProcess.start(timeout))
 
     def stop(self) -> None:
-        """End the child and remove its folder. Stopping twice is harmless."""
+        """Stop the child and remove its folder. Stopping twice is harmless."""
         self.clock.close()
         self._child.stop()
 
@@ -58,7 +58,7 @@ class LocalStack(UserPoolAdmin, ControlClient):
         return self._child.pid
 
     def environment(self) -> dict[str, str]:
-        """The environment in which AWS SDKs and the library meet this stack; `Pool.environment` adds a pool's ids."""
+        """The environment that makes AWS SDKs and the library use this stack; `Pool.environment` adds the ids of a pool."""
         return stack_environment(self.url, self.region)
 
     def create_table(
@@ -70,7 +70,7 @@ class LocalStack(UserPoolAdmin, ControlClient):
         ttl_attribute: str | None = None,
         strong_consistency: bool = False,
     ) -> str:
-        """A table with keys of type string, paid per request; its name.
+        """A table with string keys and on-demand capacity; returns its name.
 
         strong_consistency: whether it is a global table with multi-Region strong consistency (no transactions, no TTL).
         """
@@ -90,7 +90,7 @@ class LocalStack(UserPoolAdmin, ControlClient):
         return name
 
     def create_secret(self, name: str, text: str) -> str:
-        """A secret of Secrets Manager with this text; its ARN."""
+        """A secret in Secrets Manager with this text; returns its ARN."""
         return str(self._client.api("secretsmanager", "CreateSecret", {"Name": name, "SecretString": text})["ARN"])
 
     def dynamodb(self) -> Rows:
@@ -98,13 +98,13 @@ class LocalStack(UserPoolAdmin, ControlClient):
         return Rows(self._client)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock of the stack and of everyone who shares it."""
+        """Advance the clock of the stack and of all processes that share it."""
         self.clock.advance(seconds)
 
     def totp(self, secret: str) -> str:
-        """The code that an authenticator app with this secret shows now."""
+        """The code that an authenticator app with this secret shows now. Raises ImportError if pyotp is not installed."""
         return totp_code(secret, self.clock.now())
 
     def reset(self) -> None:
-        """Forget pools, users, tables, sign-ins, calls, faults, gates and rules. The clock stays where it is."""
+        """Delete pools, users, tables, sign-ins, calls, faults, gates and rules. The clock stays."""
         self._client.control("reset")

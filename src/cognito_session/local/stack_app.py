@@ -1,9 +1,8 @@
-"""The ASGI application in front of ministack: names each request, writes it down, harms it as ordered, answers it.
+"""The ASGI application in front of ministack: identifies each request, logs it, injects faults, and answers it.
 
-The order for one request: the signature's time, latency, gates before, fault before, the work, gates after, fault after,
-the answer.
-Requests with the header `x-test-control` come from the stack's own parent: never logged, held or harmed.
-A connection is closed without an answer through the server's transport, which `TransportProtocol` puts in the scope.
+The order for one request is: signature time, latency, gates before, fault before, work, gates after, fault after, response.
+Requests with the header `x-test-control` come from the test itself: they are never logged, held or affected by faults. To
+close a connection without a response, the application uses the transport that `TransportProtocol` puts into the scope.
 """
 
 import asyncio
@@ -49,10 +48,10 @@ _SERVICES = {
 
 
 class TransportProtocol(H11Protocol):
-    """uvicorn's HTTP protocol, which lets the application close the connection under a request."""
+    """uvicorn's HTTP protocol, extended so that the application can close the connection of a request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Remember the transport for this connection's requests."""
+        """Keep the transport for this connection's requests."""
         super().connection_made(transport)
         self.app: Any = cast("Any", partial(_with_transport, self.app, transport))
 
@@ -75,7 +74,7 @@ class _Request:
 
 
 class StackApp:
-    """Everything that the port answers."""
+    """The application on the stack's port."""
 
     def __init__(self, emulator: Emulator, clock: SharedClock) -> None:
         self._emulator = emulator
@@ -226,7 +225,7 @@ async def _reply(send: Send, answer: HttpResponse, request: _Request, now: float
 
 
 async def _close(scope: Scope, receive: Receive) -> None:
-    """Close the connection without an answer, and wait until the server knows, so that it adds none of its own."""
+    """Close the connection without a response, and wait until the server notices, so that it sends none of its own."""
     scope[_TRANSPORT].abort()
     while (await receive())["type"] != "http.disconnect":
         pass

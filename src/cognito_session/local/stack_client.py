@@ -1,7 +1,7 @@
-"""How a test talks to the stack: one connection per request, always with a timeout, never through a proxy.
+"""The test's HTTP client for the stack: one connection per request, always with a timeout, never through a proxy.
 
-Requests carry `x-test-control`, so that the test's own calls are never logged, held or harmed. ministack wants to see
-whose request it is but does not check the root user's signature, so a constant stands in for one.
+Requests carry `x-test-control`, so that the stack does not log, hold or fail them. ministack needs a credential but does not
+check the root user's signature, so the signature is a constant.
 """
 
 import http.client
@@ -19,7 +19,7 @@ _CREDENTIAL = "AWS4-HMAC-SHA256 Credential=test/20200101/{region}/{service}/aws4
 
 
 class CallRefusedError(Exception):
-    """The stack said no: `code` is AWS's error code."""
+    """The stack refused an operation: `code` is AWS's error code."""
 
     def __init__(self, operation: str, status: int, code: str, message: str) -> None:
         super().__init__(f"{operation}: {status} {code}: {message}")
@@ -30,7 +30,7 @@ class CallRefusedError(Exception):
 
 
 class StackClient:
-    """The stack's port, as seen by the test."""
+    """A client for the stack's port."""
 
     def __init__(self, port: int, region: str, timeout: float = 30.0) -> None:
         self.url: str = f"http://127.0.0.1:{port}"
@@ -48,7 +48,7 @@ class StackClient:
         return self._post(operation, "/", payload, headers, self._timeout)
 
     def control(self, verb: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
-        """One of the stack's own verbs. Raises CallRefusedError."""
+        """Call one of the control endpoints. Raises CallRefusedError."""
         headers = {"content-type": "application/json"}
         return self._post(verb, f"/_test/{verb}", arguments, headers, timeout or self._timeout)
 

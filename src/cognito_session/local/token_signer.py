@@ -27,7 +27,7 @@ _at_hash: ContextVar[tuple[str, str] | None] = ContextVar("at_hash", default=Non
 
 
 class TokenSigner:
-    """Takes the place of ministack's signing function, `sign`; `client_of` finds an app client by its id."""
+    """Replaces ministack's signing function, `sign`; `client_of` finds an app client by its id."""
 
     def __init__(
         self, sign: Callable[[dict[str, Any], str, str], object], client_of: Callable[[object], AppClient | None]

@@ -1,7 +1,7 @@
-"""The authenticator app that a sign-in demands: AssociateSoftwareToken and VerifySoftwareToken by Session.
+"""Setup of an authenticator app during a sign-in: AssociateSoftwareToken and VerifySoftwareToken with a Session.
 
-Each step takes the session of the step before and gives a new one; the last one answers the MFA_SETUP challenge.
-With an access token both operations are ministack's.
+Each step takes the session of the previous step and returns a new one; the last one answers the MFA_SETUP challenge. With an
+access token, ministack handles both operations.
 https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa-totp.html
 """
 
@@ -31,11 +31,11 @@ class TotpSetup:
         self._clock = clock
 
     def answer(self, operation: str, payload: Mapping[str, Any]) -> HttpResponse:
-        """AssociateSoftwareToken or VerifySoftwareToken. Raises Denied."""
+        """AssociateSoftwareToken or VerifySoftwareToken. Raises OperationRefusedError."""
         return self._associated(payload) if operation == "AssociateSoftwareToken" else self._verified(payload)
 
     def _associated(self, payload: Mapping[str, Any]) -> HttpResponse:
-        # Who lost sight of a secret may ask for another one.
+        # A client that lost the secret can request another one.
         challenge = self._issuer.waiting(payload, {"MFA_SETUP", MFA_ASSOCIATED})
         secret = new_totp_secret()
         return json_response({"SecretCode": secret, "Session": self._step(challenge, MFA_ASSOCIATED, secret)})

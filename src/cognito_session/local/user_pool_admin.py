@@ -1,7 +1,7 @@
-"""The Cognito half of what a test holds: pools, app clients, users, sign-ins.
+"""Pools, app clients, users and sign-ins of a stack, for tests.
 
-Every method is one or a few operations of the Cognito API, with the settings that tests care about as arguments. They
-are never logged, held or harmed, and raise CallRefusedError when Cognito refuses.
+Each method is one or a few operations of the Cognito API, with the settings that tests need as arguments. These calls are
+never logged, held or affected by faults. They raise CallRefusedError if Cognito refuses them.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ _PASSWORD_POLICY = {
 
 
 class UserPoolAdmin:
-    """The pools of a stack and who is in them."""
+    """The user pools of a stack and their users."""
 
     def __init__(self, client: StackClient) -> None:
         self._client = client
@@ -47,12 +47,12 @@ class UserPoolAdmin:
         mfa: Mfa = "OFF",
         **client: Any,
     ) -> Pool:
-        """A new pool with one app client; `client` is what `create_client` takes.
+        """A new pool with one app client; `client` holds arguments of `create_client`.
 
-        mfa: whether a second factor is asked for never, of users who have one (`set_mfa`, `enroll_totp`) or of all.
-        device_tracking: whether sign-ins are issued devices, which ConfirmDevice must confirm before tokens can be
-        refreshed; "prompt": DeviceOnlyRememberedOnUserPrompt; "instead_of_mfa": ChallengeRequiredOnNewDevice.
-        A pool that requires a second factor takes a password alone as the first factor, as on AWS.
+        mfa: whether a second factor is required never, from users who have one (`set_mfa`, `enroll_totp`), or from all users.
+        device_tracking: whether sign-ins get devices, which ConfirmDevice must confirm before a refresh works; "prompt":
+        DeviceOnlyRememberedOnUserPrompt; "instead_of_mfa": ChallengeRequiredOnNewDevice. A pool that requires a second factor
+        allows only a password as the first factor, as on AWS.
         """
         devices = {
             "ChallengeRequiredOnNewDevice": device_tracking == "instead_of_mfa",
@@ -85,13 +85,12 @@ class UserPoolAdmin:
         prevent_user_existence_errors: bool = True,
         auth_session_minutes: int = 3,
     ) -> Pool:
-        """A new app client of a pool. `rotation_grace_seconds` None: rotation off. id_token_seconds None: as access.
+        """A new app client of a pool. `rotation_grace_seconds` None: no rotation. id_token_seconds None: as access tokens.
 
-        user_auth: whether the USER_AUTH flow, the choice among first factors, is on. prevent_user_existence_errors:
-        whether an unknown user is answered like a known one. client_secret: a text is the secret itself, as Cognito
-        takes one of 24 to 64 word characters and plus signs. auth_session_minutes: how long a challenge may be answered.
-        `callback_urls` turn the authorization-code grant on, with the scopes openid, email,
-        profile and aws.cognito.signin.user.admin.
+        user_auth: whether the client allows the USER_AUTH flow. prevent_user_existence_errors: whether an unknown user gets
+        the same response as a known one. client_secret: True creates a secret, a text is the secret itself (24 to 64 word
+        characters and plus signs). auth_session_minutes: how long a challenge can be answered. `callback_urls` enables the
+        authorization-code grant with the scopes openid, email, profile and aws.cognito.signin.user.admin.
         """
         pool_id = pool if isinstance(pool, str) else pool.user_pool_id
         flows = (*_FLOWS, *(["ALLOW_USER_AUTH"] if user_auth else []))
@@ -126,8 +125,8 @@ class UserPoolAdmin:
     ) -> User:
         """A user with a password: confirmed, or with a temporary one that the first sign-in must replace.
 
-        Groups must exist. email and phone (E.164) count as verified. Raises ValueError unless exactly one of `password`
-        and `temporary_password` is given.
+        The groups must exist. email and phone (E.164) are verified. Raises ValueError unless exactly one of `password` and
+        `temporary_password` is given.
         """
         if (password is None) == (temporary_password is None):
             raise ValueError("a user has a password or a temporary_password: pass one of them")
@@ -143,7 +142,7 @@ class UserPoolAdmin:
         return User(made["Username"], sub)
 
     def set_mfa(self, pool: Pool, username: str, *factors: SecondFactor, preferred: SecondFactor | None = None) -> None:
-        """Switch second factors on, besides those that the user has; without `preferred` the user is asked which.
+        """Enable second factors in addition to those of the user; without `preferred` the user chooses at sign-in.
 
         SMS_MFA needs a phone, EMAIL_OTP an email, SOFTWARE_TOKEN_MFA `enroll_totp`. Raises CallRefusedError.
         """
@@ -162,7 +161,7 @@ class UserPoolAdmin:
         return result
 
     def refresh(self, pool: Pool, refresh_token: str, **more: Any) -> dict[str, Any]:
-        """GetTokensFromRefreshToken, unlogged and unharmed. Raises CallRefusedError."""
+        """GetTokensFromRefreshToken, without log entry and faults. Raises CallRefusedError."""
         secret = {} if pool.client_secret is None else {"ClientSecret": pool.client_secret}
         asked = {"ClientId": pool.client_id, "RefreshToken": refresh_token, **secret, **more}
         result: dict[str, Any] = self.cognito("GetTokensFromRefreshToken", **asked)["AuthenticationResult"]
@@ -190,7 +189,7 @@ class UserPoolAdmin:
         self.cognito("AdminUserGlobalSignOut", UserPoolId=pool.user_pool_id, Username=username)
 
     def cognito(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Any operation of the Cognito API, unlogged and unharmed. Raises CallRefusedError."""
+        """Any operation of the Cognito API, without log entry and faults. Raises CallRefusedError."""
         return self._client.api("cognito-idp", operation, parameters)
 
 

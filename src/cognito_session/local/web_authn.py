@@ -1,7 +1,7 @@
-"""Passkeys as far as a stack without authenticators goes: the options of a request, and whose answer it is.
+"""Passkeys, as far as a stack without authenticators supports them: the request options, and the check of an answer.
 
-No signature is checked, and no passkey is registered: an answer is accepted for the challenge in it. That shows whether
-an app passes both through unharmed, and proves nothing about the person.
+Nothing checks a signature or registers a passkey: an answer is accepted if it contains the challenge. A test can show that an
+app passes both on unchanged; it proves nothing about the person.
 https://www.w3.org/TR/webauthn-3/#dictdef-publickeycredentialrequestoptionsjson
 """
 
@@ -17,12 +17,12 @@ _TIMEOUT_MS: Final = 180_000
 
 
 def new_challenge() -> str:
-    """What an authenticator is asked to sign: base64url without padding."""
+    """A challenge for an authenticator to sign: base64url without padding."""
     return secrets.token_urlsafe(32)
 
 
 def request_options(challenge: str, relying_party: str) -> str:
-    """CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON, as text. Any passkey of the site will do."""
+    """CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON, as text. Any passkey of the site is accepted."""
     return json.dumps(
         {
             "challenge": challenge,
@@ -35,7 +35,7 @@ def request_options(challenge: str, relying_party: str) -> str:
 
 
 def credential_answers(credential: object, challenge: str) -> bool:
-    """Whether a CREDENTIAL (AuthenticationResponseJSON, as text) was made for this challenge. Its signature is not checked."""
+    """Whether a CREDENTIAL (AuthenticationResponseJSON, as text) contains this challenge. The signature is not checked."""
     try:
         response = json.loads(str(credential))["response"]
         said = json.loads(_decoded(response["clientDataJSON"]))["challenge"]

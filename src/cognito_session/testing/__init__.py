@@ -1,4 +1,4 @@
-"""The test kit for applications: Amazon Cognito and DynamoDB in memory, under a clock that the test turns.
+"""The test kit for applications: Amazon Cognito and DynamoDB in memory, with a clock that the test advances.
 
     def test_handler(cognito):                             # pytest's fixture; no cloud, no server
         cognito.attach(sessions)                           # the application's own SessionManager or AsyncSessionManager
@@ -8,12 +8,12 @@
         cognito.fail("dynamodb")
         assert handler(event, cognito.context)["statusCode"] == 503
 
-Without pytest: `with Cognito() as cognito: ...`. These names are stable; what the package's other files hold is not.
+Without pytest: `with Cognito() as cognito: ...`. These names are stable; other names of the package's modules are not.
 
-- `Cognito`: the kit; `Browser`: what `sign_in` gives; `Call` and `CallLog`: what `calls` holds; `Run`: one of `interleavings`
-- `FakePool`: the user pool by itself; `MemoryStore`: a SessionStore in a dictionary; `ManualClock`: a clock moved by hand
-- `StoreContract`: the tests that every SessionStore must pass, for whoever writes one (it imports pytest)
-- `FORMS` and `EventForm`: the kinds of Lambda events; `LambdaContext`: what a handler is called with beside one
+- `Cognito`: the kit; `Browser`: the result of `sign_in`; `CallLog` and `Call`: the calls; `Run`: one of `interleavings`
+- `FakePool`: the user pool alone; `MemoryStore`: a SessionStore in a dictionary; `ManualClock`: a clock that a test advances
+- `StoreContract`: the tests that every SessionStore must pass (it imports pytest)
+- `FORMS` and `EventForm`: the forms of Lambda events; `LambdaContext`: the second argument of a handler
 - `set_defaults`: harmless environment variables for applications that read them on import
 """
 
@@ -69,7 +69,7 @@ _LAZY = {
 }
 
 
-# the plugin must cost nothing where no test uses it
+# pytest loads the plugin in every run, so imports wait until a test uses a name
 if not TYPE_CHECKING:
     __getattr__ = lazy_names(globals(), {name: f"{__name__}.{module}" for name, module in _LAZY.items()})
 

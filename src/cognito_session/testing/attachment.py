@@ -1,7 +1,7 @@
-"""One manager in the test's world: its clock, store, pool and keys exchanged, and put back in the end.
+"""Attaches a manager to the test kit: replaces its clock, store, pool and keys, and restores them at the end.
 
-The user pool takes the manager's own ids, so its rules stand; so do its policy, its cookie and its table's layout. What the
-kit itself does for a manager goes past the watch: it is neither counted nor troubled.
+The manager keeps its ids, policy, cookie and table layout. What the kit itself does for a manager uses plain ports: it is not
+in the call log, and no fault affects it.
 """
 
 from __future__ import annotations
@@ -72,28 +72,28 @@ class Attachment:
 
     @property
     def origin(self) -> str:
-        """Where the application is, as far as its browsers know."""
+        """The application's origin."""
         return self.manager.engine.csrf.own_origin or origin_of(environment.DEFAULTS["APP_BASE_URL"])
 
     def establish(self, tokens: Mapping[str, object], user_agent: str | None) -> Session:
-        """Begin a session with Cognito's AuthenticationResult. Raises ValueError where the manager refuses one."""
+        """Begin a session with Cognito's AuthenticationResult. Raises ValueError if the manager refuses it."""
         found = self.run(establish(self.manager.context, SignedIn.of(dict(tokens)), device=user_agent))
         if isinstance(found, Rejected):
-            raise ValueError(  # noqa: TRY004 - what is wrong is not a type but the sign-in
-                f"sign_in: the manager begins no session ({found.reason}): is it the policy's max_sessions?"
+            raise ValueError(  # noqa: TRY004 - the sign-in is wrong, not the type
+                f"sign_in: the manager refused the session ({found.reason}); check the policy's max_sessions"
             )
         return found
 
     def run(self, flow: Flow[T]) -> T:
-        """A flow's result, past the watch."""
+        """The result of a flow, with the plain ports."""
         return run(flow, self._own)
 
     def forget_keys(self) -> None:
-        """The key set is to be fetched anew."""
+        """Forget the key set, so that the next request fetches it."""
         self._keys.forget()
 
     def mark(self) -> Callable[[], None]:
-        """The way back to the keys that are at hand now."""
+        """A function that restores the current keys."""
         keys = self._keys.mark()
 
         def restore() -> None:
@@ -103,7 +103,7 @@ class Attachment:
         return restore
 
     def restore(self) -> None:
-        """The manager as it was."""
+        """Give the manager its own context and ports back."""
         self.manager.context, self.manager.ports = self._before
 
     def _plain_ports(self) -> Ports:
@@ -138,7 +138,7 @@ class Attachment:
         )
 
     def _report(self, report: Report) -> None:
-        """Written down, then told to the application's own hook."""
+        """Record the report, then pass it to the application's own hook."""
         self._state.reports.append(report)
         told = self._before[1].on_event
         if told is not None:
@@ -146,7 +146,7 @@ class Attachment:
 
 
 def _domain(ports: Ports) -> str:
-    """The user pool's domain as it is configured, else one of the kit's."""
+    """The configured domain of the user pool, or the kit's own."""
     try:
         return _DOMAIN if ports.authorization_server is None else ports.authorization_server.domain
     except ConfigurationError:

@@ -1,4 +1,4 @@
-"""Browser: somebody's browser with its cookies; what it asks carries them, what it is answered changes them."""
+"""Browser: a browser with its cookies, which requests send and responses change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Browser", "SignedInAs"]
 
 
 class SignedInAs(NamedTuple):
-    """How the kit signed a browser in."""
+    """The user, groups, scopes and session of a sign-in by the kit."""
 
     username: str
     groups: tuple[str, ...]
@@ -27,7 +27,7 @@ class SignedInAs(NamedTuple):
 
 
 class Browser:
-    """One browser. Made by `cognito.sign_in()`; hand it over as `user=` to ask from it.
+    """One browser, created by `cognito.sign_in()`; pass it as `user=` to send requests from it.
 
     `username` and `sub` are those of its latest sign-in by the kit, "" before.
     """
@@ -44,27 +44,27 @@ class Browser:
 
     @property
     def cookie_header(self) -> str:
-        """What it sends with a request for "/"."""
+        """The Cookie header of a request for "/"."""
         return self.jar.header()
 
     def keep(self, response: Any, *, form: EventForm | None = None) -> None:
-        """Take the cookies of an answer, as a browser does.
+        """Keep the cookies of a response, as a browser does.
 
-        `form` is the event's that a Lambda answer is for; the form of the last event, unless given. What its gateway would
-        not deliver does not arrive.
+        `form`: the form of the event that a Lambda response answers; by default that of the last event. Cookies that its
+        gateway drops are not kept.
         """
         for line in set_cookie_lines(response, form or self.last_form):
             self.jar.keep(line)
 
     def signed_in(self, cookie_name: str, identity: SignedInAs, lines: tuple[str, ...]) -> None:
-        """Remember how it was signed in, and keep the cookies of that."""
+        """Record a sign-in by the kit, and keep its cookies."""
         self.sign_ins[cookie_name] = identity
         self.username, self.sub = identity.username, identity.sub
         for line in lines:
             self.jar.keep(line)
 
     def mark(self) -> Callable[[], None]:
-        """The way back to what it is now."""
+        """A function that restores the current cookies and sign-ins."""
         contents, sign_ins = self.jar.contents(), dict(self.sign_ins)
         others = self.username, self.sub, self.last_form
 
@@ -76,11 +76,11 @@ class Browser:
         return restore
 
     def was_signed_in(self, cookie_name: str) -> bool:
-        """Whether it has ever had a session under this cookie, by the kit or by the application's own sign-in."""
+        """Whether it ever had a session under this cookie, from the kit or from the application's own sign-in."""
         if self.jar.has(cookie_name):
             self.sign_ins.setdefault(cookie_name, None)
         return cookie_name in self.sign_ins
 
     def identity(self, cookie_name: str) -> SignedInAs | None:
-        """How the kit signed it in; None where it did not."""
+        """The sign-in by the kit; None if there was none."""
         return self.sign_ins.get(cookie_name)

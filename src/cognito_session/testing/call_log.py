@@ -1,9 +1,9 @@
-"""What an application's requests cost: every call to DynamoDB, Cognito and the key set, in order.
+"""CallLog: every call of an application to DynamoDB, Cognito and the key set, in order.
 
     handler(event, cognito.context)
     assert (cognito.calls.reads, cognito.calls.writes, cognito.calls.cognito) == (1, 0, 0)
 
-Only what the application does is counted, never what the test kit does to sign somebody in.
+It contains only the calls of the application, not the kit's own calls, for example to sign a user in.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ __all__ = ["Call", "CallLog", "Ending", "Service"]
 
 Service = Literal["dynamodb", "cognito", "keys"]
 Ending = Literal["done", "refused", "failed", "lost"]
-"""refused: a condition did not hold, or Cognito said no. failed: nothing was done. lost: done, and the answer was lost."""
+"""refused: a condition failed, or Cognito refused. failed: nothing was done. lost: done, and the response was lost."""
 
 _READS = frozenset({"GetItem", "Query"})
 
 
 class Call(NamedTuple):
-    """One call. `operation` is AWS's name for it; `purpose` says what a write was for ("acquire", "commit", "seen" ...).
+    """One call. `operation`: AWS's name; `purpose`: the reason for a write ("acquire", "commit", "seen" ...).
 
-    The service "clock" is there in the turns of an interleaved run only, for its beginning and its pauses.
+    The service "clock" occurs only in interleaved runs, for the start and the pauses of a request.
     """
 
     service: Service | Literal["clock"]
@@ -37,7 +37,7 @@ class Call(NamedTuple):
         return self.service == "dynamodb" and self.operation not in _READS
 
     def is_called(self, name: str) -> bool:
-        """Whether `name` is its operation or its purpose; "read" and "write" name all such calls of DynamoDB."""
+        """Whether `name` is its operation or purpose; "read" and "write" match all such calls to DynamoDB."""
         kind = ("write" if self.is_write else "read") if self.service == "dynamodb" else ""
         return name in (self.operation, self.purpose, kind)
 
@@ -49,30 +49,30 @@ class CallLog(Sequence[Call]):
         self._calls: list[Call] = []
 
     def add(self, call: Call) -> None:
-        """One more."""
+        """Add a call."""
         self._calls.append(call)
 
     def clear(self) -> None:
-        """Forget all calls so far."""
+        """Remove all calls."""
         self._calls.clear()
 
     def replace(self, calls: Sequence[Call]) -> None:
-        """These calls and no others."""
+        """Replace all calls."""
         self._calls[:] = calls
 
     @property
     def reads(self) -> int:
-        """How often DynamoDB was read."""
+        """The number of reads from DynamoDB."""
         return sum(call.service == "dynamodb" and not call.is_write for call in self._calls)
 
     @property
     def writes(self) -> int:
-        """How often DynamoDB was written to, refused and failed attempts included: they are paid for."""
+        """The number of writes to DynamoDB, refused and failed ones included, because AWS bills them."""
         return sum(call.is_write for call in self._calls)
 
     @property
     def cognito(self) -> int:
-        """How often Cognito was called; fetching the key set is no such call."""
+        """The number of calls to Cognito, without fetches of the key set."""
         return sum(call.service == "cognito" for call in self._calls)
 
     @overload

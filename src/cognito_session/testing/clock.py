@@ -1,11 +1,9 @@
-"""Clocks that a test moves by hand.
+"""Clocks that a test advances.
 
-`ManualClock` stands still until it is advanced. `SharedClock` runs with real time plus an offset kept in a small file,
-so that several processes (the local stack, workers, the test) live in the same advanced time. Both give `.now()` in
-epoch seconds and `.monotonic()` in seconds, and time never runs backwards in either of them, unless a test that plays the
-same moment again goes back to the `mark` it made.
-The real time functions are captured when this module is imported: a process that replaces `time.time` by a
-`SharedClock` must import this module first.
+`ManualClock` stands still until it is advanced. `SharedClock` is real time plus an offset in a small file, so that several
+processes (the local stack, workers, the test) share one time. Both have `.now()` in epoch seconds and `.monotonic()` in
+seconds. Time never runs backwards, unless a test returns to a `mark` to repeat a moment. The module captures the real time
+functions at import: import it before a process replaces `time.time` by a `SharedClock`.
 """
 
 import os
@@ -18,13 +16,13 @@ from typing import Self
 
 __all__ = ["ManualClock", "SharedClock"]
 
-_real_now = time.time  # noqa: TID251 - the one place where a shared clock meets the real one
+_real_now = time.time  # noqa: TID251 - this module captures the real time functions
 _real_monotonic = time.monotonic
 _OFFSET = struct.Struct("<d")
 
 
 class ManualClock:
-    """A clock of one process that moves only when `advance` is called."""
+    """A clock of one process that moves only with `advance`."""
 
     def __init__(self, now: float = 1_700_000_000.0, monotonic: float = 1_000.0) -> None:
         self._now = now
@@ -47,7 +45,7 @@ class ManualClock:
             self._monotonic += seconds
 
     def mark(self) -> Callable[[], None]:
-        """The way back to this instant, as often as it is called."""
+        """A function that restores the current time; it can be called repeatedly."""
         now, monotonic = self._now, self._monotonic
 
         def restore() -> None:
@@ -61,14 +59,14 @@ class ManualClock:
 
 
 class SharedClock:
-    """Real time plus an offset in a file: every process that opens the same path reads the same time.
+    """Real time plus an offset in a file: every process that opens the same path has the same time.
 
-    A missing or empty file counts as an offset of zero. Reading costs one system call and takes no lock.
+    A missing or empty file means an offset of zero. A reading costs one system call and takes no lock.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path: Path = Path(path)
-        self._lock = threading.Lock()  # a file lock does not part the threads of one process
+        self.path = Path(path)
+        self._lock = threading.Lock()  # a file lock does not exclude other threads of the process
         self._file: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @property
@@ -86,9 +84,9 @@ class SharedClock:
         return _real_monotonic() + self.offset
 
     def advance(self, seconds: float) -> None:
-        """Move the clock of every process forward. Raises ValueError for a negative span."""
+        """Advance the clock of every process. Raises ValueError for a negative span."""
         _forward_only(seconds)
-        import fcntl  # POSIX only, while ManualClock works everywhere
+        import fcntl  # POSIX only; ManualClock works everywhere
 
         file = self._descriptor()
         with self._lock:
@@ -99,7 +97,7 @@ class SharedClock:
                 fcntl.flock(file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the file; the offset in it stays. Closing twice is harmless."""
+        """Close the file; the offset remains in it. Closing twice is harmless."""
         with self._lock:
             file, self._file = self._file, None
         if file is not None:
@@ -116,10 +114,10 @@ class SharedClock:
 
     def _descriptor(self) -> int:
         if self._file is None:
-            raise ValueError("this SharedClock is closed; open another one on the same path")
+            raise ValueError("the SharedClock is closed: open another one with the same path")
         return self._file
 
 
 def _forward_only(seconds: float) -> None:
     if not seconds >= 0:
-        raise ValueError(f"a clock is advanced by zero or more seconds, not by {seconds!r}")
+        raise ValueError(f"advance: expected zero or more seconds, not {seconds!r}")

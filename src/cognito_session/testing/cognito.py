@@ -1,13 +1,13 @@
-"""Cognito: what pytest's fixture `cognito` is. Amazon Cognito and DynamoDB in memory, under a clock that the test turns.
+"""Cognito, the value of the pytest fixture `cognito`: Amazon Cognito and DynamoDB in memory, with a clock that a test advances.
 
     def test_orders(cognito):
-        cognito.attach(sessions)                                  # the application's own manager, put back afterwards
+        cognito.attach(sessions)                                  # the application's own manager, restored afterwards
         event = cognito.event("http-v2", path="/orders", groups=["staff"])
         assert handler(event, cognito.context)["statusCode"] == 200
         cognito.expire()                                          # the next request refreshes
         assert handler(event, cognito.context)["statusCode"] == 200
 
-No network, no cloud, no waiting. The protocol that runs is the real one, so what a test sees is what production does.
+It needs no network, no cloud and no waiting. It runs the real protocol, so a test sees the behaviour of production.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _HANDSHAKES = ("websocket-connect", "authorizer-websocket")
 
 
 class Cognito(Users, Outages, Races):
-    """The test kit. A context manager: at its end every attached manager is as it was.
+    """The test kit. As a context manager it restores every attached manager at its end.
 
-    `clock`: a ManualClock to live by; it begins at a fixed instant in 2023, unless given.
+    `clock`: a ManualClock; by default one that starts at a fixed instant in 2023.
     """
 
     def __init__(self, clock: ManualClock | None = None) -> None:
@@ -66,8 +66,10 @@ class Cognito(Users, Outages, Races):
         self.detach()
 
     def attach(self, manager: M) -> M:
-        """Let this manager live here instead of at AWS: store, user pool, keys, clock. Its policy, cookie and table layout
-        stay. Attaching twice is harmless. Returns the manager.
+        """Connect this manager to the kit instead of AWS: store, user pool, keys, clock. It keeps its policy, cookie and table
+        layout.
+
+        Attaching twice is harmless. Returns the manager.
         """
         check_manager("attach", manager)
         if all(each.manager is not manager for each in self._attachments):
@@ -81,11 +83,9 @@ class Cognito(Users, Outages, Races):
         return self.attach(default_manager(cookie_name))
 
     def detach(self) -> None:
-        """Put all managers back; the fixture does it when the test ends."""
+        """Restore all managers; the fixture does this at the end of a test."""
         while self._attachments:
             self._attachments.pop().restore()
-
-    # --- requests
 
     def event(
         self,
@@ -106,11 +106,11 @@ class Cognito(Users, Outages, Races):
     ) -> dict[str, Any]:
         """A Lambda event of this form (see `cognito_session.testing.events`), signed in.
 
-        The user ("alice", unless `user` names another or a browser) is signed in once; from then on the browser has what
-        `keep` brought it, a sign-out too. Other `groups` or `scopes` than before are another sign-in. With `signed_in=False` it
-        comes without the session's cookie. `cookies` are added to the browser's; a text is the whole Cookie header instead.
-        `path` may have a query, or be a whole address. `site` is what Sec-Fetch-Site says of a request that changes
-        something: "cross-site" for another site's page, None for a program that says nothing. Raises ValueError and
+        The kit signs the user in once ("alice", unless `user` names another user or a browser). Later events send the cookies
+        that the browser has then, so `keep` a response to follow a sign-out. Other `groups` or `scopes` cause another sign-in.
+        With `signed_in=False` the event has no session cookie. `cookies` are added to the browser's cookies; a text replaces
+        the whole Cookie header. `path` can have a query, or be a whole address. `site` is the Sec-Fetch-Site of a request that
+        changes something: "cross-site" for another site's page, None for a client that is not a browser. Raises ValueError and
         ConfigurationError.
         """
         attachment = self._attachment(manager)
@@ -138,7 +138,7 @@ class Cognito(Users, Outages, Races):
         return self._vouched(attachment.manager, build_event(form, asked))
 
     def _vouched(self, manager: Any, event: dict[str, Any]) -> dict[str, Any]:
-        """A message's event as API Gateway sends it behind `manager.authorizer()` on $connect."""
+        """A message event as API Gateway sends it if `manager.authorizer()` protects $connect."""
         request_context = event.get("requestContext", {})
         told = (
             request_context.get("authorizer")
@@ -164,7 +164,7 @@ class Cognito(Users, Outages, Races):
     ) -> Any:
         """The test client of the application's framework (Starlette, FastAPI, Flask, Django), signed in, over https.
 
-        The client keeps its cookies itself. Who signs in is as with `event`. Raises TypeError for an unknown application.
+        The client keeps its own cookies. The user is chosen as in `event`. Raises TypeError for an unknown application.
         """
         attachment = self._attachment(manager)
         self._last = browser = self._signed_in(attachment, user, groups, scopes) if signed_in else self._whose(user)
@@ -177,19 +177,17 @@ class Cognito(Users, Outages, Races):
         return self.context_with(30)
 
     def context_with(self, seconds: float) -> LambdaContext:
-        """A new Lambda context with so many seconds left, by the test's clock."""
+        """A new Lambda context with this many seconds left on the test's clock."""
         return LambdaContext(self.clock, self._state.entropy.uuid(), seconds=seconds)
 
     def keep(self, response: Any, *, form: EventForm | None = None) -> None:
-        """Let the browser of the last event or sign-in take an answer's cookies; see Browser.keep."""
+        """Keep the cookies of a response in the browser of the last event or sign-in; see Browser.keep."""
         self._last.keep(response, form=form)
 
     @property
     def cookie_header(self) -> str:
-        """What the browser of the last event or sign-in sends with a request for "/"."""
+        """The Cookie header that the browser of the last event or sign-in sends with a request for "/"."""
         return self._last.cookie_header
-
-    # ---
 
     def _whose(self, user: Who) -> Browser:
         if user is None:

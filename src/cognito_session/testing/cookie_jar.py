@@ -1,6 +1,6 @@
-"""The cookies of one browser for one site: what Set-Cookie says is kept or refused as browsers do (RFC 6265bis 5).
+"""The cookies of one browser for one site, kept and refused as browsers do (RFC 6265bis 5).
 
-A cookie whose prefix promises more than its attributes hold, or that is too large, is dropped without a word, as there.
+As in a browser, a cookie is dropped silently if it is too large or if its attributes do not fit its name prefix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_BYTES: Final = 4096
 
 
 class StoredCookie(NamedTuple):
-    """A cookie. `expires_at` is in epoch seconds by the test's clock, None for one that lasts as long as the browser."""
+    """A cookie. `expires_at`: epoch seconds on the test's clock, None for a session cookie."""
 
     name: str
     value: str
@@ -41,7 +41,7 @@ class CookieJar:
         return f"CookieJar({sorted(name for name, _ in self._cookies)})"
 
     def keep(self, line: str) -> None:
-        """Do what a Set-Cookie value says."""
+        """Process one Set-Cookie value."""
         pair, *attributes = line.split(";")
         name, _, value = (part.strip() for part in pair.partition("="))
         said = {key.strip().lower(): text.strip() for key, _, text in (each.partition("=") for each in attributes)}
@@ -54,7 +54,7 @@ class CookieJar:
             self._cookies[name, path] = StoredCookie(name, value, path, expires_at)
 
     def cookies(self, path: str = "/", *, without: Collection[str] = ()) -> list[StoredCookie]:
-        """What is sent with a request for this path, the longest paths first."""
+        """The cookies of a request for this path, longest paths first."""
         now = self._clock.now()
         alive = [each for each in self._cookies.values() if each.expires_at is None or each.expires_at > now]
         sent = [each for each in alive if each.name not in without and _covers(each.path, path)]
@@ -65,15 +65,15 @@ class CookieJar:
         return "; ".join(f"{each.name}={each.value}" for each in self.cookies(path, without=without))
 
     def has(self, name: str) -> bool:
-        """Whether a cookie of this name would be sent to "/"."""
+        """Whether a request for "/" sends a cookie of this name."""
         return any(each.name == name for each in self.cookies())
 
     def contents(self) -> dict[tuple[str, str], StoredCookie]:
-        """A copy of what is in it."""
+        """A copy of the contents."""
         return dict(self._cookies)
 
     def refill(self, contents: Mapping[tuple[str, str], StoredCookie]) -> None:
-        """These cookies and no others."""
+        """Replace the contents."""
         self._cookies = dict(contents)
 
     def _expiry(self, said: Mapping[str, str]) -> float | None:

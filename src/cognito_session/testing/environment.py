@@ -1,13 +1,13 @@
-"""Harmless settings for tests, so that `SessionManager.from_env()` at the top of an application's module works on import.
+"""Harmless settings for tests, so that `SessionManager.from_env()` in an application's module works on import.
 
-In pytest's configuration ask for them by `cognito_session_environment = true`; elsewhere, for example at the top of a
+Turn them on with `cognito_session_environment = true` in pytest's configuration. Elsewhere, for example at the top of a
 conftest.py or with unittest:
 
     from cognito_session.testing.environment import set_defaults
-    set_defaults(SORT_KEY="sid")               # your own first: they win over the defaults
+    set_defaults(SORT_KEY="sid")               # your own settings: they take precedence over the defaults
 
-Nothing that is set is ever replaced. The ids name nothing at AWS. The sealing key is random, another one in each process: a key
-that everyone could read in this file would be accepted in production as well.
+Variables that are set are never replaced. The ids name nothing at AWS. The sealing key is random in each process, because
+production would accept a key that is published in this file.
 """
 
 from __future__ import annotations

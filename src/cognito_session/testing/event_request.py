@@ -1,4 +1,4 @@
-"""EventRequest: one request of a browser before it is spelled as an event: method, path, query, headers, cookies, body.
+"""EventRequest: one request of a browser, from which `events` builds a Lambda event.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -50,14 +50,14 @@ class EventRequest(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The body as an event holds it."""
+        """The body in the form of an event."""
         if isinstance(self.body, bytes):
             return b64encode(self.body).decode("ascii")
         return self.body if isinstance(self.body, str | None) else json.dumps(dict(self.body))
 
     @property
     def parameters(self) -> dict[str, list[str]]:
-        """The query's parameters, decoded, each with all its values."""
+        """The decoded query parameters, each with all its values."""
         found: dict[str, list[str]] = {}
         for name, value in parse_qsl(self.query, keep_blank_values=True):
             found.setdefault(name, []).append(value)
@@ -70,7 +70,7 @@ class EventRequest(NamedTuple):
 
     @property
     def all_headers(self) -> dict[str, str]:
-        """The headers with the cookies among them."""
+        """The headers, cookies included."""
         return {**self.headers, **({"cookie": self.cookie} if self.cookie else {})}
 
 
@@ -88,10 +88,10 @@ def event_request(
     request_id: str,
     handshake: bool = False,
 ) -> EventRequest:
-    """A request as a browser on a page of `site` sends it. `path` may be a whole address with a query of its own.
+    """A request as a browser on a page of `site` sends it. `path` can be a whole address with its own query.
 
-    What changes something says where it comes from, by Sec-Fetch-Site and Origin, and so does a WebSocket `handshake`; what
-    changes nothing says so only for another `site` than our own. `headers` come on top and win.
+    Requests that change something, and a WebSocket `handshake`, have Sec-Fetch-Site and Origin. Other requests have them only
+    from another `site`. `headers` are added last and take precedence.
     """
     address = urlsplit(path)
     host = urlsplit(origin).netloc

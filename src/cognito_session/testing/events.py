@@ -1,8 +1,8 @@
-"""Lambda events of every kind, as AWS's own pages show them, made of one request.
+"""Lambda events of every kind, as AWS documents them, built from one request.
 
-    event(form, asking)      # "http-v2", "rest", "alb-multi" ...: what a handler is called with
+    event(form, request)      # "http-v2", "rest", "alb-multi" ...: the event that a handler receives
 
-They differ in where cookies, queries and header names in their capitals go, which is why they are built and not typed.
+The forms differ in the place of cookies and queries and in the case of header names.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -46,7 +46,7 @@ Event = dict[str, Any]
 
 
 def event(form: EventForm, asked: EventRequest) -> Event:
-    """The event. Raises ValueError for a form that is none of FORMS."""
+    """The event. Raises ValueError for a form that is not in FORMS."""
     build = _BUILDERS.get(form)
     if build is None:
         raise ValueError(f"event: expected one of {', '.join(FORMS)}, not {form!r}")
@@ -93,7 +93,7 @@ def _rest(asked: EventRequest) -> Event:
 
 
 def _payload_1(asked: EventRequest, headers: dict[str, str]) -> Event:
-    """What is not there is null."""
+    """Payload 1.0: missing values are null."""
     return {
         "resource": "/{proxy+}",
         "path": asked.path,
@@ -110,7 +110,7 @@ def _payload_1(asked: EventRequest, headers: dict[str, str]) -> Event:
 
 
 def _alb(asked: EventRequest) -> Event:
-    """One value a header; the query's parameters are not decoded."""
+    """One value per header; query parameters are not decoded."""
     return {**_balanced(asked), "headers": {**asked.all_headers, **contexts.forwarded(asked)}} | {
         "queryStringParameters": dict(_raw_pairs(asked))
     }
@@ -135,7 +135,7 @@ def _balanced(asked: EventRequest) -> Event:
 
 
 def _websocket_connect(asked: EventRequest) -> Event:
-    """The handshake: a browser always says its Origin, and no method is told."""
+    """The handshake: a browser always sends Origin, and the event has no method."""
     return {
         **_both(_capitals({**asked.all_headers, **contexts.forwarded(asked)})),
         **_present("queryStringParameters", {name: values[-1] for name, values in asked.parameters.items()}),
@@ -146,7 +146,7 @@ def _websocket_connect(asked: EventRequest) -> Event:
 
 
 def _websocket_message(asked: EventRequest) -> Event:
-    """No headers: who opened the connection is known from the authorizer on `$connect`."""
+    """No headers: the authorizer on `$connect` identified the user."""
     context = contexts.websocket(asked, "MESSAGE")
     if asked.sub:
         context["authorizer"] = {"principalId": asked.sub, "sub": asked.sub, "sid": asked.sid}
@@ -161,7 +161,7 @@ def _authorizer_rest(asked: EventRequest) -> Event:
 
 
 def _authorizer_token(asked: EventRequest) -> Event:
-    """`Cookie` as the token source. API Gateway asks no authorizer about a request without it."""
+    """`Cookie` as the token source. API Gateway does not call the authorizer for a request without it."""
     return {"type": "TOKEN", "methodArn": contexts.arn(asked), "authorizationToken": asked.cookie}
 
 

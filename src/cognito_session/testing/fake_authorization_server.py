@@ -1,7 +1,7 @@
-"""Managed login without a page: the address an application sends a browser to, and where it comes back from there.
+"""A managed login without pages: from the address that an application redirects to, to the address that Cognito redirects to.
 
-A code is bound to the client, the redirect address, the PKCE challenge and the nonce it was asked for with, works once and
-for five minutes (RFC 6749 4.1, RFC 7636, OpenID Connect Core 3.1).
+A code is bound to the client, the redirect address, the PKCE challenge and the nonce of its request. It works once, for five
+minutes (RFC 6749 4.1, RFC 7636, OpenID Connect Core 3.1).
 https://docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html
 """
 
@@ -27,7 +27,7 @@ _PAGES: Final = ("/oauth2/authorize", "/signup")
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """What a code is bound to."""
+    """The values that a code is bound to."""
 
     username: str
     redirect_uri: str
@@ -51,9 +51,9 @@ class FakeAuthorizationServer:
         return self._domain
 
     def authorize(self, url: str, username: str, *, error: str | None = None) -> str:
-        """The address that the browser comes back to after this user has signed in at `url`, or after `error`.
+        """The address that Cognito redirects to after this user has signed in at `url`, or after `error`.
 
-        Raises ValueError for a request that Cognito would answer with a page of its own.
+        Raises ValueError for a request that Cognito answers with a page of its own.
         """
         asked = self._asked(url)
         if error is not None:
@@ -66,7 +66,7 @@ class FakeAuthorizationServer:
         return _address(asked["redirect_uri"], {"code": code, "state": asked.get("state")})
 
     def exchange(self, grant: CodeGrant) -> dict[str, Any] | GrantRefused:
-        """The token endpoint's answer; a code that was refused is gone as well."""
+        """The token endpoint's response; a refused code is used up as well."""
         with self._pool.lock:
             code = self._pool.state.codes.pop(grant.code, None)
             if not isinstance(code, _Code) or not self._redeems(grant, code):

@@ -1,11 +1,9 @@
-"""FakePool: a user pool with one app client, in memory: real RS256 tokens, refresh with rotation and grace, users.
+"""FakePool: a user pool with one app client, in memory, with real RS256 tokens, refresh-token rotation and users.
 
-1. Tokens have the claims that Cognito's have, and a refresh brings the user's groups of that moment.
-2. One sign-in's tokens share one end of life; revoking one of them revokes all that came of the sign-in.
-3. Where rotation is on, a use brings a new refresh token. The used one works for the grace, counted from its first use, each
-   time bringing another new one; after that it is reuse. This is the simple reading of what AWS leaves open.
-4. Where it tracks devices, every sign-in comes from a new one, and its refresh token works when the device is confirmed.
-5. What the pool refuses is an answer. It knows no outages: those befall the call, not the pool.
+1. Tokens have Cognito's claims, and a refresh brings the user's current groups.
+2. `rotation` has the rules of refresh tokens: this pool uses their defaults.
+3. If the pool tracks devices, every sign-in comes from a new one. Its refresh token works once the device is confirmed.
+4. A refusal of the pool is a return value. Outages belong to the call, not to the pool.
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
 """
 
@@ -45,8 +43,8 @@ class _Use(TypedDict):
 class FakePool:
     """A user pool for tests.
 
-    `access_token_seconds`: the life of access and ID tokens. `grace_seconds`: RetryGracePeriodSeconds where refresh-token
-    rotation is on, None where it is off. `tracks_devices`: whether new sign-ins get a device. All may be changed at any time.
+    `access_token_seconds`: the lifetime of access and ID tokens. `grace_seconds`: RetryGracePeriodSeconds, None if
+    refresh-token rotation is off. `tracks_devices`: whether new sign-ins get a device. All can be changed at any time.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class FakePool:
 
     @property
     def rules(self) -> TokenRules:
-        """Whose tokens this pool's are."""
+        """The rules that verify this pool's tokens."""
         return TokenRules.of_pool(self.user_pool_id, self.client_id)
 
     @property
@@ -82,25 +80,23 @@ class FakePool:
         """The `iss` of its tokens."""
         return min(self.rules.issuers, key=len)
 
-    # --- users
-
     def account(self, username: str) -> PoolUser:
-        """The user of this name. Raises LookupError."""
+        """The user with this name. Raises LookupError."""
         found = self.state.users.get(username)
         if found is None:
-            raise LookupError(f"no user {username!r} in the test pool: cognito.user({username!r}) makes one")
+            raise LookupError(f"no user {username!r} in the test pool: create one with cognito.user({username!r})")
         return found
 
     def ensure(self, username: str) -> PoolUser:
-        """The user of this name, made where there is none."""
+        """The user with this name, created if there is none."""
         with self.lock:
             return self.state.users.get(username) or self.add(username)
 
     def add(self, username: str, *, password: str = PASSWORD, confirmed: bool = True) -> PoolUser:
-        """A new user. Raises ValueError for a name that is taken."""
+        """A new user. Raises ValueError if the name is taken."""
         with self.lock:
             if username in self.state.users:
-                raise ValueError(f"the test pool has a user {username!r} already")
+                raise ValueError(f"the test pool already has a user {username!r}")
             self.state.created += 1
             sub = str(uuid5(NAMESPACE_DNS, f"{self.state.created}.{username}.{self.user_pool_id}"))
             account = PoolUser(username, sub, password, confirmed=confirmed)
@@ -109,18 +105,16 @@ class FakePool:
             return account
 
     def delete(self, username: str) -> None:
-        """Delete the user; a new one of the same name is another person. Raises LookupError."""
+        """Delete the user; a later user of the same name is a different one. Raises LookupError."""
         with self.lock:
             del self.state.users[self.account(username).username]
 
     def sign_out_everywhere(self, username: str) -> None:
-        """What AdminUserGlobalSignOut does: none of the user's refresh tokens works any more. Raises LookupError."""
+        """AdminUserGlobalSignOut: none of the user's refresh tokens works any more. Raises LookupError."""
         with self.lock:
             sub = self.account(username).sub
             for sign_in in self.state.sign_ins.values():
                 sign_in.revoked |= sign_in.sub == sub
-
-    # --- tokens
 
     def sign_in(
         self,
@@ -131,7 +125,7 @@ class FakePool:
         claims: Mapping[str, Any] | None = None,
         nonce: str | None = None,
     ) -> dict[str, Any]:
-        """Cognito's AuthenticationResult of a sign-in at `auth_time` (epoch seconds; now, unless given)."""
+        """Cognito's AuthenticationResult of a sign-in at `auth_time` (epoch seconds; by default now)."""
         with self.lock:
             account, now = self.account(username), self._clock.now()
             at = int(now) if auth_time is None else auth_time
@@ -146,7 +140,7 @@ class FakePool:
             return {**result, "IdToken": id_token, "RefreshToken": self._tokens().issue(sign_in), **device}
 
     def refresh(self, refresh_token: str, device_key: str | None = None) -> dict[str, Any] | PoolRefusal:
-        """New tokens, with a new refresh token where rotation is on; or what Cognito would refuse."""
+        """New tokens, with a new refresh token if rotation is on; or Cognito's refusal."""
         with self.lock:
             book, use = self._tokens(), self._use()
             sign_in = book.find(refresh_token)
@@ -168,12 +162,12 @@ class FakePool:
             return result if new_token is None else {**result, "RefreshToken": new_token}
 
     def revoke(self, refresh_token: str) -> None:
-        """Revoke the token and all that came of its sign-in; one that is unknown stays so (RFC 7009 2.2)."""
+        """Revoke the token and all others of its sign-in; an unknown token changes nothing (RFC 7009 2.2)."""
         with self.lock:
             self._tokens().revoke(refresh_token, _RULES)
 
     def set_device(self, access_token: str, device_key: str, *, confirmed: bool) -> PoolRefusal | None:
-        """What ConfirmDevice and ForgetDevice do to a device of the user; a forgotten one stays forgotten."""
+        """ConfirmDevice and ForgetDevice for a device of the user; a forgotten one stays forgotten."""
         with self.lock:
             account = self.bearer(access_token)
             if account is None:
@@ -187,7 +181,7 @@ class FakePool:
             return PoolRefusal("ResourceNotFoundException", "Device does not exist.")
 
     def bearer(self, access_token: str) -> PoolUser | None:
-        """The user whose unexpired access token of a living sign-in this is."""
+        """The user of an unexpired access token whose sign-in is not revoked; None for any other text."""
         try:
             token = verify(access_token, signing.key_set(fetched_at=0.0), self.rules)
         except TokenError:

@@ -1,6 +1,6 @@
-"""Outages to come: which service, in what way, for which calls and how many of them.
+"""Fault injection: which service fails, how, for which calls, and how many of them.
 
-Nothing here knows what a session is; whoever carries out a call asks what is to happen to it.
+It knows nothing about sessions: the instrumented ports ask it about each call.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["FaultInjection", "FaultKind"]
 
 FaultKind = Literal["fail", "throttle", "forbid", "lose_answer"]
-"""fail: nothing is done. throttle: nothing is done, and Cognito or DynamoDB says so. forbid: nothing is done, because something
-is set up wrong. lose_answer: done, the answer lost.
+"""fail: nothing is done. throttle: nothing is done, and the service reports too many requests. forbid: nothing is done, because
+of a configuration error. lose_answer: the work is done and the response is lost.
 """
 
 
 @dataclass(slots=True)
 class _Plan:
-    """One kind of trouble. `left`: for so many calls, None for all."""
+    """One planned fault. `left`: the number of calls left, None for all."""
 
     kind: FaultKind
     service: Service
@@ -49,17 +49,17 @@ _NAMES: Final[Mapping[str, frozenset[str]]] = {
     | frozenset(_OPERATIONS),
     "keys": frozenset({"jwks"}),
 }
-"""What `only` may name: each operation and purpose of a service's calls."""
+"""The values of `only`: each operation and purpose of a service's calls."""
 
 
 class FaultInjection:
-    """What is going to go wrong. The oldest plan that fits a call matches it."""
+    """The planned faults. The oldest plan that matches a call applies to it."""
 
     def __init__(self) -> None:
         self._plans: list[_Plan] = []
 
     def add(self, kind: FaultKind, service: Service, *, only: str | None, times: int | None) -> None:
-        """Plan it. `only` is an operation or a purpose (see Call). Raises ValueError."""
+        """Plan a fault. `only` is an operation or a purpose (see Call). Raises ValueError."""
         if service not in ("dynamodb", "cognito", "keys"):
             raise ValueError(f'expected "dynamodb", "cognito" or "keys", not {service!r}')
         if only is not None and only not in _NAMES[service]:
@@ -69,7 +69,7 @@ class FaultInjection:
         self._plans.append(_Plan(kind, service, only, times))
 
     def take(self, call: Call) -> FaultKind | None:
-        """What happens to this call; a plan for so many calls has one less to come."""
+        """The fault of this call, or None; a plan for a number of calls counts it."""
         for plan in self._plans:
             if plan.matches(call):
                 if plan.left is not None:
@@ -78,15 +78,15 @@ class FaultInjection:
         return None
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove every plan."""
         self._plans.clear()
 
     def copy(self) -> FaultInjection:
-        """The same plans, of which each has its own count."""
+        """The same plans with their own counts."""
         made = FaultInjection()
         made._plans = [_Plan(plan.kind, plan.service, plan.only, plan.left) for plan in self._plans]
         return made
 
     def restore(self, other: FaultInjection) -> None:
-        """The plans of `other`, from its counts."""
-        self._plans = other.copy()._plans  # noqa: SLF001 - another one of these
+        """Replace the plans by a copy of those of `other`."""
+        self._plans = other.copy()._plans  # noqa: SLF001 - the same class

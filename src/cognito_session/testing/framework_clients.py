@@ -1,7 +1,7 @@
-"""The framework's own test client for an application, signed in, over https so that `__Host-` cookies travel.
+"""The test client of an application's framework, signed in, over https so that it sends `__Host-` cookies.
 
-Which framework it is, the application's type says; nothing is imported before that. Requests say that they come from the
-application's own pages.
+The application's type determines the framework; nothing is imported before that. Requests come from the application's own
+pages.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SITE: Final = "same-origin"
 
 
 def client_of(app: Any, origin: str, cookies: Cookies) -> Any:
-    """A client for an application of Starlette, FastAPI, Flask or Django. Raises TypeError for anything else.
+    """A client for an application of Starlette, FastAPI, Flask or Django. Raises TypeError for any other.
 
-    Django's has no application of its own: give its WSGI or ASGI handler, or the class or an object of `django.test.Client`
-    or `AsyncClient`. Any other ASGI application needs Starlette's client.
+    For Django, pass the WSGI or ASGI handler, or the class or an object of `django.test.Client` or `AsyncClient`. Any other
+    ASGI application gets Starlette's client.
     """
     found = app if isinstance(app, type) else type(app)
     for base in found.__mro__:
-        shared = base.__module__.startswith("flask.sansio")  # Quart has these bases as well, and is an ASGI application
+        shared = base.__module__.startswith("flask.sansio")  # Quart has these bases too, but is an ASGI application
         make = None if shared else _CLIENTS.get(base.__module__.partition(".")[0])
         if make is not None:
             return make(app, origin, cookies)
@@ -40,7 +40,7 @@ def client_of(app: Any, origin: str, cookies: Cookies) -> Any:
 
 
 def _starlette(app: Any, origin: str, cookies: Cookies) -> Any:
-    with warnings.catch_warnings():  # which HTTP library its client stands on is not ours to say
+    with warnings.catch_warnings():  # the warnings are about the HTTP library of Starlette's client
         warnings.simplefilter("ignore")
         testclient = import_module("starlette.testclient")
     base: Any = testclient.TestClient
@@ -65,7 +65,7 @@ def _flask(app: Any, origin: str, cookies: Cookies) -> Any:
     base: Any = app.test_client_class or testing.FlaskClient
 
     class HttpsClient(base):  # type: ignore[misc] # whichever class the application asks for
-        """As the application's own, at its https address."""
+        """The application's own test client, at its https address."""
 
         def open(self, *args: Any, **keywords: Any) -> Any:
             """As there."""
@@ -103,7 +103,7 @@ def _django(app: Any, origin: str, cookies: Cookies) -> Any:  # noqa: ARG001 - i
 def _is_asgi(app: Any) -> bool:
     from inspect import iscoroutinefunction
 
-    call = app if iscoroutinefunction(app) else getattr(app, "__call__", None)  # noqa: B004 - an object's method is asked for
+    call = app if iscoroutinefunction(app) else getattr(app, "__call__", None)  # noqa: B004 - an object's method counts too
     return iscoroutinefunction(call)
 
 

@@ -1,4 +1,4 @@
-"""What AWS adds to a request on its way to a function: request contexts, ARNs and forwarding headers."""
+"""What AWS adds to a request before a function receives it: request contexts, ARNs and forwarding headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ACCOUNT: Final = "123456789012"
 _API: Final = "abcdef1234"
 _REGION: Final = "eu-central-1"
 _STAGE: Final = "prod"
-_SOURCE_IP: Final = "203.0.113.7"  # RFC 5737: for documentation
+_SOURCE_IP: Final = "203.0.113.7"  # an address for documentation (RFC 5737)
 _TARGETS: Final = partition.arn("elasticloadbalancing", _REGION, _ACCOUNT, "targetgroup/functions/73e2d6bc24d8a067")
 
 
@@ -28,7 +28,7 @@ def forwarded(asked: EventRequest) -> dict[str, str]:
 
 
 def arn(asked: EventRequest, route: str | None = None) -> str:
-    """The ARN of the route that an authorizer is asked about."""
+    """The ARN of the route that an authorizer decides on."""
     return partition.arn("execute-api", _REGION, _ACCOUNT, f"{_API}/{_STAGE}/{route or asked.method + asked.path}")
 
 
@@ -64,14 +64,14 @@ def http_api(
 
 
 def function_url(asked: EventRequest) -> dict[str, Any]:
-    """A Function URL's context: an HTTP API's, of an account that is nobody's, with the URL's own id."""
+    """The context of a Function URL: an HTTP API's, with an anonymous account and the URL's own id."""
     own = {"accountId": "anonymous", "apiId": _API, "domainName": f"{_API}.lambda-url.{_REGION}.on.aws", "domainPrefix": _API}
     context = http_api(asked)
     return {**context, **own, "http": {**context["http"], "path": asked.path}, "authentication": None}
 
 
 def rest_api(asked: EventRequest) -> dict[str, Any]:
-    """A REST API's context, which payload 1.0 of HTTP APIs repeats."""
+    """A REST API's context, which payload 1.0 of HTTP APIs shares."""
     return {
         "resourceId": "123456",
         "resourcePath": "/{proxy+}",

@@ -1,7 +1,6 @@
-"""The ports of an attached manager: each call waits for its turn, meets its trouble, and is written down.
+"""The ports of an attached manager: each call waits for the scheduler, gets its fault, and is logged.
 
-The work itself is done by the store and the pool behind it. What a fault looks like is the port's own: an outage is never an
-answer.
+The store and the pool behind a port do the work. A fault raises the error of the port; an outage is never a return value.
 """
 
 from __future__ import annotations
@@ -66,8 +65,8 @@ def _perform_call(state: KitState, call: Call, work: Callable[[], A], refused: C
 
 def _fault(call: Call, kind: FaultKind | None) -> SessionError:
     if kind == "forbid":
-        return ConfigurationError(f"the test's {call.service} forbids {call.operation}: something is set up wrong")
-    said = {"fail": "does not answer", "throttle": "throttles", "lose_answer": "has done it and the answer is lost"}
+        return ConfigurationError(f"the test's {call.service} forbids {call.operation}: a configuration error")
+    said = {"fail": "does not answer", "throttle": "throttles", "lose_answer": "did the work and its response was lost"}
     text = f"the test's {call.service} {said[kind or 'fail']}: {call.operation}"
     if call.service == "dynamodb":
         return StoreUnavailable(text)
@@ -156,7 +155,7 @@ class InstrumentedProvider:
 
 
 class InstrumentedKeys:
-    """A KeySource port: fetched when first needed, held from then on as a process holds it."""
+    """A KeySource port: fetches the keys when they are first needed and keeps them, as a process does."""
 
     def __init__(self, keys: PoolKeys, state: KitState) -> None:
         self._keys = keys
@@ -164,7 +163,7 @@ class InstrumentedKeys:
         self._held: KeySet | None = None
 
     def keys(self, missing_kid: str | None) -> KeySet:
-        """The keys at hand; fetched where there are none, or once in a while for one that is missing."""
+        """The cached keys; fetched if there are none, or at a limited rate if one is missing."""
         held = self._held
         is_known = held is not None and (missing_kid is None or held.find(missing_kid) is not None)
         if held is not None and (is_known or not held.may_refetch(self._state.clock.monotonic())):
@@ -173,11 +172,11 @@ class InstrumentedKeys:
         return self._held
 
     def forget(self) -> None:
-        """As in a new process."""
+        """Forget the keys, as in a new process."""
         self._held = None
 
     def mark(self) -> Callable[[], None]:
-        """The way back to the keys that are held now."""
+        """A function that restores the keys that are cached now."""
         held = self._held
 
         def restore() -> None:
@@ -227,9 +226,9 @@ class InstrumentedAuthorizationServer:
 
 
 class ClockSleep:
-    """How an attached manager waits: the clock moves, the machine does not.
+    """How an attached manager waits: the test's clock moves instead of real time.
 
-    Where other threads are at work a moment of real time passes too, so that whoever is waited for gets on.
+    If other threads are running, a moment of real time passes too, so that they can continue.
     """
 
     def __init__(self, clock: ManualClock, state: KitState) -> None:
@@ -237,7 +236,7 @@ class ClockSleep:
         self._state = state
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass on the test's clock; those who wait at the same time wait together."""
+        """Let this many seconds pass on the test's clock; simultaneous waits overlap."""
         wake_at = self._clock.monotonic() + seconds
         alone = self._state.scheduler.step(Call("clock", PAUSE)) or threading.active_count() == 1
         if not alone:

@@ -1,8 +1,7 @@
-"""Every order in which two requests can meet: one Run after another, each from the same beginning.
+"""Runs two concurrent requests in every order: one Run per order, each from the same initial state.
 
-Orders are tried by how often somebody is interrupted: first none, then once, then twice. Two interruptions find nearly every
-race that there is (Musuvathi and Qadeer, "Iterative context bounding for systematic testing of multithreaded programs",
-PLDI 2007).
+The orders come by the number of interruptions: none, then one, then two. Two interruptions find nearly every race (Musuvathi
+and Qadeer, "Iterative context bounding for systematic testing of multithreaded programs", PLDI 2007).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Works = tuple["Callable[[], Any]", "Callable[[], Any]"]
 
 
 class Run:
-    """One order, played. `order` is the sequence of turns, such as "112212": give it to `interleave` to play it again."""
+    """A run in one order. `order` is the sequence of turns, such as "112212"; pass it to `interleave` to repeat the run."""
 
     def __init__(self, stage: ScheduledRun) -> None:
         self._stage = stage
@@ -35,12 +34,12 @@ class Run:
 
     @property
     def first(self) -> Any:
-        """What the first request returned. Raises what it raised."""
+        """The result of the first request. Raises its exception."""
         return self._result(1)
 
     @property
     def second(self) -> Any:
-        """What the second request returned. Raises what it raised."""
+        """The result of the second request. Raises its exception."""
         return self._result(2)
 
     @property
@@ -57,11 +56,11 @@ class Run:
 
 
 def play(scheduler: Scheduler, works: Works, order: str = "") -> Run:
-    """One order; where it ends, whoever had the last turn goes on. Raises ValueError and TimeoutError."""
+    """Run one order. After its end, the request with the last turn continues. Raises ValueError and TimeoutError."""
     if not set(order) <= {"1", "2"}:
-        raise ValueError('order: expected a text like "1122", one digit a turn')
+        raise ValueError('order: expected a text like "1122", with one digit per turn')
     if scheduler.stage is not None:
-        raise ValueError("interleave: two requests are being interleaved already")
+        raise ValueError("interleave: another run is in progress")
     scheduler.stage = stage = ScheduledRun(works, [int(turn) for turn in order])
     try:
         stage.play()

@@ -1,7 +1,7 @@
-"""The world that attached managers live in: a clock, stores, user pools, what was called and what will go wrong.
+"""The state that attached managers share: a clock, stores, user pools, the call log and the planned faults.
 
-Managers of the same table share a store, managers of the same app client a pool. A world can be marked and gone back to, so
-that one moment can be played again.
+Managers of the same table share a store, and managers of the same app client share a pool. A test can mark the state and
+return to it, to repeat a moment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["KitState"]
 
 
 class KitState:
-    """Everything that a test's managers share."""
+    """The shared state of a test's managers."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
@@ -46,15 +46,15 @@ class KitState:
         return self.pools[key]
 
     def store(self, *names: str | None, one_row_per_user: bool) -> MemoryStore:
-        """The table of these names."""
+        """The table with these names."""
         if names not in self._stores:
             self._stores[names] = MemoryStore(one_row_per_user=one_row_per_user)
         return self._stores[names]
 
     def mark(self) -> Callable[[], None]:
-        """The way back to this moment, as often as it is called."""
+        """A function that restores the current state; it can be called repeatedly."""
         restore_clock, count, calls = self.clock.mark(), self.entropy.count, [*self.calls]
-        trouble, reports = self.faults.copy(), [*self.reports]
+        faults, reports = self.faults.copy(), [*self.reports]
         rows = [(store, deepcopy(store.rows)) for store in self._stores.values()]
         states = [(pool, deepcopy(pool.state), pool.grace_seconds) for pool in self.pools.values()]
 
@@ -62,7 +62,7 @@ class KitState:
             restore_clock()
             self.entropy.count = count
             self.calls.replace(calls)
-            self.faults.restore(trouble)
+            self.faults.restore(faults)
             self.reports[:] = reports
             for store, then in rows:
                 store.rows = deepcopy(then)

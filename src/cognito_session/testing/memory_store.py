@@ -1,4 +1,4 @@
-"""MemoryStore: a SessionStore in a dictionary, for tests. It passes the same contract as DynamoDB's."""
+"""MemoryStore: a SessionStore in a dictionary, for tests. It passes the same contract as the DynamoDB store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """Rows by key; `one_row_per_user` is the layout without sort key."""
+    """Rows by key; `one_row_per_user` is the layout without a sort key."""
 
     def __init__(self, *, one_row_per_user: bool = False) -> None:
         self.one_row_per_user = one_row_per_user
@@ -43,7 +43,7 @@ class MemoryStore:
             return Written(applied=True, found=found)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
-        """Apply all changes if the conditions of all hold."""
+        """Apply all changes if the conditions of all of them hold."""
         with self._lock:
             if not all(change.allowed_on(self.rows.get(self._place(change.key))) for change in changes):
                 return False
@@ -63,7 +63,7 @@ class MemoryStore:
             return [deepcopy(row) for (owner, _), row in self.rows.items() if owner == sub]
 
     def attributes_of(self, sub: str, names: Sequence[str]) -> list[Row]:
-        """The named attributes of the user's rows, beside the keys."""
+        """The keys and the named attributes of the user's rows."""
         wanted = {"sub", "sid", *names}
         return [{name: value for name, value in row.items() if name in wanted} for row in self.rows_of(sub)]
 

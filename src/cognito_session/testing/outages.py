@@ -1,4 +1,4 @@
-"""What a test does to time and to AWS: turn the clock, let services fail, heal them; and look at what was called."""
+"""How a test controls time and AWS: advance the clock, make services fail, restore them, and inspect the calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_GRACE_SECONDS: Final = 60
 
 
 class Outages:
-    """The part of `Cognito` that makes trouble. Spans are in seconds."""
+    """The part of `Cognito` for time and fault injection. Spans are in seconds."""
 
     _state: KitState
     _attachments: list[Attachment]
@@ -35,28 +35,28 @@ class Outages:
 
     @property
     def calls(self) -> CallLog:
-        """What the application called, in order: `calls.reads`, `.writes` and `.cognito` count, `.clear()` begins anew."""
+        """The application's calls, in order: `calls.reads`, `.writes` and `.cognito` count them, `.clear()` removes them."""
         return self._state.calls
 
     @property
     def reports(self) -> list[Report]:
-        """What attached managers told their event hook, in order: "established", "ended", "reuse" ..."""
+        """The events that attached managers reported to their hook, in order: "established", "ended", "reuse" ..."""
         return self._state.reports
 
     def advance(self, seconds: float) -> None:
-        """Turn the clock forward. Raises ValueError for a negative span."""
+        """Advance the clock. Raises ValueError for a negative span."""
         self._state.clock.advance(seconds)
 
     def expire(self) -> None:
-        """Turn the clock to just after every access token issued so far has expired: the next request refreshes."""
+        """Advance the clock until every access token issued so far has expired: the next request refreshes."""
         latest = max((pool.state.last_expiry for pool in self._state.pools.values()), default=0)
         self.advance(max(0.0, latest + 1 - self._state.clock.now()))
 
     def fail(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
-        """Let "dynamodb", "cognito" or "keys" (the key set) not answer, for so many calls or until `heal`; nothing is done.
+        """Make "dynamodb", "cognito" or "keys" (the key set) unreachable, for `times` calls or until `heal`. Nothing is done.
 
         `only`: calls of this operation ("GetItem", "GetTokensFromRefreshToken" ...) or purpose ("read", "write", "acquire",
-        "commit", "seen" ...; see `calls`). With "keys" the keys at hand are forgotten, as in a new process. Raises ValueError.
+        "commit", "seen" ...; see `calls`). "keys" also forgets the cached keys, as in a new process. Raises ValueError.
         """
         self._state.faults.add("fail", service, only=only, times=times)
         if service == "keys":
@@ -64,32 +64,35 @@ class Outages:
                 attachment.forget_keys()
 
     def throttle(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
-        """As `fail`, but the service says that it was asked too often."""
+        """As `fail`, but the service answers that there are too many requests."""
         self._state.faults.add("throttle", service, only=only, times=times)
 
     def forbid(self, service: Service, *, times: int | None = None, only: str | None = None) -> None:
-        """As `fail`, but the service refuses because something is set up wrong: a role that may not write, a wrong client
-        secret. The library tells it as a ConfigurationError (500).
+        """As `fail`, but the service refuses because of a configuration error: a role without permission, a wrong client
+        secret.
+
+        The library reports it as a ConfigurationError (500).
         """
         self._state.faults.add("forbid", service, only=only, times=times)
 
     def lose_answer(self, service: Service, *, times: int | None = 1, only: str | None = None) -> None:
-        """Let the service do what it is asked and its answer be lost: nobody knows whether it was done.
+        """Let the service do the work and lose its response: the caller cannot know whether it was done.
 
-        The crash of a worker after the call looks the same to everybody else. Of DynamoDB only writes are meant, unless `only`
-        says else.
+        A worker that crashes after the call looks the same to other workers. For DynamoDB it affects only writes, unless
+        `only` names another operation.
         """
         if service == "dynamodb" and only is None:
             only = "write"
         self._state.faults.add("lose_answer", service, only=only, times=times)
 
     def heal(self) -> None:
-        """End all trouble. The clock stays where it is: a cool-down may still have to pass."""
+        """Remove all faults. The clock stays, so a cool-down may still have to pass."""
         self._state.faults.clear()
 
     def rotation(self, *, grace_seconds: float | None = 60) -> None:
-        """Turn refresh-token rotation on with this RetryGracePeriodSeconds, or off with None. It is off to begin with, unless
-        the manager's policy declares a grace.
+        """Turn refresh-token rotation on with this RetryGracePeriodSeconds, or off with None.
+
+        It is off by default, unless the manager's policy declares a grace period.
         """
         if grace_seconds is not None and not 0 <= grace_seconds <= _MAX_GRACE_SECONDS:
             raise ValueError(f"grace_seconds: expected 0 to {_MAX_GRACE_SECONDS}, or None for no rotation, not {grace_seconds}")
@@ -97,14 +100,16 @@ class Outages:
             pool.grace_seconds = grace_seconds
 
     def device_tracking(self, *, on: bool = True) -> None:
-        """Let the user pools track devices, or not: each further sign-in is that of a new device, and its session can be
-        refreshed when ConfirmDevice has come. It is off to begin with. No sign-in proves a device to the test pool.
+        """Turn device tracking of the user pools on or off. It is off by default.
+
+        Each later sign-in then comes from a new device, and ConfirmDevice must come before its session can be refreshed. No
+        sign-in proves a device to the test pool.
         """
         for pool in self._pools():
             pool.tracks_devices = on
 
     def _pools(self) -> Iterable[FakePool]:
-        """The user pools of the attached managers; a setting that changes none of them would be a test of nothing."""
+        """The user pools of the attached managers. Raises if there are none, because the setting would change nothing."""
         if not self._state.pools:
             raise ConfigurationError("attach the manager first: cognito.attach(sessions)")
         return self._state.pools.values()

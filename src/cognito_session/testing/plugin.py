@@ -1,17 +1,16 @@
-"""The pytest plugin: a fixture `cognito`, and settings for applications that read them when they are imported.
+"""The pytest plugin: a fixture `cognito`, and settings for applications that read them at import.
 
-pytest loads this in every test run where the package is installed, so it imports nothing until a test asks for the fixture,
-and changes nothing unless it is told to: with
+pytest loads this plugin in every test run of an environment with the package. It imports nothing until a test uses the
+fixture, and changes nothing by default. With this setting
 
     [tool.pytest.ini_options]
     cognito_session_environment = true
 
-variables that `SessionManager.from_env()` needs and that nobody has set (USER_POOL_ID, CLIENT_ID, SESSION_TABLE,
-SESSION_KEYS, AWS_REGION, COGNITO_DOMAIN, APP_BASE_URL) get harmless values before the first conftest.py is imported; what is
-set stays. It is off unless asked for because a plugin that sets variables behind a project's back would make tests pass that
-ought to say that one is missing. See cognito_session.testing.environment.
+it gives harmless values to the variables that `SessionManager.from_env()` needs and that are not set (USER_POOL_ID, CLIENT_ID,
+SESSION_TABLE, SESSION_KEYS, AWS_REGION, COGNITO_DOMAIN, APP_BASE_URL), before the first conftest.py is imported. It is off by
+default, because it would hide a missing variable from the tests of a project. See cognito_session.testing.environment.
 
-Override the fixture `cognito_clock` to begin at another instant than the kit's own.
+Override the fixture `cognito_clock` to start at another instant than the kit's own.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ _OPTION = "cognito_session_environment"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the setting."""
-    said = "set harmless values for the variables that SessionManager.from_env() needs, where they are not set"
+    said = "set harmless values for unset variables that SessionManager.from_env() needs"
     parser.addini(_OPTION, said, type="bool", default=False)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Set what is missing, where the project asks for it."""
+    """Set missing variables if the project asks for it."""
     if early_config.getini(_OPTION):
         from cognito_session.testing.environment import set_defaults
 
@@ -48,7 +47,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 @pytest.fixture
 def cognito_clock() -> ManualClock:
-    """The clock of the fixture `cognito`; override it to begin at another instant."""
+    """The clock of the fixture `cognito`; override it to start at another instant."""
     from cognito_session.testing.clock import ManualClock
 
     return ManualClock()

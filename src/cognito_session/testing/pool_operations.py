@@ -1,7 +1,7 @@
-"""The user pool's public operations, as sign-up and sign-in forms call them, answered by a FakePool.
+"""The user pool's public operations, which sign-up and sign-in forms call, answered by a FakePool.
 
-Every code that would be mailed, texted or shown by an authenticator is `CODE`; any other one is wrong. A wrong password and
-an unknown user are one refusal, as with PreventUserExistenceErrors. What this file does not know is refused loudly.
+Every mailed, texted or generated code is `CODE`; any other code is wrong. A wrong password and an unknown user get the same
+refusal, as with PreventUserExistenceErrors. Unsupported operations raise NotImplementedError.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/Welcome.html
 """
 
@@ -60,14 +60,12 @@ class PoolOperations:
         return self._pool.client_id
 
     def call(self, operation: str, payload: Mapping[str, Any]) -> Answer:
-        """The operation's answer, or the pool's refusal. Raises NotImplementedError for an operation it does not know."""
+        """The operation's response, or the pool's refusal. Raises NotImplementedError for an unsupported operation."""
         work = self._operations.get(operation)
         if work is None:
-            raise NotImplementedError(f"the test pool does not know {operation}: use the local stack or a real pool for it")
+            raise NotImplementedError(f"the test pool does not support {operation}: use the local stack or a real pool")
         with self._pool.lock:
             return work(plain(payload))
-
-    # --- sign-up and passwords
 
     def _sign_up(self, payload: Mapping[str, Any]) -> Answer:
         username, password = str(payload["Username"]), str(payload["Password"])
@@ -100,15 +98,13 @@ class PoolOperations:
         account.password = str(payload["ProposedPassword"])
         return {}
 
-    # --- sign-in
-
     def _initiate_auth(self, payload: Mapping[str, Any]) -> Answer:
         flow, given = payload.get("AuthFlow"), payload.get("AuthParameters") or {}
         if flow == "REFRESH_TOKEN_AUTH":
             answer = self._pool.refresh(str(given.get("REFRESH_TOKEN")), given.get("DEVICE_KEY"))
             return answer if isinstance(answer, PoolRefusal) else {"AuthenticationResult": answer}
         if flow != "USER_PASSWORD_AUTH":
-            raise NotImplementedError(f"the test pool does not know the flow {flow}: use the local stack or a real pool for it")
+            raise NotImplementedError(f"the test pool does not support the flow {flow}: use the local stack or a real pool")
         account = self._account(given.get("USERNAME"))
         if account is None or not _same(account.password, given.get("PASSWORD")):
             return _NOT_THESE
@@ -137,7 +133,7 @@ class PoolOperations:
         return {"ChallengeName": name, "Session": session, "ChallengeParameters": parameters}
 
     def _respond(self, payload: Mapping[str, Any]) -> Answer:
-        """A challenge's session works once; a wrong code leaves it as it was."""
+        """RespondToAuthChallenge. A session works once; a wrong code does not use it."""
         session, given = str(payload.get("Session")), payload.get("ChallengeResponses") or {}
         name, _, username = self._pool.state.challenges.get(session, "").partition(" ")
         account = self._account(username)
@@ -159,7 +155,7 @@ class PoolOperations:
         return self._pool.state.users.get(username) if isinstance(username, str) else None
 
     def _bearer(self, payload: Mapping[str, Any]) -> PoolUser | None:
-        """Whose access token this is."""
+        """The user of the payload's access token."""
         return self._pool.bearer(str(payload.get("AccessToken")))
 
 

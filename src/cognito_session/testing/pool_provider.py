@@ -1,4 +1,4 @@
-"""A FakePool as the core's ports: refreshes and revocations, and the key set as one process holds it."""
+"""A FakePool as ports of the core: refreshes and revocations, and the key set."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class PoolProvider:
     def __init__(self, pool: FakePool) -> None:
         self._pool = pool
 
-    def refresh(self, request: RefreshRequest) -> NewTokens | RefreshDenied:
-        """New tokens, or Cognito's verdict: everything that the pool refuses is known to be final."""
+    def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
+        """New tokens, or Cognito's refusal; every refusal of the pool is final."""
         answer = self._pool.refresh(request.refresh_token, request.device_key)
         if isinstance(answer, PoolRefusal):
             if request.device_key is not None and answer.message == "Invalid Refresh Token":
@@ -35,12 +35,12 @@ class PoolProvider:
         self._pool.revoke(refresh_token)
 
     def global_sign_out(self, username: str) -> None:
-        """Revoke all of the user's tokens; a user who is gone has none."""
+        """Revoke all of the user's tokens; a deleted user has none."""
         if username in self._pool.state.users:
             self._pool.sign_out_everywhere(username)
 
     def confirm_device(self, confirmation: DeviceConfirmation) -> PoolRefusal | None:
-        """Confirm the device of a sign-in. The verifier is not looked at: no later sign-in proves the device here."""
+        """Confirm the device of a sign-in. The verifier is ignored, because no later sign-in proves the device here."""
         return self._pool.set_device(confirmation.access_token, confirmation.device_key, confirmed=True)
 
     def forget_device(self, access_token: str, device_key: str) -> None:
@@ -49,11 +49,11 @@ class PoolProvider:
 
 
 class PoolKeys:
-    """A KeySource port: the published keys, fetched anew at each call."""
+    """A KeySource port: returns the published keys at each call."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def keys(self, missing_kid: str | None) -> KeySet:  # noqa: ARG002 - there is one key, and it is in every answer
+    def keys(self, missing_kid: str | None) -> KeySet:  # noqa: ARG002 - the only key is always in the key set
         """The key set."""
         return signing.key_set(fetched_at=self._clock.monotonic())

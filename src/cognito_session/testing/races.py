@@ -1,4 +1,4 @@
-"""Two requests that meet, and every order in which they can: the part of `Cognito` for races."""
+"""Two concurrent requests in every order: the part of `Cognito` for concurrency tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Races"]
 
 
 class Races:
-    """Interleaving; the state that runs begin from is everything the kit holds."""
+    """Interleaved runs. Each run starts from the whole state of the kit."""
 
     _state: KitState
     _attachments: list[Attachment]
@@ -27,10 +27,11 @@ class Races:
     _named: dict[str, Browser]
 
     def interleave(self, first: Callable[[], Any], second: Callable[[], Any], *, order: str = "") -> Run:
-        """Run two requests that meet, each in its own thread, one turn at a time: a turn ends before the next call to DynamoDB
-        or Cognito. `order` is whose turn it is ("1221"); where it ends, the last one goes on. Coroutines are run as well.
+        """Run two concurrent requests, each in its own thread, one turn at a time.
 
-        Raises ValueError for an order that cannot be, TimeoutError for requests that get stuck.
+        A turn ends before the next call to DynamoDB or Cognito. `order` is the sequence of turns ("1221"); after its end, the
+        last request continues. Coroutines are supported. Raises ValueError for an impossible order, TimeoutError for stuck
+        requests.
         """
         return play(self._state.scheduler, (first, second), order)
 
@@ -43,15 +44,15 @@ class Races:
         switches: int | None = 2,
         limit: int = 500,
     ) -> Iterator[Run]:
-        """One Run for every order in which the two can meet, each from the state of now: clock, rows, tokens and browsers.
+        """One Run for every order of the two requests, each from the current state: clock, rows, tokens and browsers.
 
             for run in cognito.interleavings(lambda: handler(event, ctx), lambda: handler(event, ctx)):
                 assert run.first["statusCode"] == run.second["statusCode"] == 200
 
-        A framework's client keeps cookies of its own: make it within the callables (`cognito.client(app).get("/")`).
-        Orders with at most `switches` interruptions are tried (None: all), the simplest first, at most `limit`. `before` is
-        called before each run and after the last: there you make anew what is your own. When the loop ends everything is as it
-        was before. A run that fails is played again by `interleave(first, second, order=run.order)`.
+        A framework's client keeps its own cookies: create it within the callables (`cognito.client(app).get("/")`). Orders
+        have at most `switches` interruptions (None: any number), simplest first, and there are at most `limit` of them.
+        `before` runs before each run and after the last one, to recreate your own state. After the loop the state is as before
+        it. To repeat a failing run, call `interleave(first, second, order=run.order)`.
         """
         restore = self._mark()
 
@@ -63,7 +64,7 @@ class Races:
         return interleavings(self._state.scheduler, (first, second), restart=restart, switches=switches, limit=limit)
 
     def _mark(self) -> Callable[[], None]:
-        """The way back to this moment."""
+        """A function that restores the current state."""
         browser, last, named = self._browser, self._last, dict(self._named)
         marks = [self._state.mark(), *(each.mark() for each in {browser, last, *named.values()})]
         marks += [each.mark() for each in self._attachments]

@@ -1,10 +1,10 @@
-"""Two requests, one step at a time: each stops before every call it makes and goes on when it is its turn.
+"""Runs two requests one step at a time: each stops before every call and continues on its turn.
 
-1. Only one of the two runs at any moment, so that an order of turns decides everything: a turn is from the beginning to the
-   first call, from one call to the next, or from the last one to the end.
-2. Who waits lets the other go on; that is no choice but how waiting works.
-3. Nothing here waits for time to pass. A request that neither calls nor ends is given up after some real seconds.
-The two are told apart by a context variable, which threads of an event loop and of the asynchronous driver inherit.
+1. Only one of the two runs at any moment, so that the order of turns determines everything. A turn lasts from the start to
+the first call, from one call to the next, or from the last call to the end.
+2. A request that waits yields to the other one; the order cannot change that.
+3. Nothing here waits for time to pass. A request that neither calls nor ends is abandoned after some real seconds.
+A context variable identifies the request. The threads of an event loop and of the asynchronous driver inherit it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _actor: ContextVar[int | None] = ContextVar("cognito_session.testing.actor", def
 
 
 class Turn(NamedTuple):
-    """A turn: who had it, for which call, and who else could have had it (None: nobody)."""
+    """A turn: the request, its call, and the other request that could have had the turn (None: no other)."""
 
     actor: int
     call: Call
@@ -39,13 +39,13 @@ class Turn(NamedTuple):
 
 
 class Scheduler:
-    """Where every call of an attached manager passes; open unless a ScheduledRun is set."""
+    """Every call of an attached manager passes through it; it is open unless a ScheduledRun is set."""
 
     def __init__(self) -> None:
         self.stage: ScheduledRun | None = None
 
     def step(self, call: Call) -> bool:
-        """Wait for one's turn, if this is one of two requests on a stage; whether it is."""
+        """Wait for the turn of the current request; False if it is not part of a scheduled run."""
         stage, actor = self.stage, _actor.get()
         if stage is None or actor is None:
             return False
@@ -64,7 +64,7 @@ class _Ticket:
 
 
 class ScheduledRun:
-    """Plays two pieces of work; `order` says whose turns are the first ones, rule 2 and the last one's momentum the rest."""
+    """Runs two callables. `order` determines the first turns; then the last request continues, subject to rule 2."""
 
     def __init__(self, works: tuple[Callable[[], Any], Callable[[], Any]], order: Sequence[int]) -> None:
         self.decisions: list[Turn] = []
@@ -78,7 +78,7 @@ class ScheduledRun:
         self._changed = Condition()
 
     def play(self) -> None:
-        """From the beginning to the end of both. Raises TimeoutError for work that gets stuck, ValueError for a wrong order."""
+        """Run both to the end. Raises TimeoutError for stuck work, ValueError for a wrong order."""
         threads = [Thread(target=copy_context().run, args=(self._perform, actor), daemon=True) for actor in (1, 2)]
         try:
             for actor, thread in zip((1, 2), threads, strict=True):
@@ -93,7 +93,7 @@ class ScheduledRun:
                     thread.join(_STUCK_SECONDS)
 
     def wait(self, actor: int, call: Call) -> None:
-        """Until it is this actor's turn to make this call."""
+        """Wait until this request can make this call."""
         ticket = _Ticket(call)
         with self._changed:
             self._waiting[actor].append(ticket)
@@ -105,7 +105,7 @@ class ScheduledRun:
         self.wait(actor, _START)
         try:
             self.results[actor] = _finished(self._works[actor]())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever looks at the result
+        except BaseException as error:  # noqa: BLE001 - Run raises it when the test reads the result
             self.errors[actor] = error
         finally:
             with self._changed:
@@ -113,18 +113,18 @@ class ScheduledRun:
                 self._changed.notify_all()
 
     def _settle(self, actor: int) -> None:
-        """Until the actor stands before a call or has ended."""
+        """Wait until the request stops before a call or has ended."""
         with self._changed:
             settled = self._changed.wait_for(lambda: self._waiting[actor] or actor in self._ended, _STUCK_SECONDS)
         if not settled:
             raise TimeoutError(
-                f"interleave: request {actor} neither called DynamoDB or Cognito nor ended within {_STUCK_SECONDS:.0f} seconds;"
-                " does it wait for the other one, by a lock of its own?"
+                f"interleave: request {actor} made no call and did not end within {_STUCK_SECONDS:.0f} seconds;"
+                " check whether a lock makes it wait for the other request"
             )
 
     def _grant(self, ready: list[int]) -> int:
         if len(self.decisions) >= _MOST_STEPS:
-            raise TimeoutError(f"interleave: the two requests have not ended after {_MOST_STEPS} calls")
+            raise TimeoutError(f"interleave: the requests have not ended after {_MOST_STEPS} calls")
         actor = self._chosen(ready)
         other = next((each for each in ready if each != actor), None)
         with self._changed:
@@ -139,7 +139,7 @@ class ScheduledRun:
             wanted = self._order.popleft()
             if wanted not in ready:
                 turn = len(self.decisions) + 1
-                raise ValueError(f"interleave: the order gives turn {turn} to request {wanted}, which has ended")
+                raise ValueError(f"order: turn {turn} is for request {wanted}, which has ended")
             return wanted
         last = self.decisions[-1].actor if self.decisions else 1
         goes_on = last in ready and self._waiting[last][0].call.operation != PAUSE
@@ -153,7 +153,7 @@ class ScheduledRun:
 
 
 def _finished(value: Any) -> Any:
-    """What work returned; a coroutine is run to its end first."""
+    """The return value of a callable; a coroutine is run to its end first."""
     from inspect import iscoroutine
 
     if not iscoroutine(value):

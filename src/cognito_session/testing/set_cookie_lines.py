@@ -1,7 +1,6 @@
-"""The Set-Cookie values of an answer that reach the browser: of a Lambda answer, by its gateway's rules; of a framework's.
+"""The Set-Cookie values of a response that reach the browser: of a Lambda response by its gateway's rules, or of a framework's.
 
-What a gateway drops is dropped here too, so that a cookie put into the wrong place is missed in the test and not in
-production.
+Cookies that a gateway drops are dropped here too, so that a test detects a cookie in the wrong place.
 """
 
 from __future__ import annotations
@@ -16,8 +15,10 @@ __all__ = ["set_cookie_lines"]
 
 
 def set_cookie_lines(answer: Any, form: EventForm | None = None) -> list[str]:
-    """The Set-Cookie values of a Lambda answer to an event of this form, of a response of Starlette, FastAPI, httpx, Flask or
-    Django, or of a Session; texts in a list are taken as they are. Raises TypeError for anything else.
+    """The Set-Cookie values of a Lambda response to an event of this form, of a framework's response, or of a Session.
+
+    Supports Starlette, FastAPI, httpx, Flask and Django; a list of texts is returned as it is. Raises TypeError for anything
+    else.
     """
     if isinstance(answer, Mapping):
         return _lambda_lines(answer, form)
@@ -32,7 +33,7 @@ def set_cookie_lines(answer: Any, form: EventForm | None = None) -> list[str]:
     lines = getattr(answer, "set_cookies", cookies if cookies is not None else answer)
     if isinstance(lines, Iterable) and not isinstance(lines, str | bytes):
         return [str(line) for line in lines]
-    raise TypeError(f"keep: expected a Lambda answer, a response of a framework or a Session, not {type(answer).__name__}")
+    raise TypeError(f"keep: expected a Lambda response, a framework's response or a Session, not {type(answer).__name__}")
 
 
 def _lambda_lines(answer: Mapping[str, Any], form: EventForm | None) -> list[str]:
@@ -51,7 +52,7 @@ def _lambda_lines(answer: Mapping[str, Any], form: EventForm | None) -> list[str
 
 
 def _named(headers: object) -> list[Any]:
-    """Every value under Set-Cookie, in whatever capitals."""
+    """Every value under Set-Cookie, in any case."""
     return (
         [value for name, value in headers.items() if str(name).lower() == "set-cookie"] if isinstance(headers, Mapping) else []
     )

@@ -1,6 +1,6 @@
-"""Real RS256 signatures: one 2048-bit key for the whole process, made when the first token is signed.
+"""Real RS256 signatures with one 2048-bit key per process, created when the first token is signed.
 
-Making a key takes a moment, so all pools of a test run share it. It never leaves the process.
+Creating a key is slow, so all pools of a test run share it. It never leaves the process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _key() -> RSAPrivateKey:
 
 
 def signed(claims: Mapping[str, Any]) -> str:
-    """A compact JWS over the claims, as Cognito's tokens are (RFC 7515, alg RS256)."""
+    """A compact JWS over the claims, like Cognito's tokens (RFC 7515, alg RS256)."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -39,7 +39,7 @@ def signed(claims: Mapping[str, Any]) -> str:
 
 
 def jwks() -> dict[str, Any]:
-    """The key set document that Cognito would publish (RFC 7517)."""
+    """The key set document as Cognito publishes it (RFC 7517)."""
     numbers = _key().public_key().public_numbers()
     return {
         "keys": [
@@ -49,7 +49,7 @@ def jwks() -> dict[str, Any]:
 
 
 def key_set(*, fetched_at: float) -> KeySet:
-    """The same as a KeySet, fetched at this monotonic instant."""
+    """The key set as a KeySet, fetched at this monotonic instant."""
     return KeySet.parse(jwks(), fetched_at=fetched_at)
 
 

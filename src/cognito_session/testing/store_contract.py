@@ -55,8 +55,6 @@ class StoreContract:
         """An empty store, in each layout."""
         return self.make_store(request, one_row_per_user=request.param)
 
-    # --- rows
-
     def test_one_row_per_user_tells_the_layout(self, store: SessionStore) -> None:
         """`one_row_per_user` is true if and only if another session id finds the user's row."""
         make_row(store, sid="sign-in-1", n=1)
@@ -110,8 +108,6 @@ class StoreContract:
         check_equal(sorted(attributes_of(KEY.sub, ("jti_cur", "jti_prev")), key=lambda row: str(row["sid"])), expected)
         check_equal(attributes_of(KEY.sub, ("missing",)), [{"sub": KEY.sub, "sid": sid} for sid in sids])
         check_equal(attributes_of("unknown", ("jti_cur",)), [])
-
-    # --- one write
 
     def test_an_update_changes_only_the_named_attributes(self, store: SessionStore) -> None:
         """It sets, removes and adds, starting from 0; other attributes stay. `found` is the row before the update."""
@@ -177,8 +173,6 @@ class StoreContract:
         check_equal(write(store, equals("sub", "another user"), put={"mark": 1}).applied, expected=False)
         check_equal(write(store, equals("sid", KEY.sid), equals("sub", KEY.sub), put={"mark": 1}).applied, expected=True)
 
-    # --- conditions
-
     @pytest.mark.parametrize(("test", "holds"), COMPARISONS, ids=[f"{t.attr} {t.op} {t.value!r}" for t, _ in COMPARISONS])
     def test_each_comparison(self, store: SessionStore, test: Comparison, holds: bool) -> None:
         """Only `<>` and `absent` hold for a missing attribute. Values of two types are unequal and unordered."""
@@ -192,8 +186,6 @@ class StoreContract:
         """Clauses are joined by AND, the comparisons of one clause by OR."""
         row = make_row(store, **ROW)
         check_equal(write(store, *when, put={"mark": 1}), Written(hold, row))
-
-    # --- several writes
 
     def test_all_changes_are_applied_together(self, store: SessionStore) -> None:
         """One step holds an update, a creation and a condition. The condition changes nothing and creates no row."""
@@ -223,8 +215,6 @@ class StoreContract:
         changes[refusing] = changes[refusing]._replace(when=(equals("n", 2),))
         check_equal(store.write_all(changes), expected=False)
         check_equal((store.load(KEY), store.load(NEXT)), (row, None))
-
-    # --- concurrency
 
     def test_a_repeated_change_is_recognizable(self, store: SessionStore) -> None:
         """A change that is repeated after a lost response is refused, and its own mark is in the row."""

@@ -1,4 +1,4 @@
-"""The claims of access and ID tokens, as Cognito makes them.
+"""The claims of access and ID tokens, as in Cognito's tokens.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["API_SCOPE", "TokenIssue"]
 
 API_SCOPE: Final = "aws.cognito.signin.user.admin"
-"""The scope of whoever signs in by the user pools API rather than by managed login."""
+"""The scope of a sign-in through the user pools API (not managed login)."""
 
 
 class TokenIssue(NamedTuple):
-    """One issue of tokens: for whom, by whom and when. Instants are epoch seconds."""
+    """The user, sign-in, issuer and time of one issue of tokens. Instants are epoch seconds."""
 
     account: PoolUser
     sign_in: SignIn
@@ -29,7 +29,7 @@ class TokenIssue(NamedTuple):
     event_id: str
 
     def access_token(self, jti: str) -> dict[str, Any]:
-        """The access token's claims; those of the sign-in are laid over them, as a pre token generation trigger's are."""
+        """The access token's claims; those of the sign-in replace them, as a pre token generation trigger does."""
         by_managed_login = self.sign_in.scopes != (API_SCOPE,)
         return {
             **self._common(),
@@ -44,7 +44,7 @@ class TokenIssue(NamedTuple):
         }
 
     def id_token(self, jti: str, **of_the_code: str) -> dict[str, Any]:
-        """The ID token's claims, with `nonce` and `at_hash` where a code brought it."""
+        """The ID token's claims, with `nonce` and `at_hash` if the sign-in used an authorization code."""
         return {
             **self._common(),
             **self.account.attributes,

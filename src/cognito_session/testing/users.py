@@ -1,6 +1,6 @@
-"""Who is there and who is signed in: users of the test pools, sign-ins, and what happens to users at Cognito.
+"""Users of the test pools: create them, sign them in, and change them at Cognito.
 
-Everything here goes past the application: nothing of it is counted in `calls` or hindered by an outage.
+These methods bypass the application: they are not in `calls`, and no fault affects them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FAR_SECONDS: Final = 7 * 86_400
 
 
 class SignInOptions(NamedTuple):
-    """Who is to be signed in, and how; None: as is usual."""
+    """The user to sign in, and the options of the sign-in; None: the default."""
 
     username: str
     groups: Collection[str] | None = None
@@ -46,7 +46,7 @@ class SignInOptions(NamedTuple):
 
 
 class Users:
-    """The part of `Cognito` that is about users. `manager` picks one where several are attached: the first, unless given."""
+    """The part of `Cognito` for users. `manager` selects one of several attached managers; by default the first."""
 
     _state: KitState
     _attachments: list[Attachment]
@@ -66,7 +66,7 @@ class Users:
         must_change_password: bool = False,
         manager: Manager | None = None,
     ) -> PoolUser:
-        """A user of the pool, made or changed, not signed in: for applications with a sign-in form of their own.
+        """Create or change a user of the pool without signing in, for applications with their own sign-in form.
 
         `mfa` is the challenge after the password, such as "SOFTWARE_TOKEN_MFA", "EMAIL_OTP" or "SMS_MFA"; the code is always
         "123456".
@@ -88,10 +88,10 @@ class Users:
         user_agent: str | None = None,
         manager: Manager | None = None,
     ) -> Browser:
-        """Sign a user in on a new browser, from which further events come, unless they name another.
+        """Sign a user in on a new browser, which sends later events unless they name another.
 
-        `groups` are the user's from now on; `auth_time` (epoch seconds) is when the sign-in happened, now unless given;
-        `claims` are added to the access tokens, as by a pre token generation trigger. Sign in twice for two devices.
+        `groups` are the user's from now on; `auth_time` (epoch seconds) is the time of the sign-in, by default now; `claims`
+        are added to the access tokens, as by a pre token generation trigger. Sign in twice for two devices.
         """
         self._browser = self._last = browser = Browser(self._state.clock)
         wanted = SignInOptions(username, groups, scopes, auth_time, claims, user_agent)
@@ -108,7 +108,7 @@ class Users:
         claims: Mapping[str, Any] | None = None,
         manager: Manager | None = None,
     ) -> dict[str, Any]:
-        """Cognito's AuthenticationResult of a sign-in, for `sessions.establish(...)` in a test of your own."""
+        """Cognito's AuthenticationResult of a sign-in, for `sessions.establish(...)` in your own test."""
         pool = self._pool(manager)
         self._account(pool, username, groups)
         return pool.sign_in(username, scopes=_scopes(scopes), auth_time=auth_time, claims=claims)
@@ -124,8 +124,9 @@ class Users:
         data: Mapping[str, Any] | None = None,
         manager: Manager | None = None,
     ) -> Session:
-        """A Session as a request would be given it, with nothing behind it: for a dependency override, or for a function that
-        takes one. Needs no attached manager.
+        """A Session as a request receives it, without a row or cookie, for a dependency override or a function that takes one.
+
+        It needs no attached manager.
         """
         pool, now = self._pool(manager), int(self._state.clock.now())
         made = self.tokens(username, groups=groups, scopes=scopes, auth_time=auth_time, claims=claims, manager=manager)
@@ -141,10 +142,10 @@ class Users:
         groups: Collection[str] | None = None,
         error: str | None = None,
     ) -> str:
-        """Sign in at managed login: `url` is where `login.start()` redirects to; the address that the browser comes back to.
+        """Sign in at managed login: from the address of `login.start()` to the address that Cognito redirects to.
 
-        Give that as the `path` of the next event or request. `error` lets Cognito come back with it instead of a code
-        ("access_denied"). Raises ValueError for an address that Cognito would refuse.
+        Pass the result as the `path` of the next event or request. With `error` ("access_denied") Cognito redirects with it
+        instead of a code. Raises ValueError for an address that Cognito refuses.
         """
         asked = parse_qs(urlsplit(url).query).get("client_id", [""])[0]
         found = [attachment for attachment in self._attachments if attachment.pool.client_id == asked]
@@ -152,10 +153,8 @@ class Users:
         self._account(attachment.pool, username, groups)
         return attachment.authorization_server.authorize(url, username, error=error)
 
-    # --- what happens to users at Cognito
-
     def disable(self, user: Who = None) -> None:
-        """Disable a user at Cognito: the next refresh is refused. The user of the latest sign-in, unless given."""
+        """Disable a user at Cognito: the next refresh is refused. By default the user of the latest sign-in."""
         self._change(user, lambda account: setattr(account, "enabled", False))
 
     def enable(self, user: Who = None) -> None:
@@ -163,7 +162,7 @@ class Users:
         self._change(user, lambda account: setattr(account, "enabled", True))
 
     def set_groups(self, user: Who, groups: Collection[str]) -> None:
-        """Put a user into exactly these groups: the next refresh brings them."""
+        """Put a user into exactly these groups; the next refresh brings them."""
         self._change(user, lambda account: setattr(account, "groups", tuple(groups)))
 
     def delete(self, user: Who = None) -> None:
@@ -172,11 +171,9 @@ class Users:
             pool.delete(username)
 
     def sign_out_everywhere(self, user: Who = None) -> None:
-        """Revoke all of a user's tokens at Cognito, as an administrator does there; the application is not told."""
+        """Revoke all of a user's tokens at Cognito, as an administrator does; the application is not notified."""
         for pool, username in self._holders(user):
             pool.sign_out_everywhere(username)
-
-    # ---
 
     def _sign_in(self, browser: Browser, attachment: Attachment, wanted: SignInOptions) -> None:
         account = self._account(attachment.pool, wanted.username, wanted.groups)
@@ -191,7 +188,7 @@ class Users:
 
     def _account(self, pool: FakePool, username: str, groups: Collection[str] | None) -> PoolUser:
         if isinstance(groups, str):
-            raise TypeError("groups: expected a list of names, not one text")
+            raise TypeError("groups: expected a list of names, not a text")
         account = pool.ensure(username)
         if groups is not None:
             account.groups = tuple(groups)
@@ -202,15 +199,15 @@ class Users:
             change(pool.account(username))
 
     def _holders(self, user: Who) -> Iterator[tuple[FakePool, str]]:
-        """The pools that know the user. Raises LookupError where none does."""
+        """The pools that have the user. Raises LookupError if there are none."""
         username = user if isinstance(user, str) else (user or self._browser).username
         found = [pool for pool in self._state.pools.values() if username in pool.state.users]
         if not found:
-            raise LookupError(f"no user {username!r} in the test pool: cognito.user({username!r}) makes one")
+            raise LookupError(f"no user {username!r} in the test pool: create one with cognito.user({username!r})")
         return ((pool, username) for pool in found)
 
     def _pool(self, manager: Manager | None) -> FakePool:
-        """The manager's pool; one of the kit's where nothing is attached."""
+        """The manager's pool, or the kit's own if no manager is attached."""
         if manager is not None or self._attachments:
             return self._attachment(manager).pool
         return self._state.pool(environment.DEFAULTS["USER_POOL_ID"], environment.DEFAULTS["CLIENT_ID"])
