@@ -8,6 +8,8 @@ from bisect import bisect_right
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cognito_session.testing.log import Log
+
 __all__ = ["LoggedRequest", "RequestLog"]
 
 
@@ -34,25 +36,21 @@ class LoggedRequest:
     finished: bool = False
 
 
-class RequestLog:
-    """The requests, in order of arrival."""
+class RequestLog(Log[LoggedRequest]):
+    """The requests, in order of arrival. `clear` does not restart the numbering."""
 
     def __init__(self) -> None:
-        self._calls: list[LoggedRequest] = []
+        super().__init__()
         self._seen = 0
 
     def open(self, service: str, operation: str, at: float, caller: str | None) -> LoggedRequest:
         """Log a request that has just arrived."""
         self._seen += 1
-        call = LoggedRequest(self._seen, service, operation, at, caller)
-        self._calls.append(call)
-        return call
+        request = LoggedRequest(self._seen, service, operation, at, caller)
+        self.add(request)
+        return request
 
     def rows(self, service: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """The requests with a number above `after`, of one service or of all, as plain values."""
-        begin = bisect_right(self._calls, after, key=lambda call: call.number)
-        return [asdict(call) for call in self._calls[begin:] if service in (None, call.service)]
-
-    def clear(self) -> None:
-        """Delete the entries; the numbering continues."""
-        self._calls.clear()
+        begin = bisect_right(self, after, key=lambda request: request.number)
+        return [asdict(request) for request in self[begin:] if service in (None, request.service)]

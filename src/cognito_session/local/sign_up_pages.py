@@ -29,12 +29,12 @@ def sign_up_page(
     `hidden`: the fields that the form carries along; `cancel`: an address; `form`: the values entered before, without the
     password. Raises ImportError if jinja2 is not installed.
     """
-    return _rendered("sign_up.html", hidden=hidden, cancel=cancel, error=error, form=form or {})
+    return _rendered("sign_up.jinja", hidden=hidden, cancel=cancel, error=error, form=form or {})
 
 
 def confirmation_page(token: str, cancel: str, *, error: str = "") -> HttpResponse:
     """The page that asks for the confirmation code. `token` identifies the sign-up. Raises ImportError as `sign_up_page`."""
-    return _rendered("confirm_sign_up.html", hidden={"signup_token": token}, cancel=cancel, error=error)
+    return _rendered("confirm_sign_up.jinja", hidden={"signup_token": token}, cancel=cancel, error=error)
 
 
 def _rendered(template: str, **values: object) -> HttpResponse:

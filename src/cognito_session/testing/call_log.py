@@ -8,8 +8,9 @@ It contains only the calls of the application, not the kit's own calls, for exam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, overload
+from typing import Literal, NamedTuple
+
+from cognito_session.testing.log import Log
 
 __all__ = ["Call", "CallLog", "Ending", "Service"]
 
@@ -42,50 +43,20 @@ class Call(NamedTuple):
         return name in (self.operation, self.purpose, kind)
 
 
-class CallLog(Sequence[Call]):
+class CallLog(Log[Call]):
     """The calls so far, oldest first."""
-
-    def __init__(self) -> None:
-        self._calls: list[Call] = []
-
-    def add(self, call: Call) -> None:
-        """Add a call."""
-        self._calls.append(call)
-
-    def clear(self) -> None:
-        """Remove all calls."""
-        self._calls.clear()
-
-    def replace(self, calls: Sequence[Call]) -> None:
-        """Replace all calls."""
-        self._calls[:] = calls
 
     @property
     def reads(self) -> int:
         """The number of reads from DynamoDB."""
-        return sum(call.service == "dynamodb" and not call.is_write for call in self._calls)
+        return sum(call.service == "dynamodb" and not call.is_write for call in self)
 
     @property
     def writes(self) -> int:
         """The number of writes to DynamoDB, refused and failed ones included, because AWS bills them."""
-        return sum(call.is_write for call in self._calls)
+        return sum(call.is_write for call in self)
 
     @property
     def cognito(self) -> int:
         """The number of calls to Cognito, without fetches of the key set."""
-        return sum(call.service == "cognito" for call in self._calls)
-
-    @overload
-    def __getitem__(self, index: int) -> Call: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Call]: ...
-
-    def __getitem__(self, index: int | slice) -> Call | Sequence[Call]:
-        return self._calls[index]
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    def __repr__(self) -> str:
-        return f"CallLog({self._calls!r})"
+        return sum(call.service == "cognito" for call in self)
