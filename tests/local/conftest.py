@@ -32,7 +32,7 @@ def client(running_stack):
 
 @dataclass
 class App:
-    """Somebody like any other who calls the stack: these requests are logged, held and harmed."""
+    """A client of the stack like any other: its requests are logged, held by gates and affected by faults."""
 
     client: httpx.Client
     timeout: float = 10.0
@@ -64,7 +64,7 @@ class App:
 
 @pytest.fixture
 def app(stack, client):
-    """Somebody who calls the stack."""
+    """A client of the stack."""
     return App(client)
 
 
@@ -73,7 +73,7 @@ SIGNED_OUT = "https://app.example/signed-out"
 
 
 class Browser:
-    """A browser at managed login: it keeps cookies and shows where a redirect would lead."""
+    """A browser at managed login: it keeps cookies and does not follow redirects."""
 
     def __init__(self, url: str) -> None:
         self.client = httpx.Client(base_url=url, trust_env=False, verify=False)
@@ -102,7 +102,7 @@ class Browser:
 
     @property
     def cookie(self) -> str | None:
-        """What it holds of managed login."""
+        """The value of managed login's cookie."""
         return self.client.cookies.get("cognito")
 
 

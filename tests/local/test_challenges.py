@@ -1,4 +1,4 @@
-"""Sign-in in steps over HTTP: each challenge, the Session that guards it, and what a wrong answer costs."""
+"""Sign-in challenges over HTTP: each challenge, the Session that protects it, and the effect of a wrong answer."""
 
 import base64
 import json
@@ -23,14 +23,14 @@ WRONG_PASSWORD = ("NotAuthorizedException", "Incorrect username or password.")
 
 
 def said(answer):
-    """The error code and text of an answer, or the whole of a good one."""
+    """The error code and message of a response, or the whole of a successful one."""
     body = answer.json()
     return (body["__type"], body["message"]) if answer.status_code >= 400 else body
 
 
 @dataclass
-class AdaptedRequest:
-    """Somebody who signs in at one app client."""
+class SignInClient:
+    """A client that signs in at one app client."""
 
     app: object
     stack: LocalStack
@@ -46,7 +46,7 @@ class AdaptedRequest:
         return said(self.app.cognito("InitiateAuth", asked))
 
     def answer(self, challenge, *, name=None, **responses):
-        """RespondToAuthChallenge to what was said before."""
+        """RespondToAuthChallenge to an earlier response."""
         whole = {"USERNAME": self.username, **self._hash(responses.get("USERNAME", self.username)), **responses}
         asked = {
             "ClientId": self.client_id or self.pool.client_id,
@@ -75,7 +75,7 @@ class AdaptedRequest:
 
 @pytest.fixture
 def door(stack, app):
-    """Makes a pool with alice in it and a way in."""
+    """Creates a pool with alice in it and a client for it."""
 
     def made(*, factors=(), temporary=False, phone="+14155550123", **settings):
         pool = stack.create_pool(**settings)
@@ -83,13 +83,13 @@ def door(stack, app):
         stack.create_user(pool, "alice", **password, email="alice@example.com", phone=phone)
         if factors:
             stack.set_mfa(pool, "alice", *factors)
-        return AdaptedRequest(app, stack, pool)
+        return SignInClient(app, stack, pool)
 
     return made
 
 
 def signed_in(answer):
-    """The claims of the access token of an answer that must be the end of a sign-in, refreshable like any other."""
+    """The claims of the access token of a response that completes a sign-in; its refresh token works."""
     assert isinstance(answer, dict), answer
     result = answer["AuthenticationResult"]
     assert result["RefreshToken"].count(".") == 4  # one of the stack's own, not ministack's
@@ -119,7 +119,7 @@ WAYS = {
 
 @pytest.fixture(params=WAYS)
 def way(request, door):
-    """A door at each challenge in turn: the door, the challenge put, and its right answer."""
+    """Each challenge in turn: the client, the challenge, and its correct answer."""
     setup, start, right = WAYS[request.param]
     at = door(**setup)
     challenge = at.start(**start)
@@ -137,7 +137,7 @@ def credential(challenge, signed=None):
 
 
 def test_a_right_answer_signs_in_once(way):
-    """Each challenge ends in tokens of the user; its session is opaque, of realistic size and good for one use."""
+    """Each challenge ends in tokens of the user. Its session is opaque, of realistic size and works once."""
     at, challenge, right = way
     assert 300 <= len(challenge["Session"]) <= 800
     assert signed_in(at.answer(challenge, **right))["username"] == "alice"
@@ -145,7 +145,7 @@ def test_a_right_answer_signs_in_once(way):
 
 
 def test_a_session_expires(way):
-    """After AuthSessionValidity, three minutes unless set, a right answer comes too late; just before it does not."""
+    """A correct answer is refused after AuthSessionValidity (three minutes by default), and accepted just before."""
     at, challenge, right = way
     at.stack.advance(181)
     assert at.answer(challenge, **right) == EXPIRED
@@ -160,7 +160,7 @@ def test_a_session_lives_as_long_as_the_client_says(door):
 
 
 def test_a_session_is_of_one_client_user_and_challenge(way):
-    """Another client, user or challenge name, a made-up session or none: refused, and the session is still good."""
+    """Another client, user or challenge name, an invented session or none is refused, and the session still works."""
     at, challenge, right = way
     at.stack.create_user(at.pool, "bob", PASSWORD)
     other = next(name for name in WAYS if name != challenge["ChallengeName"])
@@ -177,7 +177,7 @@ def test_a_session_is_of_one_client_user_and_challenge(way):
 
 
 def test_an_answer_needs_its_parts(way):
-    """Without USERNAME, or without the answer itself, it is no answer; it costs nothing."""
+    """A response without USERNAME or without the answer is refused and does not count."""
     at, challenge, right = way
     missing = at.answer(challenge, **{**right, "USERNAME": None})
     assert missing == ("InvalidParameterException", "Missing required parameter USERNAME")
@@ -194,7 +194,7 @@ def test_a_user_who_is_disabled_meanwhile_gets_nothing(way):
 
 
 def test_a_user_who_is_deleted_meanwhile_gets_nothing(way):
-    """Deleted, and the name given to another: the challenge dies with the user it was put to."""
+    """If the user is deleted and another one gets the name, the challenge is refused."""
     at, challenge, right = way
     at.stack.delete_user(at.pool, "alice")
     at.stack.create_user(at.pool, "alice", PASSWORD)
@@ -202,7 +202,7 @@ def test_a_user_who_is_deleted_meanwhile_gets_nothing(way):
 
 
 def test_of_many_answers_at_once_one_counts(door):
-    """16 right answers to one challenge at the same time: one sign-in, all others are told of the use."""
+    """Of 16 simultaneous correct answers to one challenge, one signs in, and the others are refused as used."""
     at = door(mfa="OPTIONAL", factors=["SMS_MFA"])
     challenge = at.start()
     code = at.last_code()
@@ -214,7 +214,7 @@ def test_of_many_answers_at_once_one_counts(door):
 
 @pytest.mark.parametrize("name", ["SMS_MFA", "EMAIL_OTP", "SMS_OTP"])
 def test_three_wrong_codes_end_a_session(door, name):
-    """After a CodeMismatchException the same session goes on, up to three; then the right code is refused too."""
+    """The session survives a CodeMismatchException up to three times; then the correct code is refused too."""
     setup, start, right = WAYS[name]
     at = door(**setup)
     challenge = at.start(**start)
@@ -230,7 +230,7 @@ def test_three_wrong_codes_end_a_session(door, name):
 
 @pytest.mark.parametrize("name", ["PASSWORD", "SELECT_CHALLENGE"])
 def test_three_wrong_passwords_end_a_session(door, name):
-    """A wrong password in a challenge may be tried again, three times in all."""
+    """A wrong password in a challenge can be corrected, up to three attempts."""
     setup, start, right = WAYS[name]
     at = door(**setup)
     challenge = at.start(**start)
@@ -240,7 +240,7 @@ def test_three_wrong_passwords_end_a_session(door, name):
 
 
 def test_a_code_is_of_its_own_challenge(door):
-    """Each challenge has a code of six digits of its own; an earlier one's does not fit a later one."""
+    """Each challenge has its own six-digit code; the code of an earlier challenge is refused."""
     at = door(mfa="OPTIONAL", factors=["SMS_MFA"])
     first = at.start()
     earlier = at.last_code()
@@ -253,7 +253,7 @@ def test_a_code_is_of_its_own_challenge(door):
 
 
 def test_a_code_is_said_to_be_on_its_way(door):
-    """The parameters name the medium and mask the address."""
+    """The parameters name the medium and the masked address."""
     at = door(mfa="OPTIONAL", factors=["SMS_MFA"])
     parameters = at.start()["ChallengeParameters"]
     assert parameters == {
@@ -264,7 +264,7 @@ def test_a_code_is_said_to_be_on_its_way(door):
 
 
 def test_a_new_password_must_fit_the_policy(door):
-    """A weak one is InvalidPasswordException, as often as one likes, and the temporary one stays."""
+    """A weak password is an InvalidPasswordException any number of times, and the temporary password stays."""
     at = door(temporary=True)
     challenge = at.start()
     for _ in range(4):
@@ -276,7 +276,7 @@ def test_a_new_password_must_fit_the_policy(door):
 
 
 def test_a_new_password_comes_with_attributes(door):
-    """The challenge shows the user's attributes without sub; the answer may set others."""
+    """The challenge shows the user's attributes except sub; the answer can set others."""
     at = door(temporary=True)
     challenge = at.start()
     shown = json.loads(challenge["ChallengeParameters"]["userAttributes"])
@@ -300,7 +300,7 @@ def test_a_second_factor_follows_a_new_password(door):
 
 @pytest.mark.parametrize(("mfa", "asked"), [("OFF", False), ("OPTIONAL", True), ("ON", True)])
 def test_the_pool_says_whether_a_factor_is_asked_for(door, mfa, asked):
-    """A user with a factor is asked for it unless the pool has MFA off."""
+    """A user with a second factor needs it unless the pool has MFA off."""
     at = door(mfa=mfa, factors=["SMS_MFA"])
     assert (at.start().get("ChallengeName") == "SMS_MFA") is asked
 
@@ -311,7 +311,7 @@ def test_an_optional_factor_that_nobody_has_is_not_asked_for(door):
 
 
 def test_an_authenticator_is_asked_for_its_code(door):
-    """SOFTWARE_TOKEN_MFA takes the code of now and one step of drift, nothing older, and no code thrice wrong."""
+    """SOFTWARE_TOKEN_MFA accepts the current code and one step of drift, no older code, and none after three wrong ones."""
     at = door(mfa="OPTIONAL")
     secret = at.stack.enroll_totp(at.pool, "alice")
     challenge = at.start()
@@ -330,14 +330,14 @@ def test_an_authenticator_is_asked_for_its_code(door):
 
 
 def test_totp_follows_the_standard():
-    """RFC 6238, Appendix B, of which six digits are shown."""
+    """The codes are the last six digits of the vectors of RFC 6238, Appendix B."""
     secret = base64.b32encode(b"12345678901234567890").decode()
     vectors = {59: "94287082", 1111111109: "07081804", 1234567890: "89005924", 20000000000: "65353130"}
     assert {now: totp_code(secret, now) for now in vectors} == {now: code[-6:] for now, code in vectors.items()}
 
 
 def test_who_has_several_factors_chooses(door):
-    """SELECT_MFA_TYPE offers them all; the chosen one follows under a new session; another answer costs nothing."""
+    """SELECT_MFA_TYPE offers all factors, and the chosen one follows under a new session. Another answer does not count."""
     at = door(mfa="OPTIONAL", factors=["SMS_MFA", "EMAIL_OTP"])
     at.stack.enroll_totp(at.pool, "alice")
     at.stack.set_mfa(at.pool, "alice")
@@ -355,7 +355,7 @@ def test_who_has_several_factors_chooses(door):
 
 
 def test_a_preferred_factor_is_asked_for(door):
-    """With a preference nobody chooses; without one again, one does."""
+    """With a preference there is no choice; without one there is."""
     at = door(mfa="OPTIONAL", factors=["SMS_MFA", "EMAIL_OTP"])
     at.stack.set_mfa(at.pool, "alice", preferred="EMAIL_OTP")
     assert at.start()["ChallengeName"] == "EMAIL_OTP"
@@ -364,7 +364,7 @@ def test_a_preferred_factor_is_asked_for(door):
 
 
 def test_a_factor_needs_its_means(stack):
-    """No phone, no email, no authenticator: the factor cannot be switched on."""
+    """Without a phone, an email or an authenticator, its factor cannot be enabled."""
     pool = stack.create_pool(mfa="OPTIONAL")
     stack.create_user(pool, "bob", PASSWORD)
     for factor in ("SMS_MFA", "EMAIL_OTP", "SOFTWARE_TOKEN_MFA"):
@@ -387,7 +387,7 @@ def test_users_set_their_own_factors(door, app):
 
 
 def test_who_must_have_an_authenticator_sets_one_up(door):
-    """MFA_SETUP, a secret, a right code, the answer: each step by the session of the step before."""
+    """MFA_SETUP, a secret, a correct code, the answer: each step uses the session of the previous step."""
     at = door(mfa="ON")
     challenge = at.start()
     assert challenge["ChallengeName"] == "MFA_SETUP"
@@ -408,7 +408,7 @@ def test_who_must_have_an_authenticator_sets_one_up(door):
 
 
 def test_no_step_of_the_setup_can_be_left_out(door):
-    """Neither the challenge's own session nor an unverified secret's answers MFA_SETUP, and neither verifies a code."""
+    """Neither the challenge's own session nor that of an unverified secret answers MFA_SETUP or verifies a code."""
     at = door(mfa="ON")
     challenge = at.start()
     assert at.answer(challenge) == INVALID
@@ -475,7 +475,7 @@ def test_a_user_chooses_how_to_begin(door):
 
 
 def test_only_what_the_user_has_is_offered(door):
-    """Without a phone there is no SMS_OTP, and preferring it leads to the choice."""
+    """Without a phone there is no SMS_OTP, and a preference for it leads to the choice."""
     at = door(phone=None)
     challenge = at.start("USER_AUTH", PREFERRED_CHALLENGE="SMS_OTP")
     assert challenge["ChallengeName"] == "SELECT_CHALLENGE"
@@ -484,7 +484,7 @@ def test_only_what_the_user_has_is_offered(door):
 
 
 def test_a_password_may_come_with_the_preference(door):
-    """PREFERRED_CHALLENGE=PASSWORD with PASSWORD signs in at once; a wrong one is refused."""
+    """PREFERRED_CHALLENGE=PASSWORD with PASSWORD signs in immediately; a wrong password is refused."""
     at = door()
     signed_in(at.start("USER_AUTH", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD))
     assert at.start("USER_AUTH", PREFERRED_CHALLENGE="PASSWORD", PASSWORD="Wrong1!!") == WRONG_PASSWORD
@@ -499,7 +499,7 @@ def test_a_password_may_come_with_the_preference(door):
     ],
 )
 def test_who_owes_more_begins_with_the_password(door, settings, follows):
-    """With a second factor or a temporary password only PASSWORD is offered, and what is owed follows it."""
+    """A user with a second factor or a temporary password is offered only PASSWORD, and the other step follows."""
     at = door(**settings)
     challenge = at.start("USER_AUTH", PREFERRED_CHALLENGE="EMAIL_OTP")
     assert challenge["AvailableChallenges"] == ["PASSWORD", "PASSWORD_SRP"]
@@ -524,9 +524,9 @@ def test_a_passkey_answers_its_own_challenge(door):
 
 
 def test_an_unknown_user_is_answered_like_a_known_one(door):
-    """Same challenges, same parameters but for the values; every answer is wrong in the end, and no code leaves."""
+    """An unknown user gets the same challenges with other values. Every answer is refused, and no code is sent."""
     at = door(phone=None)
-    stranger = AdaptedRequest(at.app, at.stack, at.pool, "nobody")
+    stranger = SignInClient(at.app, at.stack, at.pool, "nobody")
 
     def shape(answer):
         changing = {"Session": 0, "ChallengeParameters": sorted(answer["ChallengeParameters"])}
@@ -552,9 +552,9 @@ def test_an_unknown_user_is_answered_like_a_known_one(door):
 
 
 def test_an_unknown_user_may_be_told_of(door):
-    """With PreventUserExistenceErrors off it is UserNotFoundException at once."""
+    """With PreventUserExistenceErrors off, an unknown user gets UserNotFoundException."""
     at = door(prevent_user_existence_errors=False)
-    stranger = AdaptedRequest(at.app, at.stack, at.pool, "nobody")
+    stranger = SignInClient(at.app, at.stack, at.pool, "nobody")
     assert stranger.start("USER_AUTH") == ("UserNotFoundException", "User does not exist.")
     assert stranger.start()[0] == "UserNotFoundException"
 
@@ -563,13 +563,13 @@ def test_a_user_who_may_not_sign_in_cannot_begin(stack, door):
     """Disabled and unconfirmed users are refused before any challenge."""
     at = door()
     stack.cognito("SignUp", ClientId=at.pool.client_id, Username="new", Password=PASSWORD)
-    assert AdaptedRequest(at.app, stack, at.pool, "new").start("USER_AUTH")[0] == "UserNotConfirmedException"
+    assert SignInClient(at.app, stack, at.pool, "new").start("USER_AUTH")[0] == "UserNotConfirmedException"
     stack.disable_user(at.pool, "alice")
     assert at.start("USER_AUTH") == ("NotAuthorizedException", "User is disabled.")
 
 
 def test_a_confidential_client_proves_itself_at_each_step(door):
-    """SECRET_HASH over the USERNAME sent is required and checked; a refusal costs no try."""
+    """SECRET_HASH over the USERNAME sent is required and checked; a refusal does not count as an attempt."""
     at = door(client_secret=True, temporary=True)
     challenge = at.start()
     for _ in range(4):
@@ -609,7 +609,7 @@ def test_an_alias_may_answer_with_its_own_hash(stack, app):
     pool_id = stack.cognito("CreateUserPool", PoolName="alias", UsernameAttributes=["email"])["UserPool"]["Id"]
     pool = stack.create_client(pool_id, client_secret=True)
     user = stack.create_user(pool, "alice@example.com", temporary_password=PASSWORD)
-    at = AdaptedRequest(app, stack, pool, "alice@example.com")
+    at = SignInClient(app, stack, pool, "alice@example.com")
     challenge = at.start()
     assert challenge["ChallengeParameters"]["USER_ID_FOR_SRP"] == user.username
     assert at.answer(challenge, NEW_PASSWORD="weak", USERNAME=user.username)[0] == "InvalidPasswordException"
@@ -633,7 +633,7 @@ def test_administrators_meet_the_same_challenges(stack):
 
 
 def test_a_user_has_one_kind_of_password(stack):
-    """create_user takes a password or a temporary one, not both and not neither."""
+    """create_user needs either a password or a temporary one."""
     pool = stack.create_pool()
     for passwords in ({}, {"password": PASSWORD, "temporary_password": PASSWORD}):
         with pytest.raises(ValueError, match="one of them"):
@@ -650,7 +650,7 @@ def test_a_reset_forgets_the_challenges(stack, door):
     stack.reset()
     pool = stack.create_pool()
     stack.create_user(pool, "alice", PASSWORD)
-    assert AdaptedRequest(at.app, stack, pool).answer(challenge, NEW_PASSWORD=NEW) == INVALID
+    assert SignInClient(at.app, stack, pool).answer(challenge, NEW_PASSWORD=NEW) == INVALID
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Clocks that tests move."""
+"""Clocks that tests advance."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from cognito_session.testing.clock import ManualClock, SharedClock
 
 
 def test_a_manual_clock_moves_only_by_hand():
-    """It reads the same until advanced, then both readings have moved alike."""
+    """It stands still until it is advanced, and then both readings have advanced alike."""
     clock = ManualClock(now=100, monotonic=5)
     assert (clock.now(), clock.now(), clock.monotonic()) == (100, 100, 5)
     clock.advance(2.5)
@@ -18,14 +18,14 @@ def test_a_manual_clock_moves_only_by_hand():
 
 
 def test_a_shared_clock_runs_with_real_time(tmp_path):
-    """On a new file it reads real time."""
+    """With a new file it has real time."""
     with SharedClock(tmp_path / "clock") as clock:
         assert clock.now() == pytest.approx(time.time(), abs=1)
         assert clock.monotonic() == pytest.approx(time.monotonic(), abs=1)
 
 
 def test_two_processes_share_one_clock(tmp_path):
-    """What one process advances, another one reads, and the other way round."""
+    """When one process advances the clock, the other one sees it, in both directions."""
     path = tmp_path / "clock"
     script = (
         "import sys; from cognito_session.testing.clock import SharedClock; c = SharedClock(sys.argv[1]);"
@@ -50,7 +50,7 @@ def test_a_process_may_replace_time_by_the_clock(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("seconds", [-1, float("nan")])
 def test_time_never_runs_backwards(tmp_path, seconds):
-    """Both clocks refuse to be moved back."""
+    """Both clocks refuse to go back."""
     with SharedClock(tmp_path / "clock") as clock:
         for each in (clock, ManualClock()):
             with pytest.raises(ValueError):

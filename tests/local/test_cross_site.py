@@ -1,4 +1,4 @@
-"""Pages of other sites in a developer's browser: what the stack's port refuses them."""
+"""Requests from pages of other sites in a developer's browser, which the stack refuses."""
 
 import http.client
 from urllib.parse import urlsplit
@@ -39,7 +39,7 @@ CONTROLS = {"x_test_control": "1"}
     ],
 )
 def test_no_page_reaches_what_controls_the_stack(stack, path, headers):
-    """Neither a form of another site, nor a script, nor a page behind a name that was rebound to this machine."""
+    """The control endpoints refuse forms and scripts of other sites, and pages after DNS rebinding."""
     stack.create_table("kept")
     for method in ("POST", "GET"):
         assert send(stack, method, path, **headers)[0] == 403
@@ -48,13 +48,13 @@ def test_no_page_reaches_what_controls_the_stack(stack, path, headers):
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT"])
 def test_verbs_are_posted(stack, method):
-    """A verb is carried out for POST alone: an image's address and a preflight do nothing."""
+    """A verb runs only for POST: the address of an image and a preflight do nothing."""
     assert send(stack, method, "/_test/clear_calls", **CONTROLS)[0] == 403
     assert send(stack, "POST", "/_test/clear_calls", **CONTROLS)[0] == 200
 
 
 def test_no_preflight_of_another_site_passes(stack):
-    """So that no script of it can send AWS's headers; a page on this machine may."""
+    """A preflight of another site fails, so its scripts cannot send AWS's headers; one of a page on this machine passes."""
     asked = {"access_control_request_method": "POST", "access_control_request_headers": "x-amz-target"}
     for origin in ("https://evil.example", "http://localhost.evil.example", "null"):
         status, headers = send(stack, "OPTIONS", "/", origin=origin, **asked)
@@ -65,12 +65,12 @@ def test_no_preflight_of_another_site_passes(stack):
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", ""])
 def test_every_request_names_this_machine(stack, host):
-    """DNS rebinding: the page's own name stands in Host."""
+    """After DNS rebinding, Host has the page's own name, and the request is refused."""
     assert send(stack, "GET", "/.well-known/x", host=host)[0] == 403
 
 
 def test_a_script_of_another_site_calls_no_api(stack):
-    """Whatever brought it past the preflight: an Origin that is not this machine's ends it."""
+    """An Origin that is not on this machine is refused even without a preflight."""
     target = {"x_amz_target": "AWSCognitoIdentityProviderService.ListUserPools"}
     for origin in ("https://evil.example", "null"):
         assert send(stack, "POST", "/", origin=origin, **target)[0] == 403

@@ -70,7 +70,7 @@ def tracked(stack, request):
 
 @pytest.fixture
 def public(stack):
-    """The same, with an app client without a secret: pycognito proves no secret where a device proves itself."""
+    """The same with a public app client, because pycognito sends no secret hash for a device."""
     return Client(stack, device_tracking=True)
 
 
@@ -144,7 +144,7 @@ def test_a_remembered_device_replaces_the_second_factor(stack, instead):
 
 
 def test_without_tracking_there_are_no_devices(stack):
-    """A pool without DeviceConfiguration issues no device, and says so to who asks for one."""
+    """A pool without DeviceConfiguration issues no device and refuses the operations on devices."""
     client = Client(stack)
     tokens = client.srp().authenticate_user()["AuthenticationResult"]
     assert "NewDeviceMetadata" not in tokens
@@ -168,7 +168,7 @@ def test_auth_factors_of_a_user(stack):
 
 @pytest.mark.parametrize("preferred", ["at once", "asked for", "chosen"])
 def test_a_password_is_proved_by_srp_within_user_auth(tracked, preferred):
-    """USER_AUTH with PASSWORD_SRP, as a preferred challenge with or without SRP_A, or chosen: pycognito's proof is taken."""
+    """USER_AUTH accepts pycognito's SRP proof of a password, as a preferred challenge with or without SRP_A, or as a choice."""
     client, named = tracked.srp(), {}
     if tracked.pool.client_secret:
         named = {"SECRET_HASH": tracked.pool.secret_hash("alice")}

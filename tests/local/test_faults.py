@@ -1,4 +1,4 @@
-"""Faults and gates: what goes wrong on order, and what waits until it is let go."""
+"""Fault injection and gates."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def rows(stack):
 
 
 def test_latency_delays_and_then_works(stack, app, table):
-    """latency: the answer is the usual one, only later."""
+    """latency: the usual response, only later."""
     stack.fault("PutItem", "latency", ms=150)
     began = time.monotonic()
     assert app.dynamodb("PutItem", PUT).status_code == 200
@@ -46,7 +46,7 @@ def test_latency_delays_and_then_works(stack, app, table):
     ],
 )
 def test_refusals_speak_each_services_words(stack, app, table, kind, expected):
-    """With throttle and error500 each service gives its own error, and the work is not done."""
+    """For throttle and error500 each service reports its own error, and the work is not done."""
     status, dynamodb, cognito, oauth = expected
     stack.fault("*", kind, times=4)
     answer = app.dynamodb("PutItem", PUT)
@@ -60,7 +60,7 @@ def test_refusals_speak_each_services_words(stack, app, table, kind, expected):
 
 @pytest.mark.parametrize("after", [False, True])
 def test_any_refusal_of_any_operation(stack, app, table, after):
-    """refuse: the code, sentence, status and further members that were ordered, with a request id, before or after the work."""
+    """refuse: any code, message, status and further members, with a request id, before or after the work."""
     reasons = {"CancellationReasons": [{"Code": "ThrottlingError"}]}
     stack.refuse("PutItem", "WhateverException", "Because.", status=413, after=after, more=reasons)
     answer = app.dynamodb("PutItem", PUT)
@@ -75,14 +75,14 @@ def test_any_refusal_of_any_operation(stack, app, table, after):
 
 
 def test_a_code_belongs_to_a_refusal():
-    """A fault with a code that nobody would answer, or without the one to answer, is a mistake of the test."""
+    """A code for a kind that has none, or an error without a code, is refused."""
     for arguments in ({"kind": "error"}, {"kind": "throttle", "code": "X"}):
         with pytest.raises(ValueError, match="code"):
             Fault("PutItem", **arguments)
 
 
 def test_a_secret_is_kept(stack):
-    """Secrets Manager answers GetSecretValue with the text of a secret that was made."""
+    """GetSecretValue returns the text of a created secret."""
     arn = stack.create_secret("keys", "its text")
     wire = open_wire(environ=stack.environment())
     assert wire.call("secretsmanager", "GetSecretValue", {"SecretId": arn}, timeout_seconds=5)["SecretString"] == "its text"
@@ -91,7 +91,7 @@ def test_a_secret_is_kept(stack):
 
 @pytest.mark.parametrize(("kind", "written"), [("drop_before", 0), ("drop_after", 1)])
 def test_a_dropped_connection_tells_nothing_of_the_work(stack, app, table, kind, written):
-    """drop_before leaves the work undone, drop_after has done it; the caller sees the same closed connection."""
+    """drop_before leaves the work undone, drop_after does it; the client sees the same closed connection."""
     stack.fault("PutItem", kind)
     with pytest.raises(httpx.TransportError):
         app.dynamodb("PutItem", PUT)
@@ -102,7 +102,7 @@ def test_a_dropped_connection_tells_nothing_of_the_work(stack, app, table, kind,
 
 @pytest.mark.parametrize(("kind", "written"), [("hang", 0), ("hang_after", 1)])
 def test_a_hang_holds_the_connection(stack, app, table, kind, written):
-    """Both hang and hang_after hold the connection past the caller's patience, without and with the work done."""
+    """Hang and hang_after keep the connection open beyond the client's timeout, without and with the work done."""
     stack.fault("PutItem", kind, ms=2000)
     app.timeout = 0.2
     with pytest.raises(httpx.ReadTimeout):
@@ -118,7 +118,7 @@ def test_a_hang_ends_in_a_closed_connection(stack, app, table):
 
 
 def test_a_fault_counts_its_requests(stack, app, table):
-    """First `skip` requests pass, then `times` suffer, the rest pass; other operations and callers are left alone."""
+    """The first `skip` requests pass, the next `times` fail, the rest pass; other operations and clients are not affected."""
     stack.fault("GetItem", "error500", skip=1, times=2, caller="a")
     mine = {"x-test-caller": "a"}
     assert [app.dynamodb("GetItem", GET, **mine).status_code for _ in range(4)] == [200, 500, 500, 200]
@@ -180,7 +180,7 @@ def test_a_gate_lets_go_one_by_one(stack, app, table):
 
 
 def test_a_gate_may_hold_only_the_first(stack, app, table):
-    """times=1: the first request waits, and a second one overtakes it."""
+    """times=1: the first request waits, and a second one passes it."""
     with ThreadPoolExecutor(1) as threads, stack.gate("PutItem", times=1) as gate:
         late = threads.submit(app.dynamodb, "PutItem", PUT)
         gate.wait_for(1)
@@ -220,7 +220,9 @@ def test_waiting_in_vain_ends(stack):
     ],
 )
 def test_the_time_of_a_signature_is_judged(stack, app, table, case):
-    """Five minutes either way, by AWS's own clock, which the answer's Date follows; the clock that tests advance is another."""
+    """Signatures are valid for five minutes in both directions of AWS's clock, which Date shows; the advanced clock has no
+    effect.
+    """
     ahead, signed, says = case
     stack.advance(7200)
     stack.set_aws_clock(ahead)

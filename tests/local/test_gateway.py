@@ -1,4 +1,4 @@
-"""The gateway: what a handler is given, what its answer becomes, and how it serves."""
+"""The gateway: the event that a handler receives, the HTTP response of its result, and the server."""
 
 import base64
 import http.client
@@ -15,7 +15,7 @@ from cognito_session.testing.clock import ManualClock
 
 
 class Recorder:
-    """A handler that keeps what it was given and answers as it is told."""
+    """A handler that keeps its arguments and returns a given result."""
 
     def __init__(self, answer=None):
         self.answer = {"statusCode": 204} if answer is None else answer
@@ -51,7 +51,7 @@ def event_of(method="GET", target="/", *, headers=(), body=b""):
 
 
 def answer_to(answer, method="GET"):
-    """Status, headers and body that a handler's answer becomes."""
+    """Status, headers and body of the HTTP response to a handler's result."""
     with Gateway(Recorder(answer)) as gateway:
         return send(gateway, method)
 
@@ -85,7 +85,7 @@ def test_an_event_has_the_shape_of_payload_format_2():
 
 
 def test_cookies_come_one_by_one_and_in_no_header():
-    """Several Cookie headers become one array, an entry a cookie, split at ";" and at nothing else."""
+    """Several Cookie headers become one array with one entry per cookie, split only at ";"."""
     event = event_of(headers=[("Cookie", 'a=1; b="x,y"'), ("cookie", "a=2;;c=d=e")])
     assert event["cookies"] == ["a=1", 'b="x,y"', "a=2", "c=d=e"]
     assert "cookie" not in event["headers"]
@@ -98,7 +98,7 @@ def test_without_a_cookie_there_is_no_cookies_field(headers):
 
 
 def test_headers_are_lower_case_and_joined_by_commas():
-    """A repeated header is one entry, in order; only the gateway says where a request came from."""
+    """A repeated header is one entry, in order; only the gateway sets the client's address."""
     sent = [("X-Tag", "one"), ("x-tAG", "two, three"), ("X-Forwarded-For", "6.6.6.6")]
     headers = event_of(headers=sent)["headers"]
     assert headers["x-tag"] == "one,two, three"
@@ -117,7 +117,7 @@ def test_headers_are_lower_case_and_joined_by_commas():
     ],
 )
 def test_only_some_kinds_of_body_are_text(kind, as_text):
-    """JSON and text stay as they are; all else, forms included, comes as base64."""
+    """JSON and text are unchanged; all other types, forms included, are base64."""
     body = '{"ä": 1}'.encode()
     event = event_of("POST", headers=[("Content-Type", kind)] if kind else (), body=body)
     assert event["isBase64Encoded"] is not as_text
@@ -125,7 +125,7 @@ def test_only_some_kinds_of_body_are_text(kind, as_text):
 
 
 def test_the_context_is_like_lambdas():
-    """It names the function and the call, and its time runs down."""
+    """It has the function's name and a request id, and its time runs down."""
     recorder = Recorder()
     with Gateway(recorder, function_name="shop", timeout_seconds=10) as gateway:
         send(gateway)

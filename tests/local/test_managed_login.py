@@ -194,8 +194,8 @@ def test_auth_time_is_the_sign_in(stack, browser, hosted):
     again = browser.redeem(hosted, told(browser.authorize(hosted))["code"]).json()
     assert claims(again["id_token"])["auth_time"] == claims(again["access_token"])["auth_time"] == first["auth_time"]
     assert claims(again["id_token"])["iat"] >= first["iat"] + 600
-    anew = claims(browser.redeem(hosted, told(browser.sign_in(hosted, prompt="login"))["code"]).json()["id_token"])
-    assert anew["auth_time"] >= first["auth_time"] + 600
+    again = claims(browser.redeem(hosted, told(browser.sign_in(hosted, prompt="login"))["code"]).json()["id_token"])
+    assert again["auth_time"] >= first["auth_time"] + 600
 
 
 def test_the_default_redirect_uri_is_used(stack, browser, hosted):
@@ -251,7 +251,7 @@ def test_a_client_without_revocation_has_at_hash_too(stack, browser):
 @pytest.mark.parametrize("path", ["oauth2/authorize", "login", "logout"])
 @pytest.mark.parametrize("kind", ["throttle", "error500", "drop_before"])
 def test_every_page_can_be_harmed(stack, browser, hosted, path, kind):
-    """The faults reach managed login's pages by their paths, and a harmed logout leaves the cookie."""
+    """Faults apply to managed login's pages by their paths, and a failed logout keeps the cookie."""
     status = {"throttle": 429, "error500": 500}.get(kind)
     browser.sign_in(hosted)
     stack.fault(path, kind)

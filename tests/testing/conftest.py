@@ -1,4 +1,4 @@
-"""Managers as an application makes them: at module level, from an environment that somebody else set."""
+"""Managers as an application creates them: at module level, from the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def environ() -> dict[str, str]:
 
 @pytest.fixture
 def sessions(environ) -> SessionManager:
-    """A manager that would call AWS, if nobody attached it."""
+    """A manager that calls AWS unless it is attached."""
     return SessionManager.from_env(environ=environ)
 
 

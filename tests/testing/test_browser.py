@@ -45,7 +45,7 @@ def test_a_cookie_runs_out(jar, clock):
 
 
 def test_paths(jar):
-    """A cookie is sent below its path, the longest path first, and to nobody else."""
+    """A cookie is sent only below its path, the longest path first."""
     for line in ("a=1; Path=/", "a=2; Path=/auth", "b=3; Path=/auth/"):
         jar.keep(line)
     assert jar.header("/auth/callback") == "b=3; a=2; a=1"

@@ -128,7 +128,7 @@ def test_the_client_keeps_the_new_cookie(cognito, app):
 
 
 def test_an_outage_reaches_the_application(cognito, app):
-    """A 503 while DynamoDB is down, and nobody is logged out by it."""
+    """A 503 while DynamoDB is down does not log the user out."""
     client = cognito.client(app)
     cognito.fail("dynamodb")
     assert client.get("/").status_code == 503
@@ -139,7 +139,7 @@ def test_an_outage_reaches_the_application(cognito, app):
 def test_two_requests_of_an_application_meet(cognito, app):
     """The interleaver steps requests through a framework's client as well: one refresh in every order.
 
-    Each run makes its clients anew, with the cookie of the beginning.
+    Each run creates its clients again, with the initial cookie.
     """
 
     def ask():

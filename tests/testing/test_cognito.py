@@ -306,7 +306,7 @@ def test_groups_change_with_the_next_refresh(cognito, sessions):
 
 
 def test_a_user_who_was_disabled_can_be_enabled(cognito, sessions):
-    """Enable undoes disable; while it lasts nobody signs in."""
+    """Enable reverses disable; a disabled user cannot sign in."""
     cognito.attach(sessions)
     browser = cognito.sign_in("alice")
     cognito.disable()

@@ -1,4 +1,4 @@
-"""Lambda events of every form: what was asked is what the library reads, and each form keeps its own traps."""
+"""Lambda events of every form: the library reads the request that the test describes, with the peculiarities of each form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def attached(cognito, sessions):
 
 @pytest.mark.parametrize("form", KINDS)
 def test_the_library_knows_each_form(cognito, attached, form):
-    """Every event is told by its own marks, and is plain JSON as Lambda's events are."""
+    """The library recognizes every event by its own fields, and each is plain JSON."""
     event = cognito.event(form)
     assert form_of(event) is KINDS[form]
     assert json.loads(json.dumps(event)) == event
@@ -45,7 +45,7 @@ def test_the_library_knows_each_form(cognito, attached, form):
 
 @pytest.mark.parametrize("form", HTTP)
 def test_what_is_asked_is_what_is_read(cognito, attached, form):
-    """Method, path, query with repeated and encoded values, headers and cookies come through each form."""
+    """Method, path, query with repeated and encoded values, headers and cookies survive in each form."""
     event = cognito.event(
         form,
         method="put",
@@ -64,7 +64,7 @@ def test_what_is_asked_is_what_is_read(cognito, attached, form):
 
 
 def test_where_cookies_go(cognito, attached):
-    """Payload 2.0 has them in a list and in no header, the others in a header whose capitals differ."""
+    """Payload 2.0 has cookies in a list and in no header; the other forms have a header in varying case."""
     made = {form: cognito.event(form, cookies="a=1; b=2") for form in HTTP}
     for form in ("http-v2", "function-url"):
         assert made[form]["cookies"] == ["a=1", "b=2"]
@@ -77,7 +77,7 @@ def test_where_cookies_go(cognito, attached):
 
 @pytest.mark.parametrize("form", HTTP)
 def test_bodies(cognito, attached, form):
-    """Text as it stands, a mapping as JSON with its type, bytes in base64."""
+    """Text is unchanged, a mapping is JSON with its content type, bytes are base64."""
     text = cognito.event(form, method="POST", body="a=1")
     made = cognito.event(form, method="POST", body={"a": 1})
     raw = cognito.event(form, method="POST", body=b"\xff\x00")
@@ -90,7 +90,7 @@ def test_bodies(cognito, attached, form):
 @pytest.mark.parametrize("form", [*HTTP, "authorizer-rest", "authorizer-http"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_what_changes_something_comes_from_our_own_pages(cognito, attached, form, method):
-    """By default the CSRF check passes; from another site, or from a program that says nothing, it does not."""
+    """By default the CSRF check passes; it fails from another site, or without the headers of a browser."""
     verdicts = {
         site: attached.engine.csrf.verdict(request_of(cognito.event(form, method=method, site=site)))
         for site in ("same-origin", "none", "same-site", "cross-site", None)
@@ -106,7 +106,7 @@ def test_what_changes_something_comes_from_our_own_pages(cognito, attached, form
 
 @pytest.mark.parametrize("form", HTTP)
 def test_origin_alone_is_right_too(cognito, attached, form):
-    """A browser without Sec-Fetch-Site is our own by its Origin."""
+    """A browser without Sec-Fetch-Site passes by its Origin."""
     event = cognito.event(form, method="POST")
     for source in (event.get("headers"), event.get("multiValueHeaders")):
         for name in [name for name in source or {} if name.lower() == "sec-fetch-site"]:
@@ -117,14 +117,14 @@ def test_origin_alone_is_right_too(cognito, attached, form):
 
 @pytest.mark.parametrize("form", CONNECTS)
 def test_a_handshake_says_its_origin(cognito, attached, form):
-    """Browsers always send it (RFC 6455 10.2), another site's too."""
+    """Browsers always send Origin (RFC 6455 10.2), from other sites too."""
     assert request_of(cognito.event(form)).header("origin") == "https://app.example"
     assert request_of(cognito.event(form, site="cross-site")).header("origin") == "https://elsewhere.example"
     assert request_of(cognito.event(form, site=None)).header("origin") is None
 
 
 def test_safe_methods_say_nothing_unless_asked(cognito, attached):
-    """A GET from our own pages has no Origin, as in browsers; from elsewhere it has Sec-Fetch-Site."""
+    """A GET from the application's own pages has no Origin, as in browsers; from elsewhere it has Sec-Fetch-Site."""
     own = request_of(cognito.event("rest"))
     other = request_of(cognito.event("rest", site="cross-site"))
     assert (own.header("origin"), own.header("sec-fetch-site")) == (None, None)
@@ -133,7 +133,7 @@ def test_safe_methods_say_nothing_unless_asked(cognito, attached):
 
 @pytest.mark.parametrize("form", ["authorizer-rest", "authorizer-token", "authorizer-http", "authorizer-websocket"])
 def test_authorizers_admit_the_signed_in(cognito, attached, form):
-    """The library's own authorizer lets the user in with the event of each kind, and nobody without a session."""
+    """The library's own authorizer admits the user with the event of each form, and no user without a session."""
     authorize = attached.authorizer(any_group=["staff"])
     answer = authorize(cognito.event(form, groups=["staff"]), cognito.context)
     assert answer["context"]["username"] == "alice"
@@ -144,7 +144,7 @@ def test_authorizers_admit_the_signed_in(cognito, attached, form):
 
 
 def test_a_message_is_its_connections(cognito, environ):
-    """A later event of a WebSocket has no headers; whose it is stands in the authorizer's context."""
+    """Later WebSocket events have no headers; the authorizer's context identifies the user."""
     told = cognito.attach(SessionManager.from_env(environ=environ, websocket_api=True))
     handler = told.protect(lambda event, context, me: {"statusCode": 200, "body": me.username})
     event = cognito.event("websocket-message", manager=told, user="bob", body={"say": "hello"})
@@ -161,7 +161,7 @@ def test_an_unknown_form_is_an_error(cognito, attached):
 
 
 def test_events_are_apart(cognito, attached):
-    """Each event is a new one, with a request id of its own, at the time of the test's clock."""
+    """Each event is new, with its own request id, at the time of the test's clock."""
     first = cognito.event("http-v2", groups=["staff"])
     cognito.advance(60)
     second = cognito.event("http-v2")

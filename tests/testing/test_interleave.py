@@ -1,4 +1,4 @@
-"""Two requests that meet: every order is played once, each from the same beginning, and races show themselves."""
+"""Interleaved runs: every order of two requests runs once, each from the same state, and races show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def served(sessions, header):
 
 @pytest.fixture
 def header(cognito, sessions):
-    """The cookie of a session of an attached manager, used once; nothing counted yet."""
+    """The cookie of a session of an attached manager after one request; the call log is empty."""
     cognito.attach(sessions)
     header = cognito.sign_in("alice", groups=["staff"]).cookie_header
     assert served(sessions, header)
@@ -27,7 +27,7 @@ def header(cognito, sessions):
 
 
 def test_every_order_once(cognito, sessions, header):
-    """Two requests with one call each have two turns each, and meet in the six orders that there are."""
+    """Two requests with one call each have two turns each, and so six orders."""
     works = (lambda: served(sessions, header),) * 2
     runs = list(cognito.interleavings(*works, switches=None))
     assert sorted(run.order for run in runs) == ["1122", "1212", "1221", "2112", "2121", "2211"]
@@ -35,7 +35,7 @@ def test_every_order_once(cognito, sessions, header):
 
 
 def test_the_simplest_orders_come_first_and_a_limit_holds(cognito, sessions, header):
-    """Nobody interrupted, then once, then twice; never more than the limit."""
+    """Orders without interruption come first, then one, then two; never more than the limit."""
 
     def thrice():
         return [served(sessions, header) for _ in range(3)]
@@ -49,7 +49,7 @@ def test_the_simplest_orders_come_first_and_a_limit_holds(cognito, sessions, hea
 
 
 def test_an_expiry_met_by_two_requests(cognito, handler):
-    """Rotation without grace, the hardest setting: in every order one refresh, both served, nobody logged out."""
+    """Rotation without grace, the hardest setting: in every order there is one refresh, and both requests are served."""
     cognito.rotation(grace_seconds=0)
     event = cognito.event("http-v2", groups=["staff"])
     handler(event, cognito.context)
@@ -64,7 +64,7 @@ def test_an_expiry_met_by_two_requests(cognito, handler):
 
 
 def test_a_sign_out_meets_a_refresh(cognito, sessions, header):
-    """Whatever the order, after both the session has ended and no refresh token of it works."""
+    """In every order the session has ended after both, and none of its refresh tokens works."""
     cognito.rotation(grace_seconds=60)
     cognito.expire()
     outcomes = set()
@@ -78,7 +78,7 @@ def test_a_sign_out_meets_a_refresh(cognito, sessions, header):
 
 
 def test_a_store_without_conditions_is_found_out(cognito, sessions, header, monkeypatch):
-    """What the orders can find: were writes not conditional, two requests would both refresh and one would be refused."""
+    """With unconditional writes, two requests both refresh and one is refused: the orders show it."""
     monkeypatch.setattr(Change, "allowed_on", lambda *_: True)
     cognito.rotation(grace_seconds=0)
     cognito.expire()
@@ -87,7 +87,7 @@ def test_a_store_without_conditions_is_found_out(cognito, sessions, header, monk
 
 
 def test_a_race_in_the_application(cognito, sessions, header):
-    """A handler that looks, calls and then books sells one seat twice: some order shows it, and shows it again."""
+    """A handler that reads, calls and then books sells one seat twice: an order shows it, and shows it again."""
     booked: list[str] = []
 
     def book():
@@ -106,7 +106,7 @@ def test_a_race_in_the_application(cognito, sessions, header):
 
 
 def test_data_saved_by_two_requests(cognito, sessions, header):
-    """Optimistic versions hold in every order: both save, or one is told of the conflict and nothing of it is stored."""
+    """Optimistic versions hold in every order: both save, or one gets a conflict and nothing of it is stored."""
     told = set()
 
     def save(name):
@@ -125,7 +125,7 @@ def test_data_saved_by_two_requests(cognito, sessions, header):
 
 
 def test_each_run_begins_anew(cognito, sessions, header):
-    """Clock, rows, tokens, calls, trouble, browsers and reports are those of the beginning."""
+    """Clock, rows, tokens, calls, faults, browsers and reports are in their initial state."""
     cognito.rotation(grace_seconds=0)
     cognito.expire()
     cognito.lose_answer("cognito")
@@ -151,7 +151,7 @@ def test_each_run_begins_anew(cognito, sessions, header):
 
 
 def test_a_run_may_sign_somebody_in(cognito, sessions):
-    """What a run does to browsers is undone: each signs in anew, and its event has a cookie."""
+    """The kit undoes what a run does to browsers: each run signs in again, and its event has a cookie."""
     cognito.attach(sessions)
     handler = sessions.protect(lambda event, context, me: {"statusCode": 200, "body": me.username})
 
@@ -166,7 +166,7 @@ def test_a_run_may_sign_somebody_in(cognito, sessions):
 
 
 def test_waiting_lets_the_other_go_on(cognito, sessions, header):
-    """Who waits for a lease is not played to the end of its patience before the holder may commit."""
+    """A request that waits for a lease yields, so the holder can commit first."""
     cognito.expire()
     run = cognito.interleave(lambda: served(sessions, header), lambda: served(sessions, header), order="111222")
     assert (run.first, run.second) == (True, True)
@@ -175,7 +175,7 @@ def test_waiting_lets_the_other_go_on(cognito, sessions, header):
 
 
 def test_coroutines_meet_as_well(cognito, async_sessions, header):
-    """Each runs on an event loop of its own; the asynchronous driver's threads are stepped too."""
+    """Each coroutine runs on its own event loop; the asynchronous driver's threads are scheduled too."""
     cognito.attach(async_sessions)
     cognito.rotation(grace_seconds=0)
     cognito.expire()
@@ -193,7 +193,7 @@ def test_coroutines_meet_as_well(cognito, async_sessions, header):
 
 
 def test_orders_are_the_same_every_time(cognito, sessions, header):
-    """Nothing is left to threads: two explorations give the same runs."""
+    """Two explorations give the same runs."""
     cognito.expire()
     works = (lambda: served(sessions, header),) * 2
     first, second = ([(run.order, run.steps) for run in cognito.interleavings(*works)] for _ in range(2))
@@ -202,7 +202,7 @@ def test_orders_are_the_same_every_time(cognito, sessions, header):
 
 
 def test_what_a_request_raises_is_raised_by_its_result(cognito, sessions, header):
-    """The other's result is there all the same."""
+    """The other request's result is available all the same."""
 
     def fails():
         served(sessions, header)
@@ -216,7 +216,7 @@ def test_what_a_request_raises_is_raised_by_its_result(cognito, sessions, header
 
 
 def test_requests_that_wait_for_each_other_are_given_up(cognito, sessions, header, monkeypatch):
-    """A lock of the application's own held over a call: an error that says so, and threads that end."""
+    """A lock that the application holds across a call is an error that says so, and the threads end."""
     monkeypatch.setattr(scheduler, "_STUCK_SECONDS", 0.3)
     lock = threading.Lock()
 
@@ -232,7 +232,7 @@ def test_requests_that_wait_for_each_other_are_given_up(cognito, sessions, heade
 
 
 def test_orders_that_cannot_be(cognito, sessions, header):
-    """Other digits, turns of one who has ended, and one pair within another are errors."""
+    """Other digits, turns of an ended request, and a run within a run are errors."""
 
     def ask():
         return served(sessions, header)

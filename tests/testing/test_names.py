@@ -1,4 +1,4 @@
-"""The stable face of the kit: its names, exactly; that they cost nothing until they are used; and the plugin's own weight."""
+"""The public names of the kit: exactly these, loaded only when they are used, and the imports of the plugin."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_names_are_these():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_is_there(name):
-    """Each can be had of the package, and is the very object that its own module calls so."""
+    """Each name is in the package, and is the same object as in its own module."""
     own = import_module(f"cognito_session.testing.{testing._LAZY[name]}")
     assert getattr(testing, name) is getattr(own, name)
     assert name in own.__all__
@@ -68,7 +68,7 @@ def test_the_plugin_loads_nothing_by_itself():
 
 
 class TestContractByItsPublicName(StoreContract):
-    """The contract suite runs on a store of somebody else under the name that the docs give it."""
+    """The contract suite runs on a third-party store under its documented name."""
 
     threads = 2
     rounds = 2

@@ -1,4 +1,4 @@
-"""Outages as a test asks for them: what they do to a request, how long they last, and that nobody loses a session by them."""
+"""Fault injection of the kit: the effect on a request, the duration, and that no session is lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cognito_session.ops import iam
 
 @pytest.fixture
 def browser(cognito, sessions):
-    """Somebody who has used the attached manager's session once; nothing counted yet."""
+    """A browser with a session of the attached manager after one request; the call log is empty."""
     cognito.attach(sessions)
     browser = cognito.sign_in("alice", groups=["staff"])
     assert sessions.resolve(browser.cookie_header).session.username == "alice"
@@ -40,7 +40,7 @@ def endings(cognito):
 
 
 def test_dynamodb_down(cognito, sessions, browser):
-    """No row, no answer: a 503, and after healing the same cookie is served."""
+    """Without DynamoDB the response is a 503; after `heal` the same cookie is served."""
     cognito.fail("dynamodb")
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
@@ -100,7 +100,7 @@ def test_only_some_calls(cognito, sessions, browser):
 
 
 def test_the_key_set_down(cognito, sessions, browser):
-    """Keys at hand are forgotten, as in a new process: no new sign-in can be checked. Sealed cookies need no keys."""
+    """The cached keys are forgotten, as in a new process: no new sign-in can be checked. Sealed cookies need no keys."""
     assert sessions.establish(cognito.tokens("carol")).username == "carol"
     cognito.fail("keys")
     assert served(sessions, browser).username == "alice"
@@ -119,7 +119,7 @@ def test_keys_are_fetched_once(cognito, sessions, browser):
 
 @pytest.mark.parametrize("grace_seconds", [None, 60])
 def test_an_answer_of_cognito_lost(cognito, sessions, browser, grace_seconds):
-    """The refresh was done and nobody heard of it: the lease runs out and the session is refreshed again."""
+    """The refresh was done and its response was lost: the lease expires and the session is refreshed again."""
     cognito.rotation(grace_seconds=grace_seconds)
     cognito.expire()
     cognito.lose_answer("cognito")
@@ -228,7 +228,7 @@ def test_an_outage_is_a_503_for_people_and_programs(cognito, sessions, browser):
 
 
 def test_what_cannot_be_meant_is_refused(cognito):
-    """Misspelled services and no times at all are errors."""
+    """Misspelled services and zero calls are errors."""
     with pytest.raises(ValueError, match="dynamodb"):
         cognito.fail("dynamo")
     with pytest.raises(ValueError, match="times"):
@@ -236,7 +236,7 @@ def test_what_cannot_be_meant_is_refused(cognito):
 
 
 def test_a_lost_answer_says_so(cognito, sessions, browser):
-    """The fault is the port's own: nobody knows whether it was done."""
+    """The port raises its own error, which does not say whether the work was done."""
     tokens = cognito.tokens("bob")
     cognito.lose_answer("cognito")
     cognito.rotation(grace_seconds=0)

@@ -1,4 +1,4 @@
-"""The fake user pool: its tokens are real to the library's own checks, and its refresh tokens behave as Cognito's."""
+"""The fake user pool: the library's own checks accept its tokens, and its refresh tokens behave like Cognito's."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_rotation_without_grace(pool):
 
 
 def test_revoking_reaches_all_that_came_of_a_sign_in(pool):
-    """One sign-in's tokens end together; another's live."""
+    """All tokens of one sign-in end together; those of another stay valid."""
     pool.grace_seconds = 60
     old, other = pool.sign_in("alice")["RefreshToken"], pool.sign_in("alice")["RefreshToken"]
     new = refreshed(pool, old)["RefreshToken"]
@@ -138,7 +138,7 @@ def test_a_refresh_does_not_prolong_the_sign_in(pool, clock):
 
 
 def test_runs_are_alike():
-    """The same acts give the same ids, so that a failing test fails again."""
+    """The same steps give the same ids, so that a failing test fails again."""
 
     def ids():
         pool = FakePool(user_pool_id="eu-west-1_Abc", client_id="client1", clock=ManualClock())
@@ -150,7 +150,7 @@ def test_runs_are_alike():
 
 
 def test_names_are_taken_once(pool):
-    """A user that is there is not made again, and one that is not there is an error."""
+    """An existing user is not created again, and a missing one is an error."""
     with pytest.raises(ValueError, match="alice"):
         pool.add("alice")
     with pytest.raises(LookupError, match=r"cognito\.user\('bob'\)"):

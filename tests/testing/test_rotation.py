@@ -1,4 +1,4 @@
-"""The rules of refresh tokens, without any server: time is an argument."""
+"""The rules of refresh tokens, without a server; time is an argument."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -23,19 +23,19 @@ def issued(book, expires_at=1000.0):
 
 
 def use(book, text, now=0.0, grace=None, rules=RotationRules()):  # noqa: B008 - frozen
-    """Spend a token; the new one."""
+    """Use a token; the new one."""
     return book.use(text, now=now, grace_seconds=grace, rules=rules).refresh_token
 
 
 def refusal(book, text, now=0.0, grace=None, rules=RotationRules()):  # noqa: B008 - frozen
-    """Spend a token in vain; the reason."""
+    """Use a token that is refused; the reason."""
     with pytest.raises(RefreshTokenRefusedError) as refused:
         book.use(text, now=now, grace_seconds=grace, rules=rules)
     return refused.value.reason
 
 
 def test_without_rotation_a_token_serves_again_and_again(book):
-    """Where rotation is off a token is never used up and no new one is made."""
+    """Without rotation a token never ends by use, and no new one is created."""
     _, first = issued(book)
     assert [use(book, first, now) for now in (0, 10, 999)] == [None, None, None]
 
@@ -70,7 +70,7 @@ def test_the_grace_runs_from_the_first_use(book):
 
 
 def test_semantics_a_gives_siblings_that_all_live(book):
-    """A: each use within the grace makes another token, and each of them can be used."""
+    """A: each use within the grace period creates another token, and all of them work."""
     _, first = issued(book)
     children = [use(book, first, now, grace=10) for now in (0, 1, 2)]
     assert len(set(children)) == 3
@@ -78,7 +78,7 @@ def test_semantics_a_gives_siblings_that_all_live(book):
 
 
 def test_semantics_b_lets_only_the_newest_child_live(book):
-    """B: the newest child supersedes its siblings and whatever came of them."""
+    """B: the newest child supersedes its siblings and their descendants."""
     rules = RotationRules(semantics="B")
     _, first = issued(book)
     elder = use(book, first, 0, 10, rules)
@@ -90,7 +90,7 @@ def test_semantics_b_lets_only_the_newest_child_live(book):
 
 
 def test_semantics_c_gives_the_same_child_again(book):
-    """C: every use within the grace answers with the one token that the first use made."""
+    """C: every use within the grace period returns the token that the first use created."""
     rules = RotationRules(semantics="C")
     _, first = issued(book)
     assert len({use(book, first, now, 10, rules) for now in (0, 1, 9)}) == 1
@@ -128,7 +128,7 @@ def test_revocation_takes_the_token_or_the_family(book, scope, survives):
 
 
 def test_other_sign_ins_are_left_alone(book):
-    """What happens to one family never touches another."""
+    """Changes to one family never affect another."""
     rules = RotationRules(reuse_kills_family=True)
     _, mine = issued(book)
     _, other = issued(book)
@@ -145,7 +145,7 @@ def test_a_token_that_was_never_given_out_is_unknown(book):
 
 
 def test_of_many_threads_exactly_one_wins(book):
-    """Grace 0: 32 threads spend one token, one of them gets the new one."""
+    """Grace 0: of 32 threads that use one token, one gets the new one."""
     _, first = issued(book)
 
     def spend(_):

@@ -1,4 +1,4 @@
-"""A project of somebody else: the built wheel, an application that reads its environment on import, and its own tests."""
+"""A third-party project: the built wheel, an application that reads its environment at import, and its own tests."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_sample_project_tests_its_own_handlers(project, site):
 
 
 def test_a_broken_handler_fails_its_test(project, site):
-    """A handler that forgets the group, and one that answers an outage as if nothing were: each fails the test that says so."""
+    """A handler that omits the group check, and one that ignores an outage, each fail the test for it."""
     forgetful = APP.replace('    me.require(any_group=["staff"])\n', "")
     status, output = project({"shop.py": forgetful, "test_shop.py": f"SITE = {str(site)!r}\n{TESTS}"})
     assert status == 1, output
@@ -218,7 +218,7 @@ def swallow(function):
 
 
 def test_nothing_is_left_behind_between_tests(project):
-    """The fixture puts the manager back when its test ends."""
+    """The fixture restores the manager at the end of its test."""
     status, output = project({"test_two.py": NOT_LEFT_BEHIND})
     assert (status, counted(output)) == (0, {"passed": 2}), output
 

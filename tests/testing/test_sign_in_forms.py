@@ -1,4 +1,4 @@
-"""Signing in against the fake pool, as applications do: by their own form, by a second factor, by managed login."""
+"""Sign-ins against the fake pool, as applications do them: by their own form, with a second factor, by managed login."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_who_may_not_sign_in(cognito, call):
     [("SOFTWARE_TOKEN_MFA", "SOFTWARE_TOKEN_MFA_CODE"), ("EMAIL_OTP", "EMAIL_OTP_CODE"), ("SMS_MFA", "SMS_MFA_CODE")],
 )
 def test_a_second_factor(cognito, call, mfa, answer):
-    """A wrong code may be mended, the right one signs in, and its challenge is used up."""
+    """A wrong code can be corrected, the correct one signs in, and its challenge is used up."""
     cognito.user("alice", mfa=mfa)
     challenge = with_password(call, "alice")
     assert "AuthenticationResult" not in challenge
@@ -77,7 +77,7 @@ def test_a_second_factor(cognito, call, mfa, answer):
 
 
 def test_a_challenge_is_its_users(cognito, call):
-    """Nobody answers another one's challenge, and none of another kind."""
+    """A challenge cannot be answered by another user, or as another kind of challenge."""
     cognito.user("alice", mfa="EMAIL_OTP")
     challenge = with_password(call, "alice")
     assert responded(call, challenge, "bob", EMAIL_OTP_CODE=CODE).code == "NotAuthorizedException"
@@ -119,7 +119,7 @@ def test_sign_up_and_forgotten_password(call):
 
 
 def test_the_access_token_must_be_alive(cognito, call):
-    """ChangePassword is refused with an expired token, a signed-out one, and one of nobody."""
+    """ChangePassword is refused with an expired token, a signed-out one, and an invented one."""
     cognito.user("alice")
     change = {"PreviousPassword": PASSWORD, "ProposedPassword": "Third-one-3"}
     token = cognito.tokens("alice")["AccessToken"]
@@ -132,7 +132,7 @@ def test_the_access_token_must_be_alive(cognito, call):
 
 
 def test_an_outage_in_the_middle(cognito, call):
-    """Trouble with Cognito befalls these calls too."""
+    """Faults of Cognito affect these calls too."""
     cognito.user("alice")
     cognito.throttle("cognito", times=1)
     with pytest.raises(ProviderUnavailable):
@@ -141,7 +141,7 @@ def test_an_outage_in_the_middle(cognito, call):
 
 
 def test_what_the_pool_does_not_know_is_said_loudly(call):
-    """No silent success for an operation or a flow that is not modelled."""
+    """Unsupported operations and flows raise instead of succeeding silently."""
     with pytest.raises(NotImplementedError, match="ListDevices"):
         call("ListDevices")
     with pytest.raises(NotImplementedError, match="USER_SRP_AUTH"):
