@@ -55,7 +55,7 @@ class Grants:
         self._clock = clock
         self._devices = devices
         self._book: TokenBook[SignInFamily] = TokenBook(_opaque_text)
-        self.rules = RotationRules()
+        self.rules: RotationRules = RotationRules()
 
     def client(self, client_id: object) -> AppClient:
         """The app client with this id. Raises OperationRefusedError."""

@@ -16,7 +16,7 @@ _Key = tuple[Any, Any]
 class SigningKeys:
     """The keys of all pools. `new_key` is ministack's own: the current key of a pool and a use, created if there is none."""
 
-    uses_after_rotation = (*_USES, *(_RETIRED + use for use in _USES))
+    uses_after_rotation: tuple[str, ...] = (*_USES, *(_RETIRED + use for use in _USES))
 
     def __init__(self, new_key: Callable[[str, str], _Key]) -> None:
         self._new_key = new_key

@@ -32,7 +32,7 @@ class LocalStack(UserPoolAdmin, ControlClient):
     def __init__(self, child: ChildProcess) -> None:
         super().__init__(StackClient(child.port, self.region))
         self._child = child
-        self.url = self._client.url
+        self.url: str = self._client.url
         self.clock_path: Path = child.clock_path
         self.clock: SharedClock = SharedClock(child.clock_path)
 

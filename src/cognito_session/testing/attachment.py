@@ -52,10 +52,12 @@ class Attachment:
         self.manager = manager
         self._state = state
         self._before = manager.context, manager.ports
-        self.pool = state.pool(names.user_pool_id, names.client_id)
+        self.pool: FakePool = state.pool(names.user_pool_id, names.client_id)
         if manager.context.policy.rotation_grace_seconds is not None:
             self.pool.grace_seconds = manager.context.policy.rotation_grace_seconds
-        self.authorization_server = FakeAuthorizationServer(self.pool, _domain(manager.ports), state.clock)
+        self.authorization_server: FakeAuthorizationServer = FakeAuthorizationServer(
+            self.pool, _domain(manager.ports), state.clock
+        )
         self._own = self._plain_ports()
         self._searched = Searched()
         self._keys = InstrumentedKeys(PoolKeys(state.clock), state)

@@ -30,10 +30,10 @@ class KitState:
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.entropy = CountedBytes()
-        self.calls = CallLog()
-        self.faults = FaultInjection()
-        self.scheduler = Scheduler()
+        self.entropy: CountedBytes = CountedBytes()
+        self.calls: CallLog = CallLog()
+        self.faults: FaultInjection = FaultInjection()
+        self.scheduler: Scheduler = Scheduler()
         self.reports: list[Report] = []
         self.pools: dict[tuple[str, str], FakePool] = {}
         self._stores: dict[tuple[str | None, ...], MemoryStore] = {}

@@ -28,7 +28,7 @@ class LambdaContext:
     def __init__(self, clock: Clock, aws_request_id: str, *, seconds: float, function_name: str = "function-in-tests") -> None:
         self.aws_request_id = aws_request_id
         self.function_name = function_name
-        self.invoked_function_arn = arn("lambda", "eu-central-1", "123456789012", f"function:{function_name}")
+        self.invoked_function_arn: str = arn("lambda", "eu-central-1", "123456789012", f"function:{function_name}")
         self._clock = clock
         self._ends_at = clock.monotonic() + seconds
 
