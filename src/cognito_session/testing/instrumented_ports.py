@@ -105,12 +105,12 @@ class InstrumentedStore:
 
     def write(self, change: Change) -> Written:
         """PutItem or UpdateItem."""
-        call = Call("dynamodb", "PutItem" if change.replace else "UpdateItem", change.move.value)
+        call = Call("dynamodb", "PutItem" if change.replace else "UpdateItem", change.kind.value)
         return _perform_call(self._state, call, lambda: self._store.write(change), lambda written: not written.applied)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
         """TransactWriteItems."""
-        call = Call("dynamodb", "TransactWriteItems", changes[-1].move.value)
+        call = Call("dynamodb", "TransactWriteItems", changes[-1].kind.value)
         return _perform_call(self._state, call, lambda: self._store.write_all(changes), lambda applied: not applied)
 
 
@@ -125,7 +125,7 @@ class InstrumentedProvider:
         """GetTokensFromRefreshToken."""
         call = Call("cognito", "GetTokensFromRefreshToken", "refresh")
         return _perform_call(
-            self._state, call, lambda: self._provider.refresh(request), lambda answer: isinstance(answer, Denied)
+            self._state, call, lambda: self._provider.refresh(request), lambda answer: isinstance(answer, RefreshDenied)
         )
 
     def revoke(self, refresh_token: str) -> None:

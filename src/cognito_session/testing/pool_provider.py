@@ -21,7 +21,7 @@ class PoolProvider:
     def __init__(self, pool: FakePool) -> None:
         self._pool = pool
 
-    def refresh(self, request: RefreshRequest) -> NewTokens | Denied:
+    def refresh(self, request: RefreshRequest) -> NewTokens | RefreshDenied:
         """New tokens, or Cognito's refusal; every refusal of the pool is final."""
         answer = self._pool.refresh(request.refresh_token, request.device_key)
         if isinstance(answer, PoolRefusal):

@@ -193,7 +193,9 @@ class StoreContract:
         third = SessionKey("third", "sign-in-3")
         done = store.write_all(
             [
-                Change(WriteKind.TOUCH, KEY, (equals("n", 1),), put={"new": "y"}, drop=frozenset({"old"}), add={"n": 1}),
+                Change(
+                    WriteKind.MOVE_IDLE_END, KEY, (equals("n", 1),), put={"new": "y"}, drop=frozenset({"old"}), add={"n": 1}
+                ),
                 creation(NEXT, absent("sub"), n=5),
                 Change(WriteKind.CREATE, third, (absent("not_before"),)),
             ]
@@ -208,7 +210,7 @@ class StoreContract:
         """If one change is refused, the first, the last or the condition, nothing is written."""
         row = make_row(store, n=1)
         changes = [
-            Change(WriteKind.TOUCH, KEY, (equals("n", 1),), add={"n": 1}),
+            Change(WriteKind.MOVE_IDLE_END, KEY, (equals("n", 1),), add={"n": 1}),
             Change(WriteKind.CREATE, SessionKey("third", "sign-in-3"), (absent("not_before"),)),
             creation(NEXT, absent("sub"), n=5),
         ]
@@ -249,7 +251,7 @@ class StoreContract:
     def test_no_count_is_lost(self, store: SessionStore) -> None:
         """Many threads add concurrently: each one finds a different number, and the sum is correct."""
         make_row(store, n=0)
-        change = Change(WriteKind.TOUCH, KEY, (equals("sid", KEY.sid),), add={"n": 1})
+        change = Change(WriteKind.MOVE_IDLE_END, KEY, (equals("sid", KEY.sid),), add={"n": 1})
         each = 5
         found = self._in_threads(lambda _: [(store.write(change).found or {}).get("n") for _ in range(each)])
         total = self.threads * each

@@ -36,7 +36,7 @@ def make_row(store: SessionStore, **attributes: Any) -> Row:
 
 def write(store: SessionStore, *when: Clause, drop: set[str] | None = None, **change: Any) -> Written:
     """Update the row of KEY."""
-    return store.write(Change(WriteKind.TOUCH, KEY, when, drop=frozenset(drop or ()), **change))
+    return store.write(Change(WriteKind.MOVE_IDLE_END, KEY, when, drop=frozenset(drop or ()), **change))
 
 
 def check_equal(found: object, expected: object) -> None:
