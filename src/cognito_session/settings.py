@@ -58,13 +58,13 @@ class Setting:
         secret: bool = False,
         similar: str | None = None,
     ) -> None:
-        self.description = description
-        self.form = form
-        self.expected = expected
-        self.found = found
-        self.also_cognito = also_cognito
-        self.secret = secret
-        self.similar = similar
+        self.description: str = description
+        self.form: str | None = form
+        self.expected: str = expected
+        self.found: str | None = found
+        self.also_cognito: bool = also_cognito
+        self.secret: bool = secret
+        self.similar: str | None = similar
 
 
 class Settings(NamedTuple):
