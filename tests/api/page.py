@@ -29,7 +29,8 @@ INTERNAL_MEMBERS = {
     "RequestSession": {
         *("send", "note", "has_noted", "check_sent", "response_begins", "report_if_late", "required_of"),
         *("tell_cross_site", "atell_cross_site"),
-    }
+    },
+    "Csrf": {"verdict", "admits_handshake"},
 }
 OPENING = """# API
 
@@ -165,8 +166,12 @@ def _class_signature(tree: griffe.Module, name: str, node: griffe.Class) -> str:
     if set(bases) & set(ENUMS):
         values = [f"    {key} = {member.value}" for key, member in node.members.items() if key.isupper()]
         return "\n".join([f"class {name}({', '.join(bases)}):", *values])
-    fields = [each for each in node.members.values() if each.is_attribute and each.annotation and "property" not in each.labels]
-    if "NamedTuple" in bases:
+    if "__new__" in node.members:
+        return call(f"class {name}", parameters_of(tree, node.members["__new__"]), "")
+    tuples = [each for each in (node, *node.mro()) if "NamedTuple" in map(str, each.bases)]
+    if tuples:
+        members = tuples[0].members.values()
+        fields = [each for each in members if each.is_attribute and each.annotation and "property" not in each.labels]
         parameters = [
             f"{each.name}: {each.annotation}" + (f" = {_value_of(tree, each.value)}" if each.value else "") for each in fields
         ]
