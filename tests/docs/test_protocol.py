@@ -36,7 +36,7 @@ def test_each_cited_section_exists(section: str, path: str) -> None:
 
 def test_each_module_that_the_page_names_exists() -> None:
     """A section's line of modules names files of the package."""
-    named = re.findall(r"`((?:core|aws)/\w+\.py)`", PAGE.read_text())
+    named = re.findall(r"`((?:core|aws)(?:/\w+)+\.py)`", PAGE.read_text())
     assert named
     assert [name for name in named if not (ROOT / "src" / "cognito_session" / name).is_file()] == []
 
@@ -45,3 +45,23 @@ def test_nothing_cites_a_step_by_number() -> None:
     """Sections have names; a number would change its meaning when a section is added."""
     numbered = re.compile(r"PROTOCOL, (?:step|rule)")
     assert [path.name for path in SOURCES if path != Path(__file__) and numbered.search(path.read_text())] == []
+
+
+def test_each_step_of_a_refresh_is_cited() -> None:
+    """Each step that a refresh goes through is a section of its own, and the code that implements it cites it."""
+    steps = {
+        "Look",
+        "Decide",
+        "Acquire",
+        "Call",
+        "Release",
+        "Commit",
+        "Keep",
+        "Wait",
+        "Verdict",
+        "Reuse",
+        "Seen",
+        "Foreign rows",
+    }
+    assert steps <= set(SECTIONS)
+    assert steps - {name for name, path in citations() if path.startswith("src/")} == set()

@@ -1,9 +1,7 @@
-"""Access token text and KeySet in, VerifiedToken out: authenticity, never freshness.
+"""Verifies access tokens: authenticity, never freshness. An expired token verifies too; the flow compares its `exp`.
 
-An expired token comes through as verified; whether it may still be used is the flow's question, asked with `now` in
-hand. RS256 and nothing else, keys only from the configured user pool's set, never from the token (RFC 8725 3.1, 3.8,
-3.10). joserfc checks the signature and is imported when the first one is checked. The text is parsed strictly here:
-canonical base64url, no duplicate JSON members, bounded sizes.
+Only RS256, and only keys of the configured user pool's set (RFC 8725 3.1, 3.8, 3.10). joserfc is imported for the first
+signature. The text is parsed strictly: canonical base64url, no duplicate JSON members, bounded sizes.
 """
 
 from __future__ import annotations
@@ -42,12 +40,10 @@ _TYPES: Final = frozenset({"JWT", "at+jwt"})
 
 
 class TokenRules(NamedTuple):
-    """Whose tokens are ours: the issuer's exact forms and the app client's id.
+    """The user pool and app client whose tokens are accepted.
 
-    Cognito has two forms of issuer, `cognito-idp.REGION` and `issuer-cognito-idp.REGION`
-    (API_IssuerConfigurationType); both are this pool's own.
-
-    `audiences`: the values of `aud` that are ours, where an access token is bound to a resource (RFC 8707); None: any.
+    `issuers` are both forms that Cognito has (API_IssuerConfigurationType). `audiences` are the accepted values of `aud` in
+    tokens that are bound to a resource (RFC 8707); None accepts any.
     """
 
     issuers: frozenset[str]

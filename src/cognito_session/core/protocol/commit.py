@@ -105,7 +105,7 @@ class Commit:
             try:
                 access: AccessToken = yield from authenticate(self.context, text, from_cognito=True, waits=False)
                 verified = True
-            except InvalidSignature:
+            except InvalidSignature:  # a key was found and refutes the token; TLS cannot vouch against that
                 raise
             except Exception:  # noqa: BLE001 - whatever keeps the keys away: the token is stored, and verified before use
                 access, verified = parse(text, self.context.rules), False
@@ -120,6 +120,7 @@ class Commit:
         """Store a rotated refresh token whose access token cannot be served: once the cause is gone, the session goes on."""
         leased, lease, cause = self.leased, self.lease, error.__cause__
         retry_at = self.context.instant_after(writes.cool_down_seconds(lease.n))
+        # A token of another user, client or pool must not enter this row, and without rotation there is nothing to keep.
         foreign = isinstance(cause, InvalidClaim) and cause.claim in _NOT_OURS
         if foreign or refresh_token is None or refresh_token == spent:
             yield from write_quietly(writes.release(leased, lease_id=lease.id, retry_at=retry_at), leased.sid)
@@ -141,18 +142,22 @@ class Commit:
     # --- the write
 
     def _commit(self, new: Generation) -> Flow[SessionRecord | Outcome | None]:
-        """The committed record, or what follows from having lost."""
+        """The committed record, or the result of a lost commit (protocol.md: Commit)."""
         leased, lease, delay = self.leased, self.lease, 0.0
         while True:
             applied, found = yield from self._written(self._change(leased, new))
             if applied:
                 return found
+            # This very write was applied, and its response was lost.
             if found is not None and found.last_op == lease.id and found.token == new.stored_refresh:
                 return found
+            # Foreign code touched the row and left the token that was spent: commit on the row as it is now.
             if found is not None and found.foreign_token and found.token == leased.token:
                 leased = found
+            # Only a lease of the same generation may end and let this commit through; anything else is final.
             elif found is None or not _held_back(found, leased):
                 return (yield from self._lost(found, leased, new))
+            # The other worker has lapsed: look again and take a new lease, which may spend the token of the row.
             elif found.lease_id is not None and not found.lease_is_live(self.context.clock.now()):
                 return None
             delay = next_delay(delay, self.context.entropy)
@@ -192,12 +197,15 @@ class Commit:
         raise StoreUnavailable(message, reason=fault.reason, retry_after=fault.retry_after) from fault
 
     def _lost(self, found: SessionRecord | None, leased: SessionRecord, new: Generation) -> Flow[Outcome | None]:
-        """Another write stands. Revoke only what no record can hold."""
+        """Another write won (protocol.md: Commit). Revoke only a token that no record can hold."""
         if found is not None and not found.foreign_token and not found.ended:
+            # The same session at a higher generation: its row may hold this very token, so revoking could end a live session.
             if found.sid in (leased.sid, new.access.origin_jti) and found.sid is not None:
                 return None
+            # Another sign-in took the row of this user: no record holds the new token any more.
             yield from self._revoke(leased, new)
             return Rejected(Reason.DISPLACED)
+        # Ended, deleted or replaced by foreign code: a logout must leave no usable token behind.
         yield from self._revoke(leased, new)
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)

@@ -1,4 +1,4 @@
-"""Session data: a small JSON object per session, written only when changed, under a version.
+"""Session data: a small JSON object per session, written only when changed, under a version (protocol.md: Data).
 
 It is stored as text, so that what is read is what was written (a database's numbers are not JSON's).
 """

@@ -1,7 +1,7 @@
-"""establish(): how a session begins after a sign-in (protocol.md: Sign in).
+"""establish(): begins a session after a sign-in (protocol.md: Sign in).
 
-Nothing but establish() ever creates a row. A late duplicate of the same sign-in must not bring anything back, and a
-sign-in from before "sign out everywhere" must not land behind it.
+Only establish() creates a row. A late duplicate of a sign-in does not bring a session back, and a sign-in from before
+"sign out everywhere" does not create one.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ def establish(
         raise ConfigurationError(
             f"establish: the access token is not one of this user pool and app client ({error.reason})"
         ) from error
+    # Fresh from Cognito and expired means that a clock is wrong, which the operator must repair; else the tokens are old.
     if token.expires_at <= context.now():
         if from_cognito:
             raise ExpiredOnArrival(context.now() - token.issued_at)
@@ -98,14 +99,17 @@ def establish(
     tracked = yield from _tracked(context, signed_in, token, secret)
     creation = creation._replace(put={**creation.put, **tracked})
     record = SessionRecord.from_row(creation.key, creation.put)
-    begun = yield from _with_cookie(context, record, token)  # a cookie that is too large is refused before anything changes
+    # The cookie is made first: one that is too large is refused before anything changes.
+    begun = yield from _with_cookie(context, record, token)
     refusal = yield from create_session_row(context, creation)
     if refusal is not None:
         return refusal
-    if token.expires_at <= context.now():  # before any other session is ended for the sake of this one
+    # The store may have taken long. Checked before any other session is ended in favor of this one.
+    if token.expires_at <= context.now():
         return (yield from _take_back(context, record))
     yield from ask(Report("established", token.sub, record.sid))
-    yield from _end_presented(context, presented, record)  # first: it makes room, and another device is not ended for it
+    # Ends a fixed or shared session. Before the eviction: it makes room, so that no other device is signed out.
+    yield from _end_presented(context, presented, record)
     yield from evict_surplus(context, creation.key)
     yield from confirm_new(context, record, token)
     return begun if token.expires_at > context.now() else (yield from _take_back(context, record))

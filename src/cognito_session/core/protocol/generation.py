@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from cognito_session.core.crypto.credential import Credential, TokenCredential
 from cognito_session.core.policy import OVERLAP_SECONDS
 from cognito_session.core.protocol.record import ANY_JTI
+from cognito_session.core.protocol.session import Reason, Rejected
 
 if TYPE_CHECKING:
     from cognito_session.core.protocol.record import SessionRecord
 
-__all__ = ["CookieGeneration", "Previous", "cookie_generation", "judge_previous"]
+__all__ = ["CookieGeneration", "Previous", "cookie_generation", "denial_of", "judge_previous"]
 
 
 class CookieGeneration(Enum):
@@ -83,3 +84,19 @@ def _may_still_travel(credential: Credential, record: SessionRecord, arrived: in
     if old:
         return record.old_until is not None and arrived <= record.old_until
     return record.seen_at is None or arrived <= record.seen_at + OVERLAP_SECONDS
+
+
+def denial_of(record: SessionRecord, generation: CookieGeneration, now: int) -> Rejected | None:
+    """The denials that do not depend on the tokens."""
+    if record.ended:
+        return Rejected(Reason.SESSION_ENDED)
+    if generation is CookieGeneration.DISPLACED:
+        return Rejected(Reason.DISPLACED)
+    if generation is CookieGeneration.NOT_REACHED or record.token is None:
+        return Rejected(Reason.UNKNOWN_SESSION)
+    # The table's TTL deletes rows hours late, so both ends are checked here (protocol.md: Look).
+    if record.idle_exp is not None and now >= record.idle_exp:
+        return Rejected(Reason.IDLE_TIMEOUT)
+    if record.abs_exp is not None and now >= record.abs_exp:
+        return Rejected(Reason.ABSOLUTE_TIMEOUT)
+    return None

@@ -21,11 +21,11 @@ from cognito_session.core.protocol import writes
 from cognito_session.core.protocol.authenticity import rejection_of
 from cognito_session.core.protocol.commit import Commit, Committed, holding_until
 from cognito_session.core.protocol.conditions import WriteKind, equals
-from cognito_session.core.protocol.data import data_of
 from cognito_session.core.protocol.ports import DEVICE_REFUSED, TOO_LATE, NewTokens, RefreshDenied, RefreshRequest
 from cognito_session.core.protocol.record import SessionRecord
 from cognito_session.core.protocol.sealing import current_keyring, open_secret, with_cookie
-from cognito_session.core.protocol.session import Outcome, Reason, Refreshed, Rejected, Session
+from cognito_session.core.protocol.served import session_of
+from cognito_session.core.protocol.session import Outcome, Reason, Refreshed, Rejected
 from cognito_session.core.protocol.steps import Flow, Refresh, Report, Write, ask
 from cognito_session.core.protocol.write_attempts import write_quietly
 from cognito_session.core.protocol.writes import Lease
@@ -61,7 +61,7 @@ class RefreshAttempt:
         self.patience_until: float = patience_until
 
     def run(self, record: SessionRecord) -> Flow[Outcome | None]:
-        """Refreshed, Rejected, or None where somebody else has the lease or the verdict is open.
+        """Refreshed, Rejected, or None where another worker holds the lease or the verdict is open.
 
         Raises ProviderUnavailable, StoreUnavailable, KeysUnavailable and ConfigurationError; none ends a session.
         """
@@ -101,7 +101,7 @@ class RefreshAttempt:
         change = writes.acquire(record, now=self.context.clock.now(), lease_id=lease_id, length=length)
         try:
             written = yield from ask(Write(change))
-        except StoreUnavailable:
+        except StoreUnavailable:  # the same write again: its own `lease_id` in the row tells that the first one was applied
             written = yield from ask(Write(change))
         if written.found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
@@ -125,10 +125,12 @@ class RefreshAttempt:
             try:
                 return (yield from self._refresh(request))
             except ProviderUnavailable as fault:
+                # Sent once more only if it never left: a second use of a rotated token is reuse to Cognito.
                 if fault.sent is not False:
                     raise
             return (yield from self._refresh(request))
         except ProviderUnavailable as fault:
+            # Cognito may have rotated the token: the lease stays, so that no other worker calls before it lapses.
             if fault.sent is None or fault.reason == TOO_LATE:
                 return None
             yield from self._cool_down(leased, lease, fault.retry_after)
@@ -162,11 +164,12 @@ class RefreshAttempt:
     def _verdict(self, leased: SessionRecord, lease: Lease, denied: RefreshDenied) -> Flow[Outcome | None]:
         now = self.context.now()
         if denied.verdict == "unknown":
-            # Never a rejection, however long it lasts: the cause may be the operator's, and then it is everybody's.
+            # Never a rejection, however long it lasts: a wrong setting would sign out every user.
             yield from ask(Report("refresh_refused", leased.key.sub, leased.sid, denied.code))
             yield from self._cool_down(leased, lease, None)
             raise ProviderUnavailable("Cognito refused a refresh with a message that this version does not know", sent=True)
         of_the_device = denied.code == DEVICE_REFUSED
+        # An earlier lease may belong to a slow worker that holds the good token: time confirms or refutes this refusal.
         if lease.n > 1:
             reason = Reason.DEVICE_REFUSED if of_the_device else Reason.REFRESH_LOST
             yield from write_quietly(writes.suspect(leased, reason, lease_id=lease.id, now=now), leased.sid)
@@ -174,6 +177,7 @@ class RefreshAttempt:
         mine = equals("lease_id", lease.id)
         reason = Reason.DEVICE_REFUSED if of_the_device else Reason.REFRESH_DENIED
         written = yield from ask(Write(writes.end(leased, WriteKind.VERDICT, reason, now=now, also=mine)))
+        # The row has changed since the call, so the refusal concerns a token that it no longer holds.
         if not written.applied:
             return None
         yield from ask(Report("ended", leased.key.sub, leased.sid, denied.code))
@@ -182,7 +186,7 @@ class RefreshAttempt:
     # --- after the commit
 
     def _served(self, kept: Committed, ring: Keyring | None) -> Flow[Outcome]:
-        """What was committed, if it is this presenter's and its signature has been checked."""
+        """The committed session, if it belongs to this cookie and its signature was checked."""
         committed, new = kept
         access = new.access
         refused = yield from rejection_of(self.context, committed, ring)  # a writer of the table may have changed it meanwhile
@@ -192,15 +196,5 @@ class RefreshAttempt:
             raise KeysUnavailable("the new access token is stored; its signature cannot be checked just now")
         if committed.sid != self.credential.sid and committed.sid == access.origin_jti:
             return Rejected(Reason.DISPLACED)
-        auth_time, expires_at = committed.auth_time, committed.abs_exp
-        session = Session.of(
-            access,
-            sid=committed.sid or "",
-            auth_time=auth_time,
-            expires_at=expires_at,
-            now=self.context.now(),
-            alarm=self.context.alarm,
-            data=(yield from data_of(self.context, committed)),
-            data_version=committed.data_version,
-        )
+        session = yield from session_of(self.context, committed, access, sid="")
         return Refreshed((yield from with_cookie(self.context, session, committed.generation)))

@@ -1,7 +1,7 @@
 """resolve(): the protocol of a session, from a Cookie header to an outcome (protocol.md: Look, Decide, Wait).
 
 1. Nothing is looked up, written or sent because of a claim whose signature or seal has not been checked.
-2. Denied is a value, don't-know an exception; only a denial may end a session.
+2. A denial is a value, and "could not find out" is an exception. Only a denial ends a session.
 3. No rejection clears a cookie.
 4. Every write is conditioned on the row and the token as read (writes.py).
 5. From Acquire to Commit nothing cancels from outside (the drivers), and no yield stands inside a `finally`.
@@ -11,35 +11,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_session.core.crypto.access_token import AccessToken
 from cognito_session.core.crypto.credential import Credential, TokenCredential
 from cognito_session.core.errors import LeaseBusy, SessionUnavailable
-from cognito_session.core.policy import (
-    CALL_LIMIT_SECONDS,
-    CLOCK_TOLERANCE_SECONDS,
-    LEASE_SECONDS,
-    PATIENCE_SECONDS,
-)
+from cognito_session.core.policy import CALL_LIMIT_SECONDS, CLOCK_TOLERANCE_SECONDS, LEASE_SECONDS, PATIENCE_SECONDS
 from cognito_session.core.protocol import writes
 from cognito_session.core.protocol.authenticate import identify, stored_token
-from cognito_session.core.protocol.authenticity import cannot_prove, idle_coded, rejection_of
+from cognito_session.core.protocol.authenticity import rejection_of
 from cognito_session.core.protocol.conditions import WriteKind, equals
 from cognito_session.core.protocol.context import next_delay, refresh_window
-from cognito_session.core.protocol.data import data_of
 from cognito_session.core.protocol.device_tracking import confirm_pending
-from cognito_session.core.protocol.generation import CookieGeneration, Previous, cookie_generation, judge_previous
+from cognito_session.core.protocol.generation import CookieGeneration, Previous, cookie_generation, denial_of, judge_previous
 from cognito_session.core.protocol.record import Row, SessionKey, SessionRecord
 from cognito_session.core.protocol.refresh import RefreshAttempt
 from cognito_session.core.protocol.row_search import find_row
-from cognito_session.core.protocol.sealing import current_keyring, with_cookie
-from cognito_session.core.protocol.session import Active, Outcome, Reason, Rejected, Session
+from cognito_session.core.protocol.sealing import with_cookie
+from cognito_session.core.protocol.served import mark_seen, session_of
+from cognito_session.core.protocol.session import Active, Outcome, Reason, Rejected
 from cognito_session.core.protocol.sign_out import revoke_stored
 from cognito_session.core.protocol.steps import Flow, Load, Report, Sleep, Write, ask
 from cognito_session.core.protocol.unrevoked_tokens import revoke_kept_tokens_of
-from cognito_session.core.protocol.write_attempts import report_failure, write_quietly
+from cognito_session.core.protocol.write_attempts import report_failure
 
 if TYPE_CHECKING:
     from cognito_session.core.cookie import CookieHeaders
+    from cognito_session.core.crypto.access_token import AccessToken
     from cognito_session.core.protocol.context import FlowContext
 
 __all__ = ["Resolution", "resolve"]
@@ -48,10 +43,10 @@ __all__ = ["Resolution", "resolve"]
 def resolve(
     context: FlowContext, headers: CookieHeaders, *, deadline: float | None = None, extend: bool = True
 ) -> Flow[Outcome]:
-    """Who is asking. `deadline` is the monotonic instant at which this worker will be stopped, if one is known; without
-    `extend` the session's idle end stays where it is (polling).
+    """The session of a request. `deadline` is the monotonic instant at which this worker is stopped. A poll passes
+    `extend=False`, which leaves the idle end where it is.
 
-    Raises SessionUnavailable (503) where it could not be found out and ConfigurationError (500).
+    Raises SessionUnavailable (503) and ConfigurationError (500).
     """
     arrived = context.now()
     credential = yield from identify(context, headers)
@@ -61,7 +56,7 @@ def resolve(
 
 
 class Resolution:
-    """One request's way through the protocol: look, decide, renew or wait, until it is served or denied."""
+    """One request: it looks, decides, refreshes or waits until it is served or denied."""
 
     __slots__ = (
         "arrived",
@@ -91,7 +86,7 @@ class Resolution:
         self.until: int = 0
 
     def run(self) -> Flow[Outcome]:
-        """Until served or denied; every further look is preceded by a pause that patience limits."""
+        """Look until the request is served or denied. Patience limits the pauses in between."""
         while True:
             outcome = yield from self._look()
             if outcome is not None and self._still_true(outcome):
@@ -100,7 +95,7 @@ class Resolution:
             yield from self._pause()
 
     def _still_true(self, outcome: Outcome) -> bool:
-        """Whether what is served is fresh now: the store, the keys, Cognito or a frozen worker may have taken their time."""
+        """Whether the token is still fresh: the store, the keys, Cognito or a frozen worker may have delayed this request."""
         return not isinstance(outcome, Active) or self.context.clock.now() < outcome.session.token_expires_at
 
     # --- protocol.md: Look
@@ -110,7 +105,8 @@ class Resolution:
         if found is None:
             return Rejected(Reason.UNKNOWN_SESSION)
         record = SessionRecord.from_row(*found)
-        if record.holds_session:  # what holds no session takes rights away, and needs no proof
+        # A row without a session only takes rights away, so it needs no proof (protocol.md: Authenticity).
+        if record.holds_session:
             refused = yield from rejection_of(self.context, record)
             if refused is not None:
                 return refused
@@ -119,15 +115,18 @@ class Resolution:
     def _judge(self, record: SessionRecord) -> Flow[Outcome | None]:
         """What the credential's place in the record's history allows."""
         generation = cookie_generation(self.credential, record)
+        # Tested before the tombstone: a foreign sign-in over a tombstone is a new session (protocol.md: Foreign rows).
         if generation is CookieGeneration.FOREIGN:
             if record.token is None:
                 return Rejected(Reason.UNKNOWN_SESSION)
             return (yield from self._decide(record, generation))
-        refusal = self._refusal(record, generation)
+        refusal = denial_of(record, generation, self.context.now())
         if refusal is not None:
+            # The worker that ended the session could not revoke its token; this one may hold the key (protocol.md: Log out).
             if record.ended and record.unrevoked:
                 yield from revoke_kept_tokens_of(self.context, record)
             return refusal
+        # A successor of this generation was presented, so its cookie was replaced long ago (protocol.md: Reuse).
         if generation is CookieGeneration.OLDER:
             return (yield from self._reuse(record))
         if generation is CookieGeneration.PREVIOUS:
@@ -147,30 +146,18 @@ class Resolution:
         row = yield from ask(Load(self.key))
         return None if row is None else (self.key, row)
 
-    def _refusal(self, record: SessionRecord, generation: CookieGeneration) -> Rejected | None:
-        """What denies whatever the tokens are worth."""
-        now = self.context.now()
-        if record.ended:
-            return Rejected(Reason.SESSION_ENDED)
-        if generation is CookieGeneration.DISPLACED:
-            return Rejected(Reason.DISPLACED)
-        if generation is CookieGeneration.NOT_REACHED or record.token is None:
-            return Rejected(Reason.UNKNOWN_SESSION)
-        if record.idle_exp is not None and now >= record.idle_exp:
-            return Rejected(Reason.IDLE_TIMEOUT)
-        if record.abs_exp is not None and now >= record.abs_exp:
-            return Rejected(Reason.ABSOLUTE_TIMEOUT)
-        return None
-
     def _reuse(self, record: SessionRecord) -> Flow[Outcome]:
-        """Judge reuse (protocol.md: Reuse). Judged once, at the first read: a request that has waited is never reuse."""
+        """Reject the request and, unless the policy only rejects, end the session (protocol.md: Reuse)."""
+        # While this request waited, the row moved on beneath its cookie: that is a slow request, not a thief.
         if not self.first_read:
             return Rejected(Reason.SUPERSEDED)
         yield from ask(Report("reuse", record.key.sub, record.sid))
+        # The policy may trade detection of a thief for safety from false alarms.
         if self.context.policy.on_reuse == "reject":
             return Rejected(Reason.REUSE)
         change = writes.end(record, WriteKind.REUSE, Reason.REUSE, now=self.context.now())
         written = yield from ask(Write(change))
+        # Revoke only what this write ended: if another write came between, the token may belong to a live session.
         if written.applied and record.token is not None:
             yield from revoke_stored(self.context, record, record.token)
         return Rejected(Reason.REUSE)
@@ -185,15 +172,19 @@ class Resolution:
         due = expires_at - now <= refresh_window(record.sid or record.key.sid, expires_at - issued_at)
         if valid and not due:
             return (yield from self._serve(record, generation))
-        if valid and record.device_pending is not None:  # Cognito would refuse to refresh, and the session would end
+        # Cognito refuses to refresh for an unconfirmed device, and that refusal would end the session (protocol.md: Devices).
+        if valid and record.device_pending is not None:
             return (yield from self._serve(record, generation, due=True))
+        # Marks that were made for a token that foreign code has replaced say nothing of the new one.
         if not record.stale_marks:
             if record.suspect_at is not None:
                 return (yield from self._under_suspicion(record, generation))
             if record.retry_at is not None and now < record.retry_at:
                 return (yield from self._cooling(record, generation, retry_at=record.retry_at))
+        # Another worker calls Cognito; a second call could look like reuse. Without a valid token, wait (protocol.md: Wait).
         if record.lease_is_live(now):
             return (yield from self._serve(record, generation, due=True)) if valid else None
+        # A worker that is stopped between call and commit loses the only copy of a rotated token (protocol.md: Decide).
         if not self._time_to_refresh():
             if valid:
                 return (yield from self._serve(record, generation, due=True))
@@ -204,11 +195,11 @@ class Resolution:
         return (yield from self._renew(record, generation))
 
     def _valid(self) -> bool:
-        """Whether the token that this request would be served with is fresh; asked again after every wait."""
+        """Whether the token that serves this request is fresh; asked again after every wait."""
         return self.context.clock.now() < self.until
 
     def _lifetime(self, record: SessionRecord, generation: CookieGeneration) -> tuple[int, int]:
-        """Issue and expiry of the token this request would be served with."""
+        """Issue and expiry of the token that serves this request."""
         if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.FOREIGN):
             return self.credential.token.issued_at, self.credential.token.expires_at
         expires_at = record.access_exp or 0
@@ -220,6 +211,7 @@ class Resolution:
     def _under_suspicion(self, record: SessionRecord, generation: CookieGeneration) -> Flow[Outcome | None]:
         """Time confirms an unconfirmed verdict, unless a slower worker commits meanwhile (protocol.md: Verdict)."""
         now = self.context.now()
+        # By now every lease that could hold the good token has ended, so the refusal is certain.
         if now - (record.suspect_at or 0) > LEASE_SECONDS + CLOCK_TOLERANCE_SECONDS:
             unchanged = equals("suspect_at", record.suspect_at)
             reason = Reason.DEVICE_REFUSED if record.reason == Reason.DEVICE_REFUSED else Reason.REFRESH_LOST
@@ -246,59 +238,29 @@ class Resolution:
     # --- serve
 
     def _serve(self, record: SessionRecord, generation: CookieGeneration, *, due: bool = False) -> Flow[Outcome]:
-        """With the token at hand. Healing hands the browser the current cookie, unless a newer one is due (`due`)."""
+        """Serve a valid token. An older cookie is healed with the current one, unless a newer one is `due`."""
         if isinstance(self.credential, TokenCredential) and generation in (CookieGeneration.CURRENT, CookieGeneration.FOREIGN):
             if generation is CookieGeneration.CURRENT:
                 yield from self._after_serving(record, self.credential.token)
-            return Active((yield from self._session(record, self.credential.token)))
+            return Active((yield from session_of(self.context, record, self.credential.token, sid=self.credential.sid)))
         token = yield from stored_token(self.context, record)
-        session = yield from self._session(record, token)
+        session = yield from session_of(self.context, record, token, sid=self.credential.sid)
         if due or generation is CookieGeneration.CURRENT:
             if generation is CookieGeneration.CURRENT:
                 yield from self._after_serving(record, token)
             return Active(session)
         return Active((yield from with_cookie(self.context, session, record.generation)))
 
-    def _session(self, record: SessionRecord, token: AccessToken) -> Flow[Session]:
-        expires_at = None if record.foreign_token else record.abs_exp
-        auth_time = None if record.foreign_token else record.auth_time
-        return Session.of(
-            token,
-            sid=record.sid or self.credential.sid,
-            auth_time=auth_time,
-            expires_at=expires_at,
-            now=self.context.now(),
-            alarm=self.context.alarm,
-            data=(yield from data_of(self.context, record)),
-            data_version=record.data_version,
-        )
-
     def _after_serving(self, record: SessionRecord, token: AccessToken) -> Flow[None]:
-        """What a request with the current generation brings about besides its answer."""
-        yield from self._mark_seen(record)
+        """The writes that a request with the current generation causes."""
+        yield from mark_seen(self.context, record, extend=self.extend)
         if record.device_pending is not None and self._time_to_refresh():
             yield from confirm_pending(self.context, record, token)
 
-    def _mark_seen(self, record: SessionRecord) -> Flow[None]:
-        """Mark the generation as seen and move the idle end (protocol.md: Seen). A failure changes no answer."""
-        now, policy = self.context.now(), self.context.policy
-        extends = self.extend and not cannot_prove(self.context, record)
-        slides = extends and policy.slides(now, record.idle_exp, record.abs_exp)
-        idle_exp = policy.idle_end(now, record.abs_exp) if slides else None
-        if record.seen_at is None:
-            change = writes.mark_seen(record, now=now, idle_exp=idle_exp)
-        elif idle_exp is not None:
-            change = writes.touch(record, now=now, idle_exp=idle_exp)
-        else:
-            return
-        if idle_exp is not None:
-            change = idle_coded(self.context, (yield from current_keyring(self.context)), change, record.sid)
-        yield from write_quietly(change, record.sid)
-
-    # --- renewal.py has Acquire, Call and Verdict, commit.py has Commit
+    # --- refresh.py implements Acquire, Call and Verdict; commit.py implements Commit
 
     def _renew(self, record: SessionRecord, generation: CookieGeneration) -> Flow[Outcome | None]:
-        """Refresh under a lease. A loser with a valid token is served at once, one without waits."""
+        """Refresh under a lease. Without the lease, a request with a valid token is served at once; others wait."""
         renewal = RefreshAttempt(self.context, self.credential, self._patience(), extend=self.extend, deadline=self.deadline)
         try:
             outcome = yield from renewal.run(record)

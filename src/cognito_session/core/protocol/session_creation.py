@@ -1,6 +1,6 @@
-"""Landing: a new session's row is written, and the sessions beyond `max_sessions` are ended (protocol.md: Sign in).
+"""Creates the row of a new session and ends the sessions beyond `max_sessions` (protocol.md: Sign in).
 
-A late duplicate of the same sign-in brings nothing back. A sign-in from before "sign out everywhere" does not land behind it.
+A late duplicate of a sign-in, or one from before "sign out everywhere", creates nothing.
 Under `max_sessions` sign-ins are ordered by a counter in the user's row, never by the clocks of the workers.
 """
 
@@ -87,10 +87,12 @@ class _Creation:
 
     def attempt(self) -> Flow[Rejected | Again | None]:
         """None where the row stands, Rejected, or AGAIN where another sign-in got in between."""
+        # An earlier transaction may have been applied and its response lost: its row tells.
         if self.uncertain and (found := (yield from ask(Load(self.creation.key)))) is not None:
             return _own_or_ended(self.creation, found)
         row = (yield from ask(Load(self.user))) or {}
         keeper = SessionRecord.from_row(self.user, row)
+        # The user has signed out everywhere since this sign-in.
         if keeper.not_before is not None and keeper.not_before >= self.creation.put["auth_time"]:
             return Rejected(Reason.SIGNED_OUT)
         changes = yield from self._changes(row)

@@ -172,15 +172,15 @@ def _previous(record: SessionRecord, now: int, *, presented_current: bool) -> tu
 
 
 def release(record: SessionRecord, *, lease_id: str, retry_at: int) -> Change:
-    """Give the lease back without new tokens; nobody calls again before `retry_at`."""
+    """Give the lease back without new tokens; no worker calls again before `retry_at` (protocol.md: Release)."""
     when = (*_unchanged(record), equals("lease_id", lease_id))
     return Change(WriteKind.RELEASE, record.key, when, put={"retry_at": retry_at}, drop=_LEASE)
 
 
 def keep_token(record: SessionRecord, stored: str, *, lease_id: str, retry_at: int) -> Change:
-    """Give the lease back with a rotated refresh token whose access token cannot be served.
+    """Give the lease back with a rotated refresh token whose access token cannot be served (protocol.md: Keep).
 
-    The generation stays: no browser was given anything. A foreign row stays foreign.
+    The generation stays, because no browser was given anything. A foreign row stays foreign.
     """
     put: dict[str, Any] = {"token": stored, "retry_at": retry_at, "last_op": lease_id}
     if not record.foreign_token:
@@ -190,7 +190,7 @@ def keep_token(record: SessionRecord, stored: str, *, lease_id: str, retry_at: i
 
 
 def cool_down_seconds(acquisition: int) -> int:
-    """How long nobody calls Cognito again after the nth lease (from 1) of a generation failed."""
+    """The pause in seconds after the nth lease (from 1) of a generation failed (protocol.md: Release)."""
     return _COOL_DOWN_SECONDS[min(max(acquisition, 1), len(_COOL_DOWN_SECONDS)) - 1]
 
 
