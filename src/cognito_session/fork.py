@@ -19,7 +19,7 @@ _inherited: list[object] = []
 
 
 class ProcessLock:
-    """A lock that a forked child finds open, whoever held it in the parent."""
+    """A lock that a forked child finds open, also if a thread of the parent held it."""
 
     def __init__(self) -> None:
         self._locks: dict[int, threading.Lock] = {}  # by process id; setdefault is atomic, so that a process has one

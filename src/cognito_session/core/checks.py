@@ -102,7 +102,7 @@ def check_guards(*, any_group: object = None, all_groups: object = (), scopes: o
 
 
 def check_function(name: str, value: object) -> Any:
-    """`value`, a plain function: nobody would await what a coroutine function returns."""
+    """`value`, a plain function: the result of a coroutine function would not be awaited."""
     from inspect import iscoroutinefunction
 
     if not callable(value) or iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004 - the method itself is asked
@@ -131,7 +131,7 @@ def check_cookie_header(value: object, name: str = "cookie_header") -> None:
 
 def check_no_coroutine(name: str, value: object) -> None:
     """`value` is not something that should have been awaited."""
-    # A proxy such as `flask.request` has every special method. Its `__class__` is that of the object that it stands for.
+    # A proxy such as `flask.request` has every special method. Its `__class__` is that of the object behind it.
     if isinstance(value, Awaitable) and issubclass(value.__class__, Awaitable):
         raise unexpected(name, "a value", value)
 

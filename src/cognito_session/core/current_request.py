@@ -1,7 +1,7 @@
-"""Witness: where errors note themselves while a request is served, for whoever serves it; and whose request it is. Outside of
-a request nothing is noted.
+"""The request that is being served: the errors that were made during it, and the client that sent it.
 
-A framework may catch every error of its handlers; then the list is all that its surroundings learn (http/caught_errors.py).
+A framework may catch every error of its handlers. Its adapter then learns of them from this list alone
+(http/caught_errors.py). Outside of a request nothing is noted.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ __all__ = [
 
 
 class SessionError(Exception):
-    """Root of the tree. `.status` is the HTTP status it stands for, `.reason` a stable machine-readable word."""
+    """Root of the tree. `.status` is its HTTP status, `.reason` a stable machine-readable word."""
 
     status: int = 500
     default_reason: str = "error"
@@ -79,7 +79,7 @@ class SessionError(Exception):
     def respond(self) -> Any:
         """The answer to send, in the form of the event that was being served.
 
-        Without an event at hand: API Gateway's payload 2.0 form. Never touches a cookie.
+        Without an event, in API Gateway's payload 2.0 form. Never touches a cookie.
         """
         if self.responder is not None:
             return self.responder(self)
@@ -126,7 +126,7 @@ class StaleSignIn(SessionForbidden):
 
 
 class SessionConflict(SessionError):
-    """Somebody else changed the session's data since it was read: 409. Read it again and decide anew."""
+    """Another request changed the session's data since it was read: 409. Read it again, then repeat the change."""
 
     status = 409
     default_reason = "conflict"
@@ -156,7 +156,7 @@ class ProviderUnavailable(SessionUnavailable):
     """Cognito did not give a usable answer.
 
     `.sent` is False where the request provably never left, True where Cognito answered that it was not done
-    (throttling, 5xx), None where nobody knows.
+    (throttling, 5xx), None where that is not known.
     """
 
     default_reason = "provider_unavailable"
@@ -226,7 +226,7 @@ class InvalidSignature(TokenError):
 
 
 class InvalidClaim(TokenError):
-    """A claim is missing, has the wrong type, or a value for somebody else. `.claim` names it."""
+    """A claim is missing, has the wrong type, or names another user, client or pool. `.claim` names it."""
 
     default_reason = "invalid_claim"
 

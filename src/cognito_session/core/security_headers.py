@@ -1,4 +1,4 @@
-"""The headers of everything that the package itself answers: nobody stores, frames, sniffs or opens it.
+"""The headers of every response that the package itself makes: it is not stored, framed, sniffed or opened.
 
 `docs/security/headers.md` says why each is there, and which headers are the application's
 (https://owasp.org/www-project-secure-headers/).

@@ -1,7 +1,7 @@
 """The asynchronous driver: the synchronous one in a small thread pool, its pauses on the event loop.
 
 The pool belongs to the module, not to a loop: a loop-bound one dies with each `asyncio.run` of a Lambda. A cancelled
-request leaves its running segment alone, so a rotated token is committed although nobody waits for the answer any more.
+request leaves its running segment alone, so a rotated token is committed although no client waits for the answer.
 Under trio anyio's threads take their place. Segments see the caller's context variables, as with `asyncio.to_thread`: an
 event hook may want to know whose request it is.
 """

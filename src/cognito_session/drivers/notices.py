@@ -81,7 +81,7 @@ class Notices:
         faults.clear()
 
     def is_due(self, what: str, now: float) -> bool:
-        """Whether somebody else may write a line about `what` at `now`: one a minute."""
+        """Whether another event may write a line about `what` at `now`: one a minute."""
         return self._left_out((what, ""), now) is not None
 
     def _tell(self, reason: str, what: str, error: Exception, faults: list[Exception], now: float) -> None:

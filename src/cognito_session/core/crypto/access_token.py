@@ -266,7 +266,7 @@ def _check_audience(claims: dict[str, Any], accepted: frozenset[str] | None) -> 
 
 
 def _read_only(value: Any, levels: int = _MAX_LEVELS) -> Any:
-    """A token's claims are shared by all requests that carry it: nobody may change them."""
+    """A token's claims are shared by all requests that carry it, so they are read-only."""
     if not isinstance(value, dict | list):
         return value
     if not levels:

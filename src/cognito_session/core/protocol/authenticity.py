@@ -1,8 +1,8 @@
 """Authenticity of a session's row: whether a manager may act on what it says.
 
 1. With SESSION_KEYS a row that our code wrote proves what it says (row_code.py). One that does not is "could not find out":
-   reported as `tampered`, 503 with the reason `tampered_record`, the row untouched. It is never a denial, because nobody knows
-   what the row said before.
+   reported as `tampered`, 503 with the reason `tampered_record`, the row untouched. It is never a denial, because the
+   row's earlier content is not known.
 2. A session opens only for the kind of cookie that it was established for.
 3. Rows without proof (of other sign-in code, or from before there were keys) open for a token cookie only, and with keys only
    under `accept_unsealed_rows`. The next refresh seals them. Nothing leads back.

@@ -1,9 +1,8 @@
 """Commit: from Cognito's answer to a refresh to the committed record (protocol.md: Commit, Foreign rows).
 
-Under rotation the answer holds the only copy of the new refresh token, so nothing between the answer and the commit gives
-up before patience ends: every failure of the write is held and repeated. A token that was fetched and not committed is
-dropped silently, held, or revoked, by what won instead: revoking a token that another worker's commit also holds would end
-a live session.
+Under rotation Cognito's answer holds the only copy of the new refresh token, so every failure of the write is repeated until
+patience ends. If another write wins, it decides whether the new token is dropped, held or revoked: revoking a token that
+another worker has committed would end a live session.
 """
 
 from __future__ import annotations
@@ -164,24 +163,21 @@ class Commit:
             yield from self._pause(delay, None)
 
     def _written(self, change: Change) -> Flow[tuple[bool, SessionRecord | None]]:
-        """Whether the write was applied, and the row after it or as it was found. Every failure is held and repeated.
-
-        Also a failure that is no outage: credentials are renewed, roles repaired and keys enabled again while the token is
-        held, and giving up would lose its only copy.
-        """
+        """Whether the write was applied, and the row after it or as it was found."""
         delay = 0.0
         while True:
             try:
                 written = yield from ask(Write(change))
                 row = change.applied_to(written.found) if written.applied else written.found
                 return written.applied, None if row is None else SessionRecord.from_row(self.leased.key, row)
+            # Also a failure that is no outage is repeated: an operator may repair a role or a key while the token is held.
             except Exception as error:  # noqa: BLE001 - raised when patience ends
                 fault = error
             delay = min(max(2 * delay, next_delay(0.0, self.context.entropy)), _LONGEST_PAUSE)
             yield from self._pause(delay, fault)
 
     def _pause(self, delay: float, fault: Exception | None) -> Flow[None]:
-        """Hold the token for a while. Raises what stands in the way when patience is over."""
+        """Hold the token for `delay` seconds. Raises the last fault when patience is over."""
         left = self.until - self.context.clock.monotonic()
         if left > 0:
             yield from ask(Sleep(min(delay, left), holding=True))

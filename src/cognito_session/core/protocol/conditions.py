@@ -1,8 +1,8 @@
 """Every write of the protocol, as data: what it sets and removes, and the conditions under which it may.
 
 Rule (protocol.md: General rules): each condition of a refresh, verdict, reuse or logout write holds `sid` and `token` as
-read, so it fails on a missing row and on one whose token somebody else replaced. A condition is a list of clauses that must all
-hold; a clause is a list of tests of which one must. Stores translate clauses, they add none.
+read, so it fails on a missing row and on one whose token another writer replaced. All clauses of a condition must hold, and at
+least one test of each clause. Stores translate clauses and add none.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def _sealed_as(version: int) -> str:
 def save_data(context: FlowContext, session: Session, data: Mapping[str, Any]) -> Flow[int]:
     """Replace the data of a session as it was read; the new version.
 
-    Raises SessionConflict where somebody else wrote since, SessionRequired where the session has ended, StoreUnavailable,
+    Raises SessionConflict where another request wrote since, SessionRequired where the session has ended, StoreUnavailable,
     and ConfigurationError (a ValueError) for what is not JSON or over 16 kB.
     """
     text = _text(data)
@@ -125,4 +125,4 @@ def _check(value: object, where: str) -> None:
 
 
 def _conflict() -> SessionConflict:
-    return SessionConflict("the session's data changed since it was read: read it again and decide anew")
+    return SessionConflict("the session's data changed since it was read: read it again, then repeat the change")

@@ -158,7 +158,7 @@ def _shared(context: FlowContext, record: SessionRecord, key: str) -> Flow[bool]
 def _confirmed(context: FlowContext, record: SessionRecord, key: str, pending: str, token: AccessToken) -> Flow[bool]:
     """False where it is not known; a refusal is reported and is as final as a confirmation.
 
-    Whoever chooses the verifier knows the device's password, so with keys only a sealed one is used.
+    A writer that chooses the verifier knows the device's password, so with keys only a sealed one is used.
     """
     try:
         sid = record.sid or record.key.sid

@@ -42,7 +42,7 @@ class SessionInfo(NamedTuple):
 
 
 def sessions_of(context: FlowContext, sub: str, *, current: str | None = None) -> Flow[list[SessionInfo]]:
-    """The user's live sessions, newest first; `current` is the session id of the one who asks.
+    """The user's live sessions, newest first; `current` is the session id of the request.
 
     Raises StoreUnavailable where a row cannot be read, or does not prove what it says.
     """
@@ -62,7 +62,7 @@ def live_records(context: FlowContext, sub: str) -> Flow[list[SessionRecord]]:
 
 
 def live_and_readable(context: FlowContext, sub: str) -> Flow[list[SessionRecord]]:
-    """As live_records, without the rows that cannot be read: they serve nobody."""
+    """As live_records, without the rows that cannot be read: no request can be served from them."""
     _, records, _ = yield from _user_live_and_unreadable(context, sub)
     return records
 
@@ -129,8 +129,8 @@ def revoke_all(context: FlowContext, sub: str, *, keep: str | None = None, chang
     flight lands, and is listed by `sessions_of`.
 
     Without `keep` Cognito's own tokens of the user are revoked as well (AdminUserGlobalSignOut), where the role allows it;
-    where not, "global_sign_out_failed" is reported. Raises SessionUnavailable: then call again. A row that cannot be read
-    serves nobody; all others are ended before StoreUnavailable speaks of it.
+    where not, "global_sign_out_failed" is reported. Raises SessionUnavailable: then call again. No request is
+    served from a row that cannot be read; all others are ended before StoreUnavailable reports it.
     """
     if changed_at is not None:
         yield from _refuse_sign_ins(context, sub, up_to=changed_at - CLOCK_TOLERANCE_SECONDS - 1)

@@ -1,6 +1,6 @@
-"""Which generation of a record a credential stands for (protocol.md: Which cookie may still be used).
+"""The generation of a record that a credential belongs to (protocol.md: Which cookie may still be used).
 
-Pure and total: credential and record in, CookieGeneration out; what follows from it is the flow's decision.
+Pure functions of credential and record. The flow decides what follows from the result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class CookieGeneration(Enum):
     NOT_REACHED = "not reached"
     """A generation the record has not reached: it was restored from a backup, or is another table's."""
     FOREIGN = "foreign"
-    """The row's token was written by foreign code: any authentic token of the user stands."""
+    """The row's token was written by foreign code: any authentic token of the user is accepted."""
 
 
 class Previous(Enum):

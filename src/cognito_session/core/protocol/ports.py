@@ -1,7 +1,7 @@
 """What the core needs from the world. All synchronous: the asynchronous driver runs them in its threads.
 
 A refusal is an answer; not finding out is an exception (StoreUnavailable, ProviderUnavailable, KeysUnavailable).
-Whoever writes a store proves it with the contract suite in cognito_session.testing.
+The contract suite in cognito_session.testing proves a store.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class KeyringSource(Protocol):
     """The keys that seal cookies and secrets at rest."""
 
     def keyring(self, *, newer: bool) -> Keyring:
-        """The keyring at hand, or a newer one where there is one. Raises SessionUnavailable or ConfigurationError."""
+        """The current keyring, or a newer one where there is one. Raises SessionUnavailable or ConfigurationError."""
         ...
 
 
@@ -182,13 +182,13 @@ class KeySource(Protocol):
     """The user pool's signing keys."""
 
     def keys(self, missing_kid: str | None) -> KeySet:
-        """The key set at hand; fetched where there is none, or where `missing_kid` may cause a fetch.
+        """The cached key set; fetched where there is none, or where `missing_kid` may cause a fetch.
 
         A key set without `missing_kid` says that no such key exists. Raises KeysUnavailable where that is not known: no key
-        set could be fetched, or the one at hand is older than the question and must not be fetched again yet.
+        set could be fetched, or the cached one is older than the question and must not be fetched again yet.
 
         A source may have a second method, `keys_of_answer(missing_kid)`, with the same result for a token that came straight
-        from Cognito: it may fetch sooner, since nobody can flood it with made-up key ids.
+        from Cognito: it may fetch sooner, since no client can flood it with invented key ids.
         """
         ...
 
@@ -218,7 +218,7 @@ class UserPool(Protocol):
         """One call, sent at most once, with SECRET_HASH where the app client has a secret; its answer, or a refusal.
 
         Values of `payload` may be a Secret, which is revealed where it is sent. Raises ProviderUnavailable for an outage and
-        for throttling, ConfigurationError for what the app's operator must mend.
+        for throttling, ConfigurationError for what the app's operator must repair.
         """
         ...
 

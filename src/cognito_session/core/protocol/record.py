@@ -39,7 +39,7 @@ TOKEN_COOKIE: Final = "token"
 
 
 def token_hash(stored: str) -> str:
-    """What our writes keep beside the stored token text, to notice when somebody else replaced it."""
+    """A hash of the stored token text. Our writes keep it beside the token, so that a replaced token is noticed."""
     return _hash_of_sealed(stored) if is_sealed(stored) else _hash_of(stored)
 
 
@@ -220,7 +220,7 @@ class SessionRecord(NamedTuple):
         return self.gen or 0
 
     def lease_is_live(self, now: float) -> bool:
-        """Whether somebody may still be calling the provider; clocks may differ by the tolerance."""
+        """Whether another worker may still be calling the provider; clocks may differ by the tolerance."""
         if self.lease_id is None or self.lease_until_ms is None:
             return False
         return self.lease_until_ms >= (now - CLOCK_TOLERANCE_SECONDS) * 1000

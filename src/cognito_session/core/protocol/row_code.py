@@ -2,7 +2,7 @@
 
 A code's text is `SEQUENCE.MAC`: the number of the key and 128 bits of the MAC in base64url. Two codes, because two kinds of
 writes change what a row decides by:
-1. `row_code` is over COVERED, which only a sign-in and a refresh write, each in one write. It is made anew by each of them.
+1. `row_code` is over COVERED, which only a sign-in and a refresh write, each in one write. Each of them computes it again.
 2. `idle_code` is over `idle_exp` and `active_at`, which requests move along in between. It is not bound to the generation,
    because an earlier idle end only takes time away: a commit and a request that meet do not invalidate each other's code.
 
@@ -53,7 +53,7 @@ _ENCODE: Final = json.JSONEncoder(separators=(",", ":"), default=sorted).encode
 
 
 _Whose = tuple[str | None, ...]
-"""Which code it is, and of which pool, client, user and session."""
+"""The kind of a code, and the pool, client, user and session that it is bound to."""
 
 
 class Binding(NamedTuple):

@@ -140,7 +140,8 @@ def _highest_number(sub: str) -> Flow[int]:
 def evict_surplus(context: FlowContext, own: SessionKey) -> Flow[None]:
     """End the oldest sessions beyond `max_sessions`, never this sign-in's own.
 
-    They are listed again where one of them changed meanwhile. Whoever lands last sees all, so at rest there are never too many.
+    They are listed again where one of them changed meanwhile. The last sign-in sees all sessions, so at rest there are never
+    too many.
     """
     most = context.policy.max_sessions
     if most is None or context.one_row_per_user or context.policy.on_max_sessions != "evict":

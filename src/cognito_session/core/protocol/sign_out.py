@@ -35,8 +35,8 @@ _BUSY: Final = "the session kept changing while it was being ended"
 def log_out(context: FlowContext, headers: CookieHeaders) -> Flow[Rejected | None]:
     """End the session that the cookie is for and revoke its tokens; None when it has ended.
 
-    Rejected says that the cookie stood for no session, which is as signed out as can be. Raises SessionUnavailable
-    where the session may still be alive.
+    Rejected means that the cookie has no live session, so the user is signed out. Raises SessionUnavailable where the
+    session may still be alive.
     """
     credential = yield from identify(context, headers)
     if isinstance(credential, Rejected):
@@ -94,7 +94,7 @@ def revoke_stored(context: FlowContext, record: SessionRecord, stored: str) -> F
     """Revoke a refresh token as it was stored. Where that fails, a sealed one is kept for a worker that can, and reported."""
     sid = record.sid or record.key.sid
     try:
-        # A plain token of a row from before there were keys is revoked: this takes rights away, whoever put it there.
+        # A plain token of a row from before there were keys is revoked: this takes rights away, whichever code wrote it.
         plain = record.row_code is None
         refresh_token = yield from open_secret(context, stored, sub=record.key.sub, sid=sid, attribute="token", plain=plain)
     except (SessionUnavailable, ConfigurationError) as error:

@@ -1,7 +1,7 @@
 """The questions a flow may ask, each with the type of its answer.
 
-A flow is a generator of steps. Refusals are answers; faults are thrown in at the yield. Nobody but a driver, or a
-test that steps schedules, answers them.
+A flow is a generator of steps. Refusals are answers; faults are thrown in at the yield. Only a driver, or a test that
+searches schedules, answers them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Step(Generic[A]):
 
 
 class Keys(Step[KeySet]):
-    """The signing keys; `missing_kid` is an id that the keys at hand lack.
+    """The signing keys; `missing_kid` is an id that the cached keys lack.
 
     `from_cognito`: the token that names it came straight from Cognito over TLS, so the long cooldown of fetches is not needed.
     """
@@ -59,7 +59,7 @@ class Keys(Step[KeySet]):
 
 
 class Keyrings(Step[Keyring]):
-    """The keyring; `newer`: a value names a key that the one at hand lacks."""
+    """The keyring; `newer`: a value names a key that the current one lacks."""
 
     __slots__ = __match_args__ = ("newer",)
 

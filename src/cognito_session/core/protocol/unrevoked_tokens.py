@@ -1,4 +1,4 @@
-"""Refresh tokens of ended sessions that could not be revoked at Cognito: kept sealed, and revoked by whoever can.
+"""Refresh tokens of ended sessions that could not be revoked at Cognito: kept sealed until a worker can (protocol.md: Log out).
 
 A worker without the newest sealing key ends a session, but cannot read the refresh token that it has to revoke. The sealed
 text is then kept in the user's own row, or in the single row of a table without a sort key. The next sign-in, "sign out
