@@ -60,9 +60,10 @@ SOURCE_READERS = (
     "tests/core/test_partition.py::test_the_table_is_what_botocore_says",
     "tests/web/test_csrf.py::test_each_check_matters",
     "tests/signin/test_frames.py",
+    "tests/aws/test_wire.py::test_importing_the_wire_is_cheap",
 )
-"""Tests that read the source's own text or its frames, which mutmut adds to."""
-ALSO_COPIED = ("README.md", "docs", "requirements", "Makefile", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench")
+"""Tests that read the source, its frames or its imports, which mutmut adds to."""
+ALSO_COPIED = ("README.md", "docs", "requirements", "Makefile", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench", "examples")
 SHOW = """
 import json, sys
 from mutmut.mutation.diff_apply import get_diff_for_mutant
