@@ -63,7 +63,10 @@ SOURCE_READERS = (
     "tests/aws/test_wire.py::test_importing_the_wire_is_cheap",
 )
 """Tests that read the source, its frames or its imports, which mutmut adds to."""
-ALSO_COPIED = ("README.md", "docs", "requirements", "Makefile", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench", "examples")
+ALSO_COPIED = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "Makefile"),
+    *("docs", "requirements", "bench", "examples"),
+)
 SHOW = """
 import json, sys
 from mutmut.mutation.diff_apply import get_diff_for_mutant
