@@ -146,7 +146,7 @@ def test_a_store_that_refuses_signs_this_browser_out_as_well(site, operation, co
     site.app.stack.refuse(operation, code, "No.", times=None)
     response = site.sign_out()
     assert response.status == 500
-    assert "Signed out here" in response.body
+    assert "Signed out in this browser" in response.body
     assert COOKIE not in site.jar
 
 

@@ -10,7 +10,7 @@ from cognito_session import session
 from cognito_session.clock import SystemClock
 from cognito_session.manager import default
 from cognito_session.web import unsent_cookies as unsent
-from cognito_session.web.aws_lambda.websocket import Message
+from cognito_session.web.aws_lambda.websocket import MessageSession
 from managed.scene import ring
 from support.stack import COOKIE, PASSWORD, cookie_of, event_v1, event_v2
 
@@ -136,7 +136,7 @@ def test_a_websocket_is_exempt(app, caplog):
 
     assert handler(event, None)["statusCode"] == 200
     assert calls_of(caplog) == []
-    message = Message(manager, event)
+    message = MessageSession(manager, event)
     message.note("establish", ("token=new; Path=/",))
     assert not message.has_noted
 

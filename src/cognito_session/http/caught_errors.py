@@ -2,7 +2,7 @@
 
 Some frameworks catch every exception of a handler, so that a SessionError never reaches a middleware around them. Each error
 notes itself with the request that is being served. Where the answer is a 500, the traceback tells who caught the error: an
-error that the application has dealt with ends in the application's frame, one that nobody has dealt with in the framework's.
+error that the application has dealt with ends in the application's frame, an unhandled one in the framework's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CATCHERS: Final = frozenset(
         "tornado",
     }
 )
-"""Packages that turn what nobody has dealt with into a 500."""
+"""Packages that turn an unhandled exception into a 500."""
 _CATCHING_MODULES: Final = frozenset({"starlette.middleware.errors"})
 """Of other packages only this part does: what their exception handlers answer is the application's own."""
 

@@ -103,7 +103,7 @@ class Csrf(_Csrf):
         """Whether a WebSocket may be opened: browsers let any page do it, and send our cookies along (RFC 6455 10.2).
 
         Sec-Fetch-Site alone does not decide here: Origin must be fine as well, where it is there. A handshake with neither
-        header is no browser's, so that nobody's cookie was sent for them.
+        header does not come from a browser, so that it carries no user's cookie.
         """
         asked = request._replace(method="POST")
         by_origin = asked._replace(headers={name: value for name, value in asked.headers.items() if name != "sec-fetch-site"})

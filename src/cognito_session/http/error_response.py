@@ -1,9 +1,8 @@
-"""A SessionError as an answer: a redirect to sign-in or a page for a person, JSON for a program.
+"""A SessionError as a response: a redirect to sign-in or a page for a person, JSON for a program.
 
-Only a missing session sends anybody to sign in, and only where a page was asked for by a method that changes nothing: a
-redirected POST would lose what was posted. A sign-in that is too long ago gets a page with
-a link, never a redirect: where the sign-in page does not ask for the password again, a redirect would go round in circles. No
-refusal clears a cookie.
+Only a missing session is redirected, and only for a page that is requested by a safe method: a redirected POST would lose its
+body. A stale sign-in gets a page with a link, never a redirect: if the sign-in page does not ask for the password again, a
+redirect would loop. No refusal clears a cookie.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["refusal", "session_error_of"]
 
 _PAGES = {
-    401: ("Please sign in", "This page is for people who are signed in."),
-    403: ("Not allowed", "Your sign-in does not allow this. If you came from another site, start from this site's own pages."),
-    409: ("Changed meanwhile", "Somebody changed this at the same time. Go back, reload and try again."),
-    500: ("Not set up right", "This site is not set up right. Its operators have been told in their log."),
-    503: ("Please try again", "A service that we depend on did not answer. Nothing has changed: try again in a moment."),
+    401: ("Please sign in", "You must be signed in to open this page."),
+    403: ("Access denied", "Your account may not do this. If you came from another site, start from a page of this site."),
+    409: ("Conflicting change", "Another request changed this at the same time. Go back, reload the page and try again."),
+    500: ("Server configuration error", "This site is misconfigured. Its operators can find the reason in their log."),
+    503: ("Temporarily unavailable", "A service of this site did not respond. Nothing was changed. Try again in a moment."),
 }
 
 
@@ -51,7 +50,7 @@ def refusal(
     base_path: str = "",
     cookies: tuple[str, ...] = (),
 ) -> Response:
-    """The answer that `error` stands for; `cookies` are those of a session that was refreshed before it was refused.
+    """The response to `error`; `cookies` are those of a session that was refreshed before it was refused.
 
     `login_path` and the request's own path are below `base_path` for a browser.
     """
@@ -75,10 +74,10 @@ def refusal(
 
 
 def _sign_in_again(request: Request, error: StaleSignIn, login_path: str | None, base_path: str) -> Response:
-    """The way to sign in again and back: to this page, or to the page whose form this was."""
+    """A link to sign in again that returns to this page, or to the page that holds the form."""
     from cognito_session.http.error_page import page
 
-    text = "You are signed in. This action needs you to have signed in a short while ago. Nothing has changed."
+    text = "This action requires a recent sign-in, and yours is older. Nothing was changed."
     link = None
     if login_path is not None:
         if request.method in ("GET", "HEAD"):
@@ -87,11 +86,11 @@ def _sign_in_again(request: Request, error: StaleSignIn, login_path: str | None,
             path, query = _page_before(request)
         again = f"{login_path}{'&' if '?' in login_path else '?'}prompt=login"
         link = (_sign_in(again, path, query) if path else again, "Sign in again")
-    return page(error.status, "Is it still you?", text, link=link)
+    return page(error.status, "Sign in again", text, link=link)
 
 
 def _page_before(request: Request) -> tuple[str, str]:
-    """Path and query of the page of this site that a form was on, as Referer says; empty where it does not."""
+    """Path and query of this site's page in Referer; empty if there is none."""
     from urllib.parse import urlsplit
 
     try:
@@ -104,7 +103,7 @@ def _page_before(request: Request) -> tuple[str, str]:
 
 
 def _is_same_origin(request: Request, came_from: SplitResult) -> bool:
-    """Whether the browser calls Referer's site the one that it asks, behind a proxy that changes Host."""
+    """Whether Referer is of the requested site, by Sec-Fetch-Site and Origin: a proxy may have changed Host."""
     same = request.header("sec-fetch-site") == "same-origin"
     return same and request.header("origin") == f"{came_from.scheme}://{came_from.netloc}"
 
@@ -114,7 +113,7 @@ def _retry(error: SessionError) -> dict[str, str]:
 
 
 def _sign_in(login_path: str, path: str, query: str) -> str:
-    """The way to sign in, and back here afterwards; without the way back where that is too long to be kept."""
+    """The address of the sign-in page with the way back, unless that is too long to store."""
     from urllib.parse import quote
 
     here = path + (f"?{query}" if query else "")

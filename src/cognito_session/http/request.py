@@ -1,4 +1,4 @@
-"""Request: what every front door makes of the request it was given, before anything is decided.
+"""Request: the form into which every adapter converts a request before anything is decided.
 
 Header names are lower-case and every header keeps all its values. A header that must come once and came twice is no single
 value any more. Nothing is trusted: X-Forwarded-For is read for what is logged, and only where the application says how many

@@ -31,7 +31,7 @@ _OTHER_CACHE_FIELDS: Final = frozenset({"edge-control", "surrogate-control", "x-
 
 
 class Response(NamedTuple):
-    """Status, headers, body text, and the Set-Cookie values, each of which becomes a header of its own."""
+    """Status, headers, body text and Set-Cookie values. Each Set-Cookie value becomes a header of its own."""
 
     status: int
     headers: Mapping[str, str]
@@ -81,7 +81,7 @@ def redirect(location: str, *, cookies: tuple[str, ...] = ()) -> Response:
 
 
 def json_response(status: int, body: object, *, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer that nobody may store."""
+    """A JSON response that no cache may store."""
     return Response(status, {"Content-Type": "application/json", **SECURITY_HEADERS, **(headers or {})}, json.dumps(body))
 
 
@@ -97,7 +97,7 @@ def cache_control(said: str | None, *, sets_cookie: bool) -> str:
 
 
 def overrules_cache_control(name: str) -> bool:
-    """Whether caches follow this header in place of Cache-Control, so that an answer that nobody may store must not have it.
+    """Whether caches follow this header in place of Cache-Control: a response with no-store must not have it.
 
     CDN-Cache-Control and those made after it (RFC 9213 2.2), Surrogate-Control (Fastly, Varnish), Edge-Control (Akamai) and
     X-Accel-Expires (nginx).

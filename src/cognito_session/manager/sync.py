@@ -59,8 +59,10 @@ class SessionManager(Assembly):
         return cls(configuration, environ=environ, **rest)
 
     def resolve(self, cookie_header: CookieHeaders, *, remaining_seconds: float | None = None, extend: bool = True) -> Outcome:
-        """Who is asking. `remaining_seconds` is what is left of the function's time, if limited; with `extend=False` the
-        session's idle end stays where it is (polling).
+        """Find the session of a Cookie header.
+
+        `remaining_seconds` is the rest of the function's time, if limited. With `extend=False` the session's idle end is not
+        moved (polling).
         """
         outcome = self.engine.run(self.engine.resolve(cookie_header, remaining_seconds=remaining_seconds, extend=extend))
         if not isinstance(outcome, Rejected):
@@ -77,7 +79,7 @@ class SessionManager(Assembly):
     ) -> Session:
         """Begin a session with Cognito's AuthenticationResult; send its `set_cookies`.
 
-        The session that `cookie_header` (the sign-in request's own) stands for is ended. `user_agent` becomes the device's
+        The session of `cookie_header` (the sign-in request's own) ends. `user_agent` becomes the device's
         label in `sessions_of`. `remaining_seconds` is what is left of the function's time, if limited: a store that refuses
         writes is asked again within it. Raises SessionRequired where the access token has expired, where this very sign-in's
         session has been ended or the user signed out everywhere since; SessionForbidden where the policy refuses one more

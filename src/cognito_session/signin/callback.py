@@ -2,11 +2,11 @@
 
 1. Nothing is redeemed unless this browser began the flow: the state's own cookie must be there, whole and in time.
 2. Where it is gone (back button, too late), or a code came without a state (a SAML sign-in that the identity provider
-   began), that code is never redeemed: a person who is signed in goes on; anyone else begins anew, once. A restart asks
-   managed login for what the application asked of it before, such as the password (prompt=login).
+   began), that code is never redeemed: a person who is signed in goes on; for anyone else the flow starts again, once. A
+   restart asks managed login for what the application asked of it before, such as the password (prompt=login).
 3. The tokens become a session only where the ID token is about this very sign-in (nonce, audience, at_hash); else what
    was issued is revoked and nothing is kept.
-4. Managed login's own cookie may bring a sign-in from before "sign out everywhere". The flow is begun anew once with
+4. Managed login's own cookie may bring a sign-in from before "sign out everywhere". The flow is started again once with
    prompt=login, which the state says, so that it can never go round in circles. A sign-in with prompt=none is not: it must
    show nothing.
 5. A definite end deletes the flow's cookie; an outage keeps it, so that the page can be reloaded.
@@ -62,12 +62,12 @@ _CODE: Final = re.compile(r"[ -~]{1,2048}")
 """Visible ASCII (RFC 6749 A.11)."""
 
 _STOPS: Final = {
-    "sign_in_cancelled": (403, "Sign-in was cancelled", "Nothing has changed. You can sign in whenever you like."),
-    "sign_in_refused": (400, "Sign-in did not work", "The sign-in service refused this sign-in. Please try again."),
-    "sign_in_lost": (400, "Sign-in did not finish", "It took too long, was used before, or began in another browser."),
-    "sign_in_forged": (400, "Sign-in did not finish", "What came back from the sign-in service was not about your sign-in."),
-    "sign_in_ended": (401, "Sign-in is over", "This sign-in has been signed out already. Please sign in again."),
-    "too_many_sessions": (403, "Signed in on too many devices", "Sign out on another device first, then sign in again."),
+    "sign_in_cancelled": (403, "Sign-in was cancelled", "Nothing was changed. You can sign in at any time."),
+    "sign_in_refused": (400, "Sign-in failed", "The sign-in service refused this sign-in. Try again."),
+    "sign_in_lost": (400, "Sign-in was not completed", "It took too long, was used before, or began in another browser."),
+    "sign_in_forged": (400, "Sign-in was not completed", "The response of the sign-in service belongs to another sign-in."),
+    "sign_in_ended": (401, "Sign-in has ended", "This sign-in was already signed out. Sign in again."),
+    "too_many_sessions": (403, "Signed in on too many devices", "Sign out on another device, then sign in again."),
 }
 
 
@@ -90,21 +90,21 @@ def come_back(login: LoginCase, request: Request) -> Flow[Response]:
     """The answer to the callback. Raises SessionUnavailable and ConfigurationError, with nothing kept and nothing lost."""
     if request.method != "GET":
         return _stop(login, request, "sign_in_refused")._replace(status=405)
-    answer = _Answer.of(request)
-    if answer is None:
+    parameters = _CallbackParameters.of(request)
+    if parameters is None:
         return _stop(login, request, "sign_in_refused")
-    if answer.error is not None and answer.error not in _SILENT_REFUSALS:
-        said = told(answer.error, answer.description)
+    if parameters.error is not None and parameters.error not in _SILENT_REFUSALS:
+        said = told(parameters.error, parameters.description)
         yield from ask(Report("sign_in_refused", "", None, said, limited=True, written_by_strangers=True))
-    if answer.state is None:
-        return (yield from _unasked(login, request, answer))
-    transaction = yield from find_transaction(login.context, answer.state, request.cookie_headers)
+    if parameters.state is None:
+        return (yield from _unasked(login, request, parameters))
+    transaction = yield from find_transaction(login.context, parameters.state, request.cookie_headers)
     if transaction is None or transaction.is_over(login.context.now()):
-        return (yield from _begin_anew(login, request, answer, transaction))
+        return (yield from _start_again(login, request, parameters, transaction))
     gone = (transaction_cookie(login.context, transaction.state).delete_line(),)
-    if answer.error is not None:
-        return _refused_by_cognito(login, request, answer.error, transaction)._replace(cookies=gone)
-    found = yield from _redeem(login, request, answer.code or "", transaction)
+    if parameters.error is not None:
+        return _refused_by_cognito(login, request, parameters.error, transaction)._replace(cookies=gone)
+    found = yield from _redeem(login, request, parameters.code or "", transaction)
     if isinstance(found, Session):
         return _signed_in(login, transaction.return_to, (*found.set_cookies, *gone))
     if found == "sign_in_ended":
@@ -119,11 +119,11 @@ def _signed_in(login: LoginCase, return_to: str, cookies: tuple[str, ...]) -> Re
     """
     if login.context.cookie.same_site != "Strict":
         return redirect(return_to, cookies=cookies)
-    made = page(200, "You are signed in", "You are taken on.", link=(return_to, "Go on"))
+    made = page(200, "You are signed in", "Continue to the page that you opened.", link=(return_to, "Continue"))
     return made._replace(headers={**made.headers, "Refresh": f"0; url={return_to}"}, cookies=cookies)
 
 
-class _Answer(NamedTuple):
+class _CallbackParameters(NamedTuple):
     """The parameters that managed login sent along: either a code or an error, with the state of a flow that we began."""
 
     state: str | None
@@ -132,7 +132,7 @@ class _Answer(NamedTuple):
     description: str | None
 
     @classmethod
-    def of(cls, request: Request) -> _Answer | None:
+    def of(cls, request: Request) -> _CallbackParameters | None:
         """None where one is missing, repeated or beyond reason."""
         state, code, error = (request.parameters(name) for name in ("state", "code", "error"))
         if len(state) > 1 or len(code) + len(error) != 1:
@@ -143,27 +143,29 @@ class _Answer(NamedTuple):
         return cls(*((each[0] if each else None) for each in (state, code, error, description)))
 
 
-def _unasked(login: LoginCase, request: Request, answer: _Answer) -> Flow[Response]:
+def _unasked(login: LoginCase, request: Request, parameters: _CallbackParameters) -> Flow[Response]:
     """No state, so no flow of ours: who sent this code is not known, and redeeming it would be login CSRF."""
-    if answer.error is not None:
-        return _stop(login, request, _stop_of(answer.error))
+    if parameters.error is not None:
+        return _stop(login, request, _stop_of(parameters.error))
     under_way = yield from newest_transaction(login.context, request.cookie_headers)
-    return (yield from _begin_anew(login, request, answer, under_way))
+    return (yield from _start_again(login, request, parameters, under_way))
 
 
-def _begin_anew(login: LoginCase, request: Request, answer: _Answer, before: Transaction | None) -> Flow[Response]:
+def _start_again(
+    login: LoginCase, request: Request, parameters: _CallbackParameters, before: Transaction | None
+) -> Flow[Response]:
     """No flow can be completed: a person who is signed in goes on, for anyone else one like `before` begins, but only once."""
     return_to, entry = (login.site.after_sign_in, Entry()) if before is None else (before.return_to, before.entry)
     outcome = yield from resolve(login.context, request.cookie_headers)
     if not isinstance(outcome, Rejected):
         return _signed_in(login, return_to, outcome.session.set_cookies)
-    if answer.error is not None or was_restarted(answer.state):
+    if parameters.error is not None or was_restarted(parameters.state):
         return _stop(login, request, "sign_in_lost")
     return (yield from begin(login, request, return_to, entry, mark=RESTARTED))
 
 
 def _signed_out(login: LoginCase, request: Request, transaction: Transaction, gone: tuple[str, ...]) -> Flow[Response]:
-    """Cognito signed in by its own cookie somebody who has been signed out here since: it must ask for the password."""
+    """Cognito's own cookie signed in a user who has been signed out here since: Cognito must ask for the password."""
     if was_prompted(transaction.state):  # a page that knows no prompt: only the end of its cookie helps
         link = (login.site.logout_url(login.server.domain), "Start again")
         return _stop(login, request, "sign_in_ended", link=link)._replace(cookies=gone)
@@ -234,7 +236,7 @@ def _check(context: FlowContext, issued: dict[str, Any], transaction: Transactio
 
 
 def _take_back(refresh_token: object) -> Flow[None]:
-    """Revoke what was issued and is not kept; a failure leaves a token that nobody has."""
+    """Revoke what was issued and is not kept; a failure leaves a token that no client has."""
     if isinstance(refresh_token, str):
         try:
             yield from ask(Revoke(refresh_token))

@@ -1,4 +1,4 @@
-"""decode_token(): what a JWT says, believed by nobody."""
+"""decode_token(): the claims of a JWT, not verified."""
 
 from __future__ import annotations
 

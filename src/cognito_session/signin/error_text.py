@@ -1,6 +1,6 @@
 """told(): what the callback's address says about an error, made fit for the log and `on_event`.
 
-Whoever sends a browser to the callback writes this text, so it is one line (no forged log lines, no terminal controls, no
+Any site can send a browser to the callback with this text, so it is one line (no forged log lines, no terminal controls, no
 text that runs backwards), short, without quotes of its own, and without anything long enough to be a token.
 """
 

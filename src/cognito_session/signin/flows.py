@@ -6,8 +6,8 @@
         case ChallengeRequired() as step: ...        # send step.set_cookies, show a form for step.name and step.prompt
         case Refused(reason=why): ...                # say so
 
-Values for what is decided; SessionUnavailable for what could not be found out, ConfigurationError for what the operator
-must mend. Forms that call these change something: keep the CSRF check of your front door on.
+Decisions are values. An outage raises SessionUnavailable, a wrong setting ConfigurationError. Forms that call these methods
+change something: keep the CSRF check of your adapter on.
 """
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ class PasswordFlows(FlowsDesk):
         return self._engine.run(passwords.register(self._desk, username, password, attributes or {}))
 
     def confirm(self, username: str | None, code: str | None) -> Done | Refused:
-        """Confirm a sign-up with the code that was sent. It signs nobody in.
+        """Confirm a sign-up with the code that was sent. It does not sign the user in.
 
-        Refused: wrong_code, also for one that has expired, was used or is for nobody; username_exists, where another user
+        Refused: wrong_code, also for an expired or used code and for an unknown user; username_exists, where another user
         has confirmed this email or phone number; too_many_attempts.
         """
         return self._engine.run(passwords.confirm(self._desk, username, code))
 
     def resend(self, username: str | None) -> CodeSent:
-        """Send the code of a sign-up again. The same answer whoever it is, and whether or not anything was sent."""
+        """Send the code of a sign-up again. The response is the same for every user name, whether or not a code was sent."""
         return self._engine.run(passwords.resend(self._desk, username))
 
     def sign_in(
@@ -104,7 +104,7 @@ class PasswordFlows(FlowsDesk):
     ) -> SignInOutcome:
         """Sign in with a password; the app client needs ALLOW_USER_PASSWORD_AUTH.
 
-        The session that `cookie_header` stands for is ended when the new one begins. Refused: wrong_credentials for an
+        The session of `cookie_header` ends when the new one begins. Refused: wrong_credentials for an
         unknown user, a wrong password, a disabled user and one who is locked out for the moment alike, whatever
         PreventUserExistenceErrors says; not_confirmed (Cognito tells it before it looks at the password: then `resend` and
         `confirm`); password_reset_required (then `forgot_password`); too_many_sessions.
@@ -153,7 +153,7 @@ class PasswordFlows(FlowsDesk):
         give it here: then a form of another tab is refused and not taken for an answer to this challenge.
 
         Refused: wrong_code, expired_code and wrong_credentials, after which the same challenge may be answered again as long
-        as Cognito allows; challenge_expired, where the sign-in begins anew; invalid_password, invalid_input,
+        as Cognito allows; challenge_expired, where the user must sign in again; invalid_password, invalid_input,
         too_many_attempts, too_many_sessions. Raises ConfigurationError where Cognito goes on with a challenge that is not
         supported here: CUSTOM_CHALLENGE and SRP other than a device's.
         """
@@ -168,18 +168,18 @@ class PasswordFlows(FlowsDesk):
         return noted("answer", self._engine.run(flow))
 
     def forgot_password(self, username: str | None) -> CodeSent:
-        """Send a code for a new password. The same answer whoever it is, and whether or not anything was sent."""
+        """Send a code for a new password. The response is the same for every user name, whether or not a code was sent."""
         return self._engine.run(passwords.forgot_password(self._desk, username))
 
     def confirm_forgot_password(
         self, username: str | None, code: str | None, new_password: str | None, *, sign_out_others: bool | None = None
     ) -> PasswordReset | Refused:
-        """Set a new password with the code that was sent. It signs nobody in.
+        """Set a new password with the code that was sent. It does not sign the user in.
 
         Every session of the user ends, unless `sign_out_others` is False; without it the policy's `end_others_after` decides.
         To learn who the user is, the library signs in at Cognito with the new password and revokes those tokens at once. Where
         Cognito asks for a second factor, the outcome has that `challenge`: send its `set_cookies` and show its form, and the
-        sessions end with the answer. Refused: wrong_code, also for one that has expired, was never sent or is for nobody;
+        sessions end with the answer. Refused: wrong_code, also for one that has expired, was never sent or has no user;
         invalid_password; too_many_attempts, which Cognito says only of users who exist.
         """
         flow = passwords.confirm_forgot_password(self._desk, username, code, new_password, sign_out_others=sign_out_others)

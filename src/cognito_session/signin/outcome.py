@@ -1,7 +1,7 @@
 """What signing in with a password, a code or a passkey can come to, as values.
 
 Denied is a value (`Refused`), "could not find out" an exception: an outage never looks like a refusal. A refusal says no
-more than its reason; Cognito's own texts are shown to nobody. Secrets do not show in any repr.
+more than its reason; Cognito's own texts are not shown. Secrets do not show in any repr.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ __all__ = [
 class Refusal(StrEnum):
     """Why the answer is no. The values are stable.
 
-    wrong_credentials: the user name, the password or the passkey; nobody is told which, nor that a user is unknown,
+    wrong_credentials: the user name, the password or the passkey; it is not said which, nor that a user is unknown,
     disabled or locked out for the moment. wrong_code: where a user name was given beside it, also a code that has expired,
-    was never sent, or is for nobody. challenge_expired: the sign-in has to begin anew. sign_in_again: Cognito does not
+    was never sent, or has no user. challenge_expired: the user must sign in again. sign_in_again: Cognito does not
     honour this session's access token any more, or the user was signed out everywhere at this very moment. stale_sign_in: the
     session is good, but its sign-in is longer ago than the policy's `recent_sign_in_seconds`. refused: a
     firewall or a Lambda trigger of the user pool said no, or a reason that is not known here.
@@ -145,7 +145,7 @@ class AccountChanged(Done):
 
 @dataclass(frozen=True, slots=True)
 class PasswordReset(Done):
-    """The forgotten password is a new one. Nobody is signed in by it.
+    """The forgotten password is a new one. It does not sign the user in.
 
     `sub`: the user, where known. `others_signed_out`: how many sessions were ended, which are all that the user had; None
     where none were: not asked for, not completed, or the user is not known yet. `challenge`: Cognito asks for a second factor

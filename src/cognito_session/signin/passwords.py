@@ -102,7 +102,7 @@ def confirm_forgot_password(
 
 
 def _send_to_whom_it_may_concern(pool_context: PoolContext, operation: str, username: object) -> Flow[CodeSent]:
-    """One answer for everybody: an address, a limit or a refusal would each tell that somebody is there."""
+    """The same response for every user name: an address, a limit or a refusal would each reveal an account."""
     if is_username(username):
         answer = yield from pool_context.call(operation, pool_context.of_user(username))
         if isinstance(answer, PoolRefusal) and answer.code != "UserNotFoundException":

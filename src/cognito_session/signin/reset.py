@@ -1,6 +1,6 @@
 """After a forgotten password was reset: whose sessions must end, and their end.
 
-ConfirmForgotPassword answers with nothing, and a user name is no key of the table. The new password is at hand, so a sign-in at
+ConfirmForgotPassword answers with nothing, and a user name is no key of the table. The new password is known, so a sign-in at
 Cognito tells the user's `sub`. It begins no session here, and its tokens are revoked at once: the code that was sent is no
 second factor. Where Cognito asks for one, the challenge is handed to the page, and the others end with its answer.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ConfirmForgotPassword.html
@@ -65,7 +65,7 @@ def _ended(context: FlowContext, said: Answer, changed_at: int) -> Flow[Password
 
 
 def _revoke(signed_in: SignedIn) -> Flow[None]:
-    """This sign-in was a question: nobody keeps its tokens."""
+    """This sign-in only asks who the user is: its tokens are revoked."""
     try:
         yield from ask(Revoke(signed_in.refresh_token))
     except (SessionUnavailable, ConfigurationError) as error:

@@ -42,7 +42,7 @@ Where = Literal["here", "elsewhere", "everywhere"]
 def sign_out(login: LoginCase, request: Request, where: Where, return_to: str) -> Flow[Response]:
     """The answer to the sign-out form. CSRF has been checked. Raises SessionUnavailable where other sessions may live on."""
     if request.method != "POST":
-        return page(405, "Not this way", "Use the sign-out button.", link=(login.site.after_sign_in, "Home"))
+        return page(405, "Method not allowed", "To sign out, use the sign-out button.", link=(login.site.after_sign_in, "Home"))
     if where == "elsewhere":
         return (yield from _elsewhere(login, request, return_to))
     if where == "everywhere":
@@ -84,7 +84,7 @@ def _elsewhere(login: LoginCase, request: Request, return_to: str) -> Flow[Respo
 
 
 def _everywhere(login: LoginCase, request: Request) -> Flow[Response | None]:
-    """All sessions of whoever is signed in here; where nobody is, there is nothing to end. The answer to a stale sign-in."""
+    """End all sessions of the signed-in user, if there is one. Returns the response to a stale sign-in."""
     outcome = yield from resolve(login.context, request.cookie_headers)
     if isinstance(outcome, Rejected):
         return None
@@ -111,10 +111,10 @@ def _uncertain(login: LoginCase, request: Request, error: SessionUnavailable | C
     if not request.is_navigation:
         return json_response(error.status, error.public_body(), headers=error.public_headers())
     text = (
-        "This browser is signed out. We could not reach the place where your sign-in is recorded, so it may stay valid until it"
-        " runs out. If others may have had access to it, sign in again and sign out everywhere."
+        "You are signed out in this browser. The service that stores your session could not be reached, so the session may stay"
+        " valid until it expires. If other people had access to it, sign in again, then sign out everywhere."
     )
-    found = page(error.status, "Signed out here", text, link=(login.site.login_path, "Sign in"))
+    found = page(error.status, "Signed out in this browser", text, link=(login.site.login_path, "Sign in"))
     if error.retry_after is None:
         return found
     return found._replace(headers={**found.headers, "Retry-After": str(error.retry_after)})

@@ -2,8 +2,8 @@
 
 Each flow has a cookie of its own, named by its state, so that several tabs can sign in at once: at most five, and no more than
 the Cookie header has room for; the oldest goes. The cookie is sealed, short-lived and SameSite=Lax: it comes along when
-Cognito's page sends the browser back, which Strict would withhold. Whoever comes back without it has not begun the flow (RFC
-9700 4.7.1).
+Cognito's page sends the browser back, which Strict would withhold. A browser that comes back without it has not started the
+flow (RFC 9700 4.7.1).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PURPOSE: Final = "sign-in"
 _FORGED: Final = Report("cookie_refused", "", None, "sign-in cookie", limited=True)
 RESTARTED: Final = "r"
 PROMPTED: Final = "p"
-"""What a state begins with whose flow was begun anew: by itself, or with a prompt for the password."""
+"""The prefixes of a state whose flow was started again: by itself, or with a prompt for the password."""
 _STATE: Final = re.compile(r"[rp]?[0-9a-f]{32}")
 _MAX_HEADER_CHARS: Final = 65_536
 _MAX_PAIRS: Final = 200
@@ -100,12 +100,12 @@ class Transaction(NamedTuple):
 
 
 def was_restarted(state: object) -> bool:
-    """Whether a state, forged or not, says that its flow was already begun anew once: then it is not begun again."""
+    """Whether a state, forged or not, says that its flow was already started again: that happens once."""
     return isinstance(state, str) and state.startswith((RESTARTED, PROMPTED))
 
 
 def was_prompted(state: str) -> bool:
-    """Whether the flow was begun anew with a prompt for the password: then no prompt can help any more."""
+    """Whether the flow was started again with a prompt for the password: then another prompt cannot help."""
     return state.startswith(PROMPTED)
 
 

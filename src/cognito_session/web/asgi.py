@@ -1,10 +1,10 @@
-"""The ASGI middleware: each request gets a RequestSession, each response what that visit needs. Knows no framework.
+"""The ASGI middleware: gives each request a RequestSession and completes each response. Knows no framework.
 
-1. Nobody is asked for until the application asks: a public page is served in an outage and is left as it is.
-2. What changes something is checked for its origin before the application runs, and so is every WebSocket handshake.
-3. Cookies and caching headers join the message that begins the response, whatever made it: a redirect, an error, a stream.
-4. A SessionError that nobody has answered becomes the answer it stands for, also where a framework has made a 500 of it
-   (caught_errors.py); any other exception passes through untouched.
+1. The session is resolved when the application asks: a public page is served in an outage, and its response is unchanged.
+2. Requests that change something, and WebSocket handshakes, are checked for their origin before the application runs.
+3. Cookies and caching headers join the message that begins the response: of a page, a redirect, an error or a stream.
+4. An unhandled SessionError becomes its response, also if a framework has turned it into a 500 (caught_errors.py). Any other
+   exception passes through.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
@@ -58,9 +58,8 @@ class CognitoSessionMiddleware:
     own, may stand around one application: each checks what changes something, so name trusted origins in all of them. One
     around a mounted application whose manager is already there steps aside.
 
-    An exception that is no SessionError belongs to whoever stands outside. Where that is Starlette's error middleware its
-    500 goes out without us: a cookie that was due is not lost by that, the next request is sent it again. To have it on
-    that 500 as well, wrap the whole application instead of adding the middleware to it.
+    Any other exception is handled outside of this middleware. If Starlette's error middleware handles it, the 500 has no cookie
+    that was due: the next response has it. To have the cookie on the 500 too, wrap the whole application.
     """
 
     def __init__(
@@ -90,15 +89,15 @@ class CognitoSessionMiddleware:
         request_session = RequestSession(
             self.sessions.engine, request_of(scope), remaining_seconds=remaining_seconds(scope.get("aws.context"))
         )
-        # Written into the scope itself, as Starlette's own middlewares do: a copy would hide from whoever stands outside
-        # what the router below writes there (the route, for metrics).
+        # Written into the scope itself, as Starlette's own middlewares do: with a copy, an outer middleware would not see what
+        # the router writes there (the route, for metrics).
         scope[self.scope_key] = (request_session, *visits)
         with visiting(request_session), noting() as noted:
             if scope["type"] == "websocket":
                 await self._watched(request_session, scope, receive, send, noted)
             else:
                 await self._serve(
-                    request_session, scope, receive, _Answer(send, request_session, scope, noted, self.login_path)
+                    request_session, scope, receive, _Sender(send, request_session, scope, noted, self.login_path)
                 )
 
     async def _watched(self, request_session: RequestSession, scope: Scope, receive: Receive, send: Send, noted: Noted) -> None:
@@ -108,22 +107,22 @@ class CognitoSessionMiddleware:
         watch = SocketWatch(request_session, receive, send)
         try:
             await self._serve(
-                request_session, scope, watch.receive, _Answer(watch.send, request_session, scope, noted, self.login_path)
+                request_session, scope, watch.receive, _Sender(watch.send, request_session, scope, noted, self.login_path)
             )
         finally:
             await watch.stop()
 
-    async def _serve(self, request_session: RequestSession, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _serve(self, request_session: RequestSession, scope: Scope, receive: Receive, sender: _Sender) -> None:
         try:
             await self._admit(request_session, scope, receive)
-            await self.app(scope, receive, answer.send)
+            await self.app(scope, receive, sender.send)
         except Exception as error:
-            if answer.has_answered(error):
+            if sender.has_answered(error):
                 return
             refused = session_error_of(error)
-            if refused is None or answer.over or (answer.begun and scope["type"] == "http"):
+            if refused is None or sender.over or (sender.begun and scope["type"] == "http"):
                 raise
-            await answer.refuse(refused)
+            await sender.refuse(refused)
 
     async def _admit(self, request_session: RequestSession, scope: Scope, receive: Receive) -> None:
         """Refuse what may not reach the application. Raises SessionForbidden."""
@@ -176,15 +175,15 @@ def request_of(scope: Scope) -> Request:
 
 
 def _path(scope: Scope) -> str:
-    """The path as it was sent; where the server does not say, it is spelled anew."""
+    """The path as the browser sent it. If the server does not give it, the decoded path is escaped again."""
     raw: bytes | None = scope.get("raw_path")
     if raw:
         return escaped_path(raw.partition(b"?")[0], decoded=False)
     return escaped_path(scope["path"], decoded=True)
 
 
-class _Answer:
-    """What is sent back on one connection: the message that begins it takes along what the visit needs."""
+class _Sender:
+    """Sends the messages of one connection; the one that begins the response gets what the session needs."""
 
     def __init__(self, send: Send, request_session: RequestSession, scope: Scope, noted: Noted, login_path: str | None) -> None:
         self.begun = self.over = False
@@ -193,7 +192,7 @@ class _Answer:
         self._noted = noted
         self._login_path = login_path
         self._send = send
-        self._visit = request_session
+        self._request_session = request_session
         self._is_http = scope["type"] == "http"
         self._may_deny = "websocket.http.response" in (scope.get("extensions") or {})
 
@@ -225,9 +224,9 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, error: SessionError) -> None:
-        """Say what the error stands for: by a response, or by closing a WebSocket that can be told nothing else."""
-        base_path = self._visit.engine.base_path
-        response = refusal(self._visit.request, error, login_path=self._login_path, base_path=base_path)
+        """Send the response to the error, or close a WebSocket that cannot have a response."""
+        base_path = self._request_session.engine.base_path
+        response = refusal(self._request_session.request, error, login_path=self._login_path, base_path=base_path)
         if self._is_http:
             await self._respond("http.response", response)
         elif self._may_deny and not self.begun:
@@ -245,14 +244,14 @@ class _Answer:
     def _completed(self, kind: str, message: Message) -> Message:
         """The message that begins the response, with what the session needs. A handshake is cached nowhere."""
         pairs: Pairs = []
-        if self._visit.consulted or self._visit.has_noted:
+        if self._request_session.consulted or self._request_session.has_noted:
             pairs = [(bytes(name), bytes(value)) for name, value in message.get("headers") or ()]
             message = {**message, "headers": pairs}  # Sanic's headers can be read only once
         said = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
         if kind == "http.response.start":
-            needed = self._visit.complete("ASGI", message["status"], said)
+            needed = self._request_session.complete("ASGI", message["status"], said)
         else:  # the application may ask after its handshake too
-            needed = complete(said, self._visit.cookies) if self._visit.consulted else None
+            needed = complete(said, self._request_session.cookies) if self._request_session.consulted else None
         if needed is None:
             return message
         ours = [("set-cookie", line) for line in needed.cookies]

@@ -1,6 +1,6 @@
-"""current_session(): the session of the request being served, anywhere below its handler.
+"""current_session(): the session of the request that is being served, anywhere below its handler.
 
-A front door that finds out lazily gives the way to ask instead of an answer: a page that nobody asks about costs nothing.
+Adapters that resolve lazily store a function in place of a session: a page that does not use the session costs nothing.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ __all__ = ["current_session", "serving", "visiting"]
 Ask = Callable[[], "Session | None"]
 
 
-def _nobody() -> Session | None:
+def _no_session() -> Session | None:
     return None
 
 
-_current: ContextVar[Ask] = ContextVar("cognito_session", default=_nobody)
+_current: ContextVar[Ask] = ContextVar("cognito_session", default=_no_session)
 
 
 def current_session() -> Session | None:
-    """The session that is being served in this context, or None.
+    """The session of the current request, or None.
 
     Below ASGI, where asking would hold up the event loop, it is the one that has been asked for (a guard, `session_of`);
-    elsewhere it is found out now, and raises as the front door's own way of asking does.
+    elsewhere it is resolved now, and raises what the adapter's own function raises.
     """
     return _current.get()()
 
@@ -51,9 +51,9 @@ def serving(session: Session | Ask | None) -> Iterator[None]:
 
 @contextmanager
 def visiting(request_session: RequestSession) -> Iterator[None]:
-    """Make the visit's session the current one once somebody below has asked for it, in whatever task or thread.
+    """Make the session of this request current once the application has asked for it, in any task or thread of the request.
 
-    Until then it is whatever it was: of two managers around one application that is the outer one's.
+    Until then the outer adapter's session stays current, if two managers serve one application.
     """
     above = _current.get()
     with collecting(request_session), serving(lambda: request_session.found if request_session.consulted else above()):

@@ -9,7 +9,7 @@ what is not set comes from the environment.
 `request.cognito_session` is a Session or None, found out when first read. That can take a while, so an async view says
 `await request.acognito_session()` first, which works in every view. From then on, and below `session_required` and the
 mixin from the beginning, the plain attribute can be read there too, by templates for instance. Read on the event loop before
-that it raises a ConfigurationError that says so: an attribute cannot wait, and None would pass for "nobody is signed in".
+that it raises a ConfigurationError that says so: an attribute cannot wait, and None would mean "not signed in".
 
 Requests from other sites that change something are refused here. Django's own CsrfViewMiddleware may stand beside it, and
 its @csrf_exempt speaks for that one alone: ours is "CSRF": {"EXEMPT": ["/webhooks/*"]}.
@@ -31,7 +31,7 @@ from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.http.error_response import session_error_of
 from cognito_session.web import establish as turns
 from cognito_session.web.current import visiting
-from cognito_session.web.django_request import Call, call_of, request_of, respond
+from cognito_session.web.django_request import ServedRequest, request_of, respond, served_request_of
 from cognito_session.web.settings import AdapterSettings
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class CognitoSessionMiddleware:
     """Sessions for a Django project; set up by `settings.COGNITO_SESSION`. Raises ConfigurationError.
 
     A person without a session who asked for a page is sent to LOGIN_PATH (a path or the name of a URL), else to LOGIN_URL
-    where the project has set that: Django's own default names a page that may not exist. An empty LOGIN_PATH sends nobody
-    anywhere. The way back is in `return_to`.
+    where the project has set that: Django's own default names a page that may not exist. With an empty LOGIN_PATH no
+    request is redirected. The way back is in `return_to`.
 
     For a second manager, with a cookie of another name, put a subclass beside it that has another `settings_name` and
     `attribute`; the decorator, the mixin and the functions are told which `attribute` is meant.
@@ -90,10 +90,10 @@ class CognitoSessionMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         """The response with what the browser needs; where Django runs asynchronously, a coroutine."""
-        call = Call(self.settings.manager.engine, request, attribute=self.attribute, login_path=self.login_path)
+        call = ServedRequest(self.settings.manager.engine, request, attribute=self.attribute, login_path=self.login_path)
         return (self._aserve if self._is_async else self._serve)(call, request)
 
-    def _serve(self, call: Call, request: HttpRequest) -> HttpResponse:
+    def _serve(self, call: ServedRequest, request: HttpRequest) -> HttpResponse:
         with visiting(call.request_session):
             try:
                 call.request_session.check_csrf()
@@ -101,7 +101,7 @@ class CognitoSessionMiddleware:
                 return call.finish(call.refuse(error))
             return call.finish(self.get_response(request))
 
-    async def _aserve(self, call: Call, request: HttpRequest) -> HttpResponse:
+    async def _aserve(self, call: ServedRequest, request: HttpRequest) -> HttpResponse:
         with visiting(call.request_session):
             try:
                 await call.request_session.acheck_csrf()
@@ -114,7 +114,9 @@ class CognitoSessionMiddleware:
         refused = session_error_of(error)
         if refused is None:
             return None
-        answer: HttpResponse = refused.respond() if refused.responder else call_of(request, self.attribute).refuse(refused)
+        answer: HttpResponse = (
+            refused.respond() if refused.responder else served_request_of(request, self.attribute).refuse(refused)
+        )
         return answer
 
     def login_path(self) -> str | None:
@@ -132,7 +134,7 @@ class SessionRequest(HttpRequest):
 
     async def acognito_session(self) -> Session | None:
         """As `cognito_session`, in async views too."""
-        return await call_of(self, _ATTRIBUTE).asession()
+        return await served_request_of(self, _ATTRIBUTE).asession()
 
 
 class SessionRequiredMixin:
@@ -201,7 +203,7 @@ def session_required(view: Any = None, /, *, attribute: str = _ATTRIBUTE, **guar
 def _guarded(
     view: Callable[..., Any], guards: Mapping[str, Any], attribute: str, request: HttpRequest, *arguments: Any, **keywords: Any
 ) -> Any:
-    call = call_of(request, attribute)
+    call = served_request_of(request, attribute)
     call.admit(call.session(), guards)
     return view(request, *arguments, **keywords)
 
@@ -209,14 +211,14 @@ def _guarded(
 async def _aguarded(
     view: Callable[..., Any], guards: Mapping[str, Any], attribute: str, request: HttpRequest, *arguments: Any, **keywords: Any
 ) -> Any:
-    call = call_of(request, attribute)
+    call = served_request_of(request, attribute)
     call.admit(await call.asession(), guards)
     return await view(request, *arguments, **keywords)
 
 
 def visit_of(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> RequestSession:
     """The request's RequestSession. Raises ConfigurationError where no middleware has made one."""
-    return call_of(request, attribute).request_session
+    return served_request_of(request, attribute).request_session
 
 
 def establish(request: HttpRequest, tokens: object, *, attribute: str = _ATTRIBUTE) -> Session:

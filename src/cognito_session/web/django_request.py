@@ -1,7 +1,7 @@
-"""Call: one Django request below one CognitoSessionMiddleware: its visit, its refusal, its response.
+"""ServedRequest: one Django request below one CognitoSessionMiddleware: its session, its refusal, its response.
 
-The request's class gets the attribute as a property, so that reading it is asking. Where it would block the event loop it
-refuses to be read instead. Knows nothing of settings.
+The request's class gets the attribute as a property that resolves the session. Where that would block the event loop, reading
+it raises. Settings are not known here.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from cognito_session.http.request import Request
     from cognito_session.http.response import Response
 
-__all__ = ["Call", "call_of", "request_of", "respond"]
+__all__ = ["ServedRequest", "request_of", "respond", "served_request_of"]
 
 
-class Call:
+class ServedRequest:
     """One request. `attribute`: the request's own; `login_path`: where to sign in, found out when that is wanted."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Call:
             return await self.request_session.asession()
 
     def admit(self, me: Session | None, guards: Mapping[str, Any]) -> None:
-        """Let nobody pass whom the guards of Session.require do not."""
+        """Raise what the guards of Session.require raise, or SessionRequired without a session."""
         with self._answering():
             self.request_session.required_of(me).require(**guards)
 
@@ -78,7 +78,7 @@ class Call:
             raise
 
     def refuse(self, error: SessionError) -> HttpResponse:
-        """The answer that `error` stands for."""
+        """The response to `error`."""
         return respond(
             refusal(
                 self.request_session.request,
@@ -101,13 +101,13 @@ class Call:
         return response
 
 
-def call_of(request: HttpRequest, attribute: str) -> Call:
-    """The request's call that this attribute belongs to, for whoever is about to ask it for the session.
+def served_request_of(request: HttpRequest, attribute: str) -> ServedRequest:
+    """The served request of this attribute, for a caller that is about to ask for the session.
 
     Raises ConfigurationError where no middleware has made one.
     """
     call = getattr(request, _slot(attribute), None)
-    if not isinstance(call, Call):
+    if not isinstance(call, ServedRequest):
         raise ConfigurationError(
             f"request.{attribute}: no middleware has seen this request; MIDDLEWARE needs"
             ' "cognito_session.web.django.CognitoSessionMiddleware"'
@@ -148,10 +148,10 @@ def _class_with(kind: type, attribute: str) -> type:
     """A kind of request that can be asked for its session."""
 
     def session(request: HttpRequest) -> Session | None:
-        return call_of(request, attribute).session()
+        return served_request_of(request, attribute).session()
 
     async def asession(request: HttpRequest) -> Session | None:
-        return await call_of(request, attribute).asession()
+        return await served_request_of(request, attribute).asession()
 
     return type(kind.__name__, (kind,), {attribute: property(session), f"a{attribute}": asession})
 

@@ -51,7 +51,7 @@ class CognitoAuth:
     """
 
     optional: MaybeGuard
-    """A dependency: the session, or None. What cannot be found out is a 503, also here: nobody is taken for a guest."""
+    """A dependency: the session, or None. An outage is a 503 here too: a user is never taken for a guest."""
 
     required: Guard
     """A dependency: the session; without one 401, or the way to sign in for a person who wants a page."""

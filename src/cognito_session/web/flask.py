@@ -112,7 +112,7 @@ class _Outside(wsgi.CognitoSessionMiddleware):
 
 
 def session_manager() -> AnySessionManager:
-    """The manager of the application at hand. Raises ConfigurationError where it has none."""
+    """The current application's manager. Raises ConfigurationError where it has none."""
     return _settings().manager
 
 
@@ -126,7 +126,7 @@ def current_visit() -> RequestSession:
 
 
 def current_session() -> Session | None:
-    """Who is asking, found out at most once a request; None where nobody is signed in, and outside a request.
+    """The request's session, resolved at most once; None without a session, and outside a request.
 
     Templates have it too. Raises SessionUnavailable, ConfigurationError.
     """

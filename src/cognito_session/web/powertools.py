@@ -45,8 +45,8 @@ __all__ = ["session_middleware"]
 
 teach_pydantic()
 
-Answer = PowertoolsResponse[Any]
-Middleware = Callable[["ApiGatewayResolver", Callable[["ApiGatewayResolver"], Answer]], Answer]
+RouteResponse = PowertoolsResponse[Any]
+Middleware = Callable[["ApiGatewayResolver", Callable[["ApiGatewayResolver"], RouteResponse]], RouteResponse]
 
 _VISIT = "_cognito_session_visit"
 
@@ -54,7 +54,7 @@ _VISIT = "_cognito_session_visit"
 def session_middleware(sessions: AnySessionManager, *, optional: bool = False, login_path: str | None = None) -> Middleware:
     """A middleware for `app.use(middlewares=[...])` or for one route's `middlewares=[...]`, also under `resolve_async`.
 
-    The session is in `app.context["session"]` (None with `optional` where nobody is signed in) and `current_session()`.
+    The session is in `app.context["session"]` (None with `optional` and no session) and `current_session()`.
     An unknown path stays 404, and a preflight is answered as CORSConfig says. A route with OPTIONS among its methods meets a
     preflight without a session. Refusals, and errors that Powertools knows how to answer, are answered with the cookies that
     are due. `login_path`: where a person without a session is sent who asked for a page. Two of them at one request ask once.
@@ -63,7 +63,9 @@ def session_middleware(sessions: AnySessionManager, *, optional: bool = False, l
     check_boolean("optional", optional)
     check_login_path("login_path", login_path)
 
-    def session_of_request(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
+    def session_of_request(
+        app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], RouteResponse]
+    ) -> RouteResponse:
         if _is_unrouted(app):
             return next_middleware(app)
         form, request_session = _visit(app, sessions)
@@ -94,7 +96,7 @@ def _is_unrouted(app: ApiGatewayResolver) -> bool:
     return route is not None and bool(routes) and all(route is not known for known in routes)
 
 
-def _preflight(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
+def _preflight(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], RouteResponse]) -> RouteResponse:
     """The answer of a route that has OPTIONS among its methods, without its body: no session stands behind it.
 
     See cognito_session.web.aws_lambda.protect.
@@ -116,7 +118,7 @@ def _visit(app: ApiGatewayResolver, sessions: AnySessionManager) -> tuple[Form, 
     return form, known[id(sessions)]
 
 
-def _answer(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], Answer]) -> Answer:
+def _answer(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayResolver], RouteResponse]) -> RouteResponse:
     """The route's response; of an error that an exception handler or Powertools itself would answer, that answer.
 
     Powertools would make it outside of the middlewares, where no cookie can be added.
@@ -141,11 +143,11 @@ def _cause(error: Exception) -> Exception:
     return cause if isinstance(error, DependencyResolutionError) and isinstance(cause, Exception) else error
 
 
-def _handled(app: ApiGatewayResolver, error: Exception) -> Answer | None:
+def _handled(app: ApiGatewayResolver, error: Exception) -> RouteResponse | None:
     own = app.exception_handler_manager.lookup_exception_handler(type(error))
     if own is not None:
         try:
-            made: Answer = own(error)
+            made: RouteResponse = own(error)
         except ServiceError as other:
             error = other
         else:
@@ -180,7 +182,7 @@ class _Headers(dict[str, Any]):
         super().__setitem__(name, cache_control(value, sets_cookie=self.sets_cookie) if strict else value)
 
 
-def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
+def _finished(form: Form, answer: RouteResponse, cookies: Iterable[str]) -> RouteResponse:
     """The response with the cookies it lacks, `Cache-Control` and `Vary`; Set-Cookie where this form loses none."""
     present = _present(answer)
     own = [(name, text) for name, value in answer.headers.items() for text in _texts(value) if name.lower() != "set-cookie"]
@@ -199,7 +201,7 @@ def _finished(form: Form, answer: Answer, cookies: Iterable[str]) -> Answer:
     return answer
 
 
-def _present(answer: Answer) -> list[str]:
+def _present(answer: RouteResponse) -> list[str]:
     """The Set-Cookie values of the route's own."""
     in_headers = [text for name, value in answer.headers.items() if name.lower() == "set-cookie" for text in _texts(value)]
     return [*(str(cookie) for cookie in answer.cookies), *in_headers]

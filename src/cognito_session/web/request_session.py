@@ -1,8 +1,8 @@
-"""RequestSession: one request at a front door. Who asks is found out at most once, when somebody first wants to know.
+"""RequestSession: the session of one request. It is resolved lazily, at most once per request.
 
-Every front door makes one per request, asks it for the session, and adds to the response what `cookies` says. A request
-that nobody asks about costs nothing and its response is left alone. What could not be found out is raised each time it is
-asked for, so that a page which needs no session is served in an outage too.
+Every adapter makes one per request, asks it for the session, and applies `complete` to the response. A request whose session is
+not used costs nothing, and its response is unchanged. A fault is raised at each use of the session, so that a page without one
+is served in an outage too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ASKED = (
 
 
 class RequestSession:
-    """One request's session, found out when first asked for.
+    """One request's session, resolved when first used.
 
     The sync methods run the flows of `engine` in this thread, those that begin with "a" on the event loop. Sharing one
     RequestSession between threads is harmless: they may ask twice.
@@ -66,7 +66,7 @@ class RequestSession:
 
     @property
     def consulted(self) -> bool:
-        """Whether the response depends on the cookie or sets one: then nobody else may be given it."""
+        """Whether the response depends on the cookie or sets one: then no cache may give it to another user."""
         return self._outcome is not None or bool(self._sent)
 
     @property
@@ -77,18 +77,18 @@ class RequestSession:
 
     @property
     def found(self) -> Session | None:
-        """The session where somebody has asked and there is one. Asks nothing and raises nothing."""
+        """The session, if it was resolved and there is one. Resolves nothing and raises nothing."""
         outcome = self._outcome
         return None if outcome is None or isinstance(outcome, Rejected | SessionError) else outcome.session
 
     @property
     def is_known(self) -> bool:
-        """Whether somebody has asked: then `session` answers at once, be it with an error."""
+        """Whether the session was resolved: then `session` returns or raises at once."""
         return self._outcome is not None
 
     @property
     def reason(self) -> Reason | None:
-        """Why there is no session, once somebody has asked; None where there is one."""
+        """Why there is no session, once it was resolved; None if there is one."""
         return self._outcome.reason if isinstance(self._outcome, Rejected) else None
 
     def send(self, cookies: Iterable[str]) -> None:
@@ -142,7 +142,7 @@ class RequestSession:
             yield from ask(Report(event, "", None, f"the response had begun when {what}"))
 
     def session(self) -> Session | None:
-        """The session, or None. Raises SessionUnavailable or ConfigurationError."""
+        """The session, or None. Raises SessionUnavailable and ConfigurationError."""
         if self._outcome is None:
             try:
                 with known_client(self):
@@ -170,7 +170,7 @@ class RequestSession:
         return self.required_of(await self.asession())
 
     def required_of(self, me: Session | None) -> Session:
-        """`me`, where somebody is signed in. Raises SessionRequired."""
+        """`me`, if it is a session. Raises SessionRequired."""
         if me is None:
             raise SessionRequired("no usable session", reason=self.reason)
         return me
@@ -200,7 +200,7 @@ class RequestSession:
                 raise csrf_refusal()
 
     def _proof(self) -> bool | None:
-        """None: nothing is to be proved. True: only the session's own token can still speak for the request. False: nothing."""
+        """None: no proof is needed. True: only the session's CSRF token can prove the origin. False: nothing can."""
         verdict = self.engine.csrf.verdict(self.request)
         if verdict is CsrfVerdict.PASSES:
             return None

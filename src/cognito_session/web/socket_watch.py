@@ -55,7 +55,7 @@ class SocketWatch:
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        self._visit = request_session
+        self._request_session = request_session
         self._receive = receive
         self._send = send
         self._interval = request_session.engine.websocket_recheck_seconds
@@ -96,7 +96,7 @@ class SocketWatch:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.gather(*tasks, return_exceptions=True)  # a client that has left is nobody's fault
+            await asyncio.gather(*tasks, return_exceptions=True)  # a client that has left is no fault
 
     def _start(self) -> None:
         if not aio.is_under_trio():
@@ -123,12 +123,12 @@ class SocketWatch:
 
     async def _check_if_due(self) -> None:
         """Close where the session has ended. Two checks at once read once: the first takes the interval."""
-        me, now = self._visit.found, self._visit.context.clock.monotonic()
+        me, now = self._request_session.found, self._request_session.context.clock.monotonic()
         if me is None or self.closed or now - self._checked_at < self._interval:
             return
         self._checked_at = now
         try:
-            lives = await self._visit.engine.arun(still_lives(self._visit.engine.context, me.sub, me.sid))
+            lives = await self._request_session.engine.arun(still_lives(self._request_session.engine.context, me.sub, me.sid))
         except (SessionError, TokenError):
             return  # not found out, which is no denial
         if not lives and not self.closed:

@@ -39,7 +39,7 @@ __all__ = [
 
 
 async def session_of(connection: HTTPConnection, sessions: AnySessionManager | None = None) -> Session | None:
-    """Who is asking, found out at most once a request; None where nobody is signed in.
+    """The request's session, resolved at most once; None without a session.
 
     Name the manager where several serve the application. Raises SessionUnavailable, ConfigurationError.
     """
@@ -47,7 +47,7 @@ async def session_of(connection: HTTPConnection, sessions: AnySessionManager | N
 
 
 async def required_session_of(connection: HTTPConnection, sessions: AnySessionManager | None = None) -> Session:
-    """As `session_of`, and raises SessionRequired where nobody is signed in."""
+    """As `session_of`, and raises SessionRequired without a session."""
     return await visit_of(connection.scope, sessions).arequired()
 
 

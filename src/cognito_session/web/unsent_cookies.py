@@ -60,15 +60,15 @@ def collecting(request_session: Collector) -> Iterator[None]:
 
 
 class known_client:  # noqa: N801 - used as a context manager; a generator would cost every request a microsecond
-    """The visit whose client the events of this block are told with."""
+    """Events that are reported in this block carry the address of this request's client."""
 
-    __slots__ = ("_token", "_visit")
+    __slots__ = ("_client", "_token")
 
     def __init__(self, request_session: Collector) -> None:
-        self._visit = request_session
+        self._client = request_session
 
     def __enter__(self) -> None:
-        self._token = current_request_session.set(self._visit)
+        self._token = current_request_session.set(self._client)
 
     def __exit__(self, *_: object) -> None:
         current_request_session.reset(self._token)

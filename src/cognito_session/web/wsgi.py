@@ -57,7 +57,7 @@ class CognitoSessionMiddleware:
     """
 
     answers_swallowed = True
-    """Whether a 500 that a framework has made of a SessionError is replaced by the answer that the error stands for."""
+    """Whether a 500 that a framework has made of a SessionError is replaced by the response to the error."""
 
     adapter = "WSGI"
     """Which adapter this is, for the log."""
@@ -68,28 +68,28 @@ class CognitoSessionMiddleware:
         self.login_path: str | None = check_login_path("login_path", login_path)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The application's answer with what the browser needs, or the refusal that an error stands for."""
+        """The application's response with what the browser needs, or the response to a SessionError."""
         request_session = begin_visit(environ, self.sessions)
         with visiting(request_session), noting() as noted:
-            answer = _Answer(request_session, start_response, noted if self.answers_swallowed else None, self.adapter)
+            starter = _Starter(request_session, start_response, noted if self.answers_swallowed else None, self.adapter)
             try:
                 self.admit(request_session)
-                return answer.begun(self.app(environ, answer.start))
+                return starter.begun(self.app(environ, starter.start))
             except SessionError as error:
-                return answer.refuse(error, self.login_path)
+                return starter.refuse(error, self.login_path)
 
     def admit(self, request_session: RequestSession) -> None:
         """Refuse what may not reach the application. Raises SessionForbidden."""
         request_session.check_csrf()
 
 
-class _Answer:
-    """One answer on its way out: whether it has begun, and what is added when it does."""
+class _Starter:
+    """Starts one response: replaces start_response, and adds what the session needs to the headers."""
 
     def __init__(
         self, request_session: RequestSession, start_response: StartResponse, noted: Noted | None, adapter: str
     ) -> None:
-        self._visit = request_session
+        self._request_session = request_session
         self._noted = noted
         self._adapter = adapter
         self._swallowed: SessionError | None = None
@@ -103,7 +103,7 @@ class _Answer:
             if self._swallowed is not None:
                 return lambda _: None
         self._started = True
-        needed = self._visit.complete(self._adapter, int(status[:3]), headers)
+        needed = self._request_session.complete(self._adapter, int(status[:3]), headers)
         if needed is not None:
             headers = [
                 *((name, value) for name, value in headers if not needed.removes(name)),
@@ -135,10 +135,14 @@ class _Answer:
         return first
 
     def refuse(self, error: SessionError, login_path: str | None) -> Iterable[bytes]:
-        """The answer that `error` stands for, instead of one whose headers may have been named but not sent."""
-        request = self._visit.request
+        """The response to `error`, in place of one whose headers may have been passed on but not sent."""
+        request = self._request_session.request
         response = refusal(
-            request, error, login_path=login_path, base_path=self._visit.engine.base_path, cookies=self._visit.cookies
+            request,
+            error,
+            login_path=login_path,
+            base_path=self._request_session.engine.base_path,
+            cookies=self._request_session.cookies,
         )
         body = response.body.encode()
         headers = [*({"Content-Type": "text/plain"} | dict(response.headers)).items(), ("Content-Length", str(len(body)))]

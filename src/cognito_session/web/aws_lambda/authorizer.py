@@ -69,7 +69,8 @@ def authorizer(
     A browser that is never handed its new cookie stays signed in until the session's ends: its cookie is previous and the
     current one was never seen, which heals at every request (only refreshes slide the idle end then: keep `idle_seconds`
     above the access token's life). Once the new cookie is in use, a copy of the old one is good for 60 seconds, then refused,
-    and from its token's expiry on taken for a stolen one, which ends the session: whoever stores cookies must store new ones.
+    and from its token's expiry on taken for a stolen one, which ends the session: a client
+    that stores cookies must store the new ones.
     """
     guards: dict[str, Any] = {"any_group": any_group, "all_groups": all_groups, "scopes": scopes}
 
@@ -90,9 +91,9 @@ def authorizer(
 
 def _connection(engine: Engine, request_session: RequestSession, event: Mapping[str, Any]) -> dict[str, str]:
     """For a connection's later events: the proof of whose they are, where the manager serves them."""
-    from cognito_session.web.aws_lambda.websocket import CONNECTION, Handshake, seal_connection
+    from cognito_session.web.aws_lambda.websocket import CONNECTION, HandshakeSession, seal_connection
 
-    if not isinstance(request_session, Handshake) or not engine.websocket_api:
+    if not isinstance(request_session, HandshakeSession) or not engine.websocket_api:
         return {}
     me = request_session.required()
     return {CONNECTION: engine.run(seal_connection(engine.context, event["requestContext"], me.sub, me.sid))}

@@ -1,11 +1,10 @@
-"""protect: a Lambda handler that is called with a session, or not at all, whichever form its events have.
+"""protect: calls a Lambda handler with the session of an event of any form, or refuses the event.
 
-Cookies are added to whatever the handler answers; a SessionError, the handler's own included, becomes the answer it
-stands for. A denial clears no cookie. WebSocket APIs' events are as websocket.py says.
+The handler's response gets the cookies that are due. A SessionError, raised here or by the handler, becomes its response. A
+denial clears no cookie. websocket.py serves the events of WebSocket APIs.
 
-A CORS preflight carries no cookies (Fetch 4.8), so that no session could ever be found for it: the handler is called with
-None and its answer goes out without a body. Any client can send such a request. It reads nothing that way, and a handler
-that changes something must look at the method, as it must for every other method.
+A CORS preflight carries no cookies (Fetch 4.8) and never has a session: the handler is called with None, and its response has
+no body. Any client can send a preflight, so a handler that changes something must check the method.
 """
 
 from __future__ import annotations
@@ -107,17 +106,17 @@ def protect(
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
         if other_events is not None and not is_http(event):
             return other_events(event, context)
-        call = _Call(engine, event, context, login_path)
+        invocation = _Invocation(engine, event, context, login_path)
         try:
-            call.request_session.check_csrf()
-            if call.is_preflight and not optional:
-                with call.preflight():
-                    return call.without_body(handler(event, context, None))
-            me = call.admit(call.request_session.session(), optional=optional)
-            with serving(me), collecting(call.request_session):
-                return call.finish(handler(event, context, me))
+            invocation.request_session.check_csrf()
+            if invocation.is_preflight and not optional:
+                with invocation.preflight():
+                    return invocation.without_body(handler(event, context, None))
+            me = invocation.admit(invocation.request_session.session(), optional=optional)
+            with serving(me), collecting(invocation.request_session):
+                return invocation.finish(handler(event, context, me))
         except SessionError as error:
-            return call.refuse(error)
+            return invocation.refuse(error)
 
     return protected
 
@@ -148,20 +147,20 @@ def _protect_coroutine(
         if other_events is not None and not is_http(event):
             found = other_events(event, context)
             return await found if inspect.isawaitable(found) else found
-        call = _Call(engine, event, context, login_path)
+        invocation = _Invocation(engine, event, context, login_path)
         try:
-            await call.request_session.acheck_csrf()
-            if call.is_preflight and not optional:
-                with call.preflight():
-                    return call.without_body(await handler(event, context, None))
-            me = call.admit(await call.request_session.asession(), optional=optional)
-            with serving(me), collecting(call.request_session):
-                return call.finish(await handler(event, context, me))
+            await invocation.request_session.acheck_csrf()
+            if invocation.is_preflight and not optional:
+                with invocation.preflight():
+                    return invocation.without_body(await handler(event, context, None))
+            me = invocation.admit(await invocation.request_session.asession(), optional=optional)
+            with serving(me), collecting(invocation.request_session):
+                return invocation.finish(await handler(event, context, me))
         except Exception as error:
             refused = session_error_of(error)
             if refused is None:
                 raise
-            return call.refuse(refused)
+            return invocation.refuse(refused)
 
     @functools.wraps(handler)
     def protected(event: Mapping[str, Any], context: Any = None) -> Any:
@@ -175,14 +174,14 @@ def _protect_coroutine(
 
 def resolve_event(engine: Engine, event: Mapping[str, Any], context: Any) -> Session:
     """The event's session. Raises SessionError, ready to answer in the event's form."""
-    call = _Call(engine, event, context, None)
+    invocation = _Invocation(engine, event, context, None)
     try:
-        call.request_session.check_csrf()
-        me = call.request_session.required()
+        invocation.request_session.check_csrf()
+        me = invocation.request_session.required()
     except SessionError as error:
-        error.responder = call.refuse
+        error.responder = invocation.refuse
         raise
-    return me.answering(functools.partial(_respond, call.form))
+    return me.answering(functools.partial(_respond, invocation.form))
 
 
 def refuse_unread(event: Any, error: SessionError) -> dict[str, Any]:
@@ -194,7 +193,7 @@ def refuse_unread(event: Any, error: SessionError) -> dict[str, Any]:
     return respond(form, refusal(request, error))
 
 
-class _Call:
+class _Invocation:
     """One invocation: the event's form, its visit, and how its answer is finished."""
 
     def __init__(self, engine: Engine, event: Mapping[str, Any], context: Any, login_path: str | None) -> None:
@@ -242,7 +241,7 @@ class _Call:
         return with_session_headers(self.form, response, self.request_session.cookies)
 
     def refuse(self, error: SessionError) -> dict[str, Any]:
-        """The answer an error stands for; a session that was refreshed before the handler refused still gets its cookie."""
+        """The response to an error; a session that was refreshed before the handler refused still gets its cookie."""
         return respond(
             self.form,
             refusal(
@@ -258,14 +257,14 @@ class _Call:
 def visit_of(engine: Engine, form: Form, event: Mapping[str, Any], context: Any) -> RequestSession:
     """The visit of an event, as its form brings it."""
     if form is Form.MESSAGE:
-        from cognito_session.web.aws_lambda.websocket import Message
+        from cognito_session.web.aws_lambda.websocket import MessageSession
 
-        return Message(engine, event)
+        return MessageSession(engine, event)
     kind = RequestSession
     if form is Form.CONNECT:
-        from cognito_session.web.aws_lambda.websocket import Handshake
+        from cognito_session.web.aws_lambda.websocket import HandshakeSession
 
-        kind = Handshake
+        kind = HandshakeSession
     return kind(engine, request_of(event), remaining_seconds=remaining_seconds(context))
 
 

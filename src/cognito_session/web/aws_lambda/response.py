@@ -1,11 +1,11 @@
-"""An answer in the form of the event it answers, with every Set-Cookie value surviving.
+"""A response in the form that the event's service expects, with every Set-Cookie value.
 
 Each form loses cookies in its own way:
 - payload 2.0 joins what is in `headers`: cookies go into `cookies`;
 - payload 1.0 sends one value of `headers` and all of `multiValueHeaders`, of a name in both only the latter, and a REST API
   answers 502 to fields that it does not know, `cookies` among them;
 - a load balancer reads `multiValueHeaders` alone where the target group has them enabled, else `headers` alone;
-- a WebSocket API passes on no header of a handshake's answer but Sec-WebSocket-Protocol: there cookies are not to be had
+- a WebSocket API passes on no header of a handshake's response but Sec-WebSocket-Protocol: it cannot set cookies
   (https://repost.aws/questions/QUbewEWvRiSr62tfjwg0ENGQ).
 """
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cognito_session.core.protocol.context import FlowContext
     from cognito_session.engine import Engine
 
-__all__ = ["CONNECTION", "Handshake", "Message", "connected_session", "seal_connection"]
+__all__ = ["CONNECTION", "HandshakeSession", "MessageSession", "connected_session", "seal_connection"]
 
 CONNECTION: Final = "connection"
 """The sealed value's name in the authorizer's request_context."""
@@ -47,7 +47,7 @@ CONNECTION_SECONDS: Final = 2 * 3600 + 300
 _PURPOSE: Final = "websocket"
 
 
-class Handshake(RequestSession):
+class HandshakeSession(RequestSession):
     """A `$connect`: resolved from its cookie, and checked for where it comes from, though it is a GET."""
 
     sends_cookies = False
@@ -65,7 +65,7 @@ class Handshake(RequestSession):
             raise csrf_refusal()
 
 
-class Message(RequestSession):
+class MessageSession(RequestSession):
     """A later event of a connection: whose it is was found out at `$connect`, and so was where it comes from."""
 
     sends_cookies = False
@@ -75,7 +75,7 @@ class Message(RequestSession):
         self._event_context = event["requestContext"]
 
     def check_csrf(self) -> None:
-        """Nothing: the handshake was checked, and nobody else can write to the connection."""
+        """Nothing: the handshake was checked, and no other page can write to the connection."""
 
     async def acheck_csrf(self) -> None:
         """As `check_csrf`."""
@@ -127,7 +127,7 @@ def _bound_to(context: FlowContext, request_context: Mapping[str, Any]) -> tuple
 def connected_session(context: FlowContext, sub: str, sid: str) -> Flow[Outcome]:
     """The session that a connection was opened with, if it still lives and its access token is valid; one consistent read.
 
-    A row that other sign-in code has written over since, or wrote and nobody has refreshed yet, is another session's.
+    A row that other sign-in code wrote, and that was not refreshed since, belongs to another session.
     Raises StoreUnavailable.
     """
     key = SessionKey(sub, sid)
