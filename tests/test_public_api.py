@@ -43,23 +43,25 @@ PUBLIC = {
         *("MemoryStore", "Run", "StoreContract", "set_defaults"),
     ],
     "cognito_session.web.asgi": [
-        *("ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"),
+        *("ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "request_session_of"),
     ],
     "cognito_session.web.django": [
-        *("CognitoSessionMiddleware", "SessionRequest", "SessionRequiredMixin", "aestablish", "asign_out", "establish"),
-        *("request_of", "respond", "session_manager", "session_required", "sign_out", "visit_of"),
+        *("CognitoSessionMiddleware", "SessionRequest", "SessionRequiredMixin", "aestablish", "asign_out"),
+        *("establish", "request_of", "request_session_of", "respond", "session_manager", "session_required"),
+        *("sign_out",),
     ],
     "cognito_session.web.fastapi": ["CognitoAuth"],
     "cognito_session.web.flask": [
-        *("CognitoSession", "current_session", "current_visit", "establish", "request_of", "respond", "session_manager"),
-        *("session_required", "sign_out"),
+        *("CognitoSession", "current_request_session", "current_session", "establish", "request_of", "respond"),
+        *("session_manager", "session_required", "sign_out"),
     ],
     "cognito_session.web.powertools": ["session_middleware"],
     "cognito_session.web.starlette": [
         *("CognitoSessionMiddleware", "establish", "request_of", "required_session_of", "respond", "session_of", "sign_out"),
     ],
     "cognito_session.web.wsgi": [
-        *("CognitoSessionMiddleware", "begin_visit", "lambda_context", "request_of", "sent_path", "visit_of"),
+        *("CognitoSessionMiddleware", "begin_request_session", "lambda_context", "request_of"),
+        *("request_session_of", "sent_path"),
     ],
 }
 LAZY = ["cognito_session", "cognito_session.signin", "cognito_session.store", "cognito_session.testing"]

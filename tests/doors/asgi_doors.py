@@ -24,7 +24,7 @@ def asgi_door(site: Site) -> Ask:
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         path = scope["path"]
-        me = await _who(site, asgi.visit_of(scope, sessions), path)
+        me = await _who(site, asgi.request_session_of(scope, sessions), path)
         said = say(site, path, me, (await receive())["body"].decode())
         named = said.headers | ({"Location": said.location} if said.location else {})
         headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]

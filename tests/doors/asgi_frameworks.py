@@ -24,7 +24,7 @@ _COUNT = itertools.count(1)
 
 async def _said(site: Site, scope: Any, path: str, body: bytes) -> Said:
     """What is said at this path to whoever asks by this scope. Raises SessionError."""
-    visit, need = asgi.visit_of(scope, site.async_manager), ROUTES[path][0]
+    visit, need = asgi.request_session_of(scope, site.async_manager), ROUTES[path][0]
     if path == "/sign-in":
         await establish.aestablish(visit, site.box.tokens)
     if path == "/sign-out":

@@ -24,7 +24,7 @@ def wsgi_door(site: Site) -> Ask:
 
     def application(environ: Any, start_response: Any) -> Any:
         path = environ["PATH_INFO"]
-        me = _who(site, wsgi.visit_of(environ, sessions), path)
+        me = _who(site, wsgi.request_session_of(environ, sessions), path)
         said = say(site, path, me, environ["wsgi.input"].read().decode())
         headers = said.headers | ({"Location": said.location} if said.location else {})
         start_response(f"{said.status} {HTTPStatus(said.status).phrase}", list(headers.items()))

@@ -20,7 +20,7 @@ logging.getLogger("falcon").disabled = True  # it writes each exception that it 
 
 def _said(site: Site, environ: Any, path: str, body: bytes) -> Said:
     """What is said at this path to whoever asks by this environ. Raises SessionError."""
-    visit, need = wsgi.visit_of(environ, site.manager), ROUTES[path][0]
+    visit, need = wsgi.request_session_of(environ, site.manager), ROUTES[path][0]
     if path == "/sign-in":
         establish.establish(visit, site.box.tokens)
     if path == "/sign-out":

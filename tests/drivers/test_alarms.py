@@ -26,7 +26,7 @@ from cognito_session.signin import transaction
 from cognito_session.testing.clock import ManualClock
 from cognito_session.web.asgi import CognitoSessionMiddleware as Asgi
 from cognito_session.web.wsgi import CognitoSessionMiddleware as Wsgi
-from cognito_session.web.wsgi import visit_of
+from cognito_session.web.wsgi import request_session_of
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -298,7 +298,7 @@ def wsgi(seen, *, cookie="", method="GET", **environ):
     """One request through the WSGI middleware."""
 
     def application(environ, start_response):
-        me = visit_of(environ).session()
+        me = request_session_of(environ).session()
         if me is not None:
             me.require(any_group=["admin"])
         start_response("200 OK", [])

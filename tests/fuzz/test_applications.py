@@ -132,7 +132,7 @@ def test_any_asgi_connection(scope, answered, will):
         if scope["type"] == "lifespan":
             return
         if will != "asks nobody":
-            visit = asgi.visit_of(scope)
+            visit = asgi.request_session_of(scope)
             found.append(await visit.asession())
             if will == "forbids":
                 raise SessionForbidden if found[0] else visit.required_of(None)
@@ -199,7 +199,7 @@ def test_any_wsgi_environ(environ, answered, will):
 
     def application(environ, start_response):
         if will != "asks nobody":
-            visit = wsgi.visit_of(environ)
+            visit = wsgi.request_session_of(environ)
             found.append(visit.session())
             if will == "forbids":
                 raise SessionForbidden if found[0] else visit.required_of(None)

@@ -44,10 +44,10 @@ def starlette_app(manager):
     from starlette.responses import PlainTextResponse
     from starlette.routing import Route
 
-    from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
+    from cognito_session.web.asgi import CognitoSessionMiddleware, request_session_of
 
     async def home(request):
-        return PlainTextResponse((await visit_of(request.scope).arequired()).username)
+        return PlainTextResponse((await request_session_of(request.scope).arequired()).username)
 
     app = Starlette(routes=[Route("/", home, methods=["GET", "POST"])])
     app.add_middleware(CognitoSessionMiddleware, sessions=manager)
@@ -55,10 +55,10 @@ def starlette_app(manager):
 
 
 def asgi_app(manager):
-    from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
+    from cognito_session.web.asgi import CognitoSessionMiddleware, request_session_of
 
     async def plain(scope, receive, send):
-        me = await visit_of(scope).arequired()
+        me = await request_session_of(scope).arequired()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": me.username.encode()})
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cognito_session import AsyncSessionManager, Session, SessionManager
-from cognito_session.web.asgi import CognitoSessionMiddleware, Receive, Scope, Send, visit_of
+from cognito_session.web.asgi import CognitoSessionMiddleware, Receive, Scope, Send, request_session_of
 from cognito_session.web.fastapi import CognitoAuth
 from cognito_session.web.starlette import establish, required_session_of, session_of, sign_out
 
@@ -23,7 +23,7 @@ login = sessions.managed_login(base_url="https://app.example")
 
 async def bare(scope: Scope, _receive: Receive, send: Send) -> None:
     """An application without a framework."""
-    me = await visit_of(scope).asession()
+    me = await request_session_of(scope).asession()
     body = b"nobody" if me is None else me.sub.encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})

@@ -16,7 +16,7 @@ from cognito_session.web.flask import (
     session_required,
     sign_out,
 )
-from cognito_session.web.wsgi import CognitoSessionMiddleware, visit_of
+from cognito_session.web.wsgi import CognitoSessionMiddleware, request_session_of
 
 manager = SessionManager.from_env()
 login = manager.managed_login()
@@ -68,7 +68,7 @@ plain_number: str = order(7)
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """An application without a framework."""
-    me = visit_of(environ, manager).session()
+    me = request_session_of(environ, manager).session()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"nobody" if me is None else me.sub.encode()]
 

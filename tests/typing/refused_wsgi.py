@@ -6,7 +6,7 @@ import flask
 
 from cognito_session import SessionManager
 from cognito_session.web.flask import CognitoSession, current_session, establish, session_required
-from cognito_session.web.wsgi import CognitoSessionMiddleware, visit_of
+from cognito_session.web.wsgi import CognitoSessionMiddleware, request_session_of
 
 manager = SessionManager.from_env()
 app = flask.Flask(__name__)
@@ -38,4 +38,4 @@ order("seven")  # refused
 order()  # refused
 print(current_session().sub)  # refused
 print(establish({}).email)  # refused
-print(visit_of({}).session().sub)  # refused
+print(request_session_of({}).session().sub)  # refused

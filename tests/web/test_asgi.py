@@ -22,7 +22,7 @@ from cognito_session import (
     current_session,
 )
 from cognito_session.http.csrf import Csrf
-from cognito_session.web.asgi import CognitoSessionMiddleware, request_of, visit_of
+from cognito_session.web.asgi import CognitoSessionMiddleware, request_of, request_session_of
 from cognito_session.web.aws_lambda import event as lambda_event
 from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
@@ -128,7 +128,7 @@ def answering(status: int = 200, headers: Any = (), chunks: Any = (b"ok",), *, a
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if asks is not None:
-            await asks(visit_of(scope))
+            await asks(request_session_of(scope))
         pairs = [(name.encode(), value.encode()) for name, value in headers]
         await send({"type": "http.response.start", "status": status, "headers": pairs})
         for index, chunk in enumerate(chunks):
@@ -142,7 +142,7 @@ def raising(error: BaseException, *, asks: Any = None) -> Any:
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if asks is not None:
-            await asks(visit_of(scope))
+            await asks(request_session_of(scope))
         raise error
 
     return application
@@ -466,7 +466,7 @@ async def test_a_header_token_speaks_for_an_old_browser(app):
 
 async def accepting(scope: Any, receive: Any, send: Any) -> None:
     """An application that asks who opens the socket, accepts it and says so."""
-    me = await visit_of(scope).arequired()
+    me = await request_session_of(scope).arequired()
     assert (await receive())["type"] == "websocket.connect"
     await send({"type": "websocket.accept", "headers": [(b"x-own", b"1")]})
     await send({"type": "websocket.send", "text": me.sub})
@@ -562,7 +562,7 @@ async def test_an_application_s_own_denial_carries_the_session_s_headers(app, se
     """An application that answers a handshake by a response of its own sends the refreshed cookie with it, uncached."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        await visit_of(scope).asession()
+        await request_session_of(scope).asession()
         await send({"type": "websocket.http.response.start", "status": 409, "headers": []})
         await send({"type": "websocket.http.response.body", "body": b""})
 
@@ -600,13 +600,13 @@ async def test_two_managers_around_one_application(app, cookie):
     seen = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        first = await visit_of(scope, people).arequired()
+        first = await request_session_of(scope, people).arequired()
         seen.append(current_session() is first)
-        second = await visit_of(scope, staff).arequired()
+        second = await request_session_of(scope, staff).arequired()
         seen.append(current_session() is second)
         seen.append(first.sub != second.sub)
         with pytest.raises(ConfigurationError, match="several"):
-            visit_of(scope)
+            request_session_of(scope)
         await answering()(scope, receive, send)
 
     outer = CognitoSessionMiddleware(CognitoSessionMiddleware(application, staff), people)
@@ -637,9 +637,9 @@ async def test_a_scope_key_of_one_s_own(sessions):
     seen = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(visit_of(scope, sessions, scope_key="mine").engine)
+        seen.append(request_session_of(scope, sessions, scope_key="mine").engine)
         with pytest.raises(ConfigurationError, match="CognitoSessionMiddleware"):
-            visit_of(scope, sessions)
+            request_session_of(scope, sessions)
         await answering()(scope, receive, send)
 
     await ask(CognitoSessionMiddleware(application, sessions, scope_key="mine"), scope_of())
@@ -649,7 +649,7 @@ async def test_a_scope_key_of_one_s_own(sessions):
 def test_without_the_middleware_it_says_what_to_do(sessions):
     """A scope that no middleware has seen is a ConfigurationError that names it."""
     with pytest.raises(ConfigurationError, match="add_middleware"):
-        visit_of(scope_of(), sessions)
+        request_session_of(scope_of(), sessions)
 
 
 # --- Odds and ends
@@ -688,7 +688,7 @@ async def test_no_secret_is_shown(app, cookie):
     middleware = CognitoSessionMiddleware(answering(), app.async_manager())
     scope = scope_of(cookie=cookie)
     await ask(middleware, scope)
-    assert cookie.partition("=")[2] not in repr(middleware) + repr(visit_of(scope))
+    assert cookie.partition("=")[2] not in repr(middleware) + repr(request_session_of(scope))
 
 
 def test_it_knows_no_framework():
@@ -706,7 +706,7 @@ async def test_a_client_that_hangs_up_is_served_to_the_end(app, cookie):
     answered = asyncio.Event()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        await visit_of(scope).arequired()
+        await request_session_of(scope).arequired()
         assert (await receive())["type"] == "http.disconnect"
         await answering()(scope, receive, send)
         answered.set()

@@ -35,11 +35,11 @@ from cognito_session.web.django import (
     asign_out,
     establish,
     request_of,
+    request_session_of,
     respond,
     session_manager,
     session_required,
     sign_out,
-    visit_of,
 )
 from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
@@ -226,7 +226,7 @@ async def patient(request):
 
 
 def asking_the_visit(request):
-    return named(visit_of(request).session())
+    return named(request_session_of(request).session())
 
 
 class Wrapped:
@@ -249,7 +249,7 @@ async def hasty(request):
 
 def answering_itself(request):
     try:
-        visit_of(request).required()
+        request_session_of(request).required()
         request.cognito_session.require(any_group=["nobody"])
     except SessionError as error:
         return HttpResponse(error.reason)

@@ -19,8 +19,8 @@ from cognito_session.http.response import Response
 from cognito_session.web.adapted_request import adapt
 from cognito_session.web.flask import (
     CognitoSession,
+    current_request_session,
     current_session,
-    current_visit,
     establish,
     request_of,
     respond,
@@ -495,7 +495,7 @@ def test_a_request_context_of_a_test_can_be_asked(site, cookie):
         me = current_session()
         assert me is not None
         assert current_session() is me
-        assert current_visit().required() is me
+        assert current_request_session().required() is me
 
 
 def test_nothing_is_left_behind(site, cookie, app):
@@ -504,7 +504,7 @@ def test_nothing_is_left_behind(site, cookie, app):
 
     @site.after_request
     def remember(response):
-        seen.append(weakref.ref(current_visit()))
+        seen.append(weakref.ref(current_request_session()))
         return response
 
     with site.app_context():

@@ -10,7 +10,7 @@ import pytest
 from cognito_session import ConfigurationError
 from cognito_session.testing import ManualClock
 from cognito_session.web import socket_watch
-from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
+from cognito_session.web.asgi import CognitoSessionMiddleware, request_session_of
 from support.stack import cookie_of, done, make_app
 
 CLOSED = {"type": "websocket.close", "code": 4401, "reason": "session_ended"}
@@ -43,7 +43,7 @@ class Socket:
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:
         if self._asks:
-            await visit_of(scope).arequired()
+            await request_session_of(scope).arequired()
         await receive()
         await send({"type": "websocket.accept"})
         while True:

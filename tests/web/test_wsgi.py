@@ -25,7 +25,7 @@ from cognito_session import (
 from cognito_session.http.csrf import Csrf
 from cognito_session.web.aws_lambda import event as lambda_event
 from cognito_session.web.establish import establish, sign_out
-from cognito_session.web.wsgi import CognitoSessionMiddleware, request_of, visit_of
+from cognito_session.web.wsgi import CognitoSessionMiddleware, request_of, request_session_of
 from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, in_thread, joined, make_app, shared_stack
 
@@ -123,7 +123,7 @@ def answering(status: str = "200 OK", headers: Any = (), chunks: Any = (b"ok",),
 
     def application(environ: Any, start_response: Any) -> Any:
         if asks is not None:
-            asks(visit_of(environ))
+            asks(request_session_of(environ))
         start_response(status, [("Content-Type", "text/plain"), *headers])
         return iter(chunks)
 
@@ -135,7 +135,7 @@ def generating(chunks: Any = (b"ok",), *, asks: Any = None) -> Any:
 
     def application(environ: Any, start_response: Any) -> Any:
         if asks is not None:
-            asks(visit_of(environ))
+            asks(request_session_of(environ))
         start_response("200 OK", [("Content-Type", "text/plain")])
         yield from chunks
 
@@ -147,7 +147,7 @@ def raising(error: BaseException, *, asks: Any = None) -> Any:
 
     def application(environ: Any, start_response: Any) -> Any:
         if asks is not None:
-            asks(visit_of(environ))
+            asks(request_session_of(environ))
         raise error
 
     return application
@@ -273,7 +273,7 @@ def test_a_generator_is_served_and_closed(app, sessions, cookie):
 
     def application(environ, start_response):
         try:
-            visit_of(environ).required()
+            request_session_of(environ).required()
             start_response("200 OK", [("Content-Type", "text/plain")])
             for chunk in (b"a", b"b"):
                 steps.append(chunk)
@@ -546,8 +546,8 @@ def test_two_managers_stand_around_one_application(app, cookie):
 
     def application(environ, start_response):
         with pytest.raises(ConfigurationError, match="several session managers"):
-            visit_of(environ)
-        found.extend([visit_of(environ, one).session(), visit_of(environ, other).session()])
+            request_session_of(environ)
+        found.extend([request_session_of(environ, one).session(), request_session_of(environ, other).session()])
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b""]
 
@@ -569,7 +569,7 @@ def test_an_environ_that_is_used_again_asks_again(app, cookie):
 def test_without_the_middleware_it_is_said_what_is_missing():
     """Nobody is taken for signed out because the middleware is not there."""
     with pytest.raises(ConfigurationError, match="no CognitoSessionMiddleware"):
-        visit_of(environ_of())
+        request_session_of(environ_of())
 
 
 def test_an_environ_becomes_a_request():

@@ -23,7 +23,7 @@ from cognito_session.http.request import Request, headers_of
 from cognito_session.http.response import complete
 from cognito_session.http.url_escaping import escaped_path, sent_query
 from cognito_session.web.aws_lambda.event import remaining_seconds
-from cognito_session.web.current import visiting
+from cognito_session.web.current import serving_lazily
 from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cognito_session.http.caught_errors import Noted
     from cognito_session.http.response import Response
 
-__all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "visit_of"]
+__all__ = ["ASGIApp", "CognitoSessionMiddleware", "Message", "Receive", "Scope", "Send", "request_of", "request_session_of"]
 
 Scope = MutableMapping[str, Any]
 """A connection's scope (https://asgi.readthedocs.io/en/latest/specs/main.html)."""
@@ -80,9 +80,9 @@ class CognitoSessionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        visits = scope.get(self.scope_key, ())
+        request_sessions = scope.get(self.scope_key, ())
         if scope["type"] not in ("http", "websocket") or any(
-            request_session.engine is self.sessions.engine for request_session in visits
+            request_session.engine is self.sessions.engine for request_session in request_sessions
         ):
             await self.app(scope, receive, send)
             return
@@ -91,8 +91,8 @@ class CognitoSessionMiddleware:
         )
         # Written into the scope itself, as Starlette's own middlewares do: with a copy, an outer middleware would not see what
         # the router writes there (the route, for metrics).
-        scope[self.scope_key] = (request_session, *visits)
-        with visiting(request_session), noting() as noted:
+        scope[self.scope_key] = (request_session, *request_sessions)
+        with serving_lazily(request_session), noting() as noted:
             if scope["type"] == "websocket":
                 await self._watched(request_session, scope, receive, send, noted)
             else:
@@ -134,7 +134,9 @@ class CognitoSessionMiddleware:
             raise csrf_refusal()
 
 
-def visit_of(scope: Scope, sessions: AnySessionManager | None = None, *, scope_key: str = _SCOPE_KEY) -> RequestSession:
+def request_session_of(
+    scope: Scope, sessions: AnySessionManager | None = None, *, scope_key: str = _SCOPE_KEY
+) -> RequestSession:
     """The connection's RequestSession for this manager, which may be left out where there is only one.
 
     Raises ConfigurationError where no middleware has made one.

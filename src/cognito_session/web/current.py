@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cognito_session.core.protocol.session import Session
     from cognito_session.web.request_session import RequestSession
 
-__all__ = ["current_session", "serving", "visiting"]
+__all__ = ["current_session", "serving", "serving_lazily"]
 
 Ask = Callable[[], "Session | None"]
 
@@ -50,7 +50,7 @@ def serving(session: Session | Ask | None) -> Iterator[None]:
 
 
 @contextmanager
-def visiting(request_session: RequestSession) -> Iterator[None]:
+def serving_lazily(request_session: RequestSession) -> Iterator[None]:
     """Make the session of this request current once the application has asked for it, in any task or thread of the request.
 
     Until then the outer adapter's session stays current, if two managers serve one application.

@@ -30,7 +30,7 @@ from cognito_session.core.checks import check_guards
 from cognito_session.core.errors import ConfigurationError, SessionError
 from cognito_session.http.error_response import session_error_of
 from cognito_session.web import establish as turns
-from cognito_session.web.current import visiting
+from cognito_session.web.current import serving_lazily
 from cognito_session.web.django_request import ServedRequest, request_of, respond, served_request_of
 from cognito_session.web.settings import AdapterSettings
 
@@ -49,11 +49,11 @@ __all__ = [
     "asign_out",
     "establish",
     "request_of",
+    "request_session_of",
     "respond",
     "session_manager",
     "session_required",
     "sign_out",
-    "visit_of",
 ]
 
 _SETTINGS: Final = "COGNITO_SESSION"
@@ -94,7 +94,7 @@ class CognitoSessionMiddleware:
         return (self._aserve if self._is_async else self._serve)(call, request)
 
     def _serve(self, call: ServedRequest, request: HttpRequest) -> HttpResponse:
-        with visiting(call.request_session):
+        with serving_lazily(call.request_session):
             try:
                 call.request_session.check_csrf()
             except SessionError as error:
@@ -102,7 +102,7 @@ class CognitoSessionMiddleware:
             return call.finish(self.get_response(request))
 
     async def _aserve(self, call: ServedRequest, request: HttpRequest) -> HttpResponse:
-        with visiting(call.request_session):
+        with serving_lazily(call.request_session):
             try:
                 await call.request_session.acheck_csrf()
             except SessionError as error:
@@ -216,7 +216,7 @@ async def _aguarded(
     return await view(request, *arguments, **keywords)
 
 
-def visit_of(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> RequestSession:
+def request_session_of(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> RequestSession:
     """The request's RequestSession. Raises ConfigurationError where no middleware has made one."""
     return served_request_of(request, attribute).request_session
 
@@ -226,12 +226,12 @@ def establish(request: HttpRequest, tokens: object, *, attribute: str = _ATTRIBU
 
     The session that the request's own cookie stood for is ended. Raises as SessionManager.establish.
     """
-    return turns.establish(visit_of(request, attribute=attribute), tokens)
+    return turns.establish(request_session_of(request, attribute=attribute), tokens)
 
 
 async def aestablish(request: HttpRequest, tokens: object, *, attribute: str = _ATTRIBUTE) -> Session:
     """As `establish`."""
-    return await turns.aestablish(visit_of(request, attribute=attribute), tokens)
+    return await turns.aestablish(request_session_of(request, attribute=attribute), tokens)
 
 
 def sign_out(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> None:
@@ -239,12 +239,12 @@ def sign_out(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> None:
 
     The cookie is deleted in any case. Raises SessionUnavailable where the session may still be alive elsewhere.
     """
-    turns.sign_out(visit_of(request, attribute=attribute))
+    turns.sign_out(request_session_of(request, attribute=attribute))
 
 
 async def asign_out(request: HttpRequest, *, attribute: str = _ATTRIBUTE) -> None:
     """As `sign_out`."""
-    await turns.asign_out(visit_of(request, attribute=attribute))
+    await turns.asign_out(request_session_of(request, attribute=attribute))
 
 
 def session_manager(settings_name: str = _SETTINGS) -> AnySessionManager:

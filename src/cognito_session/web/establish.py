@@ -1,4 +1,4 @@
-"""A session begun or ended through a visit, whose response then carries the cookies.
+"""A session begun or ended through a request session, whose response then carries the cookies.
 
 From the next request on the browser is the new session's; this one's own cookie stays what it was.
 """

@@ -29,7 +29,7 @@ from cognito_session.core.errors import SessionError
 from cognito_session.core.protocol.session import Session
 from cognito_session.http.error_response import refusal
 from cognito_session.web import starlette
-from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
+from cognito_session.web.asgi import CognitoSessionMiddleware, request_session_of
 from cognito_session.web.pydantic_session import teach_pydantic
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class CognitoAuth:
             _documented: Annotated[None, Depends(scheme)],
         ) -> Session:
             with self._answering(connection):
-                return me if me is not None else visit_of(connection.scope, self.sessions).required_of(None)
+                return me if me is not None else request_session_of(connection.scope, self.sessions).required_of(None)
 
         return required
 

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CognitoSession",
+    "current_request_session",
     "current_session",
-    "current_visit",
     "establish",
     "request_of",
     "respond",
@@ -116,13 +116,13 @@ def session_manager() -> AnySessionManager:
     return _settings().manager
 
 
-def current_visit() -> RequestSession:
+def current_request_session() -> RequestSession:
     """The request's RequestSession. Raises ConfigurationError where the application has no CognitoSession."""
     environ, manager = flask.request.environ, session_manager()
     try:
-        return wsgi.visit_of(environ, manager)
+        return wsgi.request_session_of(environ, manager)
     except ConfigurationError:  # app.test_request_context(): it came through no WSGI server
-        return wsgi.begin_visit(environ, manager)
+        return wsgi.begin_request_session(environ, manager)
 
 
 def current_session() -> Session | None:
@@ -130,7 +130,7 @@ def current_session() -> Session | None:
 
     Templates have it too. Raises SessionUnavailable, ConfigurationError.
     """
-    return current_visit().session() if flask.has_request_context() else None
+    return current_request_session().session() if flask.has_request_context() else None
 
 
 def establish(tokens: object) -> Session:
@@ -138,7 +138,7 @@ def establish(tokens: object) -> Session:
 
     The session that the request's own cookie stood for is ended. Raises as SessionManager.establish.
     """
-    return turns.establish(current_visit(), tokens)
+    return turns.establish(current_request_session(), tokens)
 
 
 def sign_out() -> None:
@@ -146,7 +146,7 @@ def sign_out() -> None:
 
     The cookie is deleted in any case. Raises SessionUnavailable where the session may still be alive elsewhere.
     """
-    turns.sign_out(current_visit())
+    turns.sign_out(current_request_session())
 
 
 @overload
@@ -179,12 +179,12 @@ def session_required(view: Any = None, /, **guards: Any) -> Any:
 
     @functools.wraps(view)
     def guarded(*arguments: Any, **keywords: Any) -> Any:
-        current_visit().required().require(**guards)
+        current_request_session().required().require(**guards)
         return view(*arguments, **keywords)
 
     @functools.wraps(view)
     async def guarded_coroutine(*arguments: Any, **keywords: Any) -> Any:
-        (await current_visit().arequired()).require(**guards)
+        (await current_request_session().arequired()).require(**guards)
         return await view(*arguments, **keywords)
 
     chosen = guarded_coroutine if inspect.iscoroutinefunction(view) else guarded
@@ -241,7 +241,7 @@ def _check_csrf_first(app: flask.Flask) -> None:
 
     def full_dispatch_request(*context: Any) -> flask.Response:
         try:
-            current_visit().check_csrf()
+            current_request_session().check_csrf()
         except SessionError as error:
             return finish(*context, handle(*context, error))
         return dispatch(*context)

@@ -29,7 +29,7 @@ from cognito_session.core.errors import SessionError
 from cognito_session.http.error_response import refusal
 from cognito_session.http.response import cache_control, complete, cookie_name
 from cognito_session.web.aws_lambda.event import Form, form_of
-from cognito_session.web.aws_lambda.protect import visit_of
+from cognito_session.web.aws_lambda.protect import request_session_of
 from cognito_session.web.aws_lambda.response import set_cookie_spellings
 from cognito_session.web.current import serving
 from cognito_session.web.pydantic_session import teach_pydantic
@@ -48,7 +48,7 @@ teach_pydantic()
 RouteResponse = PowertoolsResponse[Any]
 Middleware = Callable[["ApiGatewayResolver", Callable[["ApiGatewayResolver"], RouteResponse]], RouteResponse]
 
-_VISIT = "_cognito_session_visit"
+_REQUEST_SESSIONS = "_cognito_session_requests"
 
 
 def session_middleware(sessions: AnySessionManager, *, optional: bool = False, login_path: str | None = None) -> Middleware:
@@ -68,7 +68,7 @@ def session_middleware(sessions: AnySessionManager, *, optional: bool = False, l
     ) -> RouteResponse:
         if _is_unrouted(app):
             return next_middleware(app)
-        form, request_session = _visit(app, sessions)
+        form, request_session = _request_session(app, sessions)
         try:
             request_session.check_csrf()
             if request_session.request.is_preflight and not optional:
@@ -108,13 +108,13 @@ def _preflight(app: ApiGatewayResolver, next_middleware: Callable[[ApiGatewayRes
     return answer
 
 
-def _visit(app: ApiGatewayResolver, sessions: AnySessionManager) -> tuple[Form, RequestSession]:
-    """This manager's visit of the request, made once: an outer middleware may have asked already."""
+def _request_session(app: ApiGatewayResolver, sessions: AnySessionManager) -> tuple[Form, RequestSession]:
+    """This manager's request session of the request, made once: an outer middleware may have asked already."""
     event = app.current_event.raw_event
     form = form_of(event)
-    known: dict[int, RequestSession] = app.context.setdefault(_VISIT, {})
+    known: dict[int, RequestSession] = app.context.setdefault(_REQUEST_SESSIONS, {})
     if id(sessions) not in known:
-        known[id(sessions)] = visit_of(sessions.engine, form, event, app.lambda_context)
+        known[id(sessions)] = request_session_of(sessions.engine, form, event, app.lambda_context)
     return form, known[id(sessions)]
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response as StarletteResponse
 
 from cognito_session.web import asgi
-from cognito_session.web.asgi import CognitoSessionMiddleware, visit_of
+from cognito_session.web.asgi import CognitoSessionMiddleware, request_session_of
 from cognito_session.web.establish import aestablish, asign_out
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ async def session_of(connection: HTTPConnection, sessions: AnySessionManager | N
 
     Name the manager where several serve the application. Raises SessionUnavailable, ConfigurationError.
     """
-    return await visit_of(connection.scope, sessions).asession()
+    return await request_session_of(connection.scope, sessions).asession()
 
 
 async def required_session_of(connection: HTTPConnection, sessions: AnySessionManager | None = None) -> Session:
     """As `session_of`, and raises SessionRequired without a session."""
-    return await visit_of(connection.scope, sessions).arequired()
+    return await request_session_of(connection.scope, sessions).arequired()
 
 
 async def establish(connection: HTTPConnection, tokens: object, sessions: AnySessionManager | None = None) -> Session:
@@ -56,7 +56,7 @@ async def establish(connection: HTTPConnection, tokens: object, sessions: AnySes
 
     The session that the request's own cookie stood for is ended. Raises as SessionManager.establish.
     """
-    return await aestablish(visit_of(connection.scope, sessions), tokens)
+    return await aestablish(request_session_of(connection.scope, sessions), tokens)
 
 
 async def sign_out(connection: HTTPConnection, sessions: AnySessionManager | None = None) -> None:
@@ -64,7 +64,7 @@ async def sign_out(connection: HTTPConnection, sessions: AnySessionManager | Non
 
     The cookie is deleted in any case. Raises SessionUnavailable where the session may still be alive elsewhere.
     """
-    await asign_out(visit_of(connection.scope, sessions))
+    await asign_out(request_session_of(connection.scope, sessions))
 
 
 def request_of(connection: HTTPConnection) -> Request:

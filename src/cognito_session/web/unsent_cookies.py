@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["collecting", "known_client", "made", "report"]
 
 ADVICE: Final = {
-    "ASGI": "call session_of, establish or sign_out of cognito_session.web.starlette, or visit_of(scope).send(set_cookies)",
-    "WSGI": "call visit_of(environ).session(), or visit_of(environ).send(set_cookies)",
-    "Flask": "call current_session, establish or sign_out of cognito_session.web.flask, or current_visit().send(set_cookies)",
+    "ASGI": "call session_of, establish or sign_out of cognito_session.web.starlette, or"
+    " request_session_of(scope).send(set_cookies)",
+    "WSGI": "call request_session_of(environ).session(), or request_session_of(environ).send(set_cookies)",
+    "Flask": "call current_session, establish or sign_out of cognito_session.web.flask, or"
+    " current_request_session().send(set_cookies)",
     "Django": "use request.cognito_session, call establish or sign_out of cognito_session.web.django, or"
-    " visit_of(request).send(set_cookies)",
+    " request_session_of(request).send(set_cookies)",
     "protect": "use the session that the handler is given",
     "Powertools": 'use app.context["session"]',
 }
@@ -44,19 +46,19 @@ class Collector(Protocol):
         ...
 
 
-_visit: ContextVar[Collector | None] = ContextVar("cognito_session_visit", default=None)
+_request_session: ContextVar[Collector | None] = ContextVar("cognito_session_request", default=None)
 _reported: set[tuple[str, str]] = set()
 
 
 @contextmanager
 def collecting(request_session: Collector) -> Iterator[None]:
     """Note the cookies that managers make, in whatever task or thread of this request, with `visit`."""
-    token = _visit.set(request_session)
+    token = _request_session.set(request_session)
     try:
         with known_client(request_session):
             yield
     finally:
-        _visit.reset(token)
+        _request_session.reset(token)
 
 
 class known_client:  # noqa: N801 - used as a context manager; a generator would cost every request a microsecond
@@ -76,7 +78,7 @@ class known_client:  # noqa: N801 - used as a context manager; a generator would
 
 def made(call: str, cookies: Iterable[str]) -> None:
     """`call` of a manager or of its flows made these Set-Cookie values, which the caller has to send."""
-    request_session = _visit.get()
+    request_session = _request_session.get()
     if request_session is not None:
         request_session.note(call, cookies)
 

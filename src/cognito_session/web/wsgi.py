@@ -2,7 +2,7 @@
 
     application = CognitoSessionMiddleware(application, SessionManager.from_env(), login_path="/login")
 
-    me = visit_of(environ).session()        # a Session or None; .required() raises what becomes a 401
+    me = request_session_of(environ).session()        # a Session or None; .required() raises what becomes a 401
 
 Requests from other sites that change something are refused before the application runs. Cookies and caching headers are
 added when it calls start_response: what is asked for after that, while the body is sent, comes too late for them. A
@@ -23,7 +23,7 @@ from cognito_session.http.error_response import refusal
 from cognito_session.http.request import Request, headers_of
 from cognito_session.http.url_escaping import escaped_path, sent_query
 from cognito_session.web.aws_lambda.event import remaining_seconds
-from cognito_session.web.current import visiting
+from cognito_session.web.current import serving_lazily
 from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
@@ -33,10 +33,17 @@ if TYPE_CHECKING:
     from cognito_session.engine import AnySessionManager
     from cognito_session.http.caught_errors import Noted
 
-__all__ = ["CognitoSessionMiddleware", "begin_visit", "lambda_context", "request_of", "sent_path", "visit_of"]
+__all__ = [
+    "CognitoSessionMiddleware",
+    "begin_request_session",
+    "lambda_context",
+    "request_of",
+    "request_session_of",
+    "sent_path",
+]
 
-_VISITS: Final = "cognito_session.visits"
-"""Where the visits are in the environ, one of each manager."""
+_REQUEST_SESSIONS: Final = "cognito_session.request_sessions"
+"""The key of the request sessions in the environ, one for each manager."""
 
 _LAMBDA: Final = (
     ("apig_wsgi.full_event", "apig_wsgi.context"),
@@ -69,8 +76,8 @@ class CognitoSessionMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The application's response with what the browser needs, or the response to a SessionError."""
-        request_session = begin_visit(environ, self.sessions)
-        with visiting(request_session), noting() as noted:
+        request_session = begin_request_session(environ, self.sessions)
+        with serving_lazily(request_session), noting() as noted:
             starter = _Starter(request_session, start_response, noted if self.answers_swallowed else None, self.adapter)
             try:
                 self.admit(request_session)
@@ -174,11 +181,11 @@ def _close(body: Iterable[bytes]) -> None:
         close()
 
 
-def visit_of(environ: Mapping[str, Any], sessions: AnySessionManager | None = None) -> RequestSession:
+def request_session_of(environ: Mapping[str, Any], sessions: AnySessionManager | None = None) -> RequestSession:
     """The RequestSession for this manager, which may be left out if there is only one. Raises ConfigurationError."""
     found: list[RequestSession] = [
         request_session
-        for request_session in environ.get(_VISITS, ())
+        for request_session in environ.get(_REQUEST_SESSIONS, ())
         if sessions is None or request_session.engine is sessions.engine
     ]
     if len(found) == 1:
@@ -188,12 +195,15 @@ def visit_of(environ: Mapping[str, Any], sessions: AnySessionManager | None = No
     raise ConfigurationError("no CognitoSessionMiddleware of this manager stands around the application: wrap it in one")
 
 
-def begin_visit(environ: WSGIEnvironment, sessions: AnySessionManager) -> RequestSession:
-    """A RequestSession, left in the environ for `visit_of`; it takes the place of an outer one of the same manager."""
+def begin_request_session(environ: WSGIEnvironment, sessions: AnySessionManager) -> RequestSession:
+    """A RequestSession, put into the environ for `request_session_of`. It replaces an outer one of the same manager."""
     request_session = RequestSession(
         sessions.engine, request_of(environ), remaining_seconds=remaining_seconds(lambda_context(environ))
     )
-    environ[_VISITS] = (request_session, *(other for other in environ.get(_VISITS, ()) if other.engine is not sessions.engine))
+    environ[_REQUEST_SESSIONS] = (
+        request_session,
+        *(other for other in environ.get(_REQUEST_SESSIONS, ()) if other.engine is not sessions.engine),
+    )
     return request_session
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, SessionRequired
 from cognito_session.http.request import Request
 from cognito_session.web.aws_lambda.event import Form, form_of, remaining_seconds
-from cognito_session.web.aws_lambda.protect import visit_of
+from cognito_session.web.aws_lambda.protect import request_session_of
 from cognito_session.web.request_session import RequestSession
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def authorizer(
     guards: dict[str, Any] = {"any_group": any_group, "all_groups": all_groups, "scopes": scopes}
 
     def authorize(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
-        kind, request_session = _kind(event, simple=simple), _visit(engine, event, context)
+        kind, request_session = _kind(event, simple=simple), _request_session_of(engine, event, context)
         _check_origin(kind, request_session)
         me = request_session.session()
         if me is None:
@@ -99,12 +99,12 @@ def _connection(engine: Engine, request_session: RequestSession, event: Mapping[
     return {CONNECTION: engine.run(seal_connection(engine.context, event["requestContext"], me.sub, me.sid))}
 
 
-def _visit(engine: Engine, event: Mapping[str, Any], context: Any) -> RequestSession:
+def _request_session_of(engine: Engine, event: Mapping[str, Any], context: Any) -> RequestSession:
     if event.get("type") != "TOKEN":
         form = form_of(event)
         if form is Form.MESSAGE:  # a message's event with an ARN: served here it would need no cookie
             raise ConfigurationError("expected an authorizer's event: API Gateway asks none about a WebSocket API's messages")
-        return visit_of(engine, form, event, context)
+        return request_session_of(engine, form, event, context)
     token = event.get("authorizationToken")
     headers = {"cookie": (token,)} if isinstance(token, str) else {}
     return RequestSession(engine, Request("GET", "/", "", headers), remaining_seconds=remaining_seconds(context))

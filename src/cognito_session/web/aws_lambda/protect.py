@@ -68,7 +68,7 @@ if TYPE_CHECKING:
         def __call__(self, handler: OptionalHandler, /) -> ProtectedHandler: ...
 
 
-__all__ = ["protect", "refuse_unread", "resolve_event", "visit_of"]
+__all__ = ["protect", "refuse_unread", "request_session_of", "resolve_event"]
 
 
 def protect(
@@ -194,11 +194,11 @@ def refuse_unread(event: Any, error: SessionError) -> dict[str, Any]:
 
 
 class _Invocation:
-    """One invocation: the event's form, its visit, and how its answer is finished."""
+    """One invocation: the event's form, its request session, and how its answer is finished."""
 
     def __init__(self, engine: Engine, event: Mapping[str, Any], context: Any, login_path: str | None) -> None:
         self.form = form_of(event)
-        self.request_session = visit_of(engine, self.form, event, context)
+        self.request_session = request_session_of(engine, self.form, event, context)
         self._login_path = login_path
 
     @property
@@ -254,8 +254,8 @@ class _Invocation:
         )
 
 
-def visit_of(engine: Engine, form: Form, event: Mapping[str, Any], context: Any) -> RequestSession:
-    """The visit of an event, as its form brings it."""
+def request_session_of(engine: Engine, form: Form, event: Mapping[str, Any], context: Any) -> RequestSession:
+    """The request session of an event, as its form brings it."""
     if form is Form.MESSAGE:
         from cognito_session.web.aws_lambda.websocket import MessageSession
 
