@@ -18,7 +18,6 @@ from cognito_session.core.protocol.resolve import resolve
 from cognito_session.core.protocol.session import Rejected
 from cognito_session.core.protocol.sign_out import log_out
 from cognito_session.core.protocol.write_attempts import report_failure
-from cognito_session.http.base_path import base_path_of
 from cognito_session.http.error_page import page
 from cognito_session.http.error_response import refusal
 from cognito_session.http.response import json_response, redirect
@@ -97,8 +96,7 @@ def _everywhere(login: LoginCase, request: Request) -> Flow[Response | None]:
 
 def _ask_again(login: LoginCase, request: Request, me: Session, stale: StaleSignIn) -> Response:
     """Nothing has ended. A person is led to sign in again and comes back to the page with the button."""
-    base_path = base_path_of(login.site.base_url)
-    return refusal(request, stale, login_path=login.site.login_path, base_path=base_path, cookies=me.set_cookies)
+    return refusal(request, stale, login_path=login.site.login_path, cookies=me.set_cookies)
 
 
 def _onward(request: Request, address: str) -> Response:

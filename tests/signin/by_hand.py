@@ -1,0 +1,94 @@
+"""Flows of signing in, driven by hand: a test answers each step, and sees what the operator is told."""
+
+from __future__ import annotations
+
+from cognito_session.core.cookie import Cookie
+from cognito_session.core.crypto.access_token import TokenRules
+from cognito_session.core.crypto.keyring import Keyring
+from cognito_session.core.policy import SessionPolicy
+from cognito_session.core.protocol.context import FlowContext
+from cognito_session.core.protocol.steps import Call, Keyrings, Report
+from cognito_session.core.secret import Secret
+from cognito_session.signin.pool_context import PoolContext
+from cognito_session.testing.clock import ManualClock
+from support.sealing_keys import ring
+from support.tokens import CLIENT_ID, POOL_ID
+
+__all__ = ["NAME", "Hand", "Pool", "a_context", "pool_context"]
+
+NAME = "__Host-session"
+
+
+def counted():
+    """Bytes that differ at each call and are the same in every run."""
+    calls = iter(range(1, 100_000))
+    return lambda length: next(calls).to_bytes(4, "big").rjust(length, b"\x01")
+
+
+def a_context(**changes):
+    """Settings of a manager with keys, at a clock that stands still."""
+    rules = TokenRules.of_pool(POOL_ID, CLIENT_ID)
+    made = FlowContext(SessionPolicy(), rules, Cookie(NAME), ManualClock(), counted(), sealed_cookie=True, seals=True)
+    return made._replace(**changes)
+
+
+class Pool:
+    """A user pool that gives prepared answers in order, errors among them, and keeps what it was asked, revealed."""
+
+    client_id = CLIENT_ID
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    def call(self, operation, payload):
+        self.asked.append((operation, revealed(payload)))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def revealed(value):
+    """The value as it is sent."""
+    value = value.reveal() if isinstance(value, Secret) else value
+    return {name: revealed(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def pool_context(pool, **changes):
+    """The flows' view of that user pool."""
+    return PoolContext(a_context(**changes), pool, "Shop")
+
+
+class Hand:
+    """Answers the steps of a flow: those of `answers` by their type, keys and calls by itself. `told` holds the reports."""
+
+    def __init__(self, answers=None, keys=None):
+        self.answers = {Keyrings: Keyring.parse(keys or ring(1)), **(answers or {})}
+        self.told: list[tuple[str, str, str | None, str, bool]] = []
+        self.steps: list[type] = []
+
+    def run(self, flow):
+        """What the flow returns; an answer that is an exception is thrown in."""
+        send, value = flow.send, None
+        try:
+            while True:
+                step = send(value)
+                self.steps.append(type(step))
+                try:
+                    send, value = flow.send, self.answer(step)
+                except Exception as error:
+                    send, value = flow.throw, error
+        except StopIteration as end:
+            return end.value
+
+    def answer(self, step):
+        if isinstance(step, Report):
+            self.told.append((step.event, step.sub, step.sid, step.detail, step.limited))
+            return None
+        if isinstance(step, Call):
+            return step.work()
+        found = self.answers.get(type(step))
+        if isinstance(found, Exception):
+            raise found
+        return found
