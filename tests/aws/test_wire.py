@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -18,13 +20,15 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from aws.echo_server import EchoServer, write_certificate
+from cognito_session.aws.transport import curl
 from cognito_session.aws.transport.botocore import BotocoreWire
 from cognito_session.aws.transport.credentials import Credentials
 from cognito_session.aws.transport.curl import CurlWire
 from cognito_session.aws.transport.endpoint import Endpoints, check_address, endpoint_for
-from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, Wire
 from cognito_session.aws.transport.open import open_wire
 from cognito_session.core.errors import ConfigurationError
+from cognito_session.core.secret import Secret
 from support.stack import eventually
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalr/XUtn+FEMI=K7"}
@@ -651,3 +655,188 @@ def test_the_proxy_is_the_given_environments(kind, elsewhere, monkeypatch):
         monkeypatch.setenv("HTTPS_PROXY", address)
         use()
         assert asked == []
+
+
+# --- which wire, and what it is given
+
+
+def blocked(monkeypatch, *packages):
+    """Let these packages be missing, and whatever was made of them be imported again."""
+    for package in packages:
+        monkeypatch.setitem(sys.modules, package, None)
+    for name in ("curl", "botocore", "botocore_chain"):
+        if (name == "curl") == ("pycurl" in packages) or "botocore" in packages:
+            monkeypatch.delitem(sys.modules, f"cognito_session.aws.transport.{name}", raising=False)
+
+
+BOTO = ("boto3", "botocore")
+NEITHER = "^calls to AWS need pycurl or botocore: "
+
+
+def test_keys_in_the_environment_need_no_botocore(monkeypatch):
+    """As in Lambda: libcurl sends, and botocore may be missing."""
+    blocked(monkeypatch, *BOTO)
+    assert type(open_wire(environ=BASE)).__name__ == "CurlWire"
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing", "words"),
+    [
+        ({}, BOTO, "^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: "),
+        ({}, ("pycurl", *BOTO), NEITHER),
+        (KEYS, ("pycurl", *BOTO), NEITHER),
+    ],
+)
+def test_what_is_missing_is_named(environ, missing, words, monkeypatch):
+    """Keys where only those are missing; packages where none can send."""
+    blocked(monkeypatch, *missing)
+    with pytest.raises(ConfigurationError, match=words):
+        open_wire(environ={"AWS_REGION": "eu-central-1", **environ})
+
+
+@pytest.mark.parametrize("choice", ["without pycurl", "with a client of another service", "patched sockets"])
+def test_whichever_wire_signs_with_the_environments_keys(choice, server, monkeypatch, caplog):
+    """Botocore's wire is given the same credentials as libcurl's, however it was chosen."""
+    caplog.set_level("INFO", logger="cognito_session")
+    environ, clients = {**BASE, "AWS_ENDPOINT_URL": server.url}, None
+    if choice == "without pycurl":
+        blocked(monkeypatch, "pycurl")
+    elif choice == "patched sockets":
+        monkeypatch.setattr("cognito_session.aws.transport.open._patched_by", lambda: "gevent")
+    else:
+        clients = {"cognito-idp": object()}
+    wire = open_wire(environ=environ, clients=clients)
+    assert type(wire).__name__ == "BotocoreWire"
+    read(wire)
+    assert "Credential=AKIDEXAMPLE/" in server.requests[0].headers["authorization"]
+    assert ("gevent has patched the sockets: " in caplog.text) == (choice == "patched sockets")
+
+
+def test_patched_sockets_need_botocore(monkeypatch):
+    """Libcurl would stop every greenlet: the message names who patched the sockets, and what to install."""
+    monkeypatch.setattr("cognito_session.aws.transport.open._patched_by", lambda: "eventlet")
+    blocked(monkeypatch, *BOTO)
+    with pytest.raises(ConfigurationError, match=r"^eventlet has patched this process's sockets.*cognito-session\[boto3\]"):
+        open_wire(environ=BASE)
+
+
+def test_both_wires_take_what_the_interface_says():
+    """Signed unless it is said, and sent again after a drop unless it is said; the same for all three."""
+    for method in ("call", "get", "post_form"):
+        said = [
+            {name: each.default for name, each in inspect.signature(getattr(wire, method)).parameters.items()}
+            for wire in (Wire, CurlWire, BotocoreWire)
+        ]
+        assert said[0] == said[1] == said[2]
+        assert {"signed": True, "once": False}.items() >= {n: v for n, v in said[0].items() if n in ("signed", "once")}.items()
+
+
+# --- what is said of a failure
+
+
+def test_an_error_of_the_service_says_of_what_call():
+    """The operation is kept for whoever handles the error, and there is no sentence where AWS gave none."""
+    error = ServiceError("dynamodb.GetItem", "X", 400)
+    assert (error.operation, error.message, error.request_id) == ("dynamodb.GetItem", "", "")
+
+
+@both
+def test_an_error_keeps_what_support_asks_for(kind, server):
+    """The request's id and AWS's date; a document's error keeps Retry-After."""
+    wire = make(kind, server.url)
+    server.plan.append((400, b'{"__type":"X"}', {"x-amzn-RequestId": "rid", "Date": "Tue, 14 Nov 2023 22:13:20 GMT"}))
+    server.plan.append((503, b"", {"Retry-After": "7"}))
+    with pytest.raises(ServiceError) as caught:
+        read(wire)
+    assert (caught.value.request_id, caught.value.date) == ("rid", "Tue, 14 Nov 2023 22:13:20 GMT")
+    with pytest.raises(ServiceError) as caught:
+        wire.get(server.url + "/jwks.json", timeout_seconds=2)
+    assert caught.value.retry_after == 7
+
+
+@both
+def test_a_failure_names_its_call(kind, server):
+    """Also where no time was left or nobody listened; libcurl's number goes along."""
+    wire, url = make(kind, server.url), server.url + "/jwks.json"
+    with pytest.raises(NotSent, match=rf"^GET {re.escape(url)}: no time left"):
+        wire.get(url, timeout_seconds=0)
+    with pytest.raises(NotSent, match=r"^dynamodb\.GetItem: no time left"):
+        read(wire, timeout_seconds=0)
+    server.stop()
+    by = r"libcurl 7: " if kind == "curl" else "botocore EndpointConnectionError"
+    with pytest.raises(NotSent, match=rf"^GET {re.escape(url)}: not sent \({by}"):
+        wire.get(url, timeout_seconds=2)
+
+
+# --- what is sent
+
+
+@both
+def test_an_empty_answer_of_cognito_is_one(kind, server):
+    """RevokeToken answers 200 without a body."""
+    server.plan.append((200, b"", {}))
+    wire = make(kind, server.url)
+    payload = {"Token": Secret("rt"), "ClientId": "c"}
+    assert wire.call("cognito-idp", "RevokeToken", payload, timeout_seconds=2, signed=False) == {}
+    assert json.loads(server.requests[0].body) == {"Token": "rt", "ClientId": "c"}
+
+
+@both
+def test_the_time_of_a_signature_is_learned_and_only_of_a_signature(kind, server):
+    """A signed call that AWS finds skewed is sent again by AWS's clock; an unsigned one has no time to correct."""
+    wire = make(kind, server.url)
+    ahead = (400, b'{"__type":"RequestTimeTooSkewed"}', {"Date": "Wed, 01 Jan 2098 12:00:00 GMT"})
+    server.plan.append(ahead)
+    with pytest.raises(ServiceError):
+        wire.call("cognito-idp", "InitiateAuth", LOGIN, timeout_seconds=2, signed=False)
+    assert len(server.requests) == 1
+    server.plan.append(ahead)
+    read(wire)
+    assert len(server.requests) == 3
+    assert server.requests[2].headers["x-amz-date"].startswith("20980101T")
+
+
+@both
+@pytest.mark.parametrize(("code", "dropped"), [("ExpiredTokenException", True), ("AccessDeniedException", False)])
+def test_keys_that_aws_refuses_are_dropped(kind, code, dropped, server):
+    """Expired or unknown keys are resolved again by the next call; a missing permission is no fault of the keys."""
+
+    class Held(Credentials):
+        def read(self, name, timeout_seconds):
+            asked.append((name, 0 < timeout_seconds <= 2))
+            return super().read(name, timeout_seconds)
+
+        def refused(self, keys):
+            gone.append(keys.key_id)
+
+    asked, gone, environ = [], [], {**BASE, "AWS_ENDPOINT_URL": server.url}
+    wire = (CurlWire if kind == "curl" else BotocoreWire)(Endpoints(environ), environ, Held(environ))
+    server.plan.append((400, json.dumps({"__type": code}).encode(), {}))
+    with pytest.raises(ServiceError):
+        read(wire)
+    assert asked[0] == ("dynamodb.GetItem", True)
+    assert gone == (["AKIDEXAMPLE"] if dropped else [])
+
+
+def test_libcurl_sends_no_header_of_its_own(server):
+    """Nothing but what was signed or is needed, and no Expect, for which a server would have to be waited for."""
+    wire = make("curl", server.url)
+    wire.call("dynamodb", "PutItem", {"TableName": "t", "Item": {"a": {"S": "x" * 1_200_000}}}, timeout_seconds=5)
+    needed = {"host", "user-agent", "accept", "authorization", "x-amz-date", "content-type", "x-amz-target", "content-length"}
+    assert set(server.requests[0].headers) == needed
+    assert server.requests[0].body.startswith(b'{"TableName":"t","Item":{"a":{"S":"xx')
+
+
+def test_documents_share_a_connection(server):
+    """Libcurl keeps it for the next document; only `once` calls open one each."""
+    wire = make("curl", server.url)
+    for _ in range(2):
+        wire.get(server.url + "/jwks.json", timeout_seconds=2)
+    assert [each.connection for each in server.requests] == [1, 1]
+
+
+def test_libcurls_limits():
+    """A millisecond is time left, and a connection has two seconds at most."""
+    limits = curl._limits
+    assert limits("x", 0.001) == [(pycurl.TIMEOUT_MS, 1), (pycurl.CONNECTTIMEOUT_MS, 1)]
+    assert limits("x", 10) == [(pycurl.TIMEOUT_MS, 10_000), (pycurl.CONNECTTIMEOUT_MS, 2_000)]
