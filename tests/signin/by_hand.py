@@ -7,7 +7,7 @@ from cognito_session.core.crypto.access_token import TokenRules
 from cognito_session.core.crypto.keyring import Keyring
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol.context import FlowContext
-from cognito_session.core.protocol.steps import Call, Keyrings, Report
+from cognito_session.core.protocol.steps import Invoke, Keyrings, Report
 from cognito_session.core.secret import Secret
 from cognito_session.signin.pool_context import PoolContext
 from cognito_session.testing.clock import ManualClock
@@ -86,7 +86,7 @@ class Hand:
         if isinstance(step, Report):
             self.told.append((step.event, step.sub, step.sid, step.detail, step.limited))
             return None
-        if isinstance(step, Call):
+        if isinstance(step, Invoke):
             return step.work()
         found = self.answers.get(type(step))
         if isinstance(found, Exception):

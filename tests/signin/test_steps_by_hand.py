@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from cognito_session.core.current_request import client_address
 from cognito_session.core.errors import ProviderUnavailable
 from cognito_session.core.protocol.device_cookie import KnownDevice
 from cognito_session.core.protocol.device_tracking import DeviceSecret
 from cognito_session.core.protocol.ports import PoolRefusal
-from cognito_session.core.witness import client_address
 from cognito_session.http.request import Request, headers_of
 from cognito_session.http.response import Response
 from cognito_session.signin import account, answering, passwords
