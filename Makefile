@@ -17,8 +17,9 @@ lint: $(STAMP)
 	$(BIN)/ruff check src tests bench examples
 	$(BIN)/ruff format --check src tests bench examples
 
-types: $(STAMP)
+types: $(STAMP)  ## strict types inside, and a known type for every public symbol
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/typing/test_completeness.py
 
 tests: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
