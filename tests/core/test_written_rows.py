@@ -163,6 +163,17 @@ def test_near_the_expiry_a_served_request_is_still_marked_as_seen():
     assert world.provider.requests == []
 
 
+def test_near_the_expiry_a_device_is_confirmed_before_the_refresh():
+    """Cognito refuses to refresh for a device that is not confirmed: the request confirms it, and refreshes nothing."""
+    world = signed_in()
+    world.clock.advance(LIFE - 20)
+    world.edit(device_key="us-east-1_device", device_pending="salt:verifier")
+    store = Recording(world)
+    assert type(world.resolve()) is Active
+    assert store.moves[:2] == ["seen", "device"]
+    assert world.provider.requests == []
+
+
 def test_a_token_that_expires_while_it_is_served_is_refreshed():
     """The write of the seen mark took until after the expiry: nothing expired is served."""
     world = signed_in()
