@@ -8,6 +8,7 @@ from cognito_session.core.crypto.id_token import _same
 from cognito_session.core.errors import ConfigurationError, ProviderUnavailable, StoreUnavailable
 from cognito_session.core.protocol.context import refresh_window
 from cognito_session.core.protocol.data import save_data
+from cognito_session.core.protocol.device_tracking import ADMIN_SCOPE
 from cognito_session.core.protocol.ports import NewTokens
 from cognito_session.core.protocol.record import USER_SID, token_hash
 from cognito_session.core.protocol.sealing import with_keyring
@@ -146,3 +147,22 @@ def test_after_a_changed_origin_everything_sealed_still_opens_in_a_table_of_one_
     world.provider.revoke = revoke
     world.resolve(presented)
     assert world.provider.revoked == ["rt-6"]
+
+
+def test_after_a_changed_origin_a_pending_device_is_still_confirmed():
+    """Its sealed verifier opens for the row's own session id, in a table of one row too."""
+    world = with_keys(one_row=True)
+    plain = world.token
+    world.token = lambda *a, **more: plain(*a, **{"scope": f"openid {ADMIN_SCOPE}", **more})
+    world.provider.device_answers = [ProviderUnavailable("down")]
+    world.sign_in(device_key="us-east-1_device", device_group="-group")
+    world.clock.advance(LIFE + 1)
+    new = world.token("jti-2", at=LIFE + 1, origin_jti="origin-9")
+    world.provider.answers = [NewTokens(new, "rt-2")]
+    assert isinstance(world.resolve(), Refreshed)
+    assert "device_pending" in world.row
+    world.clock.advance(61)
+    world.resolve(new)
+    assert [each.device_key for each in world.provider.confirmed] == ["us-east-1_device"] * 2
+    assert "device_pending" not in world.row
+    assert not any(event == "device_not_confirmed" and detail == "invalid_seal" for event, _, _, detail in world.told)
