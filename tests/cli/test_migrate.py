@@ -26,7 +26,7 @@ KEYS = ring(1)
 CAREFUL = SessionPolicy(on_reuse="reject")
 
 
-class WriteKind:
+class Move:
     """An app on its old table, and the new table it moves to."""
 
     def __init__(self, stack, **settings):
@@ -82,7 +82,7 @@ class WriteKind:
 @pytest.fixture
 def move(stack):
     """An app about to move."""
-    return WriteKind(stack)
+    return Move(stack)
 
 
 def as_before(row):
@@ -111,7 +111,7 @@ def test_a_row_of_ours_moves_as_it_is(move):
 @pytest.mark.parametrize("rotation_grace_seconds", [None, 0], ids=["fixed", "rotating"])
 def test_a_moved_session_refreshes(stack, rotation_grace_seconds):
     """An expired cookie is refreshed from the new table, rotation on or off."""
-    move = WriteKind(stack, rotation_grace_seconds=rotation_grace_seconds)
+    move = Move(stack, rotation_grace_seconds=rotation_grace_seconds)
     _, cookie = move.user()
     move.run()
     move.app.expire()
@@ -141,7 +141,7 @@ def test_sealed_cookies_are_served(move):
 
 def test_other_names_of_keys(stack):
     """Both tables may call their keys otherwise; a stranger's attribute under the new names gives way."""
-    move = WriteKind(stack, partition_key="userId")
+    move = Move(stack, partition_key="userId")
     new_table = stack.create_table(f"new-{next(numbers)}", partition_key="owner", sort_key="session")
     user, cookie = move.user()
     row = move.rows(user, new=False)[0]
