@@ -657,11 +657,11 @@ def test_the_proxy_is_the_given_environments(kind, elsewhere, monkeypatch):
         assert asked == []
 
 
-# --- which wire, and what it is given
+# --- the choice of the implementation
 
 
 def blocked(monkeypatch, *packages):
-    """Let these packages be missing, and whatever was made of them be imported again."""
+    """Make these packages missing and drop the modules that imported them."""
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
     for name in ("curl", "botocore", "botocore_chain"):
@@ -674,7 +674,7 @@ NEITHER = "^calls to AWS need pycurl or botocore: "
 
 
 def test_keys_in_the_environment_need_no_botocore(monkeypatch):
-    """As in Lambda: libcurl sends, and botocore may be missing."""
+    """With keys in the environment, as in Lambda, libcurl sends without botocore."""
     blocked(monkeypatch, *BOTO)
     assert type(open_wire(environ=BASE)).__name__ == "CurlWire"
 
@@ -688,7 +688,7 @@ def test_keys_in_the_environment_need_no_botocore(monkeypatch):
     ],
 )
 def test_what_is_missing_is_named(environ, missing, words, monkeypatch):
-    """Keys where only those are missing; packages where none can send."""
+    """The message asks for keys if libcurl could send with them, and for packages if none can send."""
     blocked(monkeypatch, *missing)
     with pytest.raises(ConfigurationError, match=words):
         open_wire(environ={"AWS_REGION": "eu-central-1", **environ})
@@ -696,7 +696,7 @@ def test_what_is_missing_is_named(environ, missing, words, monkeypatch):
 
 @pytest.mark.parametrize("choice", ["without pycurl", "with a client of another service", "patched sockets"])
 def test_whichever_wire_signs_with_the_environments_keys(choice, server, monkeypatch, caplog):
-    """Botocore's wire is given the same credentials as libcurl's, however it was chosen."""
+    """The botocore implementation signs with the keys of the environment, for each reason to choose it."""
     caplog.set_level("INFO", logger="cognito_session")
     environ, clients = {**BASE, "AWS_ENDPOINT_URL": server.url}, None
     if choice == "without pycurl":
@@ -713,7 +713,7 @@ def test_whichever_wire_signs_with_the_environments_keys(choice, server, monkeyp
 
 
 def test_patched_sockets_need_botocore(monkeypatch):
-    """Libcurl would stop every greenlet: the message names who patched the sockets, and what to install."""
+    """The message names the library that patched the sockets and the package to install."""
     monkeypatch.setattr("cognito_session.aws.transport.open._patched_by", lambda: "eventlet")
     blocked(monkeypatch, *BOTO)
     with pytest.raises(ConfigurationError, match=r"^eventlet has patched this process's sockets.*cognito-session\[boto3\]"):
@@ -721,7 +721,7 @@ def test_patched_sockets_need_botocore(monkeypatch):
 
 
 def test_both_wires_take_what_the_interface_says():
-    """Signed unless it is said, and sent again after a drop unless it is said; the same for all three."""
+    """The interface and both implementations have the same defaults: signed, and not `once`."""
     for method in ("call", "get", "post_form"):
         said = [
             {name: each.default for name, each in inspect.signature(getattr(wire, method)).parameters.items()}
@@ -731,18 +731,18 @@ def test_both_wires_take_what_the_interface_says():
         assert {"signed": True, "once": False}.items() >= {n: v for n, v in said[0].items() if n in ("signed", "once")}.items()
 
 
-# --- what is said of a failure
+# --- errors
 
 
 def test_an_error_of_the_service_says_of_what_call():
-    """The operation is kept for whoever handles the error, and there is no sentence where AWS gave none."""
+    """The error has the operation; message and request id are empty by default."""
     error = ServiceError("dynamodb.GetItem", "X", 400)
     assert (error.operation, error.message, error.request_id) == ("dynamodb.GetItem", "", "")
 
 
 @both
 def test_an_error_keeps_what_support_asks_for(kind, server):
-    """The request's id and AWS's date; a document's error keeps Retry-After."""
+    """An error has the request id and AWS's date, and the error of a document has Retry-After."""
     wire = make(kind, server.url)
     server.plan.append((400, b'{"__type":"X"}', {"x-amzn-RequestId": "rid", "Date": "Tue, 14 Nov 2023 22:13:20 GMT"}))
     server.plan.append((503, b"", {"Retry-After": "7"}))
@@ -756,7 +756,7 @@ def test_an_error_keeps_what_support_asks_for(kind, server):
 
 @both
 def test_a_failure_names_its_call(kind, server):
-    """Also where no time was left or nobody listened; libcurl's number goes along."""
+    """The message names the call, also if no time was left or the connection was refused."""
     wire, url = make(kind, server.url), server.url + "/jwks.json"
     with pytest.raises(NotSent, match=rf"^GET {re.escape(url)}: no time left"):
         wire.get(url, timeout_seconds=0)
@@ -783,7 +783,7 @@ def test_an_empty_answer_of_cognito_is_one(kind, server):
 
 @both
 def test_the_time_of_a_signature_is_learned_and_only_of_a_signature(kind, server):
-    """A signed call that AWS finds skewed is sent again by AWS's clock; an unsigned one has no time to correct."""
+    """After RequestTimeTooSkewed a signed call is sent again by AWS's clock; an unsigned call is not sent again."""
     wire = make(kind, server.url)
     ahead = (400, b'{"__type":"RequestTimeTooSkewed"}', {"Date": "Wed, 01 Jan 2098 12:00:00 GMT"})
     server.plan.append(ahead)
@@ -799,7 +799,7 @@ def test_the_time_of_a_signature_is_learned_and_only_of_a_signature(kind, server
 @both
 @pytest.mark.parametrize(("code", "dropped"), [("ExpiredTokenException", True), ("AccessDeniedException", False)])
 def test_keys_that_aws_refuses_are_dropped(kind, code, dropped, server):
-    """Expired or unknown keys are resolved again by the next call; a missing permission is no fault of the keys."""
+    """Expired keys are dropped; a missing permission does not drop them."""
 
     class Held(Credentials):
         def read(self, name, timeout_seconds):
@@ -819,7 +819,7 @@ def test_keys_that_aws_refuses_are_dropped(kind, code, dropped, server):
 
 
 def test_libcurl_sends_no_header_of_its_own(server):
-    """Nothing but what was signed or is needed, and no Expect, for which a server would have to be waited for."""
+    """The request has only the headers it needs: no Expect, which would delay a large body."""
     wire = make("curl", server.url)
     wire.call("dynamodb", "PutItem", {"TableName": "t", "Item": {"a": {"S": "x" * 1_200_000}}}, timeout_seconds=5)
     needed = {"host", "user-agent", "accept", "authorization", "x-amz-date", "content-type", "x-amz-target", "content-length"}
@@ -827,16 +827,17 @@ def test_libcurl_sends_no_header_of_its_own(server):
     assert server.requests[0].body.startswith(b'{"TableName":"t","Item":{"a":{"S":"xx')
 
 
-def test_documents_share_a_connection(server):
-    """Libcurl keeps it for the next document; only `once` calls open one each."""
+def test_documents_and_forms_share_a_connection(server):
+    """Libcurl keeps the connection for the next call that is not `once`."""
     wire = make("curl", server.url)
     for _ in range(2):
         wire.get(server.url + "/jwks.json", timeout_seconds=2)
-    assert [each.connection for each in server.requests] == [1, 1]
+        wire.post_form(server.url + "/oauth2/token", {}, timeout_seconds=2)
+    assert [each.connection for each in server.requests] == [1, 1, 1, 1]
 
 
 def test_libcurls_limits():
-    """A millisecond is time left, and a connection has two seconds at most."""
+    """One millisecond is enough to send; connecting takes two seconds at most."""
     limits = curl._limits
     assert limits("x", 0.001) == [(pycurl.TIMEOUT_MS, 1), (pycurl.CONNECTTIMEOUT_MS, 1)]
     assert limits("x", 10) == [(pycurl.TIMEOUT_MS, 10_000), (pycurl.CONNECTTIMEOUT_MS, 2_000)]

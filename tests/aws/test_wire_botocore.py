@@ -7,7 +7,6 @@ import socket
 import sys
 import threading
 import time
-from typing import ClassVar
 
 import boto3
 import botocore.session
@@ -187,37 +186,35 @@ def test_time_steps(asked, given):
     assert step_down(asked) == given
 
 
-class HeldConnection:
-    """botocore's HTTP session, which keeps how it was made and gets no answer until it is let go."""
-
-    made: ClassVar[list[tuple[object, str]]] = []
-    let_go = threading.Event()
-
-    def __init__(self, **options):
-        self.made.append((options["timeout"], threading.current_thread().name))
-
-    def send(self, _request):
-        self.let_go.wait(10)
-        raise ConnectionClosedError(endpoint_url="x")
-
-    def close(self):
-        pass
-
-
 def test_a_document_that_does_not_come_is_given_up(monkeypatch):
-    """The caller goes on at its limit; the thread it leaves behind has a name, and sockets that end by the same limit."""
-    monkeypatch.setattr("cognito_session.aws.transport.botocore.URLLib3Session", HeldConnection)
+    """The call ends at its limit; the thread that it abandons has a name and sockets with the same limit."""
+    made, released = [], threading.Event()
+
+    class HeldSession:
+        """An HTTP session that gets no answer until it is released."""
+
+        def __init__(self, **options):
+            made.append((options["timeout"], threading.current_thread().name))
+
+        def send(self, _request):
+            released.wait(10)
+            raise ConnectionClosedError(endpoint_url="x")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("cognito_session.aws.transport.botocore.URLLib3Session", HeldSession)
     wire = open_wire(boto3_session=session(), environ=ENVIRON)
     try:
         with pytest.raises(AnswerLost, match=r"^GET https://x\.example/jwks\.json: no answer within 0\.1 s$"):
             wire.get("https://x.example/jwks.json", timeout_seconds=0.1)
     finally:
-        HeldConnection.let_go.set()
-    assert HeldConnection.made == [((0.1, 0.1), "cognito-session-once")]
+        released.set()
+    assert made == [((0.1, 0.1), "cognito-session-once")]
 
 
 def test_a_hooks_document_keeps_its_headers():
-    """An answer in place of the network is read like the network's: Retry-After in any case of letters."""
+    """An answer of a hook is read like one of the network: header names in any case."""
     mocked = session()
     answer = AWSResponse("https://x.example/", 503, {"Retry-After": "7"}, Body(b""))
     mocked.events.register("before-send", lambda **_: answer)
@@ -227,7 +224,7 @@ def test_a_hooks_document_keeps_its_headers():
 
 
 def test_a_form_is_posted(server):
-    """The token endpoint takes POST alone (RFC 6749 3.2)."""
+    """The token endpoint takes only POST (RFC 6749 3.2)."""
     wire = open_wire(boto3_session=session(), environ=ENVIRON)
     wire.post_form(server.url + "/oauth2/token", {"a": "b"}, timeout_seconds=2)
     assert [each.method for each in server.requests] == ["POST"]

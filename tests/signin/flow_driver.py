@@ -1,4 +1,4 @@
-"""Flows of signing in, driven by hand: a test answers each step, and sees what the operator is told."""
+"""Drives a sign-in flow without a manager: the test prepares the answer to each step and sees what the operator is told."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from cognito_session.testing.clock import ManualClock
 from support.sealing_keys import ring
 from support.tokens import CLIENT_ID, POOL_ID
 
-__all__ = ["NAME", "Hand", "Pool", "a_context", "pool_context"]
+__all__ = ["NAME", "FlowDriver", "Pool", "a_context", "pool_context"]
 
 NAME = "__Host-session"
 
 
 def counted():
-    """Bytes that differ at each call and are the same in every run."""
+    """A source of bytes that differ at each call and are the same in every run."""
     calls = iter(range(1, 100_000))
     return lambda length: next(calls).to_bytes(4, "big").rjust(length, b"\x01")
 
 
 def a_context(**changes):
-    """Settings of a manager with keys, at a clock that stands still."""
+    """The context of a manager with keys, whose clock stands still."""
     rules = TokenRules.of_pool(POOL_ID, CLIENT_ID)
     made = FlowContext(SessionPolicy(), rules, Cookie(NAME), ManualClock(), counted(), sealed_cookie=True, seals=True)
     return made._replace(**changes)
 
 
 class Pool:
-    """A user pool that gives prepared answers in order, errors among them, and keeps what it was asked, revealed."""
+    """A user pool that gives prepared answers or errors in order and records each call with its secrets revealed."""
 
     client_id = CLIENT_ID
 
@@ -56,12 +56,12 @@ def revealed(value):
 
 
 def pool_context(pool, **changes):
-    """The flows' view of that user pool."""
+    """The pool context of that user pool."""
     return PoolContext(a_context(**changes), pool, "Shop")
 
 
-class Hand:
-    """Answers the steps of a flow: those of `answers` by their type, keys and calls by itself. `told` holds the reports."""
+class FlowDriver:
+    """Answers the steps of a flow from `answers`, by type of step. `told` holds the reports."""
 
     def __init__(self, answers=None, keys=None):
         self.answers = {Keyrings: Keyring.parse(keys or ring(1)), **(answers or {})}
@@ -69,7 +69,7 @@ class Hand:
         self.steps: list[type] = []
 
     def run(self, flow):
-        """What the flow returns; an answer that is an exception is thrown in."""
+        """What the flow returns. An answer that is an exception is thrown into the flow."""
         send, value = flow.send, None
         try:
             while True:

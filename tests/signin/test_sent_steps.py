@@ -1,4 +1,4 @@
-"""What each step of a sign-in sends to Cognito, by the answer before it, and what it makes of odd answers."""
+"""What each step of a sign-in sends to Cognito after the answer before it, and how it handles unexpected answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cognito_session.signin.managed_login import AsyncManagedLogin, ManagedLogin
 from cognito_session.signin.outcome import Refusal, Refused
 from cognito_session.signin.step import Visitor, follow
 from cognito_session.web.unsent_cookies import collecting
-from signin.by_hand import Hand, Pool, a_context, pool_context, revealed
+from signin.flow_driver import FlowDriver, Pool, a_context, pool_context, revealed
 
 KNOWN = KnownDevice(DeviceSecret("key", "group", "password"), "alice", "alice", 2_000_000_000)
 NUMBERS = {"SALT": "abcd", "SRP_B": "1234abcd", "SECRET_BLOCK": b64encode(b"block").decode()}
@@ -30,11 +30,11 @@ NO = PoolRefusal("NotAuthorizedException")
 
 
 def asked_for_device(*answers, said=None, known=KNOWN):
-    """The outcome of a sign-in whose device is asked for; what Cognito was asked after that; and the hand."""
-    pool, hand = Pool(*answers), Hand()
+    """The outcome of a sign-in after DEVICE_SRP_AUTH, the calls that followed, and the driver."""
+    pool, driver = Pool(*answers), FlowDriver()
     visitor = Visitor("alice@example.com", "alice", known=known)
-    outcome = hand.run(follow(pool_context(pool), visitor, {"ChallengeName": "DEVICE_SRP_AUTH", **(said or {})}))
-    return outcome, [payload for _, payload in pool.asked], hand
+    outcome = driver.run(follow(pool_context(pool), visitor, {"ChallengeName": "DEVICE_SRP_AUTH", **(said or {})}))
+    return outcome, [payload for _, payload in pool.asked], driver
 
 
 def verifier(session=None, **parameters):
@@ -57,7 +57,7 @@ def verifier(session=None, **parameters):
     ],
 )
 def test_a_device_is_proved_for_the_user_that_cognito_names(said, then, names):
-    """The name of the latest answer counts; where it has none, the one before stays."""
+    """The latest answer decides; if it names no user, the earlier name stays."""
     _, sent, _ = asked_for_device(verifier(**then), NO, said={"ChallengeParameters": said})
     assert [each["ChallengeResponses"]["USERNAME"] for each in sent] == names
     assert [each["ChallengeResponses"]["DEVICE_KEY"] for each in sent] == ["key", "key"]
@@ -66,17 +66,17 @@ def test_a_device_is_proved_for_the_user_that_cognito_names(said, then, names):
 
 @pytest.mark.parametrize(("first", "second"), [("s-1", "s-2"), (None, None), ("s-1", None)])
 def test_each_half_of_the_proof_carries_the_session_that_it_was_given(first, second):
-    """And none where Cognito gave none: an empty one would be refused."""
+    """If Cognito gave none, the call has no Session: Cognito refuses an empty one."""
     _, sent, _ = asked_for_device(verifier(second), NO, said={} if first is None else {"Session": first})
     assert [each.get("Session") for each in sent] == [first, second]
     assert ["Session" in each for each in sent] == [first is not None, second is not None]
 
 
 def test_a_device_that_cognito_refuses_is_told():
-    """The code, for no user, since nobody has proved to be one."""
-    outcome, _, hand = asked_for_device(verifier(), NO)
+    """The report gives the code and names no user, because the sign-in has proved none."""
+    outcome, _, driver = asked_for_device(verifier(), NO)
     assert outcome.reason == Refusal.CHALLENGE_EXPIRED
-    assert hand.told == [("device_refused", "", None, "NotAuthorizedException", False)]
+    assert driver.told == [("device_refused", "", None, "NotAuthorizedException", False)]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_device_that_cognito_refuses_is_told():
     ],
 )
 def test_an_odd_answer_to_a_proof_is_cognitos_fault(first, words):
-    """An outage that names what was expected; Cognito answered, so that the call counts as sent."""
+    """ProviderUnavailable names what was expected; Cognito answered, so the call counts as sent."""
     with pytest.raises(ProviderUnavailable, match=words) as caught:
         asked_for_device(first)
     assert caught.value.sent is True
@@ -99,13 +99,13 @@ def test_an_odd_answer_to_a_proof_is_cognitos_fault(first, words):
 
 def after(challenge, response, **more):
     """The ChallengeResponses with which `response` answers this challenge."""
-    pool, hand = Pool(NO), Hand()
+    pool, driver = Pool(NO), FlowDriver()
     context = pool_context(pool)
-    put = hand.run(follow(context, Visitor("alice@example.com", "alice"), {"Session": "s-1", **challenge}))
+    put = driver.run(follow(context, Visitor("alice@example.com", "alice"), {"Session": "s-1", **challenge}))
     cookies = put.set_cookies[0].partition(";")[0]
     for each in response[:-1]:
-        cookies = hand.run(answering.answer(context, each, presented=cookies)).set_cookies[0].partition(";")[0]
-    hand.run(answering.answer(context, response[-1], presented=cookies, **more))
+        cookies = driver.run(answering.answer(context, each, presented=cookies)).set_cookies[0].partition(";")[0]
+    driver.run(answering.answer(context, response[-1], presented=cookies, **more))
     return pool.asked[-1][1]["ChallengeResponses"]
 
 
@@ -118,30 +118,30 @@ def after(challenge, response, **more):
     ],
 )
 def test_a_challenge_is_answered_for_the_user_that_cognito_names(parameters, name):
-    """An alias would be refused there: USER_ID_FOR_SRP, or USERNAME, or else the name that was used so far."""
+    """USER_ID_FOR_SRP, else USERNAME, else the name that was used so far: Cognito refuses an alias there."""
     sent = after({"ChallengeName": "SMS_MFA", "ChallengeParameters": parameters}, ["123456"])
     assert sent == {"USERNAME": name, "SMS_MFA_CODE": "123456"}
 
 
 def test_a_password_is_an_answer_and_only_after_a_choice_names_itself():
-    """ANSWER goes along where SELECT_CHALLENGE was asked, and not to a PASSWORD challenge."""
+    """ANSWER is sent in reply to SELECT_CHALLENGE, and not in reply to PASSWORD."""
     assert after({"ChallengeName": "PASSWORD"}, ["pw"]) == {"USERNAME": "alice", "PASSWORD": "pw"}
     choice = {"ChallengeName": "SELECT_CHALLENGE", "AvailableChallenges": ["PASSWORD", "EMAIL_OTP"]}
     assert after(choice, ["PASSWORD", "pw"]) == {"USERNAME": "alice", "ANSWER": "PASSWORD", "PASSWORD": "pw"}
 
 
 def test_a_challenge_without_a_session_is_cognitos_fault():
-    """It could not be answered: an outage that says what is missing, and no cookie."""
+    """ProviderUnavailable says what is missing: without a Session the challenge cannot be answered."""
     with pytest.raises(ProviderUnavailable, match="without a Session") as caught:
-        Hand().run(follow(pool_context(Pool()), Visitor("alice", "alice"), {"ChallengeName": "SMS_MFA"}))
+        FlowDriver().run(follow(pool_context(Pool()), Visitor("alice", "alice"), {"ChallengeName": "SMS_MFA"}))
     assert caught.value.sent is True
 
 
 def test_an_authenticator_app_without_a_secret_is_cognitos_fault():
-    """An outage that names the operation and what its answer lacks."""
+    """ProviderUnavailable names the operation and what its answer lacks."""
     setup = {"ChallengeName": "MFA_SETUP", "Session": "s-1"}
     with pytest.raises(ProviderUnavailable, match="AssociateSoftwareToken answered without a SecretCode") as caught:
-        Hand().run(follow(pool_context(Pool({})), Visitor("alice", "alice"), setup))
+        FlowDriver().run(follow(pool_context(Pool({})), Visitor("alice", "alice"), setup))
     assert caught.value.sent is True
 
 
@@ -170,7 +170,7 @@ OPERATIONS = {
 
 
 class Engine:
-    """A manager's engine that gives one outcome to every flow, and keeps who the client was meanwhile."""
+    """A manager's engine that gives one outcome to every flow and records the client's address."""
 
     base_url = None
     context = a_context()
@@ -183,7 +183,7 @@ class Engine:
 
     def run(self, flow):
         self.clients.append(client_address())
-        return Hand().run(flow) if self.outcome is None else self.outcome
+        return FlowDriver().run(flow) if self.outcome is None else self.outcome
 
     async def arun(self, flow):
         return self.run(flow)
@@ -197,7 +197,7 @@ def done(answer):
 @pytest.mark.parametrize("flows", [PasswordFlows, AsyncPasswordFlows])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_both_classes_hand_over_all_that_they_were_given(flows, operation, monkeypatch):
-    """The device's label, the cookies, the form's challenge and `sign_out_others` arrive; unsent cookies are told by name."""
+    """Label, cookies, challenge and `sign_out_others` reach the flow, and unsent cookies are noted under the method's name."""
     given, noted = [], []
     for module in (account, answering, passwords):
         if hasattr(module, operation):
@@ -213,8 +213,8 @@ def test_both_classes_hand_over_all_that_they_were_given(flows, operation, monke
 
 
 @pytest.mark.parametrize("login", [ManagedLogin, AsyncManagedLogin])
-def test_managed_login_tells_of_whom_an_event_is(login):
-    """While its flows run, the client's address is known to every report."""
+def test_reports_of_managed_login_have_the_clients_address(login):
+    """While its flows run, reports can read the client's address."""
     engine = Engine(Response(204, {}))
     made = login(engine, SimpleNamespace(login_path="/login", base_url="https://app.example"))
     done(made.callback(Request("GET", "/auth/callback", "", headers_of([]), client="203.0.113.9")))
@@ -223,7 +223,7 @@ def test_managed_login_tells_of_whom_an_event_is(login):
 
 @pytest.mark.parametrize("login", [ManagedLogin, AsyncManagedLogin])
 def test_the_answer_to_a_prefetch_is_for_prefetches_alone(login):
-    """A cache must not give it to the navigation that follows: Vary names what it was chosen by."""
+    """Vary names the headers that decided, so that no cache serves it to the navigation that follows."""
     made = login(Engine(), SimpleNamespace(login_path="/login", base_url="https://app.example"))
     answer = done(made.callback(Request("GET", "/auth/callback", "", headers_of([("sec-purpose", "prefetch")]))))
     assert answer.status == 503
