@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from cognito_session.core.crypto.access_token import parse
+from cognito_session.core.crypto.aead import STORED_PREFIX
 from cognito_session.core.errors import ConfigurationError, SessionForbidden, StoreUnavailable
 from cognito_session.core.policy import SessionPolicy
 from cognito_session.core.protocol import sealing
@@ -16,7 +17,7 @@ from cognito_session.core.protocol.establish import SignedIn, establish
 from cognito_session.core.protocol.record import USER_SID, SessionKey, SessionRecord
 from cognito_session.core.protocol.sealing import open_secret
 from cognito_session.core.protocol.session import Reason, Rejected, Session, session_or_raise
-from cognito_session.core.protocol.unrevoked_tokens import _forget, user_key
+from cognito_session.core.protocol.unrevoked_tokens import _forget, keep_unrevoked, user_key
 from cognito_session.drivers.sync import run
 from core.test_commit import Refusing
 from core.test_flow import ISSUER, World
@@ -83,6 +84,41 @@ def test_the_row_of_what_is_known_of_the_user():
     """Beside the sessions in a table with a sort key, and the single row in one without."""
     assert user_key(World().context, SUB) == SessionKey(SUB, USER_SID)
     assert user_key(World(one_row=True).context, SUB) == SessionKey(SUB, "")
+
+
+@pytest.mark.parametrize("one_row", [False, True], ids=["two keys", "one row"])
+def test_a_token_that_is_kept_already_counts_as_kept(one_row):
+    """A repeated sign-out is told that the token is kept, and keeps it once."""
+    world = with_keys(one_row=one_row)
+    world.sign_in()
+    record = SessionRecord.from_row(SessionKey(SUB, SID), dict(world.row))
+    stored = f"{STORED_PREFIX}x"
+    assert [run(keep_unrevoked(world.context, record, stored), world.ports) for _ in range(2)] == [True, True]
+    rows = [row["unrevoked"] for row in world.store.rows.values() if "unrevoked" in row]
+    assert rows == [frozenset({f"{SID} {stored}"})] * (1 if one_row else 2)
+
+
+def test_a_token_in_plain_is_not_kept():
+    """Only a sealed token goes into a row that outlives the session, and the caller is told that it is not kept."""
+    world = World()
+    world.sign_in()
+    record = SessionRecord.from_row(SessionKey(SUB, SID), dict(world.row))
+    assert run(keep_unrevoked(world.context, record, "rt-1"), world.ports) is False
+    assert not any("unrevoked" in row for row in world.store.rows.values())
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable("down"), ConfigurationError("denied")], ids=["outage", "denied"])
+def test_a_token_that_cannot_be_written_is_not_kept(fault):
+    """The caller is told so, and a sign-out does not fail because of it."""
+    world = World()
+    world.sign_in()
+    record = SessionRecord.from_row(SessionKey(SUB, SID), dict(world.row))
+
+    def refuse(change):
+        raise fault
+
+    world.store.write = refuse
+    assert run(keep_unrevoked(world.context, record, f"{STORED_PREFIX}x"), world.ports) is False
 
 
 def test_forgetting_what_was_revoked_makes_no_row():

@@ -208,6 +208,16 @@ def test_a_request_that_waits_writes_nothing_and_ends_a_second_before_the_functi
     assert "seen_at" not in waiting.row
 
 
+def test_the_first_look_again_comes_soon(waiting):
+    """After at most three times the shortest pause: a refresh takes a fraction of a second."""
+    slept = []
+    waiting.ports = waiting.ports._replace(sleep=lambda seconds: (slept.append(seconds), waiting.clock.advance(seconds)))
+    waiting.context = waiting.context._replace(entropy=lambda count: b"\xff" * count)
+    with pytest.raises(LeaseBusy):
+        waiting.resolve()
+    assert slept[0] == pytest.approx(0.15, abs=1e-6)
+
+
 def test_a_request_without_time_to_wait_does_not_sleep(waiting):
     """With exactly the reserve of one second left it answers at once."""
     began = waiting.clock.monotonic()
