@@ -111,7 +111,7 @@ def test_others_end_only_after_a_recent_sign_in(visit, site, user):
     alice.go("/devices")
     site.stack.advance(RECENT_SECONDS + 1)
     alice.press("Sign out everywhere")
-    alice.sees("Is it still you?")
+    alice.sees("Sign in again")
     alice.press("Sign in again")
     alice.prove(user)
     alice.is_at("/devices")

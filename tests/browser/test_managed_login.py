@@ -127,7 +127,7 @@ def test_a_flow_restarts_only_once(visit):
     """An unknown state of a restarted flow gets a page with instructions, not another restart."""
     visitor = visit()
     assert visitor.go(f"/auth/callback?code=x&state=r{'0' * 32}") == 400
-    visitor.sees("Sign-in did not finish")
+    visitor.sees("Sign-in was not completed")
     assert visitor.session_cookie() is None
 
 
