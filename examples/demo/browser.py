@@ -71,7 +71,7 @@ class Browser:
 
     def fetch(self, address: str) -> Reply:
         """Sends the request of a script."""
-        return self._request("GET", address, {"Sec-Fetch-Mode": "cors", "Accept": "*/*"})
+        return self.send(self.prepare(address))
 
     def post(self, address: str, **fields: str) -> Reply:
         """Sends a form from a page of the same site."""
@@ -90,10 +90,21 @@ class Browser:
         response.request = httpx.Request("GET", self.home)
         self._cookies.extract_cookies(response)
 
+    def prepare(self, address: str) -> httpx.Request:
+        """The request of a script with the cookies of now, for `send`."""
+        return self._build("GET", address, {"Sec-Fetch-Mode": "cors", "Accept": "*/*"})
+
     def _request(self, method: str, address: str, headers: dict[str, str], fields: dict[str, str] | None = None) -> Reply:
+        return self.send(self._build(method, address, headers, fields))
+
+    def _build(self, method: str, address: str, headers: dict[str, str], fields: dict[str, str] | None = None) -> httpx.Request:
         request = self._client.build_request(method, urljoin(self.home, address), headers=headers, data=fields)
         # The client's own jar would not send Secure cookies to http://localhost.
         self._cookies.set_cookie_header(request)
+        return request
+
+    def send(self, request: httpx.Request) -> Reply:
+        """Sends a request, and keeps the cookies of the response."""
         response = self._client.send(request)
         self._cookies.extract_cookies(response)
         return Reply(response)
