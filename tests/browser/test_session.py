@@ -216,7 +216,7 @@ def test_cognito_down_at_the_callback(visit, site, user):
     alice.begin_managed("/login?return_to=/devices")
     site.stack.fault("oauth2/token", "error500", times=None)
     alice.prove(user)
-    alice.sees("Please try again")
+    alice.sees("Temporarily unavailable")
     assert alice.session_cookie() is None
     site.stack.clear_faults()
     alice.page.reload()

@@ -71,7 +71,7 @@ def site(answers=lambda status, document: (status, json.dumps(document).encode()
 
 
 def _page_of(cognito):
-    return cognito._attachments[0].page
+    return cognito._attachments[0].authorization_server
 
 
 def asked(method, path, query, jar, *headers) -> Request:

@@ -93,7 +93,7 @@ def test_the_same_without_a_lease(rotating, session):
     """The control: 50 refreshes of the same token without a lease, of which one is granted and 49 are refused."""
     manager, cookie, refresh_token = session
     found = stampede(rotating, cookie, refresh_token, with_lease="none")
-    expected = [("Denied", "RefreshTokenReuseException")] * (PROCESSES * THREADS - 1) + [("NewTokens", None)]
+    expected = [("RefreshDenied", "RefreshTokenReuseException")] * (PROCESSES * THREADS - 1) + [("NewTokens", None)]
     assert sorted(found, key=repr) == sorted(expected, key=repr)
     assert rotating.stack.count(GET_TOKENS) == PROCESSES * THREADS
     assert manager.resolve(cookie).reason == "refresh_denied"
