@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from cognito_session import current_session
 from cognito_session.web import asgi, establish, starlette
 from doors.page import GUARDS, LOGIN, ROUTES, Said, Site, say
 from doors.wires import Ask
@@ -37,8 +38,9 @@ def asgi_door(site: Site) -> Ask:
 
 
 async def _who(site: Site, visit: Any, path: str) -> Any:
-    """The session that this path needs, where it needs one."""
+    """The session that this path needs, where it needs one. Nobody is current before; asked twice, it is the same one."""
     need = ROUTES[path][0]
+    assert current_session() is None
     if path == "/sign-in":
         await establish.aestablish(visit, site.box.tokens)
     if path == "/sign-out":
@@ -46,6 +48,7 @@ async def _who(site: Site, visit: Any, path: str) -> Any:
     if need in (None, "optional"):
         return await visit.asession() if need else None
     me = await visit.arequired()
+    assert await visit.asession() is me
     me.require(**GUARDS.get(need, {}))
     return me
 
@@ -70,6 +73,7 @@ def _endpoint(site: Site, path: str) -> Any:
             me = await starlette.session_of(request)
         elif need is not None:
             me = await starlette.required_session_of(request)
+            assert await starlette.session_of(request) is me
             me.require(**GUARDS.get(need, {}))
         said = say(site, path, me, (await request.body()).decode())
         if said.missing:

@@ -30,6 +30,7 @@ ROUTES: Final[dict[str, tuple[str | None, str]]] = {
     "/recent": ("recent", "GET"),
     "/stream": ("required", "GET"),
     "/boom": ("required", "GET"),
+    "/failed": ("required", "GET"),
     "/own-cookie": ("required", "GET"),
     "/private": ("required", "GET"),
     "/cached": ("required", "GET"),
@@ -99,11 +100,12 @@ def say(site: Site, path: str, me: Any, body: str = "") -> Said:
     return {
         "/redirect": Said(302, {}, location="/elsewhere"),
         "/missing": Said(404, {}, missing=True),
+        "/failed": Said(500, _JSON, name),
         "/stream": Said(200, _TEXT, "".join(PARTS), parts=PARTS),
         "/own-cookie": Said(200, _JSON | {"Set-Cookie": "theme=dark; Path=/"}, name),
         "/private": Said(200, _JSON | {"Cache-Control": "private, max-age=60", "Vary": "Accept-Encoding"}, name),
         "/cached": Said(200, _JSON | CACHED, name),
-        "/public": Said(200, _JSON | {"Cache-Control": "public, max-age=60"}, name),
+        "/public": Said(200, _JSON | {"Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=600"}, name),
     }.get(path, Said(200, _JSON, name))
 
 

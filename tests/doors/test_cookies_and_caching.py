@@ -35,9 +35,9 @@ def assert_one_new_cookie(visitor, answer):
 
 
 def test_a_refreshed_cookie_goes_with_every_answer(visitor):
-    """With JSON, a redirect, the door's own 404, a guard's refusal and the application's own: one cookie, one refresh."""
+    """With JSON, a redirect, a 404, an error, a guard's refusal and the application's own: one cookie, one refresh."""
     visitor.sign_in()
-    statuses = {"/me": 200, "/maybe": 200, "/redirect": 302, "/missing": 404, "/admins": 403, "/boom": 403}
+    statuses = {"/me": 200, "/maybe": 200, "/redirect": 302, "/missing": 404, "/admins": 403, "/boom": 403, "/failed": 500}
     for path, status in statuses.items():
         visitor.app.expire()
         answer = visitor.ask(path)

@@ -47,6 +47,11 @@ def test_what_changes_something_comes_from_our_own_pages(visitor):
     assert visitor.box.changes == ["amount=5"] * sum(FROM.values())
 
 
+def test_what_only_reads_may_come_from_anywhere(visitor):
+    """A GET from another site is served: the check is for what changes something."""
+    assert visitor.sign_in().ask("/me", headers=(("Sec-Fetch-Site", "cross-site"),)).status == 200
+
+
 def test_a_person_s_cross_site_request_is_answered_by_a_page(visitor):
     """403 in HTML, with a token that has expired as well: nothing is refreshed for it."""
     headers = (*PAGE[:1], ("Sec-Fetch-Site", "cross-site"))

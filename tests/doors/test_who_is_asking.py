@@ -25,10 +25,11 @@ def test_somebody_is_served(visitor):
 
 
 def test_a_public_page_asks_for_nobody(visitor):
-    """No read, no cookie although one would be due, and the application's own word on caching stands alone."""
+    """No read, no cookie although one would be due, and the application's own word on caching stands alone, in any header."""
     answer = visitor.sign_in_long_ago().ask("/public")
     assert (answer.status, body_of(answer)) == (200, {"username": None})
     assert (answer.cookies, caching(answer)) == ([], (["public, max-age=60"], []))
+    assert answer.values("cdn-cache-control") == ["max-age=600"]
     assert done(visitor.app.stack) == []
 
 
@@ -47,6 +48,13 @@ def test_a_script_without_a_session(visitor):
     assert (answer.status, body_of(answer)) == (401, {"error": "unauthorized", "reason": "no_cookie"})
     assert answer.values("content-type") == ["application/json"]
     assert (answer.cookies, answer.values("location"), caching(answer)) == ([], [], NOBODYS)
+
+
+@pytest.mark.parametrize("says", [("Sec-Fetch-Mode", "cors"), ("X-Requested-With", "XMLHttpRequest")])
+def test_a_script_that_accepts_pages_is_a_script(visitor, says):
+    """Accept alone makes no person: by Sec-Fetch-Mode, or in an old browser by X-Requested-With."""
+    answer = visitor.ask("/me", headers=(says, ("Accept", "text/html")))
+    assert (answer.status, body_of(answer)) == (401, {"error": "unauthorized", "reason": "no_cookie"})
 
 
 def test_a_person_without_a_session_is_sent_to_sign_in(visitor):

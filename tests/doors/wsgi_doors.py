@@ -8,6 +8,7 @@ from typing import Any
 
 import flask
 
+from cognito_session import current_session
 from cognito_session.web import establish, wsgi
 from cognito_session.web import flask as ours
 from doors.lambda_doors import Build
@@ -34,8 +35,9 @@ def wsgi_door(site: Site) -> Ask:
 
 
 def _who(site: Site, visit: Any, path: str) -> Any:
-    """The session that this path needs, where it needs one."""
+    """The session that this path needs, where it needs one. Nobody is current before; asked twice, it is the same one."""
     need = ROUTES[path][0]
+    assert current_session() is None
     if path == "/sign-in":
         establish.establish(visit, site.box.tokens)
     if path == "/sign-out":
@@ -43,6 +45,7 @@ def _who(site: Site, visit: Any, path: str) -> Any:
     if need in (None, "optional"):
         return visit.session() if need else None
     me = visit.required()
+    assert visit.session() is me
     me.require(**GUARDS.get(need, {}))
     return me
 

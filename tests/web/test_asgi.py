@@ -1,4 +1,4 @@
-"""The ASGI middleware, message by message: who is asked, what goes out, what is refused, and what is left alone."""
+"""The ASGI middleware, message by message: what the suite of all doors does not ask for. Errors, WebSockets, cancellation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from support.sealing_keys import ring
 from support.stack import COOKIE, cookie_of, done, fresh, make_app, shared_stack
 
 GET_TOKENS = "GetTokensFromRefreshToken"
-READ, WRITE = "GetItem", "UpdateItem"
+WRITE = "UpdateItem"
 KEYS = ring(1)
 OURS = "https://app.example"
 PAGE = {"sec-fetch-mode": "navigate", "accept": "text/html"}
@@ -163,24 +163,6 @@ async def never(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError("called")
 
 
-# --- What nobody asks for
-
-
-async def test_a_response_that_asked_nobody_is_left_alone(sessions, stack, cookie):
-    """Without a question there is no read, no cookie, and the application's headers are as it sent them, cacheable."""
-    own = [("cache-control", "public, max-age=60"), ("content-type", "text/plain")]
-    reply = await ask(CognitoSessionMiddleware(answering(headers=own), sessions), scope_of(cookie=cookie))
-    assert reply.start["headers"] == [(name.encode(), value.encode()) for name, value in own]
-    assert stack.calls() == []
-
-
-async def test_a_public_page_is_served_in_an_outage(sessions, stack, cookie):
-    """While the table fails, whoever does not ask is served."""
-    stack.fault(READ, "error500", times=None)
-    reply = await ask(CognitoSessionMiddleware(answering(), sessions), scope_of(cookie=cookie))
-    assert (reply.status, reply.body) == (200, b"ok")
-
-
 async def test_lifespan_and_unknown_kinds_pass_through(sessions):
     """What is neither a request nor a WebSocket reaches the application as it came."""
     seen = []
@@ -200,75 +182,14 @@ async def test_lifespan_and_unknown_kinds_pass_through(sessions):
 # --- What somebody asks for
 
 
-async def test_who_asks_is_told_once(sessions, stack, cookie):
-    """The session is there, however often it is asked for, at one read; the response may then be kept by nobody."""
-    found = []
-
-    async def asks(visit: Any) -> None:
-        found.extend([await visit.asession(), await visit.arequired(), current_session()])
-
-    reply = await ask(CognitoSessionMiddleware(answering(asks=asks), sessions), scope_of(cookie=cookie))
-    assert len(found) == 3
-    assert found[0] is not None
-    assert found[0] is found[1] is found[2]
-    assert done(stack) == [READ]
-    assert (reply.one("cache-control"), reply.one("vary"), reply.cookies) == ("no-store", "Cookie", [])
-
-
-async def test_nobody_there_is_an_answer_too(sessions):
-    """A response that asked and found nobody depends on the cookie as well."""
-    found = []
-
-    async def asks(visit: Any) -> None:
-        found.append(await visit.asession())
-
-    reply = await ask(CognitoSessionMiddleware(answering(asks=asks), sessions), scope_of())
-    assert found == [None]
-    assert (reply.one("cache-control"), reply.one("vary"), reply.cookies) == ("no-store", "Cookie", [])
-
-
-@pytest.mark.parametrize(
-    ("said", "cache_control", "vary"),
-    [
-        ([("cache-control", "private, max-age=9"), ("vary", "Accept")], "private, max-age=9", "Accept, Cookie"),
-        ([("Cache-Control", "public"), ("Vary", "Accept"), ("vary", "Origin")], "no-store", "Accept, Origin, Cookie"),
-        ([("vary", "*")], "no-store", "*"),
-        ([("cache-control", 'private="Set-Cookie", max-age=9')], "no-store", "Cookie"),
-        ([("cache-control", "must-understand, no-store, max-age=9")], "no-store", "Cookie"),
-    ],
-)
-async def test_what_the_application_says_of_caching_stays_where_it_is_as_strict(sessions, cookie, said, cache_control, vary):
-    """`private` stays where no cookie is set, anything weaker becomes no-store; Vary keeps its names and gains Cookie."""
+async def test_headers_of_caching_in_any_spelling_become_one_of_each_name(sessions, cookie):
+    """Vary that comes twice, in two spellings, goes out once with all names; Cache-Control is replaced in any spelling."""
+    said = [("Cache-Control", "public"), ("Vary", "Accept"), ("vary", "Origin")]
     middleware = CognitoSessionMiddleware(answering(headers=said, asks=session), sessions)
     reply = await ask(middleware, scope_of(cookie=cookie))
     names = [name.lower() for name, _ in reply.start["headers"]]
     assert (names.count(b"cache-control"), names.count(b"vary")) == (1, 1)
-    assert (reply.one("cache-control"), reply.one("vary")) == (cache_control, vary)
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        (200, [("content-type", "application/json")], (b"{}",)),
-        (303, [("location", "/next")], (b"",)),
-        (404, [], (b"no",)),
-        (500, [], (b"oh",)),
-        (200, [("cache-control", "private")], (b"a", b"b", b"c")),
-    ],
-    ids=["json", "redirect", "missing", "error", "stream"],
-)
-async def test_a_refreshed_cookie_reaches_the_browser_on_every_kind_of_response(app, sessions, cookie, response):
-    """After expiry the new cookie goes out once, beside the application's own, and the response is no-store."""
-    status, headers, chunks = response
-    app.expire()
-    own = [*headers, ("set-cookie", "theme=dark")]
-    reply = await ask(CognitoSessionMiddleware(answering(status, own, chunks, asks=session), sessions), scope_of(cookie=cookie))
-    assert (reply.status, reply.body) == (status, b"".join(chunks))
-    theme, ours = reply.cookies
-    assert theme == "theme=dark"
-    assert ours.startswith(f"{COOKIE}=")
-    assert (reply.one("cache-control"), reply.one("vary")) == ("no-store", "Cookie")
-    assert app.stack.count(GET_TOKENS) == 1
+    assert (reply.one("cache-control"), reply.one("vary")) == ("no-store", "Accept, Origin, Cookie")
 
 
 async def test_a_cookie_that_the_application_sets_itself_is_newer(app, sessions, cookie):
@@ -353,23 +274,12 @@ async def test_a_session_error_is_answered(app, sessions, cookie, error, status)
     assert int(reply.one("content-length")) == len(reply.body)
 
 
-async def test_a_person_without_a_session_is_sent_to_sign_in_and_back(sessions):
-    """A page that needs a session redirects to `login_path`, which learns the way back with its query; a POST is not sent."""
+async def test_the_way_back_without_a_raw_path(sessions):
+    """Where a server gives no `raw_path`, the path of the way back is escaped again."""
     middleware = CognitoSessionMiddleware(answering(asks=required), sessions, login_path="/login")
     scope = {**scope_of("/caf\xe9/a b?x=1&y=%20", **PAGE), "raw_path": None}
     reply = await ask(middleware, scope)
     assert (reply.status, reply.one("location")) == (303, "/login?return_to=/caf%25C3%25A9/a%2520b%3Fx%3D1%26y%3D%2520")
-    assert reply.cookies == []
-    reply = await ask(middleware, scope_of(method="POST", sec_fetch_site="same-origin", **PAGE))
-    assert (reply.status, reply.one("content-type")) == (401, "text/html; charset=utf-8")
-
-
-async def test_an_outage_is_a_503_that_touches_no_cookie(sessions, stack, cookie):
-    """Who is asking could not be found out: 503 with Retry-After, the cookie is neither set nor cleared."""
-    stack.fault(READ, "error500", times=None)
-    reply = await ask(CognitoSessionMiddleware(answering(asks=session), sessions), scope_of(cookie=cookie))
-    assert (reply.status, reply.json["reason"], reply.cookies) == (503, "store_unavailable", [])
-    assert reply.all("retry-after") != []
 
 
 async def test_what_is_set_up_wrong_is_logged_and_not_shown(sessions, caplog):
@@ -407,27 +317,6 @@ async def test_once_a_response_has_begun_an_error_cannot_become_another(sessions
 
 
 # --- Cross-site requests
-
-
-@pytest.mark.parametrize(
-    ("method", "headers", "passes"),
-    [
-        ("GET", {"sec_fetch_site": "cross-site"}, True),
-        ("POST", {"sec_fetch_site": "same-origin"}, True),
-        ("POST", {"sec_fetch_site": "same-site"}, False),
-        ("POST", {"sec_fetch_site": "cross-site"}, False),
-        ("POST", {"sec_fetch_site": "cross-site", "origin": "https://trusted.example"}, True),
-        ("PUT", {"origin": OURS}, True),
-        ("DELETE", {"origin": "https://evil.example"}, False),
-        ("PATCH", {}, False),
-    ],
-)
-async def test_what_changes_something_must_come_from_our_own_pages(app, method, headers, passes):
-    """Anything else is a 403 before the application runs."""
-    manager = app.async_manager(csrf=Csrf(trusted_origins=["https://trusted.example"]))
-    reply = await ask(CognitoSessionMiddleware(answering() if passes else never, manager), scope_of(method=method, **headers))
-    assert reply.status == (200 if passes else 403)
-    assert passes or reply.json == {"error": "forbidden", "reason": "cross_site"}
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_the_table_is_whole():
 
 @pytest.fixture(scope="module")
 def protected(request):
-    """A handler of each kind and the cookie of a live session."""
+    """A handler and the cookie of a live session, and whom the handler has served."""
     app = make_app(shared_stack(request.config), sort_key="sid")
     manager = app.manager()
     served = []
@@ -81,67 +81,27 @@ def protected(request):
         served.append(me)
         return {"statusCode": 200, "body": me.sub}
 
-    async def coroutine(event, context, me):
-        return handler(event, context, me)
-
-    return (
-        {"sync": manager.protect(handler), "async": manager.protect(coroutine)},
-        cookie_of(manager.establish(app.sign_in(app.user()))),
-        served,
-    )
+    return manager.protect(handler), cookie_of(manager.establish(app.sign_in(app.user()))), served
 
 
 @pytest.mark.parametrize(("site", "origin", "method", "passes"), TABLE)
 def test_each_row_of_the_table(protected, site, origin, method, passes):
     """210 of 210, through the whole front door: 200 with the session, or 403 without the handler being called."""
-    handlers, cookie, served = protected
+    handler, cookie, served = protected
     rest = RestApi()
     served.clear()
     event = rest.event(call(method, site=site, origin=ORIGINS[origin], cookie=cookie))
-    reply = rest.answer(handlers["sync"](event, None))
+    reply = rest.answer(handler(event, None))
     assert reply.status == (200 if passes else 403)
     assert len(served) == passes
     assert passes or json.loads(reply.body) == {"error": "forbidden", "reason": "cross_site"}
     assert (Csrf().verdict(request(method, site=site, origin=ORIGINS[origin])) is CsrfVerdict.PASSES) == passes
 
 
-@pytest.mark.parametrize("name", GATEWAYS)
-@pytest.mark.parametrize("kind", ["sync", "async"])
-def test_every_form_is_checked_alike(protected, name, kind):
-    """Rows of each outcome through every gateway, for both kinds of handler."""
-    handlers, cookie, _ = protected
-    for site, origin, status in [
-        ("same-origin", None, 200),
-        ("cross-site", OURS, 403),
-        (None, OURS, 200),
-        (None, f"{OURS}.evil.test", 403),
-        (None, None, 403),
-    ]:
-        event = GATEWAYS[name].event(call(site=site, origin=origin, cookie=cookie))
-        assert GATEWAYS[name].answer(handlers[kind](event, None)).status == status, (site, origin)
-
-
 @pytest.mark.parametrize("value", ["SAME-ORIGIN", " same-origin", "same-origin, none", "same-origin, same-origin", "", "x"])
 def test_a_value_that_no_browser_sends_is_refused(value):
     """Sec-Fetch-Site is compared to the letter: twice, or none of the four, is no pass, whatever Origin says."""
     assert Csrf().verdict(request(site=value, origin=OURS)) is CsrfVerdict.REFUSED
-
-
-def test_a_refused_request_costs_nothing(app):
-    """No read of the table, no call, before the request has proved where it comes from."""
-    manager = app.manager()
-    cookie = cookie_of(manager.establish(app.sign_in(app.user())))
-    app.stack.clear_calls()
-    handler = manager.protect(lambda *_: {"statusCode": 200})
-    assert handler(RestApi().event(call(site="cross-site", cookie=cookie)), None)["statusCode"] == 403
-    assert done(app.stack) == []
-
-
-def test_an_optional_session_is_no_excuse(app):
-    """A handler that serves guests too is as much in need: a signed-in user's cookie would come along."""
-    handler = app.manager().protect(lambda *_: {"statusCode": 200}, optional=True)
-    assert handler(RestApi().event(call(site="cross-site")), None)["statusCode"] == 403
-    assert handler(RestApi().event(call(site="same-origin")), None)["statusCode"] == 200
 
 
 def test_an_event_without_a_method_is_checked():
@@ -262,7 +222,7 @@ def test_an_origin_has_no_port_that_is_its_scheme_s_own(address, origin):
     ],
 )
 @pytest.mark.parametrize("form", ["rest", "function-url", "alb", "alb-multi"])
-def test_exempt_paths_and_no_others(protected, app, path, passes, form):
+def test_exempt_paths_and_no_others(app, path, passes, form):
     """An exact path, or everything below one; a path that a router may read as another one is not below it."""
     csrf = Csrf(exempt=["/webhooks/*", "/hook", "/søk/*"])
     handler = app.manager(csrf=csrf).protect(lambda *_: {"statusCode": 200}, optional=True)

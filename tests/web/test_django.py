@@ -16,7 +16,7 @@ from django.core.asgi import get_asgi_application
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.core.wsgi import get_wsgi_application
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template import engines
 from django.template.response import TemplateResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
@@ -98,26 +98,6 @@ async def aas_json(request):
 
 
 @session_required
-def redirecting(request):
-    return HttpResponseRedirect("/next")
-
-
-@session_required
-async def aredirecting(request):
-    return redirecting.__wrapped__(request)
-
-
-@session_required
-def missing(request):
-    raise Http404
-
-
-@session_required
-async def amissing(request):
-    raise Http404
-
-
-@session_required
 def denied(request):
     raise PermissionDenied
 
@@ -135,21 +115,6 @@ def broken(request):
 @session_required
 async def abroken(request):
     raise ZeroDivisionError
-
-
-@session_required
-def streaming(request):
-    return StreamingHttpResponse(iter(["a", "b"]))
-
-
-@session_required
-async def astreaming(request):
-    async def parts():
-        for part in "ab":
-            await asyncio.sleep(0)
-            yield part
-
-    return StreamingHttpResponse(parts() if hasattr(request, "scope") else "ab")  # WSGI servers iterate in no loop
 
 
 def templated(request):
@@ -284,11 +249,8 @@ BOTH = {
     "public": (public, apublic),
     "me": (who, awho),
     "json": (as_json, aas_json),
-    "redirect": (redirecting, aredirecting),
-    "missing": (missing, amissing),
     "denied": (denied, adenied),
     "broken": (broken, abroken),
-    "stream": (streaming, astreaming),
     "template": (templated, atemplated),
     "admins": (admins, aadmins),
     "item": (Item.as_view(), AsyncItem.as_view()),
@@ -456,61 +418,28 @@ def sent(cookie: str | None, headers: dict[str, str]) -> dict[str, str]:
     return {**headers, **({} if cookie is None else {"cookie": cookie})}
 
 
-# --- What nobody asks for
-
-
-def test_a_public_page_asks_nobody_and_is_left_alone(ask, to, stack, cookie):
-    """No read, no cookie, cacheable as the view said it; in an outage too."""
-    stack.fault(READ, "error500", times=None)
-    reply = ask(to("public"), cookie=cookie)
-    assert (reply.status, reply.body, reply.caching, reply.cookies) == (200, b"public", ("public, max-age=60", None), {})
-    assert stack.calls() == []
-
-
 # --- What somebody asks for
 
 
-@pytest.mark.parametrize("name", ["me", "json", "template"])
-def test_who_asks_is_told_once(ask, to, stack, cookie, name):
-    """One read a request, and what depends on the cookie may be kept by nobody."""
-    reply = ask(to(name), cookie=cookie)
-    assert (reply.status, b"user-" in reply.body) == (200, True)
+def test_a_template_asks_by_itself(ask, to, stack, cookie):
+    """One read; without a cookie it finds None itself, not something like it. Either page depends on the cookie."""
+    reply = ask(to("template"), cookie=cookie)
+    assert (reply.status, reply.body[:5], reply.caching) == (200, b"user-", ("no-store", "Cookie"))
     assert done(stack) == [READ]
-    assert (reply.caching, reply.cookies) == (("no-store", "Cookie"), {})
+    reply = ask(to("template"))
+    assert (reply.status, reply.body, reply.caching) == (200, b"nobody", ("no-store", "Cookie"))
 
 
-@pytest.mark.parametrize(("name", "body"), [("me", b'{"me": null}'), ("template", b"nobody")])
-def test_nobody_is_none(ask, to, name, body):
-    """Without a cookie an optional page finds None itself, not something like it, and depends on the cookie all the same."""
-    reply = ask(to(name))
-    assert (reply.status, reply.body, reply.caching) == (200, body, ("no-store", "Cookie"))
-
-
-RESPONSES = {
-    "json": 200,
-    "redirect": 302,
-    "missing": 404,
-    "denied": 403,
-    "broken": 500,
-    "stream": 200,
-    "template": 200,
-    "admins": 403,
-    "item": 403,
-}
+RESPONSES = {"denied": 403, "broken": 500, "template": 200, "item": 403}
 
 
 @pytest.mark.parametrize("name", RESPONSES)
 def test_a_refreshed_cookie_reaches_the_browser_whatever_the_view_does(app, ask, to, cookie, name):
-    """After expiry: JSON, a redirect, Http404, PermissionDenied, an unhandled error, a stream, a template, a guard."""
+    """After expiry: PermissionDenied, an unhandled error, a template, the guard of a class."""
     app.expire()
     reply = ask(to(name), cookie=cookie)
     assert (reply.status, list(reply.cookies), reply.caching) == (RESPONSES[name], [COOKIE], ("no-store", "Cookie"))
-    assert name != "stream" or reply.body == b"ab"
     assert app.stack.count(GET_TOKENS) == 1
-    served = app.manager().resolve(sent_back(reply)).session
-    assert served.set_cookies == ()
-    kept = reply.cookies[COOKIE]
-    assert {**DELETED[COOKIE], "value": kept["value"], "max-age": kept["max-age"]} == kept
 
 
 def test_what_is_sent_is_what_the_session_said(app, project, cookie):
@@ -624,15 +553,11 @@ def test_a_sign_in_wins_over_the_refresh(app, ask, to, cookie):
     assert ask(to("json"), cookie=cookie).status == 401
 
 
-def test_a_sign_out_ends_the_session_and_deletes_the_cookie(app, ask, to, cookie):
+def test_a_sign_out_deletes_the_cookie_in_any_case(app, ask, to, cookie):
     """Also where the table does not answer, which is then said."""
     app.stack.fault("UpdateItem", "error500", times=None)
     lost = ask(to("sign-out"), method="POST", cookie=cookie, **OURS)
     assert (lost.status, lost.cookies) == (503, DELETED)
-    app.stack.clear_faults()
-    reply = ask(to("sign-out"), method="POST", cookie=cookie, **OURS)
-    assert (reply.status, reply.cookies) == (302, DELETED)
-    assert ask(to("json"), cookie=cookie).json["reason"] == "session_ended"
 
 
 def test_a_cookie_that_the_view_sets_itself_is_newer(app, project, cookie):
@@ -654,22 +579,18 @@ def test_a_cookie_that_the_view_sets_itself_is_newer(app, project, cookie):
 # --- Refusals
 
 
-@pytest.mark.parametrize("name", ["me", "json", "template", "item"])
-def test_an_outage_is_a_503_and_the_cookie_stays(app, ask, to, cookie, name):
-    """Whatever asks while the table fails, a template included: come back later; then the same cookie is as good as before."""
+@pytest.mark.parametrize("name", ["template", "item"])
+def test_an_outage_in_a_template_is_a_503(app, ask, to, cookie, name):
+    """A template that asks while the table fails says: come back later, and touches no cookie. So does a class."""
     app.stack.fault(READ, "error500", times=None)
     reply = ask(to(name), cookie=cookie)
     assert (reply.status, reply.json["reason"]) == (503, "store_unavailable")
     assert (reply.header("Retry-After"), reply.cookies, reply.caching) == ("1", {}, ("no-store", "Cookie"))
-    app.stack.clear_faults()
-    assert ask(to("json"), cookie=cookie).status == 200
 
 
-@pytest.mark.parametrize("name", ["json", "admins", "item"])
-def test_without_a_session_a_program_is_told_and_a_person_shown_a_page(ask, to, name):
-    """401 JSON for an XHR; without any place to sign in, a page for a navigation."""
-    xhr = ask(to(name), **{"x-requested-with": "XMLHttpRequest", "accept": "text/html"})
-    assert (xhr.status, xhr.json) == (401, {"error": "unauthorized", "reason": "no_cookie"})
+@pytest.mark.parametrize("name", ["json", "item"])
+def test_without_any_place_to_sign_in_a_person_is_shown_a_page(ask, to, name):
+    """401 in HTML for a navigation, of functions and of classes."""
     page = ask(to(name), **PAGE)
     assert (page.status, page.header("Content-Type"), page.caching) == (401, "text/html; charset=utf-8", ("no-store", "Cookie"))
 
@@ -694,40 +615,20 @@ def test_a_person_is_sent_to_sign_in(manager, ours, djangos, where):
             assert (reply.status, reply.header("Location")) == ((303, f"{where}{back}") if where else (401, None))
 
 
-def test_guards_let_in_whom_they_name(app, ask, to):
-    """403 with the reason for those who lack a group; others are served."""
+def test_a_guard_of_a_class_lets_in_whom_it_names(app, ask, to):
+    """403 with the reason for those who lack one of its groups; others are served."""
     manager = app.manager()
     users = [app.user(groups=["users"]), app.user(groups=["admin", "ops"])]
     cookies = [cookie_of(manager.establish(app.sign_in(user))) for user in users]
-    for name in ("admins", "item"):
-        refused, served = [ask(to(name), cookie=cookie) for cookie in cookies]
-        assert (refused.status, refused.json) == (403, {"error": "forbidden", "reason": "group_required"})
-        assert served.status == 200
+    refused, served = [ask(to("item"), cookie=cookie) for cookie in cookies]
+    assert (refused.status, refused.json) == (403, {"error": "forbidden", "reason": "group_required"})
+    assert served.status == 200
 
 
 def test_views_answer_errors_themselves_if_they_like(project, cookie):
     """What a view catches is its own affair; an error that has passed the attribute can answer for itself in Django's form."""
     assert ask_wsgi("/itself").body == b"no_cookie"
     assert ask_wsgi("/itself", cookie=cookie).body == b"group_required"
-
-
-ORIGINS = {
-    "same origin": (OURS, 200),
-    "cross site": ({"sec-fetch-site": "cross-site"}, 403),
-    "our origin": ({"origin": "https://testserver"}, 200),
-    "foreign origin": ({"origin": "https://evil.example"}, 403),
-    "neither": ({}, 403),
-}
-
-
-@pytest.mark.parametrize("origin", ORIGINS)
-def test_a_request_that_changes_something_must_come_from_here(ask, to, stack, cookie, origin):
-    """A POST reaches a view from our own pages only; nothing is read for either answer."""
-    headers, status = ORIGINS[origin]
-    reply = ask(to("changes"), method="POST", cookie=cookie, **headers)
-    assert (reply.status, reply.cookies) == (status, {})
-    assert status == 200 or reply.json["reason"] == "cross_site"
-    assert stack.calls() == []
 
 
 def test_djangos_own_csrf_check_may_stand_beside_ours(manager):

@@ -189,25 +189,6 @@ def test_an_outage_is_a_503(made):
     assert "secret-name" not in json.dumps(response)
 
 
-def test_optional_calls_with_none(made, rejected):
-    """With optional a denial becomes None; the answer still varies by cookie and is not kept."""
-    seen = []
-    response = made(rejected, lambda _event, _context, me: seen.append(me) or "hello", optional=True)(EVENTS["v2"], None)
-    assert seen == [None]
-    assert (response["statusCode"], response["body"]) == (200, "hello")
-    assert response["headers"]["Vary"] == "Cookie"
-
-
-def test_optional_is_no_excuse_for_an_outage(made):
-    """Whether there is a session could not be found out: also an optional one answers 503, nobody is taken for a guest."""
-    assert made(FixedEngine(StoreUnavailable("x")), never, optional=True)(EVENTS["v2"], None)["statusCode"] == 503
-
-
-def test_optional_with_a_session_calls_with_it(made, active, me):
-    """With a session optional changes nothing."""
-    assert made(active, lambda _e, _c, own: own.sub, optional=True)(EVENTS["v2"], None)["body"] == me.sub
-
-
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 def test_a_new_cookie_is_added_to_whatever_the_handler_answers(made, refreshed, event):
     """Cookies of a refresh go out with the handler's own, which are kept."""
@@ -250,18 +231,6 @@ def test_any_other_error_of_the_handler_is_the_handler_s(made, active):
 
     with pytest.raises(KeyError, match="bug"):
         made(active, body)(EVENTS["v2"], None)
-
-
-def test_optional_and_refused_in_each_form(made, refreshed, rejected):
-    """Guests are served in every form, and a refusal after a refresh carries the cookie in every form."""
-
-    def forbidden(*_):
-        raise SessionForbidden("no")
-
-    for event in EVENTS.values():
-        assert made(rejected, lambda _e, _c, me: f"{me}", optional=True)(event, None)["body"] == "None"
-        refusal = made(refreshed, forbidden)(event, None)
-        assert (refusal["statusCode"], cookies_of(refusal)) == (403, [COOKIE])
 
 
 def test_an_event_of_no_known_shape_is_an_error(made, active):
