@@ -61,12 +61,13 @@ def pool_context(pool, **changes):
 
 
 class FlowDriver:
-    """Answers the steps of a flow from `answers`, by type of step. `told` holds the reports."""
+    """Answers the steps of a flow from `answers`, by type of step. `told` holds the reports, `made` every step."""
 
     def __init__(self, answers=None, keys=None):
         self.answers = {Keyrings: Keyring.parse(keys or ring(1)), **(answers or {})}
         self.told: list[tuple[str, str, str | None, str, bool]] = []
         self.steps: list[type] = []
+        self.made: list[object] = []
 
     def run(self, flow):
         """What the flow returns. An answer that is an exception is thrown into the flow."""
@@ -75,6 +76,7 @@ class FlowDriver:
             while True:
                 step = send(value)
                 self.steps.append(type(step))
+                self.made.append(step)
                 try:
                     send, value = flow.send, self.answer(step)
                 except Exception as error:

@@ -118,6 +118,7 @@ def test_a_sign_in_that_the_store_denies_is_taken_back_or_told():
     with pytest.raises(ConfigurationError):
         driver.run(follow(pool_context(Pool()), Visitor("alice", "alice"), TOKENS))
     assert driver.told == [("revoke_failed", "", None, "configuration", False)]
+    assert [step.refresh_token for step in driver.made if isinstance(step, Revoke)] == ["rt"]
 
 
 def test_a_new_password_without_the_user_is_told():

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cognito_session.core.errors import ConfigurationError
 from cognito_session.http.request import Request
-from cognito_session.signin.return_to import safe_return_to, wanted_return_to
+from cognito_session.signin.return_to import own_path, safe_return_to, wanted_return_to
 from support.case_id import case_id
 
 OWN = [
@@ -133,6 +134,23 @@ def test_anything_else_becomes_the_default(path):
 def test_what_is_no_text_becomes_the_default(value):
     """A missing or strange value is no reason to fail."""
     assert safe_return_to(value, "/default") == "/default"
+
+
+def test_the_default_is_the_start_page():
+    """Without a default of its own a refused path leads to "/"."""
+    assert safe_return_to("//evil.example") == "/"
+
+
+def test_an_escape_that_is_no_utf_8_stays_as_it_is():
+    """The application may read it in another encoding; it leads nowhere else."""
+    assert safe_return_to("/%ff", "/default") == "/%ff"
+
+
+@pytest.mark.parametrize("path", ["", "/a b", "/é", "//evil.example", "orders", "/" + "a" * 2048], ids=case_id)
+def test_a_path_of_a_setting_is_refused_as_it_stands(path):
+    """A setting is not spelled again as a browser would: a blank or another alphabet in it is a mistake."""
+    with pytest.raises(ConfigurationError, match=r"^login_path: expected a path of your site"):
+        own_path(path, "login_path")
 
 
 def as_browsers_do(path: str) -> str:

@@ -9,7 +9,7 @@ drops tabs and line ends).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.http.url_escaping import MAX_RETURN_TO_CHARS, as_browsers_spell
@@ -85,10 +85,4 @@ def _looks_own(path: str) -> bool:
         path = unicodedata.normalize("NFKC", path)
     if not path.startswith("/") or path[1:2] in ("/", "\\") or "\\" in path:
         return False
-    if any(character < " " or character == "\x7f" for character in path):
-        return False
-    try:
-        parts = urlsplit(path)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc
+    return not any(character < " " or character == "\x7f" for character in path)
