@@ -61,6 +61,7 @@ SOURCE_READERS = (
     "tests/web/test_csrf.py::test_each_check_matters",
     "tests/signin/test_frames.py",
     "tests/aws/test_wire.py::test_importing_the_wire_is_cheap",
+    "tests/aws/test_wire.py::test_a_pycurl_without_a_name_for_retry_after_still_works",
 )
 """Tests that read the source, its frames or its imports, which mutmut adds to."""
 ALSO_COPIED = (
