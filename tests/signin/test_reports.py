@@ -20,7 +20,7 @@ from cognito_session.signin import sign_out as signing_out
 from cognito_session.signin.callback import LoginCase, come_back
 from cognito_session.signin.login_site import LoginSite
 from cognito_session.signin.other_sessions import others_ended
-from cognito_session.signin.outcome import CodeSent, Done, PasswordReset
+from cognito_session.signin.outcome import CodeSent, Done, PasswordReset, Refusal, Refused
 from cognito_session.signin.passwords import forgot_password, register, resend
 from cognito_session.signin.reset import after_reset
 from cognito_session.signin.sign_out import sign_out
@@ -119,6 +119,13 @@ def test_a_sign_in_that_the_store_denies_is_taken_back_or_told():
         driver.run(follow(pool_context(Pool()), Visitor("alice", "alice"), TOKENS))
     assert driver.told == [("revoke_failed", "", None, "configuration", False)]
     assert [step.refresh_token for step in driver.made if isinstance(step, Revoke)] == ["rt"]
+
+
+def test_a_refused_first_call_is_no_expired_challenge():
+    """Only a challenge has a session that can end: the same words about the first call are invalid input."""
+    refusal = PoolRefusal("InvalidParameterException", "Invalid session for the user.")
+    first = FlowDriver().run(follow(pool_context(Pool()), Visitor("alice", "alice"), refusal))
+    assert first == Refused(Refusal.INVALID_INPUT)
 
 
 def test_a_new_password_without_the_user_is_told():
