@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import boto3
 import pycurl
@@ -18,6 +19,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
+from botocore.exceptions import HTTPClientError
 
 from aws.echo_server import EchoServer, write_certificate
 from cognito_session.aws.transport import curl
@@ -25,8 +27,8 @@ from cognito_session.aws.transport.botocore import BotocoreWire
 from cognito_session.aws.transport.credentials import Credentials
 from cognito_session.aws.transport.curl import CurlWire
 from cognito_session.aws.transport.endpoint import Endpoints, check_address, endpoint_for
-from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, Wire
-from cognito_session.aws.transport.open import open_wire
+from cognito_session.aws.transport.interface import AnswerLost, NotSent, ServiceError, Wire, one_line
+from cognito_session.aws.transport.open import _patched_by, open_wire
 from cognito_session.core.errors import ConfigurationError
 from cognito_session.core.secret import Secret
 from support.stack import eventually
@@ -841,3 +843,39 @@ def test_libcurls_limits():
     limits = curl._limits
     assert limits("x", 0.001) == [(pycurl.TIMEOUT_MS, 1), (pycurl.CONNECTTIMEOUT_MS, 1)]
     assert limits("x", 10) == [(pycurl.TIMEOUT_MS, 10_000), (pycurl.CONNECTTIMEOUT_MS, 2_000)]
+
+
+def test_a_sentence_of_aws_ends_where_it_quotes_the_request():
+    """A refused signature quotes headers of the request: none of them gets into a message."""
+    assert one_line("The signature does not match. The Canonical String for this request is GET x-amz-date") == (
+        "The signature does not match."
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "asked", "name"),
+    [("gevent.monkey", "is_module_patched", "gevent"), ("eventlet.patcher", "is_monkey_patched", "eventlet")],
+)
+def test_who_has_patched_the_sockets_is_known_without_an_import(monkeypatch, module, asked, name):
+    """Only a library that has patched `socket` counts, and each is told by its own name."""
+    for other in ("gevent.monkey", "eventlet.patcher"):
+        monkeypatch.delitem(sys.modules, other, raising=False)
+    assert _patched_by() is None
+    for patched, found in ((False, None), (True, name)):
+        monkeypatch.setitem(
+            sys.modules, module, SimpleNamespace(**{asked: lambda what, patched=patched: patched and what == "socket"})
+        )
+        assert _patched_by() == found
+
+
+def test_a_client_that_cannot_be_made_has_sent_nothing(monkeypatch, server):
+    """A refresh whose client does not come into being may be made again: the token was not used."""
+    wire = make("botocore", server.url)
+
+    def fail(*_arguments, **_keywords):
+        raise HTTPClientError(error="no client")
+
+    monkeypatch.setattr(wire._clients, "get", fail)
+    with pytest.raises(NotSent):
+        wire.call("cognito-idp", "GetTokensFromRefreshToken", {}, timeout_seconds=2, signed=False, once=True)
+    assert server.requests == []
