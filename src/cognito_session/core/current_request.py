@@ -19,7 +19,7 @@ noted_errors: Final[ContextVar[list[Any] | None]] = ContextVar("cognito_session_
 
 
 current_request_session: Final[ContextVar[Any]] = ContextVar("cognito_session_client", default=None)
-"""The visit of the request that is being served, which knows the client's address."""
+"""The RequestSession of the request that is being served, which knows the client's address."""
 
 
 def client_address() -> str:

@@ -185,7 +185,7 @@ def resolve_event(engine: Engine, event: Mapping[str, Any], context: Any) -> Ses
 
 
 def refuse_unread(event: Any, error: SessionError) -> dict[str, Any]:
-    """Answer an error that comes before any visit: no manager could be made, or the event is no request. The log names it."""
+    """Answer an error that precedes any session: no manager could be made, or the event is no request. The log names it."""
     try:
         form, request = form_of(event), request_of(event)
     except ConfigurationError:  # that is the error to answer
