@@ -44,7 +44,7 @@ class WrongResult:
 
     def write(self, change: Change) -> bool:
         """Whether it was applied, without the row that it found."""
-        print(change.kind)  # refused
+        print(change.purpose)  # refused
         return change.allowed_on(None)
 
     def write_all(self, changes: Sequence[Change]) -> bool:
