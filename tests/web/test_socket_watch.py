@@ -11,6 +11,7 @@ from cognito_session import ConfigurationError
 from cognito_session.testing import ManualClock
 from cognito_session.web import socket_watch
 from cognito_session.web.asgi import CognitoSessionMiddleware, request_session_of
+from managed.scene import ring, rows
 from support.stack import cookie_of, done, make_app
 
 CLOSED = {"type": "websocket.close", "code": 4401, "reason": "session_ended"}
@@ -161,6 +162,29 @@ async def test_an_outage_is_no_denial(make, app):
     await socket.tick()
     await asyncio.wait_for(socket.task, 20)
     assert socket.sent[-1] == CLOSED
+
+
+async def test_an_outage_does_not_extend_the_absolute_end(make, app):
+    """The end of the session is known from the handshake: the connection closes without a look at the table."""
+    socket = await make()
+    app.stack.fault("GetItem", "error500", times=None)
+    await socket.tick(socket.me.session_expires_at - socket.clock.now())
+    await asyncio.wait_for(socket.task, 20)
+    assert socket.sent[-1] == CLOSED
+    assert done(app.stack) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"username": "mallory"}, "tampered_record"), ({"gen": "many"}, "unreadable_record")]
+)
+async def test_a_row_that_cannot_be_believed_ends_the_connection(make, app, change, reason):
+    """The client may connect again, and its handshake decides; a writer of the table keeps no connection open."""
+    socket = await make(cookie="sealed", cookie_name=None, session_keys=ring(1))
+    (row,) = [row for row in rows(app) if row.get("sid") == socket.me.sid]
+    app.stack.dynamodb().put_item(app.table, row | change)
+    await socket.tick()
+    await asyncio.wait_for(socket.task, 20)
+    assert socket.sent[-1] == {"type": "websocket.close", "code": 1013, "reason": reason}
 
 
 async def test_a_connection_that_asked_for_no_session_is_left_alone(make, app):

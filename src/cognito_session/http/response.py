@@ -26,8 +26,8 @@ __all__ = [
     "redirect",
 ]
 
-_QUOTED: Final = re.compile(r'"[^"]*"')
-_OTHER_CACHE_FIELDS: Final = frozenset({"edge-control", "surrogate-control", "x-accel-expires"})
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_OTHER_CACHE_FIELDS: Final = frozenset({"edge-control", "surrogate-control", "x-accel-expires", "x-litespeed-cache-control"})
 
 
 class Response(NamedTuple):

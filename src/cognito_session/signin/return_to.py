@@ -69,7 +69,7 @@ def _is_own(path: str) -> bool:
     for _ in range(_DECODINGS):
         if not _looks_own(path):
             return False
-        decoded = unquote(path, errors="replace")
+        decoded = _normalized(unquote(path, errors="replace"))
         if decoded == path:
             return True
         path = decoded
@@ -78,11 +78,15 @@ def _is_own(path: str) -> bool:
 
 def _looks_own(path: str) -> bool:
     """One slash and then no other, nothing that a browser drops or turns into a slash."""
-    if not path.isascii():
-        import unicodedata
-
-        # A proxy that normalizes what it has decoded turns the wide forms of "/" and of the backslash into the plain ones.
-        path = unicodedata.normalize("NFKC", path)
     if not path.startswith("/") or path[1:2] in ("/", "\\") or "\\" in path:
         return False
     return not any(character < " " or character == "\x7f" for character in path)
+
+
+def _normalized(path: str) -> str:
+    """As a proxy reads it that normalizes what it has decoded: the wide forms of `/`, `%` and the backslash become plain."""
+    if path.isascii():
+        return path
+    import unicodedata
+
+    return unicodedata.normalize("NFKC", path)

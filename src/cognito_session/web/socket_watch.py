@@ -30,6 +30,9 @@ __all__ = ["SESSION_ENDED", "SocketWatch", "pause", "still_lives"]
 
 SESSION_ENDED: Final = 4401
 """The close code of a connection whose session has been ended."""
+TRY_AGAIN_LATER: Final = 1013
+"""The close code of a connection whose row does not prove what it says (registry of RFC 6455 7.4)."""
+_NOT_BELIEVED: Final = frozenset({"tampered_record", "unreadable_record"})
 
 Message = dict[str, Any]
 pause: Callable[[float], Awaitable[object]] = asyncio.sleep
@@ -125,15 +128,25 @@ class SocketWatch:
         """Close where the session has ended. Two checks at once read once: the first takes the interval."""
         me, now = self._request_session.found, self._request_session.context.clock.monotonic()
         if me is None or self.closed or now - self._checked_at < self._interval:
-            return
+            return None
         self._checked_at = now
+        context = self._request_session.engine.context
+        if me.session_expires_at is not None and context.now() >= me.session_expires_at:
+            return await self._close(SESSION_ENDED, "session_ended")  # known from the handshake: an outage does not extend it
         try:
-            lives = await self._request_session.engine.arun(still_lives(self._request_session.engine.context, me.sub, me.sid))
-        except (SessionError, TokenError):
-            return  # not found out, which is no denial
-        if not lives and not self.closed:
+            if not await self._request_session.engine.arun(still_lives(context, me.sub, me.sid)):
+                await self._close(SESSION_ENDED, "session_ended")
+        except SessionError as error:
+            # An outage is no denial. A row that cannot be believed ends the connection: the next handshake decides.
+            if error.reason in _NOT_BELIEVED:
+                await self._close(TRY_AGAIN_LATER, error.reason)
+        except TokenError:
+            return None
+
+    async def _close(self, code: int, reason: str) -> None:
+        if not self.closed:
             self.closed = True
-            await self._send({"type": "websocket.close", "code": SESSION_ENDED, "reason": "session_ended"})
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
             self._ended.set()
 
 
