@@ -185,6 +185,7 @@ async def test_a_row_that_cannot_be_believed_ends_the_connection(make, app, chan
     await socket.tick()
     await asyncio.wait_for(socket.task, 20)
     assert socket.sent[-1] == {"type": "websocket.close", "code": 1013, "reason": reason}
+    assert socket.received[-1] == {"type": "websocket.disconnect", "code": 1013, "reason": reason}
 
 
 async def test_a_connection_that_asked_for_no_session_is_left_alone(make, app):

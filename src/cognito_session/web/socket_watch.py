@@ -64,6 +64,7 @@ class SocketWatch:
         self._interval = request_session.engine.websocket_recheck_seconds
         self._checked_at = request_session.context.clock.monotonic()
         self._ended = asyncio.Event()
+        self._disconnected: Message = {}
         self._pending: asyncio.Future[Any] | None = None
         self._timer: asyncio.Task[None] | None = None
         self.closed: bool = False
@@ -79,7 +80,7 @@ class SocketWatch:
             await self._check_if_due()
         elif message["type"] == "websocket.disconnect":
             self.closed = True
-        return _disconnect() if self._ended.is_set() else message
+        return self._disconnected if self._ended.is_set() else message
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Pass a message of the application on, unless the session has ended."""
@@ -120,7 +121,7 @@ class SocketWatch:
         finally:
             end.cancel()
         if not self._pending.done():
-            return _disconnect()
+            return self._disconnected
         message, self._pending = self._pending.result(), None
         return message
 
@@ -128,11 +129,12 @@ class SocketWatch:
         """Close where the session has ended. Two checks at once read once: the first takes the interval."""
         me, now = self._request_session.found, self._request_session.context.clock.monotonic()
         if me is None or self.closed or now - self._checked_at < self._interval:
-            return None
+            return
         self._checked_at = now
         context = self._request_session.engine.context
         if me.session_expires_at is not None and context.now() >= me.session_expires_at:
-            return await self._close(SESSION_ENDED, "session_ended")  # known from the handshake: an outage does not extend it
+            await self._close(SESSION_ENDED, "session_ended")  # known from the handshake: an outage does not extend it
+            return
         try:
             if not await self._request_session.engine.arun(still_lives(context, me.sub, me.sid)):
                 await self._close(SESSION_ENDED, "session_ended")
@@ -141,14 +143,11 @@ class SocketWatch:
             if error.reason in _NOT_BELIEVED:
                 await self._close(TRY_AGAIN_LATER, error.reason)
         except TokenError:
-            return None
+            return
 
     async def _close(self, code: int, reason: str) -> None:
         if not self.closed:
             self.closed = True
+            self._disconnected = {"type": "websocket.disconnect", "code": code, "reason": reason}
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
             self._ended.set()
-
-
-def _disconnect() -> Message:
-    return {"type": "websocket.disconnect", "code": SESSION_ENDED, "reason": "session_ended"}
